@@ -1,0 +1,1 @@
+"""Sorts photos: an inbox folder in, `food/`, `non_food/` and a results database out."""

@@ -1,0 +1,5 @@
+"""`python -m daemon` is `foodsort`."""
+
+from daemon.cli import main
+
+main()

@@ -1,0 +1,194 @@
+"""Taking a photo out of the inbox: one rename decides whose it is, one descriptor is what is read from then on."""
+
+import errno
+import fcntl
+import itertools
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from daemon import names, tree
+from daemon.inbox import Look, Ready
+
+PRIVATE = b".foodsort"
+_CLAIMED = b"claimed"
+
+
+class Changed(Exception):
+    """Raised when a file changed as it was taken, or is still open for `writing`; it is back in the inbox."""
+
+    def __init__(self, *, writing: bool) -> None:
+        super().__init__()
+        self.writing = writing
+
+
+class Refused(Exception):
+    """Raised when a file may not be moved or read, or is none; it is in the inbox. The message says why."""
+
+
+@dataclass
+class Claimed:
+    """A photo that is ours. path: where it lay in the inbox, relative to it. fd: open for reading, at its start.
+
+    still_since: when it was last seen changing (monotonic s); at: when it was taken (UTC).
+    """
+
+    path: bytes
+    generation: bytes
+    fd: int
+    stat: os.stat_result
+    still_since: float
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def identity(self) -> str:
+        """Device and inode, which a rename keeps."""
+        return f"{self.stat.st_dev}:{self.stat.st_ino}"
+
+    def changed(self) -> bool:
+        """Whether the file was written to since it was taken."""
+        now = os.fstat(self.fd)
+        return (now.st_size, now.st_mtime_ns) != (self.stat.st_size, self.stat.st_mtime_ns)
+
+    def close(self) -> None:
+        """Closes the descriptor; twice does no harm."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+class Claims:
+    """The claim folder `<inbox>/.foodsort/claimed/<generation>/`, one generation a life of the daemon."""
+
+    def __init__(self, inbox: Path) -> None:
+        """Raises OSError when the inbox cannot be opened."""
+        self.inbox = tree.open_root(os.fsencode(inbox))
+        self.generation = b"%d-%d" % (time.time_ns(), os.getpid())
+        # One thread makes sub-folders of the claim folder while others remove the ones that are empty.
+        self._folders = threading.Lock()
+
+    def close(self) -> None:
+        """Closes the inbox's descriptor and removes what is empty of the claim folder."""
+        tree.remove_empty(self.inbox, tree.join(PRIVATE, tree.join(_CLAIMED, self.generation)))
+        os.close(self.inbox)
+
+    def folder(self, generation: bytes, path: bytes) -> bytes:
+        """Path, relative to the inbox, of the folder in which the photo `path` of a generation lies when claimed."""
+        return tree.join(tree.join(PRIVATE, tree.join(_CLAIMED, generation)), tree.split(path)[0]).rstrip(b"/")
+
+    def take(self, ready: Ready) -> Claimed:
+        """Claims a ready file.
+
+        Raises FileNotFoundError when it is gone, FileExistsError while another of its name is claimed, Changed, Refused.
+        """
+        parent, name = tree.split(ready.path)
+        claim_folder = self.folder(self.generation, ready.path)
+        try:
+            with (
+                self._folders,
+                tree.folder(self.inbox, claim_folder, create=True) as target,
+                tree.folder(self.inbox, parent) as source,
+            ):
+                tree.rename(source, name, target, name)
+        except (FileNotFoundError, FileExistsError):
+            raise
+        except OSError as error:
+            raise Refused(f"cannot be moved: {error.strerror}") from error
+        try:
+            return self._open(ready.path, self.generation, ready)
+        except (Changed, Refused):
+            self.give_back(ready.path, self.generation)
+            raise
+
+    def peek(self, ready: Ready) -> Claimed:
+        """Opens a ready file where it lies, for a dry run. Raises as `take` does."""
+        return self._open(ready.path, None, ready)
+
+    def again(self, path: bytes, generation: bytes) -> Claimed:
+        """Opens a photo that an earlier life of the daemon claimed. Raises Refused."""
+        return self._open(path, generation, None)
+
+    def give_back(self, path: bytes, generation: bytes) -> bytes:
+        """Puts a claimed file back into the inbox, under another number when its name is taken; returns its path there."""
+        parent, name = tree.split(path)
+        claim_folder = self.folder(generation, path)
+        with tree.folder(self.inbox, claim_folder) as source, tree.folder(self.inbox, parent, create=True) as target:
+            for number in itertools.count(1):
+                back = names.numbered(name, number)
+                try:
+                    tree.rename(source, name, target, back)
+                    break
+                except FileExistsError:
+                    continue
+        self.tidy(path, generation)
+        return tree.join(parent, back)
+
+    def tidy(self, path: bytes, generation: bytes) -> None:
+        """Removes the sub-folders of the claim folder that the photo `path` leaves empty."""
+        top = self.folder(generation, b"")
+        below = self.folder(generation, path)
+        with self._folders:
+            if below != top or generation != self.generation:
+                tree.remove_empty(self.inbox, below)
+
+    def leftovers(self) -> Iterator[tuple[bytes, bytes]]:
+        """(generation, path) of everything that lies in the claim folder."""
+        top = tree.join(PRIVATE, _CLAIMED)
+        for path, _ in tree.files(self.inbox, top):
+            generation, _, rest = path[len(top) + 1 :].partition(b"/")
+            if rest:
+                yield generation, rest
+
+    def look(self, path: bytes) -> os.stat_result | None:
+        """stat of a path of the inbox, None when it is gone or its folder is."""
+        parent, name = tree.split(path)
+        try:
+            with tree.folder(self.inbox, parent) as at:
+                return os.stat(name, dir_fd=at, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                return None
+            raise
+
+    def _open(self, path: bytes, generation: bytes | None, ready: Ready | None) -> Claimed:
+        parent, name = tree.split(path)
+        where = parent if generation is None else self.folder(generation, path)
+        try:
+            with tree.folder(self.inbox, where) as at:
+                # O_NONBLOCK: a FIFO that was swapped in must not hang us.
+                fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
+        except OSError as error:
+            raise Refused(f"cannot be read: {error.strerror}") from error
+        stat = os.fstat(fd)
+        try:
+            if not tree.is_regular(stat):
+                raise Refused("is no regular file")
+            if ready is not None:
+                if Look.of(stat)[:3] != ready.look[:3]:  # all but ctime, which the rename changed
+                    raise Changed(writing=False)
+                if not ready.overdue and open_for_writing(fd):
+                    raise Changed(writing=True)
+        except (Changed, Refused):
+            os.close(fd)
+            raise
+        since = ready.still_since if ready is not None else time.monotonic()
+        return Claimed(path, generation or b"", fd, stat, since)
+
+
+def open_for_writing(fd: int) -> bool:
+    """Whether any process has the file open for writing: then the kernel grants no read lease (fcntl(2), F_SETLEASE).
+
+    Not known, so False, where leases are not for us: another user's file, and network and FUSE filesystems.
+    """
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    return False

@@ -1,0 +1,61 @@
+"""`foodsort classify`: labels for files and folders, nothing moved and nothing recorded."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from daemon.inbox import Ignore
+from daemon.names import shown
+from models.bundle import Bundle
+from models.decision import label, probability
+from models.engines import Engine
+from models.errors import ImageError
+from models.images import Picture, decode
+
+_BATCH = 8
+
+
+def classify(paths: list[Path], bundle: Bundle, engine: Engine, max_pixels: int) -> Iterator[dict[str, Any]]:
+    """One dictionary a photo, in order: path, label, probability (calibrated P(food)), model; or path, error, message.
+
+    Folders stand for every file below them that is not ignored.
+    """
+    files = _files(paths)
+    while batch := [pair for pair, _ in zip(files, range(_BATCH), strict=False)]:
+        read = [_read(path, bundle, max_pixels) for path in batch]
+        pixels = [picture.pixels for picture in read if isinstance(picture, Picture)]
+        logits = engine.logits(np.stack(pixels)) if pixels else np.zeros(0, np.float32)
+        p_food = iter(probability(logits, bundle.card.temperature))
+        for path, picture in zip(batch, read, strict=True):
+            said = {"path": shown(os.fsencode(path))}
+            if isinstance(picture, Picture):
+                p = float(next(p_food))
+                verdict = label(p, bundle.card.thresholds)
+                yield said | {"label": verdict, "probability": p, "model": bundle.model_name}
+            else:
+                yield said | {"error": picture[0], "message": picture[1]}
+
+
+def _files(paths: list[Path]) -> Iterator[Path]:
+    ignore = Ignore()
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        for folder, below, names in os.walk(path):
+            below[:] = sorted(name for name in below if not ignore(os.fsencode(name)))
+            yield from (Path(folder, name) for name in sorted(names) if not ignore(os.fsencode(name)))
+
+
+def _read(path: Path, bundle: Bundle, max_pixels: int) -> Picture | tuple[str, str]:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not hang us
+        with os.fdopen(fd, "rb") as file:
+            return decode(file, bundle.card.fit, max_pixels)
+    except ImageError as error:
+        return error.kind, str(error)
+    except OSError as error:
+        return "unreadable", error.strerror or str(error)

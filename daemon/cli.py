@@ -1,0 +1,168 @@
+"""The command `foodsort`: the daemon's commands, and those that other rooms add under `foodsort.commands`."""
+
+import sys
+from datetime import datetime
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from models import EngineName, __version__
+from models.errors import FoodsortError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Sorts photos dropped into a folder into food/ and non_food/, each with a row in a database.",
+)
+for _room in entry_points(group="foodsort.commands"):
+    app.add_typer(_room.load())
+
+Root = Annotated[Path, typer.Option(help="Folder that holds inbox/, food/, non_food/, failed/ and foodsort.db.")]
+
+
+def main() -> None:
+    """Runs the command line. Exit codes: 0 done, 1 could not be done, 2 the words or the settings are wrong."""
+    from daemon.settings import SettingsError
+
+    try:
+        app(prog_name="foodsort")
+    except FoodsortError as error:
+        sys.stderr.write(f"foodsort: {error}\n")
+        sys.exit(2 if isinstance(error, SettingsError) else 1)
+    except OSError as error:
+        sys.stderr.write(f"foodsort: {error.strerror or error}: {error.filename or ''}\n".replace(": \n", "\n"))
+        sys.exit(1)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"foodsort {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def foodsort(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Sorts photos dropped into a folder into food/ and non_food/, each with a row in a database."""
+
+
+@app.command()
+def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make or to complete.")]) -> None:
+    """Make a root: its folders and a foodsort.toml in which every setting is explained.
+
+    Example: foodsort init photos
+    """
+    from daemon.settings import FILE, Settings, template
+
+    for name in ("inbox", "food", "non_food", "failed"):
+        (directory / getattr(Settings.model_fields["folders"].default, name)).mkdir(parents=True, exist_ok=True)
+    path = directory / FILE
+    if path.exists():
+        typer.echo(f"{path} is there already and stays as it is")
+    else:
+        path.write_text(template(), encoding="utf-8")
+        typer.echo(f"{directory} is ready; start with: foodsort run --root {directory}")
+
+
+@app.command()
+def run(
+    root: Root,
+    once: Annotated[bool, typer.Option("--once", help="Sort what is there, then end.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would happen to what is there, and touch nothing.")
+    ] = False,
+) -> None:
+    """Sort photos as they come, until stopped.
+
+    Example: foodsort run --root photos
+    """
+    import warnings
+
+    from rich.console import Console
+
+    from daemon.log import configure
+    from daemon.progress import Progress, summary
+    from daemon.service import Service
+    from daemon.settings import load
+
+    settings = load(root)
+    console = Console(stderr=True)
+    configure(terminal=console.is_terminal and not dry_run)
+    warnings.filterwarnings("ignore", module="PIL")  # what it warns of in a photo's tags does not keep it from decoding
+    with Progress(console) as progress:
+        service = Service(root, settings, progress, once=once, dry_run=dry_run)
+        service.run()
+    done = "would be sorted" if dry_run else "sorted"
+    total = service.counts.total()
+    typer.echo(f"{total} photos {done}: {summary(service.counts)}; {service.left} had to stay in the inbox")
+    if once and service.left:
+        raise typer.Exit(1)
+
+
+@app.command()
+def classify(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Photos, or folders of photos.")],
+    format: Annotated[Literal["text", "json"], typer.Option(help="How to print.")] = "text",  # noqa: A002
+    model: Annotated[Path | None, typer.Option(help="Bundle; the one that comes with foodsort when not given.")] = None,
+    engine: Annotated[EngineName, typer.Option(help="What runs the model.")] = "auto",
+) -> None:
+    """Say what photos show, and move nothing.
+
+    Example: foodsort classify holiday/ --format json
+    """
+    import json
+    import warnings
+
+    from daemon.classify import classify as run
+    from models.bundle import Bundle
+    from models.engines import open_engine
+    from models.images import DEFAULT_MAX_PIXELS
+
+    warnings.filterwarnings("ignore", module="PIL")
+    bundle = Bundle.load(model)
+    failed = 0
+    for said in run(paths, bundle, open_engine(engine, bundle, 8), DEFAULT_MAX_PIXELS):
+        failed += "error" in said
+        if format == "json":
+            typer.echo(json.dumps(said, ensure_ascii=False))
+        elif "error" not in said:
+            typer.echo(f"{said['label']:8}  {said['probability']:.3f}  {said['path']}")
+        if "error" in said:
+            typer.echo(f"foodsort: {said['path']}: {said['error']}: {said['message']}", err=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def results(
+    root: Root,
+    format: Annotated[Literal["table", "json", "jsonl", "csv"], typer.Option(help="How to print.")] = "table",  # noqa: A002
+    label: Annotated[Literal["food", "non_food", "unsure"] | None, typer.Option(help="Photos of this label.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="Classified at or after this local time.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Classified before this local time.")] = None,
+    min_probability: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Photos whose label is at least so probable.")
+    ] = None,
+    state: Annotated[
+        Literal["filing", "filed", "failed", "missing"] | None, typer.Option(help="Photos in this state.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Photos of this name; a * at the end stands for anything.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Most rows; a table shows 50 when not given.")] = None,
+) -> None:
+    """Ask the database what became of the photos, newest first.
+
+    Example: foodsort results --root photos --label food --since 2026-11-01 --format csv
+    """
+    from daemon import database, query
+    from daemon.settings import load
+
+    engine = database.reading(database.url(root, load(root).database.url))
+    if format == "table" and limit is None:
+        limit = query.TABLE_LIMIT
+    filters = query.Filters(label, since, until, min_probability, state, name, limit)
+    query.write(query.rows(engine, filters), format)

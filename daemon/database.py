@@ -1,0 +1,103 @@
+"""Opens the results database: SQLite in WAL mode, or any SQLAlchemy URL; brings its schema up to date."""
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from daemon.schema import REVISION
+from models.errors import FoodsortError
+
+FILE = "foodsort.db"
+BUSY_S = 30
+IN_MEMORY = sa.URL.create("sqlite", database=":memory:")
+"""A database for a dry run, gone when it ends."""
+
+
+class DatabaseError(FoodsortError):
+    """Raised when the database is missing, cannot be opened, or was written by a newer foodsort."""
+
+
+def url(root: Path, setting: str) -> sa.URL:
+    """The database's URL by the setting `database.url`. Raises DatabaseError when it is none."""
+    if not setting:
+        return sa.URL.create("sqlite", database=str(root.absolute() / FILE))
+    try:
+        return sa.make_url(setting)
+    except ArgumentError as error:
+        raise DatabaseError(f"database.url is no SQLAlchemy URL: {error}") from error
+
+
+def connect(address: sa.URL) -> sa.Engine:
+    """Opens the database, makes or migrates its tables. Raises DatabaseError."""
+    engine = _engine(address)
+    try:
+        with engine.connect() as connection:
+            revision = _revision(connection)
+        if revision != REVISION:
+            _migrate(engine, revision)
+    except DBAPIError as error:
+        raise DatabaseError(f"the database {address!r} cannot be used: {error.orig}") from error
+    return engine
+
+
+def reading(address: sa.URL) -> sa.Engine:
+    """Opens a database that the daemon has made, to read it. Raises DatabaseError."""
+    if address.get_backend_name() == "sqlite" and address.database and not Path(address.database).exists():
+        raise DatabaseError(f"{address.database} is not there; `foodsort run` makes it when it sorts the first photo")
+    engine = _engine(address)
+    try:
+        with engine.connect() as connection:
+            revision = _revision(connection)
+    except DBAPIError as error:
+        raise DatabaseError(f"the database {address!r} cannot be read: {error.orig}") from error
+    if revision != REVISION:
+        raise DatabaseError(
+            f"the database {address!r} is of schema {revision}, not {REVISION}; start `foodsort run` once"
+        )
+    return engine
+
+
+def _engine(address: sa.URL) -> sa.Engine:
+    sqlite = address.get_backend_name() == "sqlite"
+    try:
+        engine = sa.create_engine(address, connect_args={"timeout": BUSY_S} if sqlite else {})
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise DatabaseError(
+            f"no driver for {address.drivername}: {error}; `pip install foodsort[postgres]` brings one"
+        ) from error
+    if sqlite:
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")  # readers never wait for the daemon, nor it for them
+    cursor.execute("PRAGMA synchronous = FULL")  # a photo moves only after its row is on the disk
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _migrate(engine: sa.Engine, revision: str | None) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise DatabaseError(
+            f"the database {engine.url!r} was written by a newer foodsort (schema {revision}); install that"
+        )
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

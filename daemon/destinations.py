@@ -1,0 +1,195 @@
+"""The folders that photos end in: which place is free, and the move there, never over anything and never half."""
+
+import errno
+import hashlib
+import itertools
+import json
+import os
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from daemon import names, schema, tree
+from daemon.claim import Claims
+from daemon.outcome import Failure
+from daemon.settings import Folders
+from models import __version__
+from models.decision import Label
+
+_CHUNK_BYTES = 1 << 20
+
+
+class Vanished(Exception):
+    """Raised when a claimed photo is no longer in the claim folder: somebody else took or removed it."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """A claimed photo and where it goes. source: its path in the inbox; target: its place as the row names it."""
+
+    photo_id: int
+    generation: bytes
+    source: bytes
+    target: bytes
+    label: Label | None
+    sha256: str
+    failure: Failure | None
+
+    def to(self, target: bytes) -> "Move":
+        """The same move to another place."""
+        return replace(self, target=target)
+
+
+class Destinations:
+    """The destination folders of one root."""
+
+    def __init__(self, root: Path, folders: Folders, claims: Claims) -> None:
+        self._root = os.fsencode(root.absolute())
+        # None: what was not classified.
+        self._folders: dict[Label | None, bytes] = {
+            "food": self._absolute(folders.food),
+            "non_food": self._absolute(folders.non_food),
+            "unsure": self._absolute(folders.unsure or folders.non_food),
+            None: self._absolute(folders.failed),
+        }
+        self._claims = claims
+
+    def make_folders(self) -> None:
+        """Makes the destination folders that are missing. Raises OSError."""
+        for folder in self._folders.values():
+            os.makedirs(folder, exist_ok=True)
+
+    def choose(self, label: Label | None, path: bytes, sha256: str, taken: set[bytes]) -> bytes:
+        """The first free place for the photo `path` of the inbox, as rows name it; `taken` holds places promised to others."""
+        parent, name = tree.split(path)
+        folder = self._folders[label]
+        for number in itertools.count(1):
+            candidate = names.numbered(name, number)
+            place = self._place(os.path.join(folder, parent, candidate))
+            if place in taken:
+                continue
+            beside = [candidate] if label else [candidate, error_name(candidate, sha256)]
+            if not any(os.path.lexists(os.path.join(folder, parent, one)) for one in beside):
+                return place
+        raise AssertionError  # itertools.count never ends
+
+    def carry_out(self, move: Move) -> None:
+        """Moves the photo. Raises FileExistsError when the place was taken meanwhile, Vanished, or OSError."""
+        folder, below = self._split(move)
+        parent, name = tree.split(below)
+        os.makedirs(folder, exist_ok=True)
+        root = tree.open_root(folder)
+        try:
+            with tree.folder(root, parent, create=True) as target:
+                if move.failure is not None:
+                    self._explain(target, name, move)
+                try:
+                    self._rename(move, target, name)
+                except FileExistsError:
+                    if move.failure is not None:
+                        os.unlink(error_name(name, move.sha256), dir_fd=target)
+                    raise
+        finally:
+            os.close(root)
+        self._claims.tidy(move.source, move.generation)
+
+    def is_ours(self, place: bytes, identity: str, sha256: str) -> bool:
+        """Whether the file at a place is the photo that a row says was moved there."""
+        path = os.path.join(self._root, place)
+        try:
+            stat = os.stat(path, follow_symlinks=False)
+            if f"{stat.st_dev}:{stat.st_ino}" == identity:
+                return True
+            # Another filesystem, or one whose device number changed at a reboot.
+            with open(path, "rb") as file:
+                return tree.is_regular(stat) and hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        except OSError:
+            return False
+
+    def drop_claimed(self, move: Move) -> None:
+        """Removes the claimed copy of a photo that lies at its place already."""
+        _, name = tree.split(move.source)
+        with tree.folder(self._claims.inbox, self._claims.folder(move.generation, move.source)) as source:
+            os.unlink(name, dir_fd=source)
+        self._claims.tidy(move.source, move.generation)
+
+    def _rename(self, move: Move, target: int, name: bytes) -> None:
+        _, old = tree.split(move.source)
+        try:
+            source_folder = tree.folder(self._claims.inbox, self._claims.folder(move.generation, move.source))
+            with source_folder as source:
+                if not tree.exists(source, old):
+                    raise Vanished
+                try:
+                    tree.rename(source, old, target, name)
+                except OSError as error:
+                    if error.errno != errno.EXDEV:
+                        raise
+                    _copy(source, old, target, name, move)
+        except FileNotFoundError as error:
+            raise Vanished from error
+
+    def _explain(self, target: int, name: bytes, move: Move) -> None:
+        assert move.failure is not None
+        now = schema.text(datetime.now(UTC))
+        said = {
+            "name": names.shown(tree.split(move.source)[1]),
+            "kind": move.failure.kind,
+            "message": move.failure.message,
+            "attempts": 1,
+            "failed_at": now,
+            "sha256": move.sha256,
+            "foodsort": __version__,
+        }
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(error_name(name, move.sha256), flags, 0o666, dir_fd=target)
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+
+    def _split(self, move: Move) -> tuple[bytes, bytes]:
+        folder = self._folders[move.label]
+        return folder, os.path.relpath(os.path.join(self._root, move.target), folder)
+
+    def _absolute(self, setting: str) -> bytes:
+        return os.path.normpath(os.path.join(self._root, os.fsencode(setting)))
+
+    def _place(self, path: bytes) -> bytes:
+        inside = path.startswith(self._root + b"/")
+        return path[len(self._root) + 1 :] if inside else path
+
+
+def error_name(name: bytes, sha256: str) -> bytes:
+    """Name of the file that says why the photo `name` failed."""
+    beside = name + b".error.json"
+    return beside if len(beside) <= names.MAX_NAME_BYTES else sha256.encode() + b".error.json"
+
+
+def _copy(source: int, old: bytes, target: int, new: bytes, move: Move) -> None:
+    """Moves to another filesystem: a whole, verified copy under a hidden name first, then its name, then the original goes."""
+    part = b".foodsort-%d.part" % move.photo_id
+    read = os.open(old, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source)
+    try:
+        stat = os.fstat(read)
+        write = os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=target)
+        try:
+            with os.fdopen(os.dup(read), "rb") as original, os.fdopen(os.dup(write), "r+b") as copy:
+                while chunk := original.read(_CHUNK_BYTES):
+                    copy.write(chunk)
+                copy.flush()
+                copy.seek(0)
+                if hashlib.file_digest(copy, "sha256").hexdigest() != move.sha256:
+                    raise OSError(errno.EIO, "the copy differs from the photo")
+            os.fchmod(write, stat.st_mode & 0o777)
+            os.utime(write, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+            os.fsync(write)
+        finally:
+            os.close(write)
+        tree.rename(target, part, target, new)
+        os.fsync(target)
+        os.unlink(old, dir_fd=source)
+    except OSError:
+        if tree.exists(target, part):
+            os.unlink(part, dir_fd=target)
+        raise
+    finally:
+        os.close(read)

@@ -1,0 +1,121 @@
+"""Records a batch, then moves its photos: in that order, so that no photo is ever where no row says."""
+
+from datetime import UTC, datetime
+from threading import Event
+from typing import Any
+
+import structlog
+import tenacity
+from sqlalchemy.exc import DBAPIError
+
+from daemon.destinations import Destinations, Move, Vanished
+from daemon.names import shown
+from daemon.outcome import Failure, Outcome
+from daemon.recovery import Mend
+from daemon.results import Pending, Results
+from daemon.schema import text
+
+log = structlog.get_logger()
+
+
+class Filing:
+    """Files batches.
+
+    Transient trouble (disk full, database locked) is retried with back-off until it ends or `giving_up` is set.
+    """
+
+    def __init__(self, destinations: Destinations, results: Results, giving_up: Event) -> None:
+        self._destinations, self._results = destinations, results
+        self._retry = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_is_transient),
+            wait=tenacity.wait_random_exponential(multiplier=0.5, max=30),
+            stop=tenacity.stop_when_event_set(giving_up),
+            sleep=tenacity.sleep_using_event(giving_up),
+            before_sleep=_say,
+            reraise=True,
+        )
+
+    def file(self, outcomes: list[Outcome], batch: dict[str, Any], *, dry_run: bool = False) -> None:
+        """Records and moves the photos of a batch; a dry run only says where they would go. Raises what was not transient."""
+        targets = self._targets(outcomes)
+        if dry_run:
+            for outcome, target in zip(outcomes, targets, strict=True):
+                _report("would file", outcome, target)
+            return
+        now = text(datetime.now(UTC))
+        rows = [outcome.row(target, now) for outcome, target in zip(outcomes, targets, strict=True)]
+        ids = self._retry(self._results.begin, batch, rows)
+        moved = []
+        for photo_id, outcome, target in zip(ids, outcomes, targets, strict=True):
+            claimed = outcome.decoded.claimed
+            source = (claimed.generation, claimed.path, target)
+            move = Move(photo_id, *source, outcome.label, outcome.decoded.sha256, outcome.failure)
+            if self._move(move):
+                moved.append(photo_id)
+                _report("filed", outcome, target)
+        self._retry(self._results.finish, moved)
+
+    def mend(self, mends: list[Mend]) -> None:
+        """Ends what an earlier life of the daemon had recorded and not finished."""
+        done = []
+        for action, row in mends:
+            log.info("recovering", photo=shown(row.inbox_path), action=action)
+            if action == "missing":
+                self._missing(row.id, row.inbox_path)
+                continue
+            if action == "drop_and_finish":
+                self._destinations.drop_claimed(_move(row))
+            if action != "file" or self._move(_move(row)):
+                done.append(row.id)
+        self._retry(self._results.finish, done)
+
+    def _targets(self, outcomes: list[Outcome]) -> list[bytes]:
+        taken: set[bytes] = set()
+        targets = []
+        for outcome in outcomes:
+            decoded = outcome.decoded
+            target = self._destinations.choose(outcome.label, decoded.claimed.path, decoded.sha256, taken)
+            taken.add(target)
+            targets.append(target)
+        return targets
+
+    def _move(self, move: Move) -> bool:
+        """Moves one photo; to the next free place, named in its row first, when somebody took the one it was to have."""
+        while True:
+            try:
+                self._retry(self._destinations.carry_out, move)
+                return True
+            except FileExistsError:
+                move = move.to(self._destinations.choose(move.label, move.source, move.sha256, set()))
+                self._retry(self._results.move, move.photo_id, move.target)
+            except Vanished:
+                self._missing(move.photo_id, move.source)
+                return False
+
+    def _missing(self, photo_id: int, path: bytes) -> None:
+        log.warning("a claimed photo was taken away by somebody else", photo=shown(path))
+        self._retry(self._results.missing, photo_id, path)
+
+
+def _move(row: Pending) -> Move:
+    failure = Failure(row.error_kind, row.error_message or "") if row.error_kind else None
+    return Move(row.id, row.generation, row.inbox_path, row.path, row.label, row.sha256, failure)
+
+
+def _report(what: str, outcome: Outcome, target: bytes) -> None:
+    photo = shown(outcome.decoded.claimed.path)
+    if outcome.verdict:
+        log.info(what, photo=photo, to=shown(target), probability=round(outcome.verdict.probability, 4))
+    elif outcome.failure:
+        log.warning(what, photo=photo, to=shown(target), kind=outcome.failure.kind, reason=outcome.failure.message)
+
+
+def _is_transient(error: BaseException) -> bool:
+    """Disk full, read-only, busy, no permission for now, database away: worth another try, and never the photo's fault."""
+    return isinstance(error, OSError | DBAPIError) and not isinstance(error, FileExistsError)
+
+
+def _say(state: tenacity.RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    pause = state.next_action.sleep if state.next_action else 0.0
+    log.warning("waiting to try again", reason=str(error), attempt=state.attempt_number, pause_s=round(pause, 1))

@@ -1,0 +1,10 @@
+"""Alembic's entry: `database.connect` hands it the connection to migrate."""
+
+from alembic import context
+
+from daemon.schema import metadata
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+with context.begin_transaction():
+    context.run_migrations()

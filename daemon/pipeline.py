@@ -1,0 +1,171 @@
+"""The path of claimed photos through decoding, the network and the filing, each in its own threads."""
+
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from daemon import decode
+from daemon.batcher import Batcher
+from daemon.claim import Claimed
+from daemon.decode import Decoded
+from daemon.filing import Filing
+from daemon.outcome import Outcome, judge
+from daemon.schema import text
+from daemon.settings import Settings
+from models.bundle import Card
+from models.engines import Engine
+from models.errors import ImageErrorKind
+
+_DECODERS = 2
+
+
+@dataclass(frozen=True)
+class Returned:
+    """A claimed photo that has to wait on in the inbox.
+
+    wait_s: how long it must have stood still before it is tried again. refused: why it can't be tried before it changes.
+    """
+
+    claimed: Claimed
+    wait_s: float = 0.0
+    refused: str = ""
+
+
+class Pipeline:
+    """Takes claimed photos, files them, and counts what became of them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        card: Card,
+        engine: Engine,
+        filing: Filing,
+        give_back: Callable[[Returned], None],
+        wake: Callable[[], None],
+        *,
+        dry_run: bool = False,
+    ) -> None:
+        """Called from several threads: `give_back` puts a photo back into the inbox, `wake` says that there is room again."""
+        self._settings, self._card, self._engine, self._filing = settings, card, engine, filing
+        self._give_back, self._wake, self._dry_run = give_back, wake, dry_run
+        self.counts: Counter[str] = Counter()
+        """Photos filed, by label or `failed`."""
+        self.failure: BaseException | None = None
+        """What ended a thread that must not end."""
+        self._decoding = self._in_flight = 0
+        self._lock = threading.Lock()
+        self._decoders = ThreadPoolExecutor(_DECODERS, "decode")
+        self._batcher = Batcher(settings.batch.max_size, settings.batch.max_delay_ms / 1000, lambda: self._decoding)
+        self._judged: queue.Queue[tuple[list[Outcome], dict[str, Any]] | None] = queue.Queue(2)
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(self._classify,), name="classify"),
+            threading.Thread(target=self._guarded, args=(self._file,), name="file"),
+        ]
+
+    @property
+    def in_flight(self) -> int:
+        """Photos that are claimed and neither filed nor back in the inbox."""
+        return self._in_flight
+
+    @property
+    def full(self) -> bool:
+        """Whether enough photos are claimed to keep every stage busy."""
+        return self._in_flight >= 4 * self._settings.batch.max_size
+
+    def start(self) -> None:
+        """Starts the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def put(self, claimed: Claimed) -> None:
+        """Adds a claimed photo."""
+        with self._lock:
+            self._decoding += 1
+            self._in_flight += 1
+        future = self._decoders.submit(decode.read, claimed, self._card.fit, self._settings.images.max_pixels)
+        future.add_done_callback(lambda done: self._decoded(claimed, done))
+
+    def stop(self) -> None:
+        """Finishes the batches that the network has begun and gives everything else back to the inbox."""
+        left = self._batcher.end()
+        self._decoders.shutdown(wait=True, cancel_futures=True)
+        for decoded in (*left, *self._batcher.end()):
+            self._leave(Returned(decoded.claimed))
+        for thread in self._threads:
+            thread.join()
+
+    def _decoded(self, claimed: Claimed, done: "Future[Decoded]") -> None:
+        try:
+            onward = self._onward(claimed, done)
+            with self._lock:
+                self._decoding -= 1
+            if isinstance(onward, Decoded):
+                self._batcher.put(onward)
+            else:
+                self._leave(onward)
+                self._batcher.nudge()
+        except BaseException as error:
+            self.failure = error
+            self._wake()
+            raise
+
+    def _onward(self, claimed: Claimed, done: "Future[Decoded]") -> Decoded | Returned:
+        """Where a photo goes after decoding: on to the network, or back to wait."""
+        if done.cancelled():
+            return Returned(claimed)
+        try:
+            decoded = done.result()
+        except OSError as error:
+            return Returned(claimed, refused=f"cannot be read: {error.strerror}")
+        if claimed.changed():
+            return Returned(claimed)
+        cut_off = decoded.error is not None and decoded.error.kind is ImageErrorKind.TRUNCATED
+        patience_s = self._settings.watch.truncated_s
+        if cut_off and time.monotonic() - claimed.still_since < patience_s:
+            return Returned(claimed, wait_s=patience_s)
+        return decoded
+
+    def _leave(self, returned: Returned) -> None:
+        self._give_back(returned)
+        self._done([returned.claimed])
+
+    def _done(self, photos: list[Claimed]) -> None:
+        for claimed in photos:
+            claimed.close()
+        with self._lock:
+            self._in_flight -= len(photos)
+        self._wake()
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001  # the service raises it in its own thread
+            self.failure = error
+            self._wake()
+            # The network must not wait for ever to hand its batches on; what they hold stays claimed for the next start.
+            while work == self._file and self._judged.get() is not None:
+                pass
+
+    def _classify(self) -> None:
+        try:
+            while (batch := self._batcher.take()) is not None:
+                started, begun = datetime.now(UTC), time.perf_counter()
+                outcomes = judge(batch, self._engine, self._card, unsure=bool(self._settings.folders.unsure))
+                inference_ms = 1000 * (time.perf_counter() - begun)
+                row = {"started_at": text(started), "photos": len(batch), "engine": self._engine.name}
+                self._judged.put((outcomes, row | {"inference_ms": inference_ms}))
+        finally:
+            self._judged.put(None)
+
+    def _file(self) -> None:
+        while (item := self._judged.get()) is not None:
+            outcomes, batch = item
+            self._filing.file(outcomes, batch, dry_run=self._dry_run)
+            self.counts.update(outcome.label or "failed" for outcome in outcomes)
+            self._done([outcome.decoded.claimed for outcome in outcomes])

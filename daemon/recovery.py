@@ -1,0 +1,40 @@
+"""What a new life of the daemon does with what an earlier one left half done. Pure: facts in, actions out."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal, NamedTuple
+
+from daemon.results import Pending
+
+
+class Mend(NamedTuple):
+    """What to do for a row whose photo was on its way.
+
+    `file`: it is still claimed, so move it. `finish`: it lies at its place, so say so. `drop_and_finish`: a whole copy
+    lies at its place and the claimed one is left over. `missing`: it is in neither place.
+    """
+
+    action: Literal["file", "finish", "drop_and_finish", "missing"]
+    row: Pending
+
+
+class Adopt(NamedTuple):
+    """A claimed photo without a row: classify it as if it had been claimed just now."""
+
+    generation: bytes
+    path: bytes
+
+
+def plan(
+    claimed: Iterable[tuple[bytes, bytes]], pending: Iterable[Pending], arrived: Callable[[Pending], bool]
+) -> Iterator[Mend | Adopt]:
+    """claimed: (generation, path) of what lies in the claim folder; arrived: whether a row's photo lies at its place."""
+    left = set(claimed)
+    for row in pending:
+        key = (row.generation, row.inbox_path)
+        if key in left:
+            left.remove(key)
+            yield Mend("drop_and_finish" if arrived(row) else "file", row)
+        else:
+            yield Mend("finish" if arrived(row) else "missing", row)
+    for generation, path in sorted(left):
+        yield Adopt(generation, path)

@@ -1,0 +1,121 @@
+"""The tables of the results database and the view `results`."""
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+REVISION = "0001"
+"""The schema that this version of foodsort reads and writes; see migrations/versions/."""
+
+metadata = sa.MetaData()
+
+Time = sa.String(27)
+"""UTC, ISO 8601 with microseconds, such as 2026-11-24T12:00:00.000000Z: the same text in every database, and it sorts."""
+
+models = sa.Table(
+    "models",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("sha256", sa.String(64), nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("card", sa.Text, nullable=False),
+    sa.Column("first_used_at", Time, nullable=False),
+)
+
+batches = sa.Table(
+    "batches",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("started_at", Time, nullable=False),
+    sa.Column("photos", sa.Integer, nullable=False),
+    sa.Column("engine", sa.Text, nullable=False),
+    sa.Column("inference_ms", sa.Float, nullable=False),
+)
+
+photos = sa.Table(
+    "photos",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, index=True),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("path_bytes", sa.LargeBinary, nullable=False),
+    sa.Column("inbox_path", sa.Text, nullable=False),
+    sa.Column("inbox_path_bytes", sa.LargeBinary, nullable=False),
+    sa.Column("generation", sa.Text, nullable=False),
+    sa.Column("identity", sa.Text, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False, index=True),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("modified_at", Time, nullable=False),
+    sa.Column("format", sa.Text),
+    sa.Column("width", sa.Integer),
+    sa.Column("height", sa.Integer),
+    sa.Column("logit", sa.Float),
+    sa.Column("probability", sa.Float),
+    sa.Column("predicted_label", sa.String(8), index=True),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("error_kind", sa.String(32)),
+    sa.Column("error_message", sa.Text),
+    sa.Column("batch_id", sa.Integer, sa.ForeignKey("batches.id"), nullable=False),
+    sa.Column("model_id", sa.Integer, sa.ForeignKey("models.id"), nullable=False),
+    sa.Column("claimed_at", Time, nullable=False),
+    sa.Column("classified_at", Time, index=True),
+    sa.Column("filed_at", Time),
+)
+
+reviews = sa.Table(
+    "reviews",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("photo_id", sa.Integer, sa.ForeignKey("photos.id"), nullable=False, index=True),
+    sa.Column("label", sa.String(8), nullable=False),
+    sa.Column("reviewed_at", Time, nullable=False),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", Time, nullable=False, index=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("path", sa.Text),
+    sa.Column("message", sa.Text, nullable=False),
+)
+
+RESULTS_VIEW = """
+CREATE VIEW results AS
+SELECT
+  p.id, p.name, p.path, p.sha256,
+  COALESCE(r.label, p.predicted_label) AS label,
+  p.predicted_label,
+  r.label AS corrected_label,
+  p.probability,
+  p.state,
+  m.name AS model,
+  p.classified_at,
+  p.filed_at,
+  p.inbox_path,
+  p.size_bytes, p.format, p.width, p.height,
+  p.error_kind, p.error_message,
+  p.batch_id
+FROM photos p
+JOIN models m ON m.id = p.model_id
+LEFT JOIN reviews r ON r.id = (SELECT MAX(id) FROM reviews WHERE photo_id = p.id)
+"""
+
+results = sa.table(
+    "results",
+    *(
+        sa.column(name)
+        for name in (
+            *("id", "name", "path", "sha256", "label", "predicted_label", "corrected_label", "probability", "state"),
+            *("model", "classified_at", "filed_at", "inbox_path", "size_bytes", "format", "width", "height"),
+            *("error_kind", "error_message", "batch_id"),
+        )
+    ),
+)
+"""The documented view, one row a photo, for queries."""
+
+
+def text(time: datetime) -> str:
+    """A time as it stands in the database; a naive one counts as local."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

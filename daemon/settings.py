@@ -1,0 +1,205 @@
+"""foodsort.toml, FOODSORT_* and flags: every setting with its type, its unit and one sentence."""
+
+import json
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from models import EngineName
+from models.errors import FoodsortError
+from models.images import DEFAULT_MAX_PIXELS
+
+FILE = "foodsort.toml"
+_PREFIX = "FOODSORT_"
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class SettingsError(FoodsortError):
+    """Raised when a setting is unknown, of the wrong type or impossible (exit code 2)."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Folders(_Section):
+    """Folders, relative to the root or absolute."""
+
+    inbox: str = Field("inbox", min_length=1)
+    """Photos dropped here are sorted."""
+    food: str = Field("food", min_length=1)
+    """Photos of food go here."""
+    non_food: str = Field("non_food", min_length=1)
+    """All other photos go here."""
+    failed: str = Field("failed", min_length=1)
+    """What cannot be classified goes here, with the reason beside it."""
+    unsure: str = ""
+    """Name a folder to set photos aside that the model is not sure of."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> "Folders":
+        names = [self.inbox, self.food, self.non_food, self.failed, *([self.unsure] if self.unsure else [])]
+        paths = [os.path.normpath(name) for name in names]
+        if len(set(paths)) < len(paths):
+            raise ValueError("two folders have the same name; each needs its own")
+        for path in paths[1:]:
+            if (path + "/").startswith(paths[0] + "/"):
+                raise ValueError(f"{path} lies in the inbox, so its photos would be sorted again; move it out")
+        return self
+
+
+class Watch(_Section):
+    """When a file of the inbox is ready."""
+
+    rescan_s: Seconds = 60.0
+    """Seconds between two full looks at the inbox, whatever the events said."""
+    settle_s: Seconds = 2.0
+    """Seconds for which size and time of a file must stand still."""
+    open_s: Seconds = 600.0
+    """Seconds to wait for the close of a file that was seen being written."""
+    empty_s: Seconds = 10.0
+    """Seconds that a file of zero bytes is given."""
+    truncated_s: Seconds = 30.0
+    """Seconds for which a cut-off picture must stand still before it counts as failed."""
+    ignore: tuple[str, ...] = ()
+    """Further names to leave alone, as shell patterns such as "*.xmp"."""
+
+
+class Images(_Section):
+    """What pictures are read."""
+
+    max_pixels: int = Field(DEFAULT_MAX_PIXELS, gt=0)
+    """Most pixels a picture may have; larger ones fail as too_large."""
+
+
+class Model(_Section):
+    """What classifies."""
+
+    bundle: str = ""
+    """Folder of a model bundle, relative to the root or absolute; empty: the one that comes with foodsort."""
+    engine: EngineName = "auto"
+    """What runs the model: auto, tensorflow, openvino, or scripted (a fake for trying things out)."""
+
+
+class Batch(_Section):
+    """How photos are gathered for the network."""
+
+    max_size: int = Field(32, ge=1, le=1024)
+    """Most photos in a batch."""
+    max_delay_ms: int = Field(200, ge=0, le=60_000)
+    """Milliseconds that a photo waits for others at most."""
+
+
+class Database(_Section):
+    """Where results are recorded."""
+
+    url: str = ""
+    """SQLAlchemy URL of the database; empty: foodsort.db in the root."""
+
+
+class Metrics(_Section):
+    """Figures for monitoring."""
+
+    listen: str = ""
+    """Address and port that serve /metrics and /healthz, such as "127.0.0.1:9108"; empty: none."""
+
+    @model_validator(mode="after")
+    def _not_yet(self) -> "Metrics":
+        if self.listen:
+            raise ValueError("this version serves no metrics yet; leave it empty")
+        return self
+
+
+class Settings(BaseSettings):
+    """All settings. Flags beat environment variables, those beat the file, that beats the defaults."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=_PREFIX, env_nested_delimiter="__", env_ignore_empty=True
+    )
+    file: ClassVar[Path | None] = None
+
+    folders: Folders = Folders()
+    watch: Watch = Watch()
+    images: Images = Images()
+    model: Model = Model()
+    batch: Batch = Batch()
+    database: Database = Database()
+    metrics: Metrics = Metrics()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The order of precedence; no .env file and no secrets folder."""
+        file = TomlConfigSettingsSource(settings_cls, cls.file)
+        return init_settings, env_settings, file
+
+
+def load(root: Path) -> Settings:
+    """The settings for a root, from its foodsort.toml (if there) and the environment.
+
+    Raises SettingsError that names the file or variable, the key and what is allowed.
+    """
+    path = root / FILE
+    try:
+        _check_file(path)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not TOML: {error}") from error
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explained(str(path), one) for one in error.errors())) from error
+    of_root = type("Settings", (Settings,), {"file": path, "__module__": __name__})
+    try:
+        return of_root()  # type: ignore[no-any-return]
+    except ValidationError as error:  # the file is sound, so it is a variable, or the two together
+        raise SettingsError("\n".join(_explained(_variable(one), one) for one in error.errors())) from error
+
+
+def _check_file(path: Path) -> None:
+    """Checks the file alone and strictly: a number in quotes is fine in a variable, and a mistake in the file."""
+    if path.exists():
+        fields: dict[str, Any] = {
+            name: (field.annotation, field.default) for name, field in Settings.model_fields.items()
+        }
+        strict = create_model("File", __config__=ConfigDict(extra="forbid", strict=True), **fields)
+        strict.model_validate_json(json.dumps(tomllib.loads(path.read_text(encoding="utf-8")), default=str))
+
+
+def _variable(error: Any) -> str:
+    names = [_PREFIX + "__".join(str(part).upper() for part in error["loc"][:depth]) for depth in (3, 2, 1)]
+    return f"environment variable {next((name for name in names if name in os.environ), names[0])}"
+
+
+def _explained(source: str, error: Any) -> str:
+    location = [str(part) for part in error["loc"]]
+    key = ".".join(location)
+    if error["type"] == "extra_forbidden":
+        section = Settings.model_fields.get(location[0])
+        known = type(section.default).model_fields if section and len(location) > 1 else Settings.model_fields
+        return f"{source}: {key} is no setting; there are {', '.join(known)}"
+    return f"{source}: {key} = {error['input']!r}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def template() -> str:
+    """A foodsort.toml with every setting at its default, commented out, each with its sentence."""
+    lines = ["# Settings of foodsort. Each line shows a default; take the # away to change it.", ""]
+    for section, field in Settings.model_fields.items():
+        lines.append(f"[{section}]")
+        defaults = field.default
+        for key, setting in type(defaults).model_fields.items():
+            value = getattr(defaults, key)
+            text = f'"{value}"' if isinstance(value, str) else str(list(value) if isinstance(value, tuple) else value)
+            lines += [f"# {setting.description}", f"#{key} = {text}"]
+        lines.append("")
+    return "\n".join(lines)

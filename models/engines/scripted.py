@@ -1,0 +1,17 @@
+"""A fake network for tests of everything around it: fast, exact, no model needed."""
+
+import numpy as np
+
+from models.engines import Logits
+from models.images import Pixels
+
+
+class ScriptedEngine:
+    """Calls a photo food when its mean red (0 to 255) exceeds its mean blue: logit = (red − blue) ÷ 8."""
+
+    name = "scripted"
+
+    def logits(self, pixels: Pixels) -> Logits:
+        """uint8 RGB (n, side, side, 3) → float32 (n,)."""
+        means = pixels.mean(axis=(1, 2), dtype=np.float64)
+        return np.asarray((means[:, 0] - means[:, 2]) / 8, np.float32)

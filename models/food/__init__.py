@@ -1,0 +1,1 @@
+"""The bundle that comes with foodsort; `models.bundle` reads it as files."""

@@ -1,0 +1,62 @@
+"""The network: uint8 RGB in, one logit out, with the ImageNet preprocessing as a layer inside it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.errors import WeightsError
+
+if TYPE_CHECKING:
+    import keras
+
+IMAGENET_MEAN_RGB = (123.68, 116.779, 103.939)
+"""Mean of the ImageNet training pixels, 0 to 255: what the Caffe models that Keras' weights come from subtract."""
+
+FEATURES = "features"
+LOGIT = "logit"
+LAST_MAP = "conv5_block3_out"
+"""Name of the layer whose (7, 7, 2048) activations at side 224 the global average pooling takes its mean of."""
+
+
+def build(side: int) -> "keras.Model":
+    """A ResNet-50 (He et al. 2015) with random weights: uint8 RGB (n, side, side, 3) → float32 logit (n, 1)."""
+    import keras
+
+    pixels = keras.Input((side, side, 3), dtype="uint8", name="pixels")
+    # Keras' weights expect BGR. `load_imagenet` swaps the first kernel instead of the pixels, so no flip is run.
+    centred = keras.layers.Rescaling(1.0, [-mean for mean in IMAGENET_MEAN_RGB], name="imagenet")(pixels)
+    body = keras.applications.ResNet50(include_top=False, weights=None, input_tensor=centred)
+    features = keras.layers.GlobalAveragePooling2D(name=FEATURES)(body.output)
+    # float32 whatever the rest computes in: a float16 logit is too coarse for the temperature and the thresholds.
+    logit = keras.layers.Dense(1, name=LOGIT, dtype="float32")(features)
+    return keras.Model(pixels, logit, name="resnet50")
+
+
+def backbone(network: "keras.Model") -> "keras.Model":
+    """The part of a network made by `build` that a new head is trained on: uint8 pixels → float32 features (n, 2048)."""
+    import keras
+
+    return keras.Model(network.input, network.get_layer(FEATURES).output, name="backbone")
+
+
+def load_imagenet(network: "keras.Model", path: Path) -> None:
+    """Copies stock Keras ResNet-50 weights without top (a `.h5` file) into a network made by `build`.
+
+    Raises WeightsError when the file does not hold them.
+    """
+    import keras
+
+    stock = keras.applications.ResNet50(include_top=False, weights=None)
+    try:
+        stock.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise WeightsError(
+            f"{path} does not hold Keras' ResNet-50 weights without top ({error}); delete it to have it fetched again"
+        ) from error
+    for layer in stock.layers:
+        weights = layer.get_weights()
+        if layer.name == "conv1_conv":
+            weights[0] = np.ascontiguousarray(weights[0][:, :, ::-1, :])  # BGR → RGB, see `build`
+        if weights:
+            network.get_layer(layer.name).set_weights(weights)

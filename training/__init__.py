@@ -1,0 +1,1 @@
+"""Makes a model: labelled photos in, a bundle with its report out."""

@@ -1,0 +1,37 @@
+"""What turns logits into probabilities and labels, chosen on validation."""
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+
+from models.decision import Floats, Thresholds
+
+
+def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """The temperature in [0.05, 20] with the least negative log-likelihood on validation (Guo et al. 2017)."""
+    signs = np.where(np.asarray(labels) == 1, 1.0, -1.0)
+    margins = signs * np.asarray(logits, np.float64)
+
+    def loss(log_temperature: float) -> float:
+        return float(np.logaddexp(0.0, -margins / np.exp(log_temperature)).mean())
+
+    bounds = (float(np.log(0.05)), float(np.log(20.0)))
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+
+
+def choose_thresholds(p_food: Floats, labels: npt.ArrayLike, unsure_error: float) -> Thresholds:
+    """The least set-aside share for which at most `unsure_error` of the photos still decided are wrong.
+
+    Photos are set aside in the order of their confidence max(p, 1 − p); the threshold between the labels is 0.5.
+    """
+    labels = np.asarray(labels)
+    confidence = np.maximum(p_food, 1 - p_food)
+    order = np.argsort(-confidence, kind="stable")
+    wrong = ((p_food >= 0.5) != (labels == 1))[order]
+    error = np.cumsum(wrong) / np.arange(1, len(wrong) + 1)
+    kept = np.flatnonzero(error <= unsure_error)
+    if len(kept) == len(wrong):
+        return Thresholds()
+    # Everything less sure than the last photo that may still be decided is set aside.
+    least = float(confidence[order][kept[-1]]) if len(kept) else 1.0
+    return Thresholds(food=0.5, unsure_low=1 - least, unsure_high=least)

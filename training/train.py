@@ -1,0 +1,102 @@
+"""One training from labelled photos to a finished bundle, read from top to bottom."""
+
+import dataclasses
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from models import resnet50
+from models.bundle import NETWORK, Bundle, Card, save_network
+from models.decision import probability
+from models.engines import open_engine
+from models.errors import FoodsortError
+from models.images import Pixels
+from models.pretrained import imagenet_weights
+from training import calibrate, dataset, report
+from training.features import Features, extract
+from training.fit import fit_head
+from training.metrics import metrics
+from training.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+LIBRARIES = ("foodsort", "tensorflow", "keras", "numpy", "pillow", "pillow-heif", "scikit-learn")
+
+
+def train(data: Path, out: Path, weights: Path | None, recipe: Recipe, console: Console) -> Bundle:
+    """Trains on the data set in `data` and writes a bundle with its report to the new folder `out`.
+
+    weights: a file with the ImageNet weights; fetched and cached when None. Raises FoodsortError when `out` is taken,
+    the data set is not one, or the weights cannot be had.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FoodsortError(f"{out} is there already; name a new folder with --out")
+    frame = dataset.read(data)
+    fitting, choosing, judging = (frame[frame["split"] == split].reset_index(drop=True) for split in dataset.SPLITS)
+    network = resnet50.build(recipe.fit.side)
+    resnet50.load_imagenet(network, imagenet_weights(weights))
+
+    with Progress(console=console) as progress:
+        frozen = _frozen(network, recipe.fit.side)
+        fitted_on = extract(frozen, fitting, recipe, progress, mirror=recipe.mirror)
+        chosen_on = extract(frozen, choosing, recipe, progress)
+    head = fit_head(fitted_on, chosen_on, recipe)
+    network.get_layer(resnet50.LOGIT).set_weights([head.kernel, head.bias])
+
+    logits = (chosen_on.values @ head.kernel + head.bias)[:, 0]
+    temperature = calibrate.fit_temperature(logits, chosen_on.labels)
+    p_food = probability(logits, temperature)
+    thresholds = calibrate.choose_thresholds(p_food, chosen_on.labels, recipe.unsure_error)
+    card = Card(
+        name="foodsort-resnet50",
+        created_at=datetime.now(UTC),
+        fit=recipe.fit,
+        temperature=temperature,
+        thresholds=thresholds,
+        recipe=dataclasses.asdict(recipe),
+        metrics={"validation": metrics(p_food, chosen_on.labels, thresholds.food)},
+        data_sha256=dataset.digest(frame),
+        libraries={name: version(name) for name in LIBRARIES},
+        files={NETWORK: ""},
+    )
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as partial:
+        folder = Path(partial) / "bundle"
+        folder.mkdir()
+        save_network(network, folder / NETWORK)
+        # Judged once, and as it will run: read back from the disk, by an engine.
+        engine = open_engine("tensorflow", Bundle.write(folder, card), recipe.batch)
+        with Progress(console=console) as progress:
+            judged_on = extract(engine.logits, judging, recipe, progress)
+        p_food = probability(judged_on.values, temperature)
+        figures = report.write(folder, "evaluation", p_food, judged_on.labels, thresholds.food)
+        report.write_unreadable(folder, fitted_on.unreadable + chosen_on.unreadable + judged_on.unreadable)
+        head.history.to_csv(folder / "history.csv", index_label="epoch")
+        Bundle.write(folder, card.model_copy(update={"metrics": card.metrics | {"evaluation": figures}}))
+        if out.exists():
+            out.rmdir()  # empty, as checked above
+        folder.rename(out)
+    return Bundle.load(out)
+
+
+def _frozen(network: "keras.Model", side: int) -> Callable[[Pixels], Features]:
+    """The backbone as a function: uint8 pixels (n, side, side, 3) → float32 features (n, 2048)."""
+    import tensorflow as tf
+
+    backbone = resnet50.backbone(network)
+    signature = [tf.TensorSpec((None, side, side, 3), tf.uint8)]
+    compiled = tf.function(lambda pixels: backbone(pixels, training=False), input_signature=signature)
+
+    def run(pixels: Pixels) -> Features:
+        return np.asarray(compiled(pixels))
+
+    return run
