@@ -18,6 +18,7 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 from watchdog.observers.inotify import InotifyObserver
+from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
 from daemon.claim import PRIVATE
 from daemon.inbox import Ignore
@@ -47,6 +48,9 @@ class Watch(FileSystemEventHandler):
         """Raises OSError when the folder cannot be watched, for instance because too many watches are in use."""
         self._root = os.fsencode(inbox)
         self._ignore, self._hint = ignore, hint
+        # watchdog holds everything back for so long after a file was moved away, as we do with every photo. The kernel
+        # reports both halves of a move at once, so its half a second of waiting for the other half gains nothing.
+        InotifyMoveEventGrouper.delay = 0.05
         # Full events tell a file that was moved in, which is whole, from one that was made here.
         self._observer = InotifyObserver(generate_full_events=True)
         self._observer.schedule(self, self._root, recursive=True, event_filter=_EVENTS)  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from models import resnet50
 from models.bundle import NETWORK, Bundle, Card, save_network
 from models.decision import probability
 from models.engines import open_engine
+from models.engines.tensorflow import load_tensorflow
 from models.errors import FoodsortError
 from models.images import Pixels
 from models.pretrained import imagenet_weights
@@ -40,6 +41,7 @@ def train(data: Path, out: Path, weights: Path | None, recipe: Recipe, console: 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FoodsortError(f"{out} is there already; name a new folder with --out")
     frame = dataset.read(data)
+    load_tensorflow()
     fitting, choosing, judging = (frame[frame["split"] == split].reset_index(drop=True) for split in dataset.SPLITS)
     network = resnet50.build(recipe.fit.side)
     resnet50.load_imagenet(network, imagenet_weights(weights))
@@ -94,7 +96,7 @@ def _frozen(network: "keras.Model", side: int) -> Callable[[Pixels], Features]:
 
     backbone = resnet50.backbone(network)
     signature = [tf.TensorSpec((None, side, side, 3), tf.uint8)]
-    compiled = tf.function(lambda pixels: backbone(pixels, training=False), input_signature=signature)
+    compiled = tf.function(lambda pixels: backbone(pixels, training=False), input_signature=signature, autograph=False)
 
     def run(pixels: Pixels) -> Features:
         return np.asarray(compiled(pixels))

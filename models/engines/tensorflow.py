@@ -1,6 +1,7 @@
-"""Runs a bundle with TensorFlow: mixed float16 on a GPU, float32 on a CPU, fixed signatures for a ladder of batch sizes."""
+"""Runs a bundle with TensorFlow: mixed float16 on a GPU, float32 on a CPU, a ladder of batch sizes."""
 
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,8 @@ from models.resnet50 import LOGIT
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 
-# Best batch for a ResNet-50 in TensorFlow on CPUs: larger ones leave the caches, and each rung costs a second to trace.
+# TensorFlow's fastest batch for a ResNet-50 on CPUs: larger ones leave the caches.
 _CPU_TOP = 8
 
 
@@ -28,68 +28,74 @@ def gpu_present(device_folder: Path = Path("/dev")) -> bool:
 
 
 class TensorFlowEngine:
-    """One `tf.function` a rung of the ladder, traced and run once before use, so that no photo waits for a compiler."""
+    """One `tf.function`, traced once, that only ever sees batches of a few sizes, each tried before the first photo comes."""
 
     def __init__(self, bundle: Bundle, max_batch: int) -> None:
         """Raises BundleError when the network cannot be loaded, EngineError when not even one photo fits the device."""
-        tf = _tensorflow()
+        tf = load_tensorflow()
         on_gpu = gpu_present() and _use_gpus(tf)
         self.name = "tensorflow gpu" if on_gpu else "tensorflow cpu"
-        self._side = bundle.card.fit.side
+        self.ladder = rungs(max_batch if on_gpu else min(max_batch, _CPU_TOP))
         network = bundle.network()
         if on_gpu:
-            _mix_float16(network)
-        self._run = {
-            rung: self._traced(network, rung) for rung in rungs(max_batch if on_gpu else min(max_batch, _CPU_TOP))
-        }
+            mix_float16(network)
+        side = bundle.card.fit.side
+        # The size of a batch is left open: a signature a rung would cost a second and a half of tracing each.
+        signature = [tf.TensorSpec((None, side, side, 3), tf.uint8)]
+        self._run: Callable[[Pixels], Any] = tf.function(
+            lambda pixels: network(pixels, training=False), input_signature=signature, autograph=False
+        )
         self._out_of_memory = tf.errors.ResourceExhaustedError
-        self._warm()
+        # The device's libraries choose and build their kernels at the first batch of each size.
+        for rung in self.ladder:
+            self.logits(np.zeros((rung, side, side, 3), np.uint8))
 
     def logits(self, pixels: Pixels) -> Logits:
-        """uint8 RGB (n, side, side, 3) → float32 (n,). Halves its largest batch each time the device runs out of memory."""
+        """uint8 RGB (n, side, side, 3) → float32 (n,). Drops its largest batch size whenever the device's memory runs out.
+
+        Raises EngineError when there is no room for a single photo.
+        """
         while True:
             try:
                 return self._logits(pixels)
             except self._out_of_memory as error:
-                self._halve(error)
+                if len(self.ladder) == 1:
+                    raise EngineError(
+                        "the GPU has too little free memory for one photo; free some, or hide it with CUDA_VISIBLE_DEVICES=-1"
+                    ) from error
+                self.ladder = self.ladder[:-1]
 
     def _logits(self, pixels: Pixels) -> Logits:
         parts, at = [], 0
-        for photos, rung in steps(len(pixels), tuple(self._run)):
+        for photos, rung in steps(len(pixels), self.ladder):
             chunk = pixels[at : at + photos]
             if photos < rung:
                 chunk = np.concatenate([chunk, np.zeros((rung - photos, *chunk.shape[1:]), np.uint8)])
-            parts.append(np.asarray(self._run[rung](chunk))[:photos, 0])
+            parts.append(np.asarray(self._run(chunk))[:photos, 0])
             at += photos
         return np.concatenate(parts).astype(np.float32)
 
-    def _warm(self) -> None:
-        for rung in tuple(self._run):
-            if rung in self._run:  # a smaller rung may have run out of memory and taken the larger ones along
-                self.logits(np.zeros((rung, self._side, self._side, 3), np.uint8))
 
-    def _halve(self, error: Exception) -> None:
-        if len(self._run) == 1:
-            raise EngineError(
-                "the GPU has too little free memory for one photo; free some, or set model.engine to openvino"
-            ) from error
-        del self._run[max(self._run)]
+def load_tensorflow() -> Any:
+    """Imports TensorFlow without the notes (no CUDA, which CPU flags) that its C++ start prints whatever one asks for.
 
-    def _traced(self, network: "keras.Model", rung: int) -> Callable[[Pixels], "tf.Tensor"]:
-        import tensorflow as tf
-
-        signature = [tf.TensorSpec((rung, self._side, self._side, 3), tf.uint8)]
-        traced: Callable[[Pixels], tf.Tensor] = tf.function(
-            lambda pixels: network(pixels, training=False), input_signature=signature
-        )
-        return traced
-
-
-def _tensorflow() -> Any:  # TensorFlow has no types to name
+    Where no GPU is present its later complaints about that are turned off too; what goes wrong still raises.
+    """
     if not gpu_present():
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    import tensorflow as tf
-
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if gpu_present() else "3")
+    with tempfile.TemporaryFile() as held:
+        stderr = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            import tensorflow as tf
+        except BaseException:
+            held.seek(0)
+            os.write(stderr, held.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
     return tf
 
 
@@ -101,7 +107,7 @@ def _use_gpus(tf: Any) -> bool:
     return bool(gpus)
 
 
-def _mix_float16(network: "keras.Model") -> None:
+def mix_float16(network: "keras.Model") -> None:
     """Computes in float16 with float32 variables (Micikevicius et al. 2018); the logit's layer stays float32."""
     for layer in network.layers:
         if layer.name != LOGIT:
