@@ -41,6 +41,10 @@ class Results:
         self._engine = engine
         self._model_id = 0
 
+    def close(self) -> None:
+        """Closes the database."""
+        self._engine.dispose()
+
     def use_model(self, bundle: Bundle) -> None:
         """Names the model that the rows from now on come from, with a row of its own when it is new."""
         models = schema.models

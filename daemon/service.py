@@ -8,7 +8,6 @@ from collections import Counter
 from pathlib import Path
 from types import FrameType
 
-import sdnotify
 import structlog
 
 from daemon import database, recovery, tree
@@ -18,6 +17,7 @@ from daemon.filing import Filing
 from daemon.inbox import Ignore, Inbox, Look, Ready
 from daemon.lock import Lock
 from daemon.names import shown
+from daemon.notify import notify
 from daemon.pipeline import Pipeline, Returned
 from daemon.progress import Progress
 from daemon.results import Pending, Results
@@ -72,6 +72,7 @@ class Service:
         self._inbox = Inbox(settings.watch.settle_s, settings.watch.open_s, settings.watch.empty_s)
         self._watch_path = inbox
         self._strange: set[bytes] = set()
+        self._tried: set[bytes] = set()  # by a dry run, which leaves them where they are
         self._next_scan = 0.0
 
     @property
@@ -86,7 +87,6 @@ class Service:
 
     def run(self) -> None:
         """Sorts until it is told to stop, or with `once` until nothing is left to wait for. Raises what ended it early."""
-        notify = sdnotify.SystemdNotifier().notify
         watch = Watch(self._watch_path, self._ignore, self._messages.put)
         self._pipeline.start()
         try:
@@ -167,6 +167,8 @@ class Service:
             self._inbox.found(path, Look.of(stat), time.monotonic())
             return
         for found, its_stat in tree.files(self._claims.inbox, path, self._ignore):
+            if found in self._tried:
+                continue
             if tree.is_regular(its_stat):
                 self._inbox.found(found, Look.of(its_stat), time.monotonic())
             elif found not in self._strange:
@@ -200,6 +202,8 @@ class Service:
             self._refuse(ready.path, str(refusal))
         else:
             self._inbox.gone(ready.path)
+            if self._dry_run:
+                self._tried.add(ready.path)
             self._pipeline.put(claimed)
 
     def _wait_on(self, returned: Returned) -> None:
@@ -257,5 +261,6 @@ class Service:
             if isinstance(message, Returned) and not self._dry_run:
                 self._claims.give_back(message.claimed.path, message.claimed.generation)
         self._claims.close()
+        self._results.close()
         if self._lock:
             self._lock.release()

@@ -172,8 +172,9 @@ def _check_file(path: Path) -> None:
         fields: dict[str, Any] = {
             name: (field.annotation, field.default) for name, field in Settings.model_fields.items()
         }
-        strict = create_model("File", __config__=ConfigDict(extra="forbid", strict=True), **fields)
-        strict.model_validate_json(json.dumps(tomllib.loads(path.read_text(encoding="utf-8")), default=str))
+        file = create_model("File", __config__=ConfigDict(extra="forbid"), **fields)
+        text = json.dumps(tomllib.loads(path.read_text(encoding="utf-8")), default=str)
+        file.model_validate_json(text, strict=True)
 
 
 def _variable(error: Any) -> str:

@@ -1,0 +1,100 @@
+import io
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from daemon.cli import main
+
+FAST = {
+    "FOODSORT_MODEL__ENGINE": "scripted",
+    "FOODSORT_WATCH__SETTLE_S": "0.2",
+    "FOODSORT_WATCH__EMPTY_S": "0.4",
+    "FOODSORT_WATCH__TRUNCATED_S": "0.6",
+    "FOODSORT_WATCH__RESCAN_S": "1",
+}
+
+Photo = Callable[..., bytes]
+Foodsort = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def photo() -> Photo:
+    """Bytes of a JPEG that the scripted engine calls food (red) or non_food (blue); `shade` makes each one its own."""
+
+    def make(label: str = "food", shade: int = 0, size: int = 64) -> bytes:
+        red, blue = (200, 40) if label == "food" else (40, 200)
+        file = io.BytesIO()
+        Image.new("RGB", (size, size), (red, shade, blue)).save(file, "JPEG", quality=95)
+        return file.getvalue()
+
+    return make
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty root, with settings that make waiting short and the scripted engine the one that runs."""
+    for name, value in FAST.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "root/inbox").mkdir(parents=True)
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def foodsort(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Foodsort:
+    """Runs the command line in this process; returns exit code, stdout and stderr."""
+
+    def run(*words: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["foodsort", *map(str, words)])
+        capfd.readouterr()
+        code: object = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        out, err = capfd.readouterr()
+        assert isinstance(code, int)
+        return code, out, err
+
+    return run
+
+
+@contextmanager
+def running(root: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A daemon in a process of its own that is watching; stopped with SIGTERM, and killed if that does not do."""
+    command = [sys.executable, "-m", "daemon", "run", "--root", str(root)]
+    log = root / "daemon.log"
+    with log.open("w") as lines:
+        daemon = subprocess.Popen(command, stdout=lines, stderr=lines, text=True)
+    try:
+        until(lambda: "event=watching" in log.read_text(), daemon)
+        yield daemon
+        daemon.terminate()
+        daemon.wait(20)
+    finally:
+        daemon.kill()
+        daemon.wait()
+
+
+def until(done: Callable[[], bool], daemon: "subprocess.Popen[str] | None" = None, patience_s: float = 60) -> None:
+    """Waits for a condition; fails when it does not come, or the daemon ends first."""
+    end = time.monotonic() + patience_s
+    while not done():
+        assert daemon is None or daemon.poll() is None, "the daemon ended"
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.02)
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    """Path and bytes of every file below a root, without the database, the log and the claim folder's lock."""
+    ours = ("foodsort.db", "daemon.log")
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not path.name.startswith(ours) and path.name != "lock"
+    }

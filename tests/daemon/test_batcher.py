@@ -1,0 +1,55 @@
+import threading
+from typing import cast
+
+import pytest
+
+from daemon.batcher import Batcher, closes
+from daemon.decode import Decoded
+
+PHOTOS = cast(list[Decoded], [f"photo {number}" for number in range(10)])
+
+
+@pytest.mark.parametrize(
+    ("size", "oldest_s", "coming", "expected"),
+    [
+        (0, 0.0, 0, False),
+        (0, 9.0, 3, False),
+        (1, 0.0, 1, False),
+        (1, 0.0, 0, True),
+        (4, 0.0, 5, True),
+        (1, 0.2, 5, True),
+        (3, 0.19, 1, False),
+    ],
+)
+def test_a_batch_closes_when_full_or_old_or_alone(size: int, oldest_s: float, coming: int, *, expected: bool) -> None:
+    assert closes(size, oldest_s, coming, max_size=4, max_delay_s=0.2) is expected
+
+
+def test_photos_leave_in_the_order_in_which_they_came_and_never_more_than_fit() -> None:
+    batcher = Batcher(4, 60, coming=lambda: 0)
+    for photo in PHOTOS:
+        batcher.put(photo)
+    taken = [batcher.take() for _ in range(3)]
+    assert taken == [PHOTOS[:4], PHOTOS[4:8], PHOTOS[8:]]
+
+
+def test_a_photo_waits_for_the_ones_that_are_coming_until_none_is() -> None:
+    coming = [1]
+    batcher = Batcher(4, 60, coming=lambda: coming[0])
+    taken: list[list[Decoded] | None] = []
+    taker = threading.Thread(target=lambda: taken.append(batcher.take()))
+    taker.start()
+    batcher.put(PHOTOS[0])
+    taker.join(0.1)
+    assert taker.is_alive()
+    coming[0] = 0
+    batcher.nudge()
+    taker.join(10)
+    assert taken == [[PHOTOS[0]]]
+
+
+def test_the_end_gives_back_what_was_waiting_and_ends_the_taker() -> None:
+    batcher = Batcher(4, 60, coming=lambda: 1)
+    batcher.put(PHOTOS[0])
+    assert batcher.end() == [PHOTOS[0]]
+    assert batcher.take() is None

@@ -1,0 +1,164 @@
+import pytest
+
+from daemon.inbox import Ignore, Inbox, Look, Ready
+
+SETTLE, OPEN, EMPTY = 2.0, 600.0, 10.0
+A = b"a.jpg"
+LOOK = Look(1000, 1, 7, 1)
+GROWN = Look(2000, 2, 7, 2)
+ZERO = Look(0, 1, 7, 1)
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox(SETTLE, OPEN, EMPTY)
+
+
+def check(inbox: Inbox, now: float, look: Look | None = LOOK) -> Ready | None:
+    """What a look at `now` gives, when one is due."""
+    path = inbox.due(now)
+    return inbox.judge(path, look, now) if path is not None else None
+
+
+def test_a_found_file_is_ready_after_two_equal_looks_over_the_quiet_time(inbox: Inbox) -> None:
+    inbox.found(A, LOOK, 0)
+    assert check(inbox, 1.9) is None
+    assert check(inbox, 2.0) == Ready(A, LOOK, 0, overdue=False)
+    assert len(inbox) == 0
+
+
+def test_a_found_file_that_changed_waits_again(inbox: Inbox) -> None:
+    inbox.found(A, LOOK, 0)
+    assert check(inbox, 2.0, GROWN) is None
+    assert check(inbox, 3.9, GROWN) is None
+    assert check(inbox, 4.0, GROWN) == Ready(A, GROWN, 2.0, overdue=False)
+
+
+def test_an_old_mtime_alone_makes_nothing_ready(inbox: Inbox) -> None:
+    inbox.found(A, Look(1000, -(10**18), 7, 1), 0)
+    assert inbox.due(0) is None
+
+
+def test_a_file_that_is_written_waits_for_its_close(inbox: Inbox) -> None:
+    inbox.modified(A, 0)
+    assert check(inbox, 100) is None
+    inbox.closed(A, 100)
+    assert check(inbox, 101.9) is None
+    assert check(inbox, 102) == Ready(A, LOOK, 100, overdue=False)
+
+
+def test_a_writer_that_closes_and_opens_again_starts_the_quiet_time_again(inbox: Inbox) -> None:
+    inbox.closed(A, 0)
+    inbox.modified(A, 1)
+    assert check(inbox, 50) is None
+    inbox.closed(A, 50)
+    assert check(inbox, 52) == Ready(A, LOOK, 50, overdue=False)
+
+
+def test_a_file_that_is_never_closed_is_taken_in_the_end(inbox: Inbox) -> None:
+    inbox.modified(A, 0)
+    inbox.modified(A, 5)
+    assert check(inbox, 604.9) is None
+    assert check(inbox, 605) == Ready(A, LOOK, 5, overdue=True)
+
+
+def test_a_rescan_does_not_hurry_a_file_that_is_written(inbox: Inbox) -> None:
+    inbox.modified(A, 0)
+    inbox.found(A, LOOK, 1)
+    assert check(inbox, 100) is None
+
+
+def test_a_file_moved_in_is_ready_at_once(inbox: Inbox) -> None:
+    inbox.moved_in(A, 5)
+    assert check(inbox, 5) == Ready(A, LOOK, 5, overdue=False)
+
+
+def test_a_file_found_again_keeps_its_place(inbox: Inbox) -> None:
+    inbox.found(A, LOOK, 0)
+    inbox.found(A, LOOK, 1.5)
+    assert check(inbox, 2) is not None
+
+
+def test_an_empty_file_is_given_time(inbox: Inbox) -> None:
+    inbox.closed(A, 0)
+    assert check(inbox, 2, ZERO) is None
+    assert check(inbox, 9.9, ZERO) is None
+    assert check(inbox, 10, ZERO) == Ready(A, ZERO, 0, overdue=False)
+
+
+def test_an_empty_file_that_fills_starts_again(inbox: Inbox) -> None:
+    inbox.found(A, ZERO, 0)
+    assert check(inbox, 2, ZERO) is None
+    assert check(inbox, 10, LOOK) is None
+    assert check(inbox, 20, LOOK) is not None
+
+
+def test_a_file_that_went_is_forgotten(inbox: Inbox) -> None:
+    inbox.found(A, LOOK, 0)
+    assert check(inbox, 2, None) is None
+    assert len(inbox) == 0
+    inbox.found(A, LOOK, 3)
+    inbox.gone(A)
+    assert inbox.due(100) is None
+
+
+def test_a_held_file_waits_as_long_as_it_has_to_stand_still(inbox: Inbox) -> None:
+    inbox.hold(A, LOOK, 10, 30)
+    assert check(inbox, 39) is None
+    assert check(inbox, 40) == Ready(A, LOOK, 10, overdue=False)
+
+
+def test_a_refused_file_stays_until_it_changes(inbox: Inbox) -> None:
+    assert inbox.refuse(A, LOOK) is True
+    assert inbox.refuse(A, LOOK) is False
+    assert inbox.refused == 1
+    inbox.found(A, LOOK, 0)
+    assert inbox.due(100) is None
+    inbox.found(A, GROWN, 100)
+    assert check(inbox, 102, GROWN) is not None
+    inbox.gone(A)
+    assert inbox.refused == 0
+
+
+def test_the_longest_waiting_comes_first_and_the_next_time_is_known(inbox: Inbox) -> None:
+    inbox.found(b"second", LOOK, 1)
+    inbox.found(b"first", LOOK, 0)
+    assert inbox.next_due() == 2
+    assert [inbox.due(3), inbox.due(3), inbox.due(3)] == [b"first", b"second", None]
+
+
+def test_many_small_writes_do_not_pile_up(inbox: Inbox) -> None:
+    for moment in range(1000):
+        inbox.modified(A, float(moment))
+    assert inbox.due(600) is None
+    assert inbox.next_due() == 999 + OPEN
+    assert inbox.due(999 + OPEN) == A
+    assert inbox.due(10**6) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            b".DS_Store",
+            b"._a.jpg",
+            b".stfolder",
+            b".foodsort",
+            b"a.part",
+            b"a.jpg.tmp",
+            b"a.crdownload",
+            b"a.FILEPART",
+        ),
+        *(b"Thumbs.db", b"desktop.ini", b"@eaDir", b"__MACOSX", b"note.xmp"),
+    ],
+)
+def test_nobodys_photos_are_ignored(name: bytes) -> None:
+    ignore = Ignore(("*.XMP",))
+    assert ignore(name)
+    assert ignore.path(b"trip/" + name)
+    assert ignore.path(name + b"/a.jpg")
+
+
+@pytest.mark.parametrize("name", [b"a.jpg", b"part", b"tmp.jpg", b"caf\xe9.jpg", b"-rf", b"Thumbs.db.jpg"])
+def test_photos_are_not_ignored(name: bytes) -> None:
+    assert not Ignore().path(b"trip/" + name)

@@ -1,0 +1,25 @@
+import pytest
+
+from daemon.recovery import Adopt, Mend, plan
+from daemon.results import Pending
+
+ROW = Pending(1, b"food/a.jpg", b"a.jpg", b"gen", "1:2", "00", "food", None, None)
+KEY = (b"gen", b"a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("claimed", "pending", "arrived", "expected"),
+    [
+        ([], [], False, []),
+        ([KEY], [], False, [Adopt(*KEY)]),
+        ([KEY], [ROW], False, [Mend("file", ROW)]),
+        ([KEY], [ROW], True, [Mend("drop_and_finish", ROW)]),
+        ([], [ROW], True, [Mend("finish", ROW)]),
+        ([], [ROW], False, [Mend("missing", ROW)]),
+        ([(b"older", b"a.jpg")], [ROW], True, [Mend("finish", ROW), Adopt(b"older", b"a.jpg")]),
+    ],
+)
+def test_what_is_done_for_each_state_of_things(
+    claimed: list[tuple[bytes, bytes]], pending: list[Pending], expected: list[Mend | Adopt], *, arrived: bool
+) -> None:
+    assert list(plan(claimed, pending, lambda row: arrived)) == expected

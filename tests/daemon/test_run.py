@@ -1,0 +1,242 @@
+"""`foodsort run --once`: a tree before, a tree after, and the rows."""
+
+import io
+import json
+import os
+import socket
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from daemon.lock import Lock
+from tests.daemon.conftest import Foodsort, Photo, tree
+
+
+def rows(root: Path) -> list[dict[str, Any]]:
+    return ask(root / "foodsort.db", "SELECT * FROM results ORDER BY id")
+
+
+def ask(database: Path, question: str) -> list[dict[str, Any]]:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute(question)]
+
+
+def test_photos_are_sorted_and_each_has_a_row(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    (root / "inbox/trip/day 1").mkdir(parents=True)
+    (root / "inbox/soup.jpg").write_bytes(photo("food"))
+    (root / "inbox/trip/day 1/sea.jpg").write_bytes(photo("non_food"))
+    code, out, _ = foodsort("run", "--root", root, "--once")
+    assert code == 0
+    assert out.splitlines()[-1] == "2 photos sorted: 1 food, 1 non_food, 0 failed; 0 had to stay in the inbox"
+    assert tree(root) == {"food/soup.jpg": photo("food"), "non_food/trip/day 1/sea.jpg": photo("non_food")}
+    found = {row["path"]: row for row in rows(root)}
+    assert set(found) == {"food/soup.jpg", "non_food/trip/day 1/sea.jpg"}
+    soup = found["food/soup.jpg"]
+    assert (soup["name"], soup["label"], soup["state"], soup["inbox_path"]) == ("soup.jpg", "food", "filed", "soup.jpg")
+    assert soup["probability"] > 0.9
+    assert found["non_food/trip/day 1/sea.jpg"]["probability"] < 0.1
+    assert soup["model"].startswith("foodsort-resnet50@")
+    assert (soup["format"], soup["width"], soup["height"]) == ("JPEG", 64, 64)
+    assert len(soup["classified_at"]) == len("2026-11-24T12:00:00.000000Z")
+
+
+def test_times_and_modes_of_photos_are_kept(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    path = root / "inbox/old.jpg"
+    path.write_bytes(photo())
+    path.chmod(0o640)
+    os.utime(path, ns=(10**18, 10**18 + 1))
+    foodsort("run", "--root", root, "--once")
+    stat = (root / "food/old.jpg").stat()
+    assert (stat.st_mtime_ns, stat.st_mode & 0o777) == (10**18 + 1, 0o640)
+
+
+def test_nothing_is_overwritten(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    (root / "food").mkdir()
+    (root / "food/a.jpg").write_bytes(b"was here first")
+    (root / "food/a (2).jpg").symlink_to("nowhere")
+    (root / "inbox/a.jpg").write_bytes(photo())
+    foodsort("run", "--root", root, "--once")
+    assert tree(root) == {"food/a.jpg": b"was here first", "food/a (3).jpg": photo()}
+    assert [row["path"] for row in rows(root)] == ["food/a (3).jpg"]
+
+
+def test_the_same_name_again_and_again_and_the_same_bytes_too(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    for _ in range(3):
+        (root / "inbox/a.jpg").write_bytes(photo())
+        assert foodsort("run", "--root", root, "--once")[0] == 0
+    assert set(tree(root)) == {"food/a.jpg", "food/a (2).jpg", "food/a (3).jpg"}
+    assert len(rows(root)) == 3
+    assert len({row["sha256"] for row in rows(root)}) == 1
+
+
+def test_what_is_no_picture_fails_with_the_reason_beside_it(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    (root / "inbox/papers").mkdir()
+    (root / "inbox/papers/bill.pdf").write_bytes(b"%PDF-1.7 and so on")
+    (root / "inbox/cut.jpg").write_bytes(photo(size=256)[:1000])
+    (root / "inbox/none.jpg").touch()
+    code, out, _ = foodsort("run", "--root", root, "--once")
+    assert code == 0
+    assert out.splitlines()[-1].startswith("3 photos sorted: 0 food, 0 non_food, 3 failed")
+    kinds = {
+        name.removeprefix("failed/"): json.loads(said)["kind"]
+        for name, said in tree(root).items()
+        if name.endswith(".error.json")
+    }
+    assert kinds == {
+        "papers/bill.pdf.error.json": "not_an_image",
+        "cut.jpg.error.json": "truncated",
+        "none.jpg.error.json": "empty",
+    }
+    assert (root / "failed/papers/bill.pdf").read_bytes() == b"%PDF-1.7 and so on"
+    found = {row["name"]: row for row in rows(root)}
+    assert {row["state"] for row in found.values()} == {"failed"}
+    assert {row["label"] for row in found.values()} == {None}
+    assert found["bill.pdf"]["error_kind"] == "not_an_image"
+    said = json.loads((root / "failed/cut.jpg.error.json").read_text())
+    assert set(said) >= {"kind", "message", "attempts"}
+
+
+def test_reasons_never_overwrite_a_photo_of_that_name(root: Path, foodsort: Foodsort) -> None:
+    (root / "inbox/a.jpg").write_bytes(b"one")
+    (root / "inbox/a.jpg.error.json").write_bytes(b"another")
+    foodsort("run", "--root", root, "--once")
+    after = tree(root)
+    assert sorted(bytes_ for bytes_ in after.values() if bytes_ in {b"one", b"another"}) == [b"another", b"one"]
+    assert len(after) == 4
+
+
+def test_a_name_too_long_for_its_reason_has_it_under_its_digest(root: Path, foodsort: Foodsort) -> None:
+    name = "x" * 251 + ".jpg"
+    (root / "inbox" / name).write_bytes(b"no picture")
+    foodsort("run", "--root", root, "--once")
+    digest = rows(root)[0]["sha256"]
+    assert set(tree(root)) == {f"failed/{name}", f"failed/{digest}.error.json"}
+
+
+def test_odd_names_are_kept_byte_for_byte_and_shown_escaped(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    names = [b"-rf.jpg", b"new\nline.jpg", b"caf\xe9.jpg", "\u202etxt.jpg".encode(), b"x" * 251 + b".jpg", b"a\\b.jpg"]
+    for shade, name in enumerate(names):
+        Path(os.fsdecode(os.path.join(os.fsencode(root), b"inbox", name))).write_bytes(photo(shade=shade))
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    assert sorted(os.listdir(os.fsencode(root / "food"))) == sorted(names)
+    shown = {row["name"] for row in rows(root)}
+    assert {r"new\x0aline.jpg", r"caf\xe9.jpg", r"a\x5cb.jpg", r"\xe2\x80\xaetxt.jpg"} <= shown
+    stored = ask(root / "foodsort.db", "SELECT path_bytes FROM photos")
+    assert sorted(row["path_bytes"] for row in stored) == sorted(b"food/" + name for name in names)
+    code, out, _ = foodsort("results", "--root", root, "--format", "json")
+    assert code == 0
+    assert {row["name"] for row in json.loads(out)} == shown
+
+
+def test_links_fifos_sockets_and_ignored_files_stay_and_get_no_row(
+    root: Path, photo: Photo, foodsort: Foodsort
+) -> None:
+    outside = root / "outside.jpg"
+    outside.write_bytes(photo())
+    (root / "inbox/link.jpg").symlink_to(outside)
+    (root / "inbox/dangling.jpg").symlink_to("nowhere")
+    (root / "inbox/loop").symlink_to(root / "inbox")
+    os.mkfifo(root / "inbox/pipe.jpg")
+    (root / "inbox/folder.jpg").mkdir()
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(root / "inbox/socket.jpg"))
+    for name in (".hidden.jpg", "a.part", "Thumbs.db", "b.crdownload"):
+        (root / "inbox" / name).write_bytes(photo())
+    (root / "inbox/@eaDir").mkdir()
+    (root / "inbox/@eaDir/thumb.jpg").write_bytes(photo())
+    (root / "inbox/real.jpg").write_bytes(photo())
+    before = {path.name for path in (root / "inbox").iterdir()}
+    code, out, _ = foodsort("run", "--root", root, "--once")
+    server.close()
+    assert code == 0
+    assert out.splitlines()[-1].startswith("1 photos sorted: 1 food")
+    assert {path.name for path in (root / "inbox").iterdir()} - {".foodsort"} == before - {"real.jpg"}
+    assert outside.exists()
+    assert [row["name"] for row in rows(root)] == ["real.jpg"]
+    events = ask(root / "foodsort.db", "SELECT kind, path FROM events")
+    told = ("link.jpg", "dangling.jpg", "loop", "pipe.jpg", "socket.jpg")
+    assert sorted((event["kind"], event["path"]) for event in events) == sorted(("skipped", name) for name in told)
+
+
+def test_a_link_swapped_in_for_a_sub_folder_leads_nowhere(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    (root / "elsewhere").mkdir()
+    (root / "food").mkdir()
+    (root / "food/trip").symlink_to(root / "elsewhere")
+    (root / "inbox/trip").mkdir()
+    (root / "inbox/trip/a.jpg").write_bytes(photo())
+    (root / "inbox/b.jpg").write_bytes(photo())
+    # The photo cannot go where its row says, so it waits, claimed, for a person to clear the way.
+    timer = threading.Timer(3, lambda: (root / "food/trip").unlink())
+    timer.start()
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    assert list((root / "elsewhere").iterdir()) == []
+    assert (root / "food/trip/a.jpg").read_bytes() == photo()
+
+
+def test_a_dry_run_says_what_would_be_done_and_touches_nothing(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    (root / "inbox/trip").mkdir()
+    (root / "inbox/trip/soup.jpg").write_bytes(photo())
+    (root / "inbox/bill.pdf").write_bytes(b"%PDF")
+    before = sorted(root.rglob("*"))
+    code, out, err = foodsort("run", "--root", root, "--dry-run")
+    assert code == 0
+    assert sorted(root.rglob("*")) == before
+    assert "to=food/trip/soup.jpg" in err
+    assert "to=failed/bill.pdf" in err
+    assert out.splitlines()[-1] == "2 photos would be sorted: 1 food, 0 non_food, 1 failed; 0 had to stay in the inbox"
+
+
+def test_photos_set_aside_go_to_their_own_folder(
+    root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, photo: Photo
+) -> None:
+    grey = io.BytesIO()
+    Image.new("RGB", (64, 64), (100, 100, 100)).save(grey, "PNG")
+    (root / "inbox/grey.png").write_bytes(grey.getvalue())
+    (root / "inbox/soup.jpg").write_bytes(photo())
+    monkeypatch.setenv("FOODSORT_FOLDERS__UNSURE", "unsure")
+    code, out, _ = foodsort("run", "--root", root, "--once")
+    assert code == 0
+    assert set(tree(root)) == {"unsure/grey.png", "food/soup.jpg"}
+    assert {row["name"]: row["label"] for row in rows(root)} == {"grey.png": "unsure", "soup.jpg": "food"}
+    assert "1 unsure" in out
+
+
+def test_a_second_daemon_is_told_who_holds_the_inbox(root: Path, foodsort: Foodsort) -> None:
+    lock = Lock(root / "inbox")
+    code, _, err = foodsort("run", "--root", root, "--once")
+    lock.release()
+    assert code == 1
+    assert f"process {os.getpid()} sorts" in err
+
+
+def test_missing_folders_are_made(tmp_path: Path, root: Path, foodsort: Foodsort) -> None:
+    assert foodsort("run", "--root", tmp_path / "new", "--once")[0] == 0
+    assert {path.name for path in (tmp_path / "new").iterdir()} >= {
+        "inbox",
+        "food",
+        "non_food",
+        "failed",
+        "foodsort.db",
+    }
+
+
+def test_other_folders_and_another_database_are_used(
+    root: Path, photo: Photo, foodsort: Foodsort, tmp_path: Path
+) -> None:
+    (root / "foodsort.toml").write_text(
+        f'[folders]\nfood = "Essen/gut"\nnon_food = "{tmp_path}/far/rest"\n'
+        f'[database]\nurl = "sqlite:///{tmp_path}/other.db"\n'
+    )
+    (root / "inbox/a.jpg").write_bytes(photo("food"))
+    (root / "inbox/b.jpg").write_bytes(photo("non_food"))
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    assert (root / "Essen/gut/a.jpg").exists()
+    assert (tmp_path / "far/rest/b.jpg").exists()
+    assert not (root / "foodsort.db").exists()
+    assert "Essen/gut/a.jpg" in {row["path"] for row in ask(tmp_path / "other.db", "SELECT path FROM results")}
