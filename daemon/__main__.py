@@ -1,5 +1,5 @@
 """`python -m daemon` is `foodsort`."""
 
-from daemon.cli import main
+from daemon.cli import app
 
-main()
+app(prog_name="foodsort")

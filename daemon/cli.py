@@ -4,14 +4,34 @@ import sys
 from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+
+from daemon.ownership import check
+
+check()
 
 from models import EngineName, __version__
 from models.errors import FoodsortError
 
-app = typer.Typer(
+
+class Commands(typer.Typer):
+    """A command line that says what went wrong instead of showing where: 1 could not be done, 2 wrong settings."""
+
+    def __call__(self, *words: Any, **options: Any) -> Any:
+        """Runs the command line of the process."""
+        try:
+            return super().__call__(*words, **options)
+        except FoodsortError as error:
+            sys.stderr.write(f"foodsort: {error}\n")
+            sys.exit(error.exit_code)
+        except OSError as error:
+            sys.stderr.write(f"foodsort: {error.strerror or error}{f': {error.filename}' if error.filename else ''}\n")
+            sys.exit(1)
+
+
+app = Commands(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Sorts photos dropped into a folder into food/ and non_food/, each with a row in a database.",
@@ -20,20 +40,6 @@ for _room in entry_points(group="foodsort.commands"):
     app.add_typer(_room.load())
 
 Root = Annotated[Path, typer.Option(help="Folder that holds inbox/, food/, non_food/, failed/ and foodsort.db.")]
-
-
-def main() -> None:
-    """Runs the command line. Exit codes: 0 done, 1 could not be done, 2 the words or the settings are wrong."""
-    from daemon.settings import SettingsError
-
-    try:
-        app(prog_name="foodsort")
-    except FoodsortError as error:
-        sys.stderr.write(f"foodsort: {error}\n")
-        sys.exit(2 if isinstance(error, SettingsError) else 1)
-    except OSError as error:
-        sys.stderr.write(f"foodsort: {error.strerror or error}: {error.filename or ''}\n".replace(": \n", "\n"))
-        sys.exit(1)
 
 
 def _version(asked: bool) -> None:

@@ -20,7 +20,9 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class SettingsError(FoodsortError):
-    """Raised when a setting is unknown, of the wrong type or impossible (exit code 2)."""
+    """Raised when a setting is unknown, of the wrong type or impossible."""
+
+    exit_code = 2
 
 
 class _Section(BaseModel):

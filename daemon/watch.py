@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -51,6 +52,8 @@ class Watch(FileSystemEventHandler):
         # watchdog holds everything back for so long after a file was moved away, as we do with every photo. The kernel
         # reports both halves of a move at once, so its half a second of waiting for the other half gains nothing.
         InotifyMoveEventGrouper.delay = 0.05
+        # A folder that is made while its parent's watch is set up is watched from both sides, which does no harm.
+        warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         # Full events tell a file that was moved in, which is whole, from one that was made here.
         self._observer = InotifyObserver(generate_full_events=True)
         self._observer.schedule(self, self._root, recursive=True, event_filter=_EVENTS)  # type: ignore[arg-type]

@@ -4,5 +4,8 @@ from typing import Literal
 
 __version__ = "0.1.0"
 
+OWNER = "foodsort"
+"""Whose package this is; `daemon.ownership` looks at it."""
+
 EngineName = Literal["auto", "tensorflow", "openvino", "scripted"]
 """The engines by the names that settings and flags use; `auto` is whatever runs a bundle fastest."""

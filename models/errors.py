@@ -7,7 +7,9 @@ from enum import StrEnum
 
 
 class FoodsortError(Exception):
-    """Raised when something could not be done and the message says how to mend it (exit code 1)."""
+    """Raised when something could not be done and the message says how to mend it."""
+
+    exit_code = 1
 
 
 class BundleError(FoodsortError):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from daemon.cli import main
+from daemon.cli import app
 
 FAST = {
     "FOODSORT_MODEL__ENGINE": "scripted",
@@ -54,7 +54,7 @@ def foodsort(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
         capfd.readouterr()
         code: object = 0
         try:
-            main()
+            app()
         except SystemExit as end:
             code = end.code or 0
         out, err = capfd.readouterr()

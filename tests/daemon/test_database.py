@@ -1,0 +1,104 @@
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from daemon import database, schema
+from daemon.database import DatabaseError
+from daemon.results import Results
+from models.bundle import Bundle
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> sa.URL:
+    return database.url(tmp_path, "")
+
+
+def test_migrating_from_nothing_gives_the_schema_that_the_code_uses(address: sa.URL) -> None:
+    engine = database.connect(address)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
+        columns = [column["name"] for column in sa.inspect(connection).get_columns("results")]
+    assert columns == [column.name for column in schema.results.c]
+    engine.dispose()
+
+
+def test_opening_again_changes_nothing(address: sa.URL) -> None:
+    for _ in range(2):
+        database.connect(address).dispose()
+    with closing(sqlite3.connect(str(address.database))) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(schema.REVISION,)]
+
+
+def test_what_must_survive_a_power_cut_is_synced(address: sa.URL) -> None:
+    engine = database.connect(address)
+    with engine.connect() as connection:
+        pragmas = [connection.execute(sa.text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "synchronous")]
+    engine.dispose()
+    assert pragmas == ["wal", 2]  # 2 is FULL
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(address: sa.URL) -> None:
+    database.connect(address).dispose()
+    with closing(sqlite3.connect(str(address.database))) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    before = Path(str(address.database)).read_bytes()
+    with pytest.raises(DatabaseError, match="newer foodsort"):
+        database.connect(address)
+    with pytest.raises(DatabaseError, match="9999"):
+        database.reading(address)
+    assert Path(str(address.database)).read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(address: sa.URL) -> None:
+    path = Path(str(address.database))
+    path.write_bytes(b"my holiday diary, not a database at all. " * 100)
+    before = path.read_bytes()
+    with pytest.raises(DatabaseError, match="cannot be used"):
+        database.connect(address)
+    assert path.read_bytes() == before
+
+
+def test_a_password_is_never_printed(tmp_path: Path) -> None:
+    address = database.url(tmp_path, "postgresql+psycopg://me:secret@127.0.0.1:1/none")
+    with pytest.raises(DatabaseError) as caught:
+        database.connect(address)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_model_has_one_row_however_often_it_is_used(address: sa.URL) -> None:
+    engine = database.connect(address)
+    for _ in range(2):
+        Results(engine).use_model(Bundle.load())
+    with engine.connect() as connection:
+        names = connection.execute(sa.select(schema.models.c.name)).scalars().all()
+    engine.dispose()
+    assert names == [Bundle.load().model_name]
+
+
+def test_the_latest_review_is_the_label(address: sa.URL, tmp_path: Path) -> None:
+    engine = database.connect(address)
+    now = "2026-11-24T12:00:00.000000Z"
+    with engine.begin() as connection:
+        connection.execute(schema.models.insert().values(id=1, sha256="s", name="m", card="{}", first_used_at=now))
+        connection.execute(schema.batches.insert().values(id=1, started_at=now, photos=1, engine="e", inference_ms=1.0))
+        place = {"path_bytes": b"food/a", "path": "food/a", "inbox_path": "a", "inbox_path_bytes": b"a", "name": "a"}
+        facts = {
+            "generation": "g",
+            "identity": "1:1",
+            "sha256": "s",
+            "size_bytes": 1,
+            "modified_at": now,
+            "state": "filed",
+        }
+        keys = {"batch_id": 1, "model_id": 1, "claimed_at": now, "probability": 0.9, "predicted_label": "food"}
+        connection.execute(schema.photos.insert().values(id=1, **place, **facts, **keys))
+        for label in ("food", "non_food"):
+            connection.execute(schema.reviews.insert().values(photo_id=1, label=label, reviewed_at=now))
+        row = connection.execute(sa.select(schema.results)).mappings().one()
+    engine.dispose()
+    assert (row["label"], row["predicted_label"], row["corrected_label"]) == ("non_food", "food", "non_food")

@@ -1,0 +1,166 @@
+import errno
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from daemon import tree
+from daemon.claim import Claims
+from daemon.destinations import Destinations, Move, Vanished
+from daemon.inbox import Look, Ready
+from daemon.outcome import Failure
+from daemon.settings import Folders
+
+DATA = b"a photo's bytes" * 1000
+SHA256 = hashlib.sha256(DATA).hexdigest()
+
+
+@pytest.fixture
+def claims(tmp_path: Path) -> Iterator[Claims]:
+    (tmp_path / "inbox").mkdir()
+    claims = Claims(tmp_path / "inbox")
+    yield claims
+    claims.close()
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """A folder on another filesystem."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        if os.stat(folder).st_dev == tmp_path.stat().st_dev:
+            pytest.skip("/dev/shm is on the same filesystem as the temporary folder")
+        yield Path(folder)
+
+
+def claim(claims: Claims, root: Path, name: bytes = b"trip/a.jpg") -> None:
+    """Puts a photo into the inbox and claims it."""
+    path = root / "inbox" / os.fsdecode(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(DATA)
+    os.utime(path, ns=(1, 10**18 + 7))
+    path.chmod(0o640)
+    claims.take(Ready(name, Look.of(path.stat()), 0, overdue=False)).close()
+
+
+def move(claims: Claims, target: bytes, failure: Failure | None = None) -> Move:
+    return Move(1, claims.generation, b"trip/a.jpg", target, None if failure else "food", SHA256, failure)
+
+
+def test_a_photo_moves_by_rename(tmp_path: Path, claims: Claims) -> None:
+    claim(claims, tmp_path)
+    destinations = Destinations(tmp_path, Folders(), claims)
+    target = destinations.choose("food", b"trip/a.jpg", SHA256, set())
+    destinations.carry_out(move(claims, target))
+    assert target == b"food/trip/a.jpg"
+    assert (tmp_path / "food/trip/a.jpg").read_bytes() == DATA
+    assert list(claims.leftovers()) == []
+
+
+def test_a_photo_moves_to_another_filesystem_whole(tmp_path: Path, claims: Claims, elsewhere: Path) -> None:
+    claim(claims, tmp_path)
+    destinations = Destinations(tmp_path, Folders(food=str(elsewhere / "food")), claims)
+    target = destinations.choose("food", b"trip/a.jpg", SHA256, set())
+    destinations.carry_out(move(claims, target))
+    moved = elsewhere / "food/trip/a.jpg"
+    assert target == os.fsencode(moved)
+    assert moved.read_bytes() == DATA
+    assert (moved.stat().st_mtime_ns, moved.stat().st_mode & 0o777) == (10**18 + 7, 0o640)
+    assert [path.name for path in moved.parent.iterdir()] == ["a.jpg"]
+    assert list(claims.leftovers()) == []
+
+
+def test_a_copy_that_differs_is_never_kept(tmp_path: Path, claims: Claims, elsewhere: Path) -> None:
+    claim(claims, tmp_path)
+    destinations = Destinations(tmp_path, Folders(food=str(elsewhere / "food")), claims)
+    target = destinations.choose("food", b"trip/a.jpg", SHA256, set())
+    wrong = Move(1, claims.generation, b"trip/a.jpg", target, "food", "0" * 64, None)
+    with pytest.raises(OSError, match="the copy differs"):
+        destinations.carry_out(wrong)
+    assert list((elsewhere / "food/trip").iterdir()) == []
+    assert list(claims.leftovers()) == [(claims.generation, b"trip/a.jpg")]
+
+
+def test_a_place_that_was_taken_meanwhile_is_never_overwritten(tmp_path: Path, claims: Claims, elsewhere: Path) -> None:
+    claim(claims, tmp_path)
+    for folder in (str(tmp_path / "food"), str(elsewhere / "food")):
+        destinations = Destinations(tmp_path, Folders(food=folder), claims)
+        target = destinations.choose("food", b"trip/a.jpg", SHA256, set())
+        Path(folder, "trip").mkdir(parents=True)
+        Path(folder, "trip/a.jpg").write_bytes(b"somebody else's")
+        with pytest.raises(FileExistsError):
+            destinations.carry_out(move(claims, target))
+        assert [path.read_bytes() for path in Path(folder, "trip").iterdir()] == [b"somebody else's"]
+        assert destinations.choose("food", b"trip/a.jpg", SHA256, set()).endswith(b"trip/a (2).jpg")
+
+
+def test_a_reason_goes_when_its_photo_could_not_come(tmp_path: Path, claims: Claims) -> None:
+    claim(claims, tmp_path)
+    destinations = Destinations(tmp_path, Folders(), claims)
+    target = destinations.choose(None, b"trip/a.jpg", SHA256, set())
+    (tmp_path / "failed/trip").mkdir(parents=True)
+    (tmp_path / "failed/trip/a.jpg").write_bytes(b"somebody else's")
+    with pytest.raises(FileExistsError):
+        destinations.carry_out(move(claims, target, Failure("corrupt", "why")))
+    assert [path.name for path in (tmp_path / "failed/trip").iterdir()] == ["a.jpg"]
+
+
+def test_places_promised_to_others_are_not_given_again(tmp_path: Path, claims: Claims) -> None:
+    destinations = Destinations(tmp_path, Folders(), claims)
+    taken = {b"food/a.jpg", b"food/a (2).jpg"}
+    assert destinations.choose("food", b"a.jpg", SHA256, taken) == b"food/a (3).jpg"
+
+
+def test_a_photo_somebody_took_is_noticed(tmp_path: Path, claims: Claims) -> None:
+    destinations = Destinations(tmp_path, Folders(), claims)
+    with pytest.raises(Vanished):
+        destinations.carry_out(move(claims, b"food/trip/a.jpg"))
+
+
+def test_a_photo_is_recognised_by_inode_or_by_bytes(tmp_path: Path, claims: Claims) -> None:
+    destinations = Destinations(tmp_path, Folders(), claims)
+    path = tmp_path / "food"
+    path.mkdir()
+    (path / "a.jpg").write_bytes(DATA)
+    stat = (path / "a.jpg").stat()
+    assert destinations.is_ours(b"food/a.jpg", f"{stat.st_dev}:{stat.st_ino}", "")
+    assert destinations.is_ours(b"food/a.jpg", "0:0", SHA256)
+    assert not destinations.is_ours(b"food/a.jpg", "0:0", "0" * 64)
+    assert not destinations.is_ours(b"food/none.jpg", "0:0", SHA256)
+
+
+def test_renaming_never_replaces_with_or_without_the_kernels_help(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = tree.open_root(os.fsencode(tmp_path))
+    for _ in ("renameat2", "link and unlink"):
+        (tmp_path / "old").write_bytes(b"old")
+        (tmp_path / "new").write_bytes(b"new")
+        with pytest.raises(FileExistsError):
+            tree.rename(at, b"old", at, b"new")
+        assert ((tmp_path / "old").read_bytes(), (tmp_path / "new").read_bytes()) == (b"old", b"new")
+        (tmp_path / "new").unlink()
+        tree.rename(at, b"old", at, b"new")
+        assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+        class Refusing:
+            """A filesystem without RENAME_NOREPLACE."""
+
+            def renameat2(self, *_: object) -> int:
+                import ctypes
+
+                ctypes.set_errno(errno.EINVAL)
+                return -1
+
+        monkeypatch.setattr(tree, "_libc", Refusing())
+    os.close(at)
+
+
+@pytest.mark.parametrize("path", [b"..", b"a/../b", b"a//b", b"."])
+def test_no_path_leads_out_of_a_root(tmp_path: Path, path: bytes) -> None:
+    at = tree.open_root(os.fsencode(tmp_path))
+    with pytest.raises(OSError, match="not a plain relative path"), tree.folder(at, path, create=True):
+        pass
+    os.close(at)

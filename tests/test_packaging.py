@@ -1,0 +1,58 @@
+"""The import names are plain, so what owns them and what ships is checked."""
+
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("name", ["daemon", "models", "training"])
+def test_each_import_name_belongs_to_foodsort_alone(name: str) -> None:
+    assert set(packages_distributions().get(name, ["foodsort"])) == {"foodsort"}
+    module = __import__(name)
+    assert Path(str(module.__file__)).parents[1] == PROJECT
+
+
+def test_every_package_is_listed_and_no_other() -> None:
+    listed = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = {
+        ".".join(path.parent.relative_to(PROJECT).parts)
+        for room in ("daemon", "models", "training")
+        for path in (PROJECT / room).rglob("__init__.py")
+    }
+    assert set(listed) == found
+
+
+def test_the_wheel_holds_the_rooms_and_the_model_and_no_tests(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(PROJECT)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"daemon", "models", "training"}
+    assert {"models/food/card.json", "models/food/model.keras", "models/py.typed"} <= names
+    assert "daemon/migrations/versions/0001_first.py" in names
+
+
+def test_no_lock_names_a_host() -> None:
+    for lock in ("requirements.lock", "requirements-dev.lock"):
+        assert "://" not in (PROJECT / lock).read_text()
+
+
+@pytest.mark.parametrize("name", ["daemon", "models", "training"])
+def test_somebody_elses_package_of_the_same_name_is_told(tmp_path: Path, name: str) -> None:
+    shutil.copytree(PROJECT / name, tmp_path / name)
+    (tmp_path / name / "__init__.py").write_text('"""Another project\'s package, installed over ours."""\n')
+    command = [sys.executable, "-c", "from daemon.cli import app; app()", "--help"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"the package {name} at {tmp_path}" in done.stderr
+    assert "virtual environment of its own" in done.stderr
+    assert "Traceback" not in done.stderr
