@@ -61,7 +61,9 @@ class Pipeline:
         self._decoding = self._in_flight = 0
         self._lock = threading.Lock()
         self._decoders = ThreadPoolExecutor(_DECODERS, "decode")
-        self._batcher = Batcher(settings.batch.max_size, settings.batch.max_delay_ms / 1000, lambda: self._decoding)
+        # Larger batches than the engine runs in one go would only make photos, and a stop, wait for each other.
+        largest = min(settings.batch.max_size, engine.largest)
+        self._batcher = Batcher(largest, settings.batch.max_delay_ms / 1000, lambda: self._decoding)
         self._judged: queue.Queue[tuple[list[Outcome], dict[str, Any]] | None] = queue.Queue(2)
         self._threads = [
             threading.Thread(target=self._guarded, args=(self._classify,), name="classify"),

@@ -16,10 +16,15 @@ Logits = npt.NDArray[np.float32]
 class Engine(Protocol):
     """Runs a network. Used by one thread at a time.
 
-    name: which engine it is and on what, for rows and logs.
+    name: which engine it is and on what, for rows and logs. largest: the batch size above which nothing is gained.
     """
 
     name: str
+
+    @property
+    def largest(self) -> int:
+        """See above."""
+        ...
 
     def logits(self, pixels: Pixels) -> Logits:
         """uint8 RGB (n, side, side, 3), n ≥ 1 → float32 (n,). Raises EngineError when the device gives up."""

@@ -10,6 +10,7 @@ class ScriptedEngine:
     """Calls a photo food when its mean red (0 to 255) exceeds its mean blue: logit = (red − blue) ÷ 8."""
 
     name = "scripted"
+    largest = 1024
 
     def logits(self, pixels: Pixels) -> Logits:
         """uint8 RGB (n, side, side, 3) → float32 (n,)."""

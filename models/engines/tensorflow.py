@@ -50,6 +50,11 @@ class TensorFlowEngine:
         for rung in self.ladder:
             self.logits(np.zeros((rung, side, side, 3), np.uint8))
 
+    @property
+    def largest(self) -> int:
+        """The largest batch that runs in one go; smaller after the device ran out of memory."""
+        return self.ladder[-1]
+
     def logits(self, pixels: Pixels) -> Logits:
         """uint8 RGB (n, side, side, 3) → float32 (n,). Drops its largest batch size whenever the device's memory runs out.
 
