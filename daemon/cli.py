@@ -57,6 +57,12 @@ def foodsort(
     """Sorts photos dropped into a folder into food/ and non_food/, each with a row in a database."""
 
 
+def _time(asked: str) -> Any:
+    """An option that takes a time as people and the database write it."""
+    form = "2026-11-24, 2026-11-24T18:30 (local) or 2026-11-24T17:30:00Z"
+    return typer.Option(parser=datetime.fromisoformat, metavar="TIME", help=f"{asked} {form}.")
+
+
 @app.command()
 def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make or to complete.")]) -> None:
     """Make a root: its folders and a foodsort.toml in which every setting is explained.
@@ -149,8 +155,8 @@ def results(
     root: Root,
     format: Annotated[Literal["table", "json", "jsonl", "csv"], typer.Option(help="How to print.")] = "table",  # noqa: A002
     label: Annotated[Literal["food", "non_food", "unsure"] | None, typer.Option(help="Photos of this label.")] = None,
-    since: Annotated[datetime | None, typer.Option(help="Classified at or after this local time.")] = None,
-    until: Annotated[datetime | None, typer.Option(help="Classified before this local time.")] = None,
+    since: Annotated[datetime | None, _time("Classified at or after this time.")] = None,
+    until: Annotated[datetime | None, _time("Classified before this time.")] = None,
     min_probability: Annotated[
         float | None, typer.Option(min=0, max=1, help="Photos whose label is at least so probable.")
     ] = None,

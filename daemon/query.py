@@ -91,9 +91,10 @@ def _csv(found: Iterable[dict[str, Any]]) -> None:
 def _table(found: Iterable[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("id", "path", "label", "P(food)", "state", "classified at")
+    # Folded, not cut: a path that is shown in part can't be copied.
+    table = Table("id", Column("path", overflow="fold"), "label", "P(food)", "state", "classified at")
     for row in found:
         label = row["label"] or row["error_kind"] or ""
         p_food = "" if row["probability"] is None else f"{row['probability']:.3f}"

