@@ -4,15 +4,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+NO_VENV := { echo "python3 cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
-.PHONY: setup demo test check format lock
+.PHONY: setup demo test check format lock install-service uninstall-service
 
 setup: $(STAMP)
 
 # The lock decides every version; the package itself is linked in, so that edits take effect at once.
 $(STAMP): requirements-dev.lock pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \
-		echo "python3 cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || $(NO_VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -40,3 +40,50 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 lock: setup
 	$(LOCK) --extra training --extra postgres --group dev --upgrade -o requirements-dev.lock
 	$(LOCK) --constraints requirements-dev.lock -o requirements.lock
+
+# Below PREFIX systemd looks in /usr/local and /usr alone; DESTDIR stages the same tree elsewhere, for a package.
+PREFIX ?= /usr/local
+TARGET := $(abspath $(DESTDIR))$(PREFIX)
+APP := $(TARGET)/lib/foodsort
+COMMAND := $(TARGET)/bin/foodsort
+UNIT := $(TARGET)/lib/systemd/system/foodsort.service
+SYSUSERS := $(TARGET)/lib/sysusers.d/foodsort.conf
+SYSTEMD := $(if $(DESTDIR),,$(wildcard /run/systemd/system))
+
+# Also updates; until everything is built, what is installed stays as it is.
+install-service:
+	install -d $(dir $(APP) $(COMMAND) $(UNIT) $(SYSUSERS))
+	install -m 644 systemd/foodsort.sysusers $(SYSUSERS)
+	$(if $(SYSTEMD),systemd-sysusers $(SYSUSERS))
+	rm -rf $(APP).new
+	@# The system's Python, not a person's pyenv or venv: the daemon's user has to reach it.
+	PATH=/usr/local/bin:/usr/bin:/bin $(PYTHON) -m venv --prompt foodsort $(APP).new || $(NO_VENV)
+	$(APP).new/bin/python -m pip install --quiet --require-hashes -r requirements.lock
+	@# From a copy: setuptools leaves files beside its source, here root's, and packs old ones that it finds.
+	mkdir $(APP).new/source && cp -R pyproject.toml README.md LICENSE daemon models training $(APP).new/source
+	$(APP).new/bin/python -m pip install --quiet --no-deps --no-build-isolation $(APP).new/source
+	rm -rf $(APP).new/source
+	@# Scripts name their Python by its full path: it has to be the one where they will run.
+	find $(APP).new/bin $(APP).new/pyvenv.cfg -type f -exec sed -i 's|$(APP).new|$(PREFIX)/lib/foodsort|g' {} +
+	@# Readable whatever root's umask is.
+	chmod -R u+rwX,go+rX,go-w $(APP).new
+	$(if $(SYSTEMD),@cd / && runuser -u foodsort -- $(APP).new/bin/python -I -m daemon --version || { \
+		echo "the user foodsort cannot run this; nothing was replaced; PYTHON=/usr/bin/python3 names another Python" >&2; exit 1; })
+	rm -rf $(APP) && mv $(APP).new $(APP)
+	ln -sfn ../lib/foodsort/bin/foodsort $(COMMAND)
+	sed 's|@PREFIX@|$(PREFIX)|' systemd/foodsort.service | install -m 644 /dev/stdin $(UNIT)
+	$(if $(SYSTEMD),systemctl daemon-reload)
+	@# A daemon that runs on after an update would load what it has not loaded yet from another version.
+	$(if $(SYSTEMD),systemctl try-restart foodsort)
+	@echo
+	@echo "Start it, now and at every boot:  systemctl enable --now foodsort"
+	@echo "Drop photos into:                 /var/lib/foodsort/inbox"
+	@echo "Ask what became of them:          foodsort results --root /var/lib/foodsort"
+	@echo "Let a person do both:             usermod -aG foodsort NAME"
+
+# The photos, their database and the user stay.
+uninstall-service:
+	$(if $(and $(SYSTEMD),$(wildcard $(UNIT))),systemctl disable --now foodsort)
+	rm -rf $(APP)
+	rm -f $(COMMAND) $(UNIT) $(SYSUSERS)
+	$(if $(SYSTEMD),systemctl daemon-reload)
