@@ -94,9 +94,10 @@ class Claims:
                 tree.folder(self.inbox, parent) as source,
             ):
                 tree.rename(source, name, target, name)
-        except (FileNotFoundError, FileExistsError):
-            raise
         except OSError as error:
+            self.tidy(ready.path, self.generation)
+            if isinstance(error, FileNotFoundError | FileExistsError):
+                raise
             raise Refused(f"cannot be moved: {error.strerror}") from error
         try:
             return self._open(ready.path, self.generation, ready)

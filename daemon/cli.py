@@ -39,7 +39,10 @@ app = Commands(
 for _room in entry_points(group="foodsort.commands"):
     app.add_typer(_room.load())
 
-Root = Annotated[Path, typer.Option(help="Folder that holds inbox/, food/, non_food/, failed/ and foodsort.db.")]
+# readable=False: that the folder can't be read is for the command to say, with exit code 1.
+Root = Annotated[
+    Path, typer.Option(readable=False, help="Folder that holds inbox/, food/, non_food/, failed/ and foodsort.db.")
+]
 
 
 def _version(asked: bool) -> None:

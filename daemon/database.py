@@ -1,5 +1,6 @@
 """Opens the results database: SQLite in WAL mode, or any SQLAlchemy URL; brings its schema up to date."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,10 @@ def reading(address: sa.URL) -> sa.Engine:
     """Opens a database that the daemon has made, to read it. Raises DatabaseError."""
     if address.get_backend_name() == "sqlite" and address.database and not Path(address.database).exists():
         raise DatabaseError(f"{address.database} is not there; `foodsort run` makes it when it sorts the first photo")
-    engine = _engine(address)
+    if address.get_backend_name() == "sqlite" and address.database:
+        engine = sa.create_engine("sqlite://", creator=lambda: _read_only(Path(str(address.database))))
+    else:
+        engine = _engine(address)
     try:
         with engine.connect() as connection:
             revision = _revision(connection)
@@ -70,6 +74,13 @@ def _engine(address: sa.URL) -> sa.Engine:
     if sqlite:
         sa.event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    """Leaves nothing beside the database, not even where SQLite would: the daemon could not open a reader's files."""
+    # Without a log nobody has it open, so nothing needs to be locked, and no log is made.
+    alone = "" if path.with_name(path.name + "-wal").exists() else "&immutable=1"
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{alone}", uri=True, timeout=BUSY_S)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

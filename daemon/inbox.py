@@ -110,18 +110,27 @@ class Inbox:
         """An event says that a writer closed the file. Some writers open it again, so the quiet time starts here."""
         self._wait(path, _Waiting(now, self._settle_s))
 
-    def moved_in(self, path: bytes, now: float) -> None:
-        """An event says that the file was renamed to here, so it was whole before it came."""
-        self._wait(path, _Waiting(now, 0.0))
+    def moved_in(self, path: bytes, look: Look, now: float) -> None:
+        """An event says that the file was renamed to here, so it was whole before it came.
+
+        When it looks like one that waits already, it is the one that we put back ourselves, and goes on waiting.
+        """
+        waiting = self._waiting.get(path)
+        if waiting is None or waiting.look != look:
+            self._wait(path, _Waiting(now, 0.0, look))
+
+    def put_back(self, path: bytes, look: Look, since: float, wait_s: float) -> None:
+        """We put a file back that looked like `look` since `since` and is to stand still for `wait_s`."""
+        self._wait(path, _Waiting(since, wait_s, look))
+
+    def put_back_open(self, path: bytes, look: Look, now: float) -> None:
+        """We put a file back because somebody has it open for writing."""
+        self._wait(path, _Waiting(now, self._open_s, look, writing=True))
 
     def gone(self, path: bytes) -> None:
         """The file is no longer here: taken, removed, or renamed to elsewhere."""
         self._waiting.pop(path, None)
         self._refused.pop(path, None)
-
-    def hold(self, path: bytes, look: Look, since: float, wait_s: float) -> None:
-        """Puts a file back that looked like `look` since `since` and is to stand still for `wait_s`."""
-        self._wait(path, _Waiting(since, wait_s, look))
 
     def refuse(self, path: bytes, look: Look) -> bool:
         """Leaves a file alone until it changes. Returns whether that is news."""
@@ -153,6 +162,9 @@ class Inbox:
             return None
         if look is None:
             self.gone(path)
+            return None
+        if self._refused.get(path) == look:  # an event came of our own putting it back
+            del self._waiting[path]
             return None
         if waiting.look is not None and waiting.look != look:
             waiting.since, waiting.look = now, look

@@ -40,6 +40,7 @@ class Service:
         inbox = root.absolute() / settings.folders.inbox
         self._messages: queue.SimpleQueue[Hint | Returned | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
+        self._loading = False
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
         # Claiming asks the kernel for a lease; a writer who opens the file in that moment makes it send this.
@@ -54,8 +55,10 @@ class Service:
         self._results = Results(database.connect(database.IN_MEMORY if dry_run else address))
         if not dry_run:
             self._destinations.make_folders()
+        self._loading = True
         bundle = Bundle.load(root.absolute() / settings.model.bundle if settings.model.bundle else None)
         engine = open_engine(settings.model.engine, bundle, settings.batch.max_size)
+        self._loading = False
         log.info("model ready", model=bundle.model_name, engine=engine.name)
         self._results.use_model(bundle)
         self._filing = Filing(self._destinations, self._results, self._stopping)
@@ -151,9 +154,13 @@ class Service:
             case Hint("closed", path):
                 self._inbox.closed(path, now)
             case Hint("moved_in", path):
-                self._inbox.moved_in(path, now)
+                look = self._look_at(path)
+                if look is not None:
+                    self._inbox.moved_in(path, look, now)
             case Hint("gone", path):
-                self._inbox.gone(path)
+                # Looked for, since the halves of our own renames may come apart, and a new file may have come since.
+                if self._look_at(path) is None:
+                    self._inbox.gone(path)
 
     def _scan(self) -> None:
         """Looks at the whole inbox: events are hints, this is the truth."""
@@ -175,15 +182,18 @@ class Service:
                 self._strange.add(found)
                 self._tell("skipped", found, "is no regular file (a link, FIFO, socket or device), so it stays")
 
+    def _look_at(self, path: bytes) -> Look | None:
+        """A look at one path, None when no regular file is there."""
+        stat = self._claims.look(path)
+        return Look.of(stat) if stat is not None and tree.is_regular(stat) else None
+
     def _claim_due(self) -> None:
         while not self._pipeline.full and not self._stopping.is_set():
             now = time.monotonic()
             path = self._inbox.due(now)
             if path is None:
                 return
-            stat = self._claims.look(path)
-            look = Look.of(stat) if stat is not None and tree.is_regular(stat) else None
-            ready = self._inbox.judge(path, look, now)
+            ready = self._inbox.judge(path, self._look_at(path), now)
             if ready is not None:
                 self._claim(ready)
 
@@ -193,11 +203,13 @@ class Service:
         except FileNotFoundError:
             self._inbox.gone(ready.path)
         except FileExistsError:  # an older photo of this name is still on its way
-            self._inbox.hold(ready.path, ready.look, time.monotonic(), self._settings.watch.settle_s)
+            self._inbox.put_back(ready.path, ready.look, time.monotonic(), self._settings.watch.settle_s)
         except Changed as change:
-            if change.writing:
-                self._inbox.modified(ready.path, time.monotonic())
-            self._look(ready.path)
+            look = self._look_at(ready.path)
+            if look is not None and change.writing:
+                self._inbox.put_back_open(ready.path, look, time.monotonic())
+            elif look is not None:
+                self._inbox.found(ready.path, look, time.monotonic())
         except Refused as refusal:
             self._refuse(ready.path, str(refusal))
         else:
@@ -213,17 +225,17 @@ class Service:
         if returned.refused:
             self._refuse(path, returned.refused)
             return
-        stat = self._claims.look(path)
-        if stat is None:
+        look = self._look_at(path)
+        if look is None:
             return
         if returned.wait_s:
-            self._inbox.hold(path, Look.of(stat), claimed.still_since, returned.wait_s)
+            self._inbox.put_back(path, look, claimed.still_since, returned.wait_s)
         else:
-            self._inbox.found(path, Look.of(stat), time.monotonic())
+            self._inbox.found(path, look, time.monotonic())
 
     def _refuse(self, path: bytes, reason: str) -> None:
-        stat = self._claims.look(path)
-        if stat is not None and self._inbox.refuse(path, Look.of(stat)):
+        look = self._look_at(path)
+        if look is not None and self._inbox.refuse(path, look):
             self._tell("refused", path, f"{reason}; it stays in the inbox")
 
     def _tell(self, kind: str, path: bytes, message: str) -> None:
@@ -253,6 +265,8 @@ class Service:
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         self._stopping.set()
         self._messages.put(None)
+        if self._loading:  # nothing is begun yet that would have to be finished
+            raise SystemExit(0)
 
     def _end(self) -> None:
         self._pipeline.stop()

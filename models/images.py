@@ -17,6 +17,8 @@ from pillow_heif import register_heif_opener
 from models.errors import ImageError, ImageErrorKind
 
 register_heif_opener()
+# All plug-ins now, while they are surely there: Pillow would look for them at the first photo, years before the last.
+Image.init()
 # `decode` applies its own limit, from the settings; Pillow's would warn at half of it and could not be raised by one.
 Image.MAX_IMAGE_PIXELS = None
 # Half a picture is an error here, never grey rows (this is Pillow's default; other packages in the process change it).
@@ -105,7 +107,7 @@ def _as_image_errors(stream: BinaryIO) -> Iterator[None]:
         if error.errno is not None:  # the disk, not the picture
             raise
         raise _broken(stream, error) from error
-    except MemoryError:
+    except (MemoryError, ImportError):
         raise
     except Exception as error:  # plug-ins raise SyntaxError, struct.error, ValueError, … on data made to be bad
         raise _broken(stream, error) from error

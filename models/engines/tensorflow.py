@@ -88,6 +88,7 @@ def load_tensorflow() -> Any:
     """
     if not gpu_present():
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever a person's keras.json says
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if gpu_present() else "3")
     with tempfile.TemporaryFile() as held:
         stderr = os.dup(2)

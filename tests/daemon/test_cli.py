@@ -1,6 +1,8 @@
 import csv
 import io
 import json
+import shutil
+import sqlite3
 import subprocess
 import sys
 from importlib.metadata import version
@@ -57,6 +59,22 @@ def test_results_in_every_format(sorted_root: Path, foodsort: Foodsort) -> None:
     _, out, _ = foodsort("results", "--root", sorted_root)
     assert "soup.jpg" in out
     assert "not_an_image" in out
+
+
+def test_a_reader_leaves_nothing_behind_and_sees_what_a_killed_daemon_wrote(
+    sorted_root: Path, foodsort: Foodsort, tmp_path: Path
+) -> None:
+    before = sorted(sorted_root.iterdir())
+    assert foodsort("results", "--root", sorted_root)[0] == 0
+    assert sorted(sorted_root.iterdir()) == before
+    # As a killed daemon leaves it: the last rows are in the log, not in the file yet.
+    writer = sqlite3.connect(sorted_root / "foodsort.db")
+    writer.execute("UPDATE photos SET state = 'missing'")
+    writer.commit()
+    shutil.copytree(sorted_root, tmp_path / "killed")
+    writer.close()
+    _, out, _ = foodsort("results", "--root", tmp_path / "killed", "--format", "jsonl")
+    assert {json.loads(line)["state"] for line in out.splitlines()} == {"missing"}
 
 
 def test_no_result_is_an_empty_array(sorted_root: Path, foodsort: Foodsort) -> None:

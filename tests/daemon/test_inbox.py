@@ -69,7 +69,7 @@ def test_a_rescan_does_not_hurry_a_file_that_is_written(inbox: Inbox) -> None:
 
 
 def test_a_file_moved_in_is_ready_at_once(inbox: Inbox) -> None:
-    inbox.moved_in(A, 5)
+    inbox.moved_in(A, LOOK, 5)
     assert check(inbox, 5) == Ready(A, LOOK, 5, overdue=False)
 
 
@@ -102,10 +102,33 @@ def test_a_file_that_went_is_forgotten(inbox: Inbox) -> None:
     assert inbox.due(100) is None
 
 
-def test_a_held_file_waits_as_long_as_it_has_to_stand_still(inbox: Inbox) -> None:
-    inbox.hold(A, LOOK, 10, 30)
+def test_a_file_put_back_waits_as_long_as_it_has_to_stand_still(inbox: Inbox) -> None:
+    inbox.put_back(A, LOOK, 10, 30)
+    inbox.moved_in(A, LOOK, 11)  # what our own renaming looks like
     assert check(inbox, 39) is None
     assert check(inbox, 40) == Ready(A, LOOK, 10, overdue=False)
+
+
+def test_a_file_put_back_because_it_is_open_waits_for_its_close(inbox: Inbox) -> None:
+    inbox.put_back_open(A, LOOK, 0)
+    inbox.moved_in(A, LOOK, 1)
+    assert check(inbox, 599) is None
+    inbox.closed(A, 599)
+    assert check(inbox, 601) == Ready(A, LOOK, 599, overdue=False)
+
+
+def test_another_file_moved_over_one_put_back_is_ready_at_once(inbox: Inbox) -> None:
+    inbox.put_back(A, LOOK, 0, 30)
+    inbox.moved_in(A, GROWN, 1)
+    assert check(inbox, 1, GROWN) == Ready(A, GROWN, 1, overdue=False)
+
+
+def test_our_own_renaming_does_not_try_a_refused_file_again(inbox: Inbox) -> None:
+    inbox.refuse(A, LOOK)
+    inbox.moved_in(A, LOOK, 0)
+    assert check(inbox, 0) is None
+    assert len(inbox) == 0
+    assert inbox.refused == 1
 
 
 def test_a_refused_file_stays_until_it_changes(inbox: Inbox) -> None:

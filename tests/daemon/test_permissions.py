@@ -14,7 +14,8 @@ from tests.daemon.conftest import Foodsort, Photo
 def test_a_file_that_may_not_be_read_stays_and_the_exit_code_says_so(
     root: Path, photo: Photo, foodsort: Foodsort
 ) -> None:
-    theirs = root / "inbox/theirs.jpg"
+    theirs = root / "inbox/trip/theirs.jpg"
+    theirs.parent.mkdir()
     theirs.write_bytes(photo(shade=1))
     (root / "inbox/ours.jpg").write_bytes(photo(shade=2))
     command = [sys.executable, "-m", "daemon", "run", "--root", str(root), "--once"]
