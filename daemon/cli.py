@@ -1,6 +1,5 @@
 """The command `foodsort`: the daemon's commands, and those that other rooms add under `foodsort.commands`."""
 
-import sys
 from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -13,23 +12,7 @@ from daemon.ownership import check
 check()
 
 from models import EngineName, __version__
-from models.errors import FoodsortError
-
-
-class Commands(typer.Typer):
-    """A command line that says what went wrong instead of showing where: 1 could not be done, 2 wrong settings."""
-
-    def __call__(self, *words: Any, **options: Any) -> Any:
-        """Runs the command line of the process."""
-        try:
-            return super().__call__(*words, **options)
-        except FoodsortError as error:
-            sys.stderr.write(f"foodsort: {error}\n")
-            sys.exit(error.exit_code)
-        except OSError as error:
-            sys.stderr.write(f"foodsort: {error.strerror or error}{f': {error.filename}' if error.filename else ''}\n")
-            sys.exit(1)
-
+from models.commands import Commands
 
 app = Commands(
     no_args_is_help=True,
@@ -136,7 +119,7 @@ def classify(
     from daemon.classify import classify as run
     from models.bundle import Bundle
     from models.engines import open_engine
-    from models.images import DEFAULT_MAX_PIXELS
+    from models.formats import DEFAULT_MAX_PIXELS
 
     warnings.filterwarnings("ignore", module="PIL")
     bundle = Bundle.load(model)

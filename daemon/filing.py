@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 import tenacity
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from daemon.destinations import Destinations, Move, Vanished
 from daemon.names import shown
@@ -112,7 +112,7 @@ def _report(what: str, outcome: Outcome, target: bytes) -> None:
 
 def _is_transient(error: BaseException) -> bool:
     """Disk full, read-only, busy, no permission for now, database away: worth another try, and never the photo's fault."""
-    return isinstance(error, OSError | DBAPIError) and not isinstance(error, FileExistsError)
+    return isinstance(error, OSError | OperationalError | InterfaceError) and not isinstance(error, FileExistsError)
 
 
 def _say(state: tenacity.RetryCallState) -> None:

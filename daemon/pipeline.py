@@ -23,6 +23,8 @@ from models.engines import Engine
 from models.errors import ImageErrorKind
 
 _DECODERS = 2
+# Not every format can tell that its end is missing, so damage may be a writer that has not come further yet.
+_MAY_BE_UNFINISHED = {ImageErrorKind.TRUNCATED, ImageErrorKind.CORRUPT}
 
 
 @dataclass(frozen=True)
@@ -127,9 +129,12 @@ class Pipeline:
             return Returned(claimed, refused=f"cannot be read: {error.strerror}")
         if claimed.changed():
             return Returned(claimed)
-        cut_off = decoded.error is not None and decoded.error.kind is ImageErrorKind.TRUNCATED
         patience_s = self._settings.watch.truncated_s
-        if cut_off and time.monotonic() - claimed.still_since < patience_s:
+        if (
+            decoded.error is not None
+            and decoded.error.kind in _MAY_BE_UNFINISHED
+            and time.monotonic() - claimed.still_since < patience_s
+        ):
             return Returned(claimed, wait_s=patience_s)
         return decoded
 

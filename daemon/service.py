@@ -10,11 +10,11 @@ from types import FrameType
 
 import structlog
 
-from daemon import database, recovery, tree
-from daemon.claim import Changed, Claims, Refused
+from daemon import database, recovery
+from daemon.claim import Claims, Refused
 from daemon.destinations import Destinations
 from daemon.filing import Filing
-from daemon.inbox import Ignore, Inbox, Look, Ready
+from daemon.intake import Intake
 from daemon.lock import Lock
 from daemon.names import shown
 from daemon.notify import notify
@@ -71,11 +71,8 @@ class Service:
             wake=lambda: self._messages.put(None),
             dry_run=dry_run,
         )
-        self._ignore = Ignore(settings.watch.ignore)
-        self._inbox = Inbox(settings.watch.settle_s, settings.watch.open_s, settings.watch.empty_s)
+        self._intake = Intake(settings.watch, self._claims, self._pipeline, self._results, dry_run=dry_run)
         self._watch_path = inbox
-        self._strange: set[bytes] = set()
-        self._tried: set[bytes] = set()  # by a dry run, which leaves them where they are
         self._next_scan = 0.0
 
     @property
@@ -86,11 +83,11 @@ class Service:
     @property
     def left(self) -> int:
         """Files that had to stay in the inbox because they can't be read or moved."""
-        return self._inbox.refused
+        return self._intake.inbox.refused
 
     def run(self) -> None:
         """Sorts until it is told to stop, or with `once` until nothing is left to wait for. Raises what ended it early."""
-        watch = Watch(self._watch_path, self._ignore, self._messages.put)
+        watch = Watch(self._watch_path, self._intake.ignore, self._messages.put)
         self._pipeline.start()
         try:
             self._recover()
@@ -107,8 +104,9 @@ class Service:
 
     def _loop(self) -> None:
         while not self._stopping.is_set() and self._pipeline.failure is None:
-            self._claim_due()
-            self._progress.show(self._pipeline.counts, len(self._inbox) + self._pipeline.in_flight)
+            while not self._pipeline.full and not self._stopping.is_set() and self._intake.claim_next():
+                pass
+            self._progress.show(self._pipeline.counts, len(self._intake.inbox) + self._pipeline.in_flight)
             if self._once and self._idle():
                 return
             self._handle(self._sleep_s())
@@ -119,7 +117,7 @@ class Service:
         """Whether nothing is ready, settling or on its way, also after a fresh look at the whole inbox."""
 
         def quiet() -> bool:
-            return not len(self._inbox) and not self._pipeline.in_flight and self._messages.empty()
+            return not len(self._intake.inbox) and not self._pipeline.in_flight and self._messages.empty()
 
         if quiet():
             self._scan()
@@ -127,7 +125,7 @@ class Service:
 
     def _sleep_s(self) -> float:
         wake = self._next_scan
-        due = self._inbox.next_due()
+        due = self._intake.inbox.next_due()
         if due is not None and not self._pipeline.full:
             wake = min(wake, due)
         return min(max(wake - time.monotonic(), 0.0), _IDLE_S)
@@ -137,110 +135,16 @@ class Service:
         try:
             message = self._messages.get(timeout=timeout_s) if timeout_s else self._messages.get_nowait()
             while True:
-                self._handle_one(message)
+                if message is not None:
+                    self._intake.handle(message)
                 message = self._messages.get_nowait()
         except queue.Empty:
             return
 
-    def _handle_one(self, message: Hint | Returned | None) -> None:
-        now = time.monotonic()
-        match message:
-            case Returned():
-                self._wait_on(message)
-            case Hint("look", path):
-                self._look(path)
-            case Hint("modified", path):
-                self._inbox.modified(path, now)
-            case Hint("closed", path):
-                self._inbox.closed(path, now)
-            case Hint("moved_in", path):
-                look = self._look_at(path)
-                if look is not None:
-                    self._inbox.moved_in(path, look, now)
-            case Hint("gone", path):
-                # Looked for, since the halves of our own renames may come apart, and a new file may have come since.
-                if self._look_at(path) is None:
-                    self._inbox.gone(path)
-
     def _scan(self) -> None:
         """Looks at the whole inbox: events are hints, this is the truth."""
-        self._look(b"")
+        self._intake.scan()
         self._next_scan = time.monotonic() + self._settings.watch.rescan_s
-
-    def _look(self, path: bytes) -> None:
-        """Looks at a file, or at everything in a folder."""
-        stat = self._claims.look(path) if path else None
-        if stat is not None and tree.is_regular(stat):
-            self._inbox.found(path, Look.of(stat), time.monotonic())
-            return
-        for found, its_stat in tree.files(self._claims.inbox, path, self._ignore):
-            if found in self._tried:
-                continue
-            if tree.is_regular(its_stat):
-                self._inbox.found(found, Look.of(its_stat), time.monotonic())
-            elif found not in self._strange:
-                self._strange.add(found)
-                self._tell("skipped", found, "is no regular file (a link, FIFO, socket or device), so it stays")
-
-    def _look_at(self, path: bytes) -> Look | None:
-        """A look at one path, None when no regular file is there."""
-        stat = self._claims.look(path)
-        return Look.of(stat) if stat is not None and tree.is_regular(stat) else None
-
-    def _claim_due(self) -> None:
-        while not self._pipeline.full and not self._stopping.is_set():
-            now = time.monotonic()
-            path = self._inbox.due(now)
-            if path is None:
-                return
-            ready = self._inbox.judge(path, self._look_at(path), now)
-            if ready is not None:
-                self._claim(ready)
-
-    def _claim(self, ready: Ready) -> None:
-        try:
-            claimed = self._claims.peek(ready) if self._dry_run else self._claims.take(ready)
-        except FileNotFoundError:
-            self._inbox.gone(ready.path)
-        except FileExistsError:  # an older photo of this name is still on its way
-            self._inbox.put_back(ready.path, ready.look, time.monotonic(), self._settings.watch.settle_s)
-        except Changed as change:
-            look = self._look_at(ready.path)
-            if look is not None and change.writing:
-                self._inbox.put_back_open(ready.path, look, time.monotonic())
-            elif look is not None:
-                self._inbox.found(ready.path, look, time.monotonic())
-        except Refused as refusal:
-            self._refuse(ready.path, str(refusal))
-        else:
-            self._inbox.gone(ready.path)
-            if self._dry_run:
-                self._tried.add(ready.path)
-            self._pipeline.put(claimed)
-
-    def _wait_on(self, returned: Returned) -> None:
-        """Puts a claimed photo back into the inbox."""
-        claimed = returned.claimed
-        path = claimed.path if self._dry_run else self._claims.give_back(claimed.path, claimed.generation)
-        if returned.refused:
-            self._refuse(path, returned.refused)
-            return
-        look = self._look_at(path)
-        if look is None:
-            return
-        if returned.wait_s:
-            self._inbox.put_back(path, look, claimed.still_since, returned.wait_s)
-        else:
-            self._inbox.found(path, look, time.monotonic())
-
-    def _refuse(self, path: bytes, reason: str) -> None:
-        look = self._look_at(path)
-        if look is not None and self._inbox.refuse(path, look):
-            self._tell("refused", path, f"{reason}; it stays in the inbox")
-
-    def _tell(self, kind: str, path: bytes, message: str) -> None:
-        log.warning(message, photo=shown(path))
-        self._results.event(kind, path, message)
 
     def _recover(self) -> None:
         if self._dry_run:
@@ -260,7 +164,7 @@ class Service:
         try:
             self._pipeline.put(self._claims.again(step.path, step.generation))
         except Refused as refusal:
-            self._refuse(self._claims.give_back(step.path, step.generation), str(refusal))
+            self._intake.refuse(self._claims.give_back(step.path, step.generation), str(refusal))
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         self._stopping.set()

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from models import EngineName
 from models.errors import FoodsortError
-from models.images import DEFAULT_MAX_PIXELS
+from models.formats import DEFAULT_MAX_PIXELS
 
 FILE = "foodsort.toml"
 _PREFIX = "FOODSORT_"
@@ -67,7 +67,7 @@ class Watch(_Section):
     empty_s: Seconds = 10.0
     """Seconds that a file of zero bytes is given."""
     truncated_s: Seconds = 30.0
-    """Seconds for which a cut-off picture must stand still before it counts as failed."""
+    """Seconds for which a cut-off or damaged picture must stand still before it counts as failed."""
     ignore: tuple[str, ...] = ()
     """Further names to leave alone, as shell patterns such as "*.xmp"."""
 

@@ -67,6 +67,8 @@ class Bundle:
         try:
             text = path.read_bytes()
             card = Card.model_validate_json(text)
+            if NETWORK not in card.files:
+                raise BundleError(f"{path} does not vouch for {NETWORK}; get the bundle anew")
             for name, digest in card.files.items():
                 _verify(folder, name, digest)
         except OSError as error:

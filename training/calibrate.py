@@ -24,14 +24,12 @@ def choose_thresholds(p_food: Floats, labels: npt.ArrayLike, unsure_error: float
 
     Photos are set aside in the order of their confidence max(p, 1 − p); the threshold between the labels is 0.5.
     """
-    labels = np.asarray(labels)
-    confidence = np.maximum(p_food, 1 - p_food)
-    order = np.argsort(-confidence, kind="stable")
-    wrong = ((p_food >= 0.5) != (labels == 1))[order]
-    error = np.cumsum(wrong) / np.arange(1, len(wrong) + 1)
-    kept = np.flatnonzero(error <= unsure_error)
-    if len(kept) == len(wrong):
+    wrong = (p_food >= 0.5) != (np.asarray(labels) == 1)
+    if wrong.mean() <= unsure_error:
         return Thresholds()
-    # Everything less sure than the last photo that may still be decided is set aside.
-    least = float(confidence[order][kept[-1]]) if len(kept) else 1.0
-    return Thresholds(food=0.5, unsure_low=1 - least, unsure_high=least)
+    for high in np.unique(np.maximum(p_food, 1 - p_food)):  # from the least sure on, each equally sure group at once
+        low = 1 - high
+        decided = (p_food <= low) | (p_food >= high)  # as `models.decision.label` decides
+        if wrong[decided].sum() <= unsure_error * decided.sum():
+            return Thresholds(food=0.5, unsure_low=float(low), unsure_high=float(high))
+    return Thresholds(food=0.5, unsure_low=0.0, unsure_high=1.0)

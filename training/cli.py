@@ -2,13 +2,16 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from models import EngineName
+from models.commands import Commands
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Makes and judges models.")
+app = Commands(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Makes and judges models."
+)
 
 
 @app.command()
@@ -42,7 +45,9 @@ def evaluate(
     data: Annotated[Path, typer.Option(help="Data set in the layout that `train` takes.")],
     out: Annotated[Path, typer.Option(help="Folder for the report.")],
     model: Annotated[Path | None, typer.Option(help="Bundle; the one that comes with foodsort when not given.")] = None,
-    split: Annotated[str, typer.Option(help="training, validation or evaluation.")] = "evaluation",
+    split: Annotated[
+        Literal["training", "validation", "evaluation"], typer.Option(help="Which part of the data set.")
+    ] = "evaluation",
     engine: Annotated[EngineName, typer.Option(help="What runs the model.")] = "auto",
     brief: Annotated[bool, typer.Option(help="Write metrics.json alone.")] = False,
 ) -> None:

@@ -29,5 +29,6 @@ def evaluate(
     with Progress(console=console) as progress:
         seen = extract(engine.logits, frame, recipe, progress)
     p_food = probability(seen.values, bundle.card.temperature)
-    report.write_unreadable(out, seen.unreadable)
+    if not brief:
+        report.write_unreadable(out, seen.unreadable)
     return report.write(out, split, p_food, seen.labels, bundle.card.thresholds.food, brief=brief)

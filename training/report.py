@@ -53,7 +53,9 @@ def draw_confusion(path: Path, figures: dict[str, Any], split: str) -> None:
 
 
 def write_unreadable(out: Path, unreadable: list[Unreadable]) -> None:
-    """Writes `unreadable.csv` (path, kind, message) when a picture was left out."""
-    if unreadable:
+    """Writes `unreadable.csv` (path, kind, message) when a picture was left out, and removes an older one otherwise."""
+    if not unreadable:
+        (out / "unreadable.csv").unlink(missing_ok=True)
+    else:
         out.mkdir(parents=True, exist_ok=True)
         pd.DataFrame(unreadable).to_csv(out / "unreadable.csv", index=False)

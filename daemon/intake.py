@@ -1,0 +1,125 @@
+"""From the inbox into the pipeline, and back when a photo has to wait on: what hints and looks lead to."""
+
+import time
+
+import structlog
+
+from daemon import tree
+from daemon.claim import Changed, Claims, Refused
+from daemon.inbox import Ignore, Inbox, Look, Ready
+from daemon.names import shown
+from daemon.pipeline import Pipeline, Returned
+from daemon.results import Results
+from daemon.settings import Watch
+from daemon.watch import Hint
+
+log = structlog.get_logger()
+
+
+class Intake:
+    """Keeps the list of waiting files and claims those that are ready. Used by one thread."""
+
+    def __init__(
+        self, settings: Watch, claims: Claims, pipeline: Pipeline, results: Results, *, dry_run: bool = False
+    ) -> None:
+        self.ignore = Ignore(settings.ignore)
+        self.inbox = Inbox(settings.settle_s, settings.open_s, settings.empty_s)
+        self._settle_s = settings.settle_s
+        self._claims, self._pipeline, self._results, self._dry_run = claims, pipeline, results, dry_run
+        self._strange: set[bytes] = set()
+        self._tried: set[bytes] = set()  # by a dry run, which leaves them where they are
+
+    def handle(self, message: Hint | Returned) -> None:
+        """Takes note of an event, or of a photo that comes back from the pipeline."""
+        now = time.monotonic()
+        match message:
+            case Returned():
+                self._put_back(message)
+            case Hint("look", path):
+                self.scan(path)
+            case Hint("modified", path):
+                self.inbox.modified(path, now)
+            case Hint("closed", path):
+                self.inbox.closed(path, now)
+            case Hint("moved_in", path):
+                look = self._look(path)
+                if look is not None:
+                    self.inbox.moved_in(path, look, now)
+            case Hint("gone", path):
+                # Looked for, since the halves of our own renames may come apart, and a new file may have come since.
+                if self._look(path) is None:
+                    self.inbox.gone(path)
+
+    def scan(self, path: bytes = b"") -> None:
+        """Looks at a file, or at everything in a folder; at the whole inbox when nothing is named."""
+        look = self._look(path) if path else None
+        if look is not None:
+            self.inbox.found(path, look, time.monotonic())
+            return
+        for found, stat in tree.files(self._claims.inbox, path, self.ignore):
+            if found in self._tried:
+                continue
+            if tree.is_regular(stat):
+                self.inbox.found(found, Look.of(stat), time.monotonic())
+            elif found not in self._strange:
+                self._strange.add(found)
+                self._tell("skipped", found, "is no regular file (a link, FIFO, socket or device), so it stays")
+
+    def claim_next(self) -> bool:
+        """Claims the next file if it is ready; returns whether there was one to look at."""
+        now = time.monotonic()
+        path = self.inbox.due(now)
+        if path is None:
+            return False
+        ready = self.inbox.judge(path, self._look(path), now)
+        if ready is not None:
+            self._claim(ready)
+        return True
+
+    def refuse(self, path: bytes, reason: str) -> None:
+        """Leaves a file alone until it changes, and says so once."""
+        look = self._look(path)
+        if look is not None and self.inbox.refuse(path, look):
+            self._tell("refused", path, f"{reason}; it stays in the inbox")
+
+    def _look(self, path: bytes) -> Look | None:
+        """A look at one path, None when no regular file is there."""
+        stat = self._claims.look(path)
+        return Look.of(stat) if stat is not None and tree.is_regular(stat) else None
+
+    def _claim(self, ready: Ready) -> None:
+        now = time.monotonic()
+        try:
+            claimed = self._claims.peek(ready) if self._dry_run else self._claims.take(ready)
+        except FileNotFoundError:
+            self.inbox.gone(ready.path)
+        except FileExistsError:  # an older photo of this name is still on its way
+            self.inbox.put_back(ready.path, ready.look, now, self._settle_s)
+        except Changed as change:
+            look = self._look(ready.path)
+            if look is not None and change.writing:
+                self.inbox.put_back_open(ready.path, look, now)
+            elif look is not None:
+                self.inbox.found(ready.path, look, now)
+        except Refused as refusal:
+            self.refuse(ready.path, str(refusal))
+        else:
+            self.inbox.gone(ready.path)
+            if self._dry_run:
+                self._tried.add(ready.path)
+            self._pipeline.put(claimed)
+
+    def _put_back(self, returned: Returned) -> None:
+        claimed = returned.claimed
+        path = claimed.path if self._dry_run else self._claims.give_back(claimed.path, claimed.generation)
+        look = self._look(path)
+        if returned.refused:
+            self.refuse(path, returned.refused)
+        elif look is not None and returned.wait_s:
+            self.inbox.put_back(path, look, claimed.still_since, returned.wait_s)
+        elif look is not None:
+            self.inbox.found(path, look, time.monotonic())
+
+    def _tell(self, kind: str, path: bytes, message: str) -> None:
+        log.warning(message, photo=shown(path))
+        self._results.event(kind, path, message)

@@ -1,0 +1,136 @@
+import io
+import json
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from models import resnet50
+from models.bundle import NETWORK, Bundle, file_sha256, save_network
+from models.engines.tensorflow import load_tensorflow
+from models.errors import BundleError
+from models.images import Fit
+from tests.models.conftest import Random
+
+# Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture
+def copy(shipped: Bundle, tmp_path: Path) -> Path:
+    """A copy of the shipped bundle to tamper with."""
+    shutil.copytree(shipped.folder, tmp_path / "copy", ignore=shutil.ignore_patterns("__*"))
+    return tmp_path / "copy"
+
+
+def change_card(folder: Path, **values: Any) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | values))
+
+
+def test_the_bundle_that_ships_is_whole_and_good_enough(shipped: Bundle) -> None:
+    card = shipped.card
+    assert card.classes == ("non_food", "food")
+    assert card.fit == Fit(224, "stretch", 2)
+    assert card.metrics["evaluation"]["n"] == 1000
+    assert card.metrics["evaluation"]["accuracy"] >= 0.975
+    assert shipped.model_name == f"foodsort-resnet50@{shipped.sha256[:12]}"
+    assert sum(path.stat().st_size for path in shipped.folder.iterdir() if path.is_file()) < 80e6
+
+
+@pytest.mark.parametrize("at", [0, 1_000_000, -1])
+def test_a_tampered_file_is_refused(copy: Path, at: int) -> None:
+    data = bytearray((copy / NETWORK).read_bytes())
+    data[at] ^= 1
+    (copy / NETWORK).write_bytes(data)
+    with pytest.raises(BundleError, match=r"model\.keras is not the file its card vouches for"):
+        Bundle.load(copy)
+
+
+def test_a_changed_card_is_another_model(copy: Path, shipped: Bundle) -> None:
+    change_card(copy, temperature=2.0)
+    assert Bundle.load(copy).sha256 != shipped.sha256
+
+
+def test_what_is_missing_is_named(copy: Path, tmp_path: Path) -> None:
+    (copy / NETWORK).unlink()
+    with pytest.raises(BundleError, match=NETWORK):
+        Bundle.load(copy)
+    with pytest.raises(BundleError, match="nowhere"):
+        Bundle.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"format_version": 2}, "format_version"),
+        ({"temperature": 0}, "temperature"),
+        ({"unknown": 1}, "unknown"),
+        ({"fit": {"side": 224, "mode": "squeeze"}}, "fit.mode"),
+        ({"thresholds": {"food": 2}}, "thresholds.food"),
+    ],
+)
+def test_a_card_of_another_kind_is_refused(copy: Path, values: dict[str, Any], said: str) -> None:
+    change_card(copy, **values)
+    with pytest.raises(BundleError) as caught:
+        Bundle.load(copy)
+    assert str(copy / "card.json") in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_a_card_that_is_not_json_is_refused(copy: Path) -> None:
+    (copy / "card.json").write_text("{")
+    with pytest.raises(BundleError, match=r"card\.json is no card"):
+        Bundle.load(copy)
+
+
+def test_a_card_has_to_vouch_for_the_network(copy: Path) -> None:
+    change_card(copy, files={})
+    with pytest.raises(BundleError, match=r"does not vouch for model\.keras"):
+        Bundle.load(copy)
+
+
+def test_a_card_may_not_name_files_elsewhere(copy: Path) -> None:
+    change_card(copy, files={NETWORK: file_sha256(copy / NETWORK), "../secret": "0"})
+    with pytest.raises(BundleError, match="outside the bundle"):
+        Bundle.load(copy)
+
+
+def test_kernels_are_stored_in_half_precision_and_the_network_says_the_same(tmp_path: Path, pixels: Random) -> None:
+    load_tensorflow()
+    import keras
+
+    keras.utils.set_random_seed(1)
+    network = resnet50.build(64)
+    path = tmp_path / NETWORK
+    save_network(network, path)
+    with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as weights:
+        stored: dict[int, set[Any]] = {1: set(), 4: set()}
+
+        def note(_: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset) and item.ndim in stored:
+                stored[item.ndim].add(item.dtype)
+
+        weights.visititems(note)
+    assert stored == {1: {np.dtype(np.float32)}, 4: {np.dtype(np.float16)}}
+    assert [file.name for file in tmp_path.iterdir()] == [NETWORK]
+    loaded = keras.saving.load_model(path)
+    assert {variable.dtype for variable in loaded.variables} == {"float32"}
+    before, after = np.asarray(network(pixels(4, 64))), np.asarray(loaded(pixels(4, 64)))
+    np.testing.assert_allclose(after, before, atol=0.02)
+
+
+def test_nothing_in_a_bundle_is_executed(copy: Path) -> None:
+    load_tensorflow()
+    import keras
+
+    harmful = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x)])
+    harmful.save(copy / NETWORK)
+    assert keras.saving.load_model(copy / NETWORK, safe_mode=False) is not None  # it would be loaded if trusted
+    bundle = Bundle.write(copy, Bundle.load().card)
+    with pytest.raises(BundleError, match="cannot be loaded"):
+        bundle.network()

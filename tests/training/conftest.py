@@ -1,0 +1,76 @@
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from models.engines.tensorflow import load_tensorflow
+from training.cli import app
+
+PHOTOS = {"training": 8, "validation": 4, "evaluation": 4}
+
+Jpeg = Callable[[int, int], bytes]
+
+
+class Trained(NamedTuple):
+    """What `foodsort train` was given, what it said and what it made."""
+
+    data: Path
+    weights: Path
+    out: Path
+    result: Result
+
+
+@pytest.fixture(scope="session")
+def jpeg() -> Jpeg:
+    """Bytes of a small photo: reddish for label 1 (food), bluish for label 0; `number` makes each one its own."""
+
+    def make(label: int, number: int) -> bytes:
+        texture = np.random.default_rng(number).integers(0, 120, (12, 16, 3), dtype=np.uint8)
+        texture[..., 0 if label else 2] += 130
+        file = io.BytesIO()
+        Image.fromarray(texture).resize((160, 120)).save(file, "JPEG", quality=90)
+        return file.getvalue()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory, jpeg: Jpeg) -> Path:
+    """A data set, 8 + 8 photos for training and 4 + 4 elsewhere, with a cut-off photo and one whose name says no label."""
+    folder = tmp_path_factory.mktemp("data")
+    number = 0
+    for split, photos in PHOTOS.items():
+        (folder / split).mkdir()
+        for label in (0, 1):
+            for index in range(photos):
+                number += 1
+                (folder / split / f"{label}_{index}.jpg").write_bytes(jpeg(label, number))
+    (folder / "training/1_cut.jpg").write_bytes(jpeg(1, 99)[:-500])
+    (folder / "validation/holiday.jpg").write_bytes(jpeg(1, 98))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights in the file that Keras' ImageNet weights come in."""
+    load_tensorflow()
+    import keras
+
+    keras.utils.set_random_seed(1)
+    path = tmp_path_factory.mktemp("weights") / "random.weights.h5"
+    keras.applications.ResNet50(include_top=False, weights=None).save_weights(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, data: Path, weights: Path) -> Trained:
+    """One run of `foodsort train` into a folder that is there but empty."""
+    out = tmp_path_factory.mktemp("models") / "mine"
+    out.mkdir()
+    words = ["train", "--data", data, "--out", out, "--weights", weights, "--epochs", "2", "--seed", "7"]
+    return Trained(data, weights, out, CliRunner().invoke(app, [str(word) for word in words]))

@@ -1,0 +1,123 @@
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from models.bundle import Bundle
+from models.errors import BundleError, EngineError
+from tests.training.conftest import Trained
+from training.cli import app
+from training.dataset import DatasetError
+
+# Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+PROMISED = {"n", "accuracy", "accuracy_ci95", "precision", "recall", "f1", "roc_auc", "ece", "confusion", "threshold"}
+
+
+def foodsort(*words: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def test_train_prints_the_report_and_how_to_use_the_model(trained: Trained) -> None:
+    assert trained.result.exit_code == 0, trained.result.output
+    said = trained.result.stdout
+    figures = json.loads((trained.out / "metrics.json").read_text())
+    assert (trained.out / "classification_report.txt").read_text() in said
+    assert f"evaluation: {figures['accuracy']:.2%} of 8 right" in said
+    assert Bundle.load(trained.out).model_name in said
+    assert f"FOODSORT_MODEL__BUNDLE={trained.out.resolve()}" in said
+
+
+def test_a_brief_evaluation_writes_the_figures_alone_and_repeats_those_of_the_training(
+    trained: Trained, tmp_path: Path
+) -> None:
+    words = ("evaluate", "--model", trained.out, "--data", trained.data, "--split", "evaluation")
+    done = foodsort(*words, "--out", tmp_path / "brief", "--brief")
+    assert done.exit_code == 0, done.output
+    assert [path.name for path in (tmp_path / "brief").iterdir()] == ["metrics.json"]
+    figures = json.loads((tmp_path / "brief/metrics.json").read_text())
+    assert set(figures) >= PROMISED
+    before = Bundle.load(trained.out).card.metrics["evaluation"]
+    assert figures.pop("ece") == pytest.approx(before.pop("ece"), abs=1e-5)
+    assert figures == before
+    assert done.stdout.startswith(f"evaluation: {before['accuracy']:.2%} of 8 right, 95 % interval")
+
+
+def test_an_evaluation_judges_the_split_and_engine_asked_for_and_writes_a_report(data: Path, tmp_path: Path) -> None:
+    words = ("evaluate", "--data", data, "--split", "training", "--engine", "scripted", "--out", tmp_path / "report")
+    done = foodsort(*words)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("training: 100.00% of 16 right")  # red is food to the scripted engine
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {
+        "metrics.json",
+        "classification_report.txt",
+        "confusion_matrix.png",
+        "unreadable.csv",
+    }
+    assert json.loads((tmp_path / "report/metrics.json").read_text())["confusion"] == [[8, 0], [0, 8]]
+
+
+def test_an_evaluation_needs_no_other_split(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/evaluation").symlink_to(data / "evaluation")
+    done = foodsort(
+        "evaluate", "--data", tmp_path / "data", "--engine", "scripted", "--out", tmp_path / "out", "--brief"
+    )
+    assert done.exit_code == 0, done.output
+
+
+def test_errors_are_of_the_kind_that_the_command_line_explains(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for words, kind in (
+        (("evaluate", "--data", tmp_path), DatasetError),
+        (("evaluate", "--data", data, "--model", tmp_path), BundleError),
+        (("evaluate", "--data", data, "--engine", "openvino"), EngineError),
+        (("train", "--data", tmp_path), DatasetError),
+    ):
+        assert isinstance(foodsort(*words, "--out", out).exception, kind)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("evaluate", "--split", "holiday"),
+        ("evaluate", "--engine", "onnx"),
+        ("train", "--epochs", "0"),
+        ("train", "--epochs", "many"),
+        ("judge",),
+    ],
+)
+def test_words_that_mean_nothing_are_refused(data: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = foodsort(*words, "--data", data, "--out", tmp_path / "out")
+    assert done.exit_code == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_run_as_a_module_it_says_what_is_wrong_without_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["training", "evaluate", "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("training", run_name="__main__")
+    assert end.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"foodsort: {tmp_path / 'nowhere/evaluation'} must hold photos of both labels")
+    assert said.count("\n") == 1
+
+
+def test_a_disk_that_refuses_is_told_without_a_traceback(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    words = ["training", "evaluate", "--data", str(data), "--engine", "scripted", "--out", str(tmp_path / "file/out")]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("training", run_name="__main__")
+    assert end.value.code == 1
+    assert capsys.readouterr().err.endswith(f"foodsort: Not a directory: {tmp_path / 'file/out'}\n")

@@ -1,0 +1,96 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from training import dataset
+from training.dataset import SPLITS, DatasetError, digest, read
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A data set of two photos a split; every file has bytes of its own."""
+    for split in SPLITS:
+        (tmp_path / "set" / split).mkdir(parents=True)
+        for name in ("0_1.jpg", "1_1.jpg"):
+            (tmp_path / "set" / split / name).write_text(f"{split} {name}")
+    return tmp_path / "set"
+
+
+def test_labels_and_splits_come_from_names_and_folders(folder: Path) -> None:
+    (folder / "training/1_0.jpg").touch()
+    frame = read(folder)
+    assert list(frame.columns) == ["path", "label", "split"]
+    assert [(path, label, split) for path, label, split in frame.itertuples(index=False)] == [
+        (str(folder / "training/0_1.jpg"), 0, "training"),
+        (str(folder / "training/1_0.jpg"), 1, "training"),
+        (str(folder / "training/1_1.jpg"), 1, "training"),
+        (str(folder / "validation/0_1.jpg"), 0, "validation"),
+        (str(folder / "validation/1_1.jpg"), 1, "validation"),
+        (str(folder / "evaluation/0_1.jpg"), 0, "evaluation"),
+        (str(folder / "evaluation/1_1.jpg"), 1, "evaluation"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["0_x.JPG", "1_two words.jpeg", "0_a.b.png"])
+def test_jpegs_and_pngs_are_photos_however_they_are_spelt(folder: Path, name: str) -> None:
+    (folder / "evaluation" / name).touch()
+    assert str(folder / "evaluation" / name) in list(read(folder)["path"])
+
+
+@pytest.mark.parametrize("name", ["2_1.jpg", "01_1.jpg", "1_.jpg", "1.jpg", "1_1.gif", "1_1.jpg.part", "manifest.csv"])
+def test_files_of_other_names_are_left_alone(folder: Path, name: str) -> None:
+    (folder / "evaluation" / name).touch()
+    assert len(read(folder)) == 6
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_split_that_is_missing_is_named(folder: Path, split: str) -> None:
+    shutil.rmtree(folder / split)
+    with pytest.raises(DatasetError) as caught:
+        read(folder)
+    assert str(folder / split) in str(caught.value)
+    assert "found labels none" in str(caught.value)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_a_split_without_one_of_the_labels_is_named(folder: Path, label: int) -> None:
+    (folder / "validation" / f"{label}_1.jpg").unlink()
+    with pytest.raises(DatasetError) as caught:
+        read(folder)
+    assert str(folder / "validation") in str(caught.value)
+    assert f"found labels [{1 - label}]" in str(caught.value)
+
+
+def test_only_the_splits_asked_for_have_to_be_there(folder: Path) -> None:
+    shutil.rmtree(folder / "training")
+    assert set(read(folder, ("evaluation",))["split"]) == {"evaluation"}
+
+
+def test_the_digest_does_not_depend_on_where_the_photos_lie(folder: Path, tmp_path: Path) -> None:
+    before = digest(read(folder))
+    shutil.copytree(folder, tmp_path / "copy")
+    (tmp_path / "copy/training/1_1.jpg").rename(tmp_path / "copy/training/1_another.jpg")
+    assert digest(read(tmp_path / "copy")) == before
+    assert digest(read(folder).iloc[::-1]) == before
+
+
+def test_the_digest_changes_with_a_photos_bytes(folder: Path) -> None:
+    before = digest(read(folder))
+    (folder / "training/1_1.jpg").write_text("other")
+    assert digest(read(folder)) != before
+
+
+@pytest.mark.parametrize("moved", ["validation/0_9.jpg", "training/1_9.jpg"])
+def test_the_digest_changes_with_a_photos_split_and_label(folder: Path, moved: str) -> None:
+    (folder / "training/0_9.jpg").write_text("moves")
+    before = digest(read(folder))
+    (folder / "training/0_9.jpg").rename(folder / moved)
+    assert digest(read(folder)) != before
+
+
+def test_a_photo_that_cannot_be_read_counts_as_such(folder: Path) -> None:
+    before = digest(read(folder))
+    (folder / "training/1_9.jpg").symlink_to(folder / "nowhere")
+    assert digest(read(folder)) != before
+    assert dataset._sha256(str(folder / "training/1_9.jpg")) == "unreadable"

@@ -1,0 +1,117 @@
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from PIL import Image
+from rich.console import Console
+from rich.progress import Progress
+
+from models.errors import FoodsortError
+from models.images import Fit, Pixels
+from training.features import Unreadable, extract, pictures
+from training.recipe import Recipe
+
+PHOTOS = 45  # more than are decoded ahead
+SMALL = Recipe(fit=Fit(8), batch=4)
+
+Photos = Callable[[int], list[str]]
+
+
+def means(pixels: Pixels) -> npt.NDArray[np.float32]:
+    """A network whose output is the mean of a picture's left half, (n, 1)."""
+    return np.asarray(pixels[:, :, : pixels.shape[2] // 2].mean(axis=(1, 2, 3))[:, None], np.float32)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Photos:
+    """Paths of grey PNGs; the level of each one is its number."""
+
+    def make(count: int) -> list[str]:
+        paths = [str(tmp_path / f"{number}.png") for number in range(count)]
+        for number, path in enumerate(paths):
+            Image.new("L", (9, 7), number).save(path)
+        return paths
+
+    return make
+
+
+def framed(paths: list[str], labels: list[int]) -> pd.DataFrame:
+    return pd.DataFrame({"path": paths, "label": labels, "split": "training"})
+
+
+def test_pictures_come_in_the_order_of_their_paths(photos: Photos) -> None:
+    unreadable: list[Unreadable] = []
+    seen = list(pictures(photos(PHOTOS), Fit(8), unreadable))
+    assert [index for index, _ in seen] == list(range(PHOTOS))
+    assert [int(pixels.mean()) for _, pixels in seen] == list(range(PHOTOS))
+    assert {pixels.shape for _, pixels in seen} == {(8, 8, 3)}
+    assert unreadable == []
+
+
+def test_what_cannot_be_read_is_reported_and_left_out(photos: Photos) -> None:
+    paths = photos(PHOTOS)
+    Path(paths[3]).write_bytes(Path(paths[3]).read_bytes()[:50])
+    Path(paths[20]).unlink()
+    Path(paths[44]).write_text("no picture")
+    unreadable: list[Unreadable] = []
+    seen = [index for index, _ in pictures(paths, Fit(8), unreadable)]
+    assert seen == [index for index in range(PHOTOS) if index not in {3, 20, 44}]
+    assert [(one.path, one.kind) for one in unreadable] == [
+        (paths[3], "truncated"),
+        (paths[20], "unreadable"),
+        (paths[44], "not_an_image"),
+    ]
+    assert unreadable[1].message == "No such file or directory"
+
+
+def test_outputs_keep_the_order_and_the_labels_of_their_photos(photos: Photos) -> None:
+    paths = photos(10)
+    Path(paths[5]).unlink()
+    labels = [0, 0, 0, 1, 1, 1, 0, 1, 1, 0]
+    batches: list[int] = []
+
+    def run(pixels: Pixels) -> npt.NDArray[np.float32]:
+        batches.append(len(pixels))
+        return means(pixels)
+
+    with Progress(disable=True) as progress:
+        outputs = extract(run, framed(paths, labels), SMALL, progress)
+        assert progress.finished
+    assert outputs.values[:, 0].tolist() == [0, 1, 2, 3, 4, 6, 7, 8, 9]
+    assert outputs.values.dtype == np.float32
+    assert outputs.labels.tolist() == [0, 0, 0, 1, 1, 0, 1, 1, 0]
+    assert [one.path for one in outputs.unreadable] == [paths[5]]
+    assert batches == [4, 4, 1]
+
+
+def test_mirror_images_follow_their_batch_with_the_same_labels(tmp_path: Path) -> None:
+    paths = []
+    for number in range(6):
+        image = Image.new("L", (8, 8), 100 + number)
+        image.paste(number, (0, 0, 4, 8))
+        image.save(path := tmp_path / f"{number}.png")
+        paths.append(str(path))
+    with Progress(disable=True) as progress:
+        outputs = extract(means, framed(paths, [0, 1, 0, 1, 1, 0]), SMALL, progress, mirror=True)
+    assert outputs.values[:, 0].tolist() == [0, 1, 2, 3, 100, 101, 102, 103, 4, 5, 104, 105]
+    assert outputs.labels.tolist() == [0, 1, 0, 1, 0, 1, 0, 1, 1, 0, 1, 0]
+
+
+def test_the_progress_bar_is_full_when_the_last_photo_cannot_be_read(photos: Photos) -> None:
+    paths = photos(5)
+    Path(paths[4]).unlink()
+    with Progress(console=Console(file=io.StringIO())) as progress:
+        extract(means, framed(paths, [0, 1, 0, 1, 0]), SMALL, progress)
+        (task,) = progress.tasks
+        assert (task.completed, task.total) == (5, 5)
+        assert task.description.startswith("training")
+
+
+def test_a_split_of_which_nothing_can_be_read_is_an_error_that_says_why(tmp_path: Path) -> None:
+    paths = [str(tmp_path / "0_a.jpg"), str(tmp_path / "1_b.jpg")]
+    with Progress(disable=True) as progress, pytest.raises(FoodsortError, match=r"no training photo .* No such file"):
+        extract(means, framed(paths, [0, 1]), SMALL, progress)

@@ -1,0 +1,110 @@
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
+
+from training.metrics import expected_calibration_error, metrics, wilson
+
+P_FOOD = np.array([0.9, 0.8, 0.4, 0.3, 0.6])
+LABELS = [1, 0, 1, 0, 1]
+
+
+def test_the_figures_of_five_photos_are_those_counted_by_hand() -> None:
+    figures = metrics(P_FOOD, LABELS, 0.5)
+    assert figures["n"] == 5
+    assert figures["accuracy"] == 3 / 5
+    assert figures["confusion"] == [[1, 1], [1, 2]]  # [[TN, FP], [FN, TP]]
+    assert figures["precision"] == pytest.approx(2 / 3)
+    assert figures["recall"] == pytest.approx(2 / 3)
+    assert figures["f1"] == pytest.approx(2 / 3)
+    assert figures["roc_auc"] == pytest.approx(4 / 6)  # of six pairs, 0.4 and 0.6 are below the 0.8 that is no food
+    assert figures["accuracy_ci95"] == pytest.approx([0.2307, 0.8824], abs=1e-4)
+    assert figures["ece"] == pytest.approx((0.1 + 0.8 + 0.6 + 0.3 + 0.4) / 5)  # each photo is a bin of its own
+    assert figures["threshold"] == 0.5
+
+
+def test_the_figures_are_scikit_learns() -> None:
+    random = np.random.default_rng(1)
+    truth = random.integers(0, 2, 500)
+    p_food = np.clip(0.3 + 0.4 * truth + random.normal(0, 0.3, 500), 0, 1)
+    figures = metrics(p_food, truth, 0.6)
+    predicted = (p_food >= 0.6).astype(int)
+    assert figures["accuracy"] == pytest.approx((predicted == truth).mean())
+    assert figures["precision"] == pytest.approx(precision_score(truth, predicted))
+    assert figures["recall"] == pytest.approx(recall_score(truth, predicted))
+    assert figures["f1"] == pytest.approx(f1_score(truth, predicted))
+    assert figures["roc_auc"] == pytest.approx(roc_auc_score(truth, p_food))
+    assert np.trace(figures["confusion"]) == (predicted == truth).sum()
+    assert figures["confusion"][0][1] == ((predicted == 1) & (truth == 0)).sum()
+
+
+def test_a_photo_at_the_threshold_is_food() -> None:
+    assert metrics(np.array([0.7, 0.69]), [1, 0], 0.7)["confusion"] == [[1, 0], [0, 1]]
+
+
+def test_the_figures_are_json_with_everything_that_the_design_promises() -> None:
+    promised = {
+        "n",
+        "accuracy",
+        "accuracy_ci95",
+        "precision",
+        "recall",
+        "f1",
+        "roc_auc",
+        "ece",
+        "confusion",
+        "threshold",
+    }
+    figures = metrics(P_FOOD.astype(np.float64), np.array(LABELS), 0.5)
+    assert promised <= set(figures)
+    assert json.loads(json.dumps(figures)) == figures
+
+
+def test_one_label_alone_has_no_roc_auc() -> None:
+    figures = metrics(np.array([0.2, 0.7]), [0, 0], 0.5)
+    assert figures["roc_auc"] is None
+    assert figures["confusion"] == [[1, 1], [0, 0]]
+
+
+def test_precision_is_zero_when_nothing_is_called_food() -> None:
+    figures = metrics(np.array([0.2, 0.3]), [0, 1], 0.5)
+    assert (figures["precision"], figures["recall"], figures["f1"]) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    [(992, 1000, 0.9843, 0.9959), (5, 10, 0.2366, 0.7634), (0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0)],
+)
+def test_wilsons_interval_has_its_published_values(successes: int, n: int, low: float, high: float) -> None:
+    interval = wilson(successes, n)
+    assert interval == pytest.approx((low, high), abs=1e-4)
+    assert 0 <= interval[0] <= interval[1] <= 1
+
+
+def test_a_higher_level_is_a_wider_interval() -> None:
+    assert wilson(90, 100, 0.99)[0] < wilson(90, 100)[0] < wilson(90, 100, 0.8)[0]
+
+
+def test_the_calibration_error_is_the_gap_between_sureness_and_truth_in_bins_of_equal_mass() -> None:
+    p_food = np.array([0.6, 0.9, 0.6, 0.1, 0.9, 0.6])
+    # The three least sure, 0.6 each, are right once: 0.6 − 1/3. The three surest, 0.9 each, are right three times.
+    labels = [1, 1, 0, 0, 1, 0]
+    expected = (abs(1 / 3 - 0.6) + abs(1 - 0.9)) / 2
+    assert expected_calibration_error(p_food, labels, 0.5, bins=2) == pytest.approx(expected)
+
+
+def test_the_calibration_error_does_not_prefer_a_label() -> None:
+    random = np.random.default_rng(3)
+    p_food, labels = random.random(300), random.integers(0, 2, 300)
+    mirrored = expected_calibration_error(1 - p_food, 1 - labels, 0.5)
+    assert expected_calibration_error(p_food, labels, 0.5) == pytest.approx(mirrored)
+
+
+def test_true_probabilities_have_a_small_calibration_error_and_boasting_ones_a_large_one() -> None:
+    random = np.random.default_rng(2)
+    p_food = random.random(20_000)
+    labels = (random.random(20_000) < p_food).astype(int)
+    assert expected_calibration_error(p_food, labels, 0.5) < 0.02
+    boasting = np.where(p_food >= 0.5, 0.99, 0.01)
+    assert expected_calibration_error(boasting, labels, 0.5) == pytest.approx(0.99 - 0.75, abs=0.02)

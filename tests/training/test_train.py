@@ -1,0 +1,145 @@
+import csv
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from models import resnet50
+from models.bundle import Bundle
+from models.decision import probability
+from models.errors import FoodsortError, WeightsError
+from models.images import Fit, Pixels, decode
+from tests.training.conftest import Trained
+from training import dataset
+from training.metrics import metrics
+from training.recipe import Recipe
+from training.train import train
+
+# Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+QUIET = Console(quiet=True)
+TINY = Recipe(fit=Fit(side=64), epochs=12, learning_rate=0.003)
+
+
+@pytest.fixture(scope="module")
+def bundle(trained: Trained) -> Bundle:
+    assert trained.result.exit_code == 0, trained.result.output
+    return Bundle.load(trained.out)
+
+
+@pytest.fixture(scope="module")
+def network(bundle: Bundle) -> Any:
+    return bundle.network()
+
+
+@pytest.fixture(scope="module")
+def judged(data: Path) -> tuple[Pixels, list[int]]:
+    """Pixels and labels of the evaluation split."""
+    frame = dataset.read(data, ("evaluation",))
+    return np.stack([decode(Path(path).read_bytes(), Fit()).pixels for path in frame["path"]]), list(frame["label"])
+
+
+def test_training_leaves_a_bundle_with_its_report_and_nothing_else(bundle: Bundle) -> None:
+    assert {path.name for path in bundle.folder.iterdir()} == {
+        "card.json",
+        "classification_report.txt",
+        "confusion_matrix.png",
+        "history.csv",
+        "metrics.json",
+        "model.keras",
+        "unreadable.csv",
+    }
+    assert [path.name for path in bundle.folder.parent.iterdir()] == ["mine"]
+
+
+def test_the_card_says_what_the_model_was_made_of(bundle: Bundle, trained: Trained) -> None:
+    card = bundle.card
+    assert card.data_sha256 == dataset.digest(dataset.read(trained.data))
+    assert (card.recipe["epochs"], card.recipe["seed"], card.recipe["learning_rate"]) == (2, 7, Recipe().learning_rate)
+    assert card.fit == Fit(224, "stretch", 2)
+    assert card.libraries["keras"] == version("keras")
+    assert card.created_at.tzinfo is not None
+    assert 0.05 <= card.temperature <= 20
+    assert list(card.files) == ["model.keras"]
+    assert set(card.metrics) == {"validation", "evaluation"}
+    assert card.metrics["validation"]["n"] == 8
+
+
+def test_the_figures_of_the_card_are_those_of_the_report(bundle: Bundle) -> None:
+    assert bundle.card.metrics["evaluation"] == json.loads((bundle.folder / "metrics.json").read_text())
+    assert bundle.card.metrics["evaluation"]["n"] == 8
+
+
+def test_the_figures_are_those_of_the_network_that_was_written(
+    bundle: Bundle, network: Any, judged: tuple[Pixels, list[int]]
+) -> None:
+    pixels, labels = judged
+    p_food = probability(np.asarray(network(pixels))[:, 0], bundle.card.temperature)
+    expected = metrics(p_food, labels, bundle.card.thresholds.food)
+    said = bundle.card.metrics["evaluation"]
+    assert said["confusion"] == expected["confusion"]
+    assert said["roc_auc"] == expected["roc_auc"]
+    assert said["ece"] == pytest.approx(expected["ece"], abs=1e-3)
+
+
+def test_the_backbone_stays_as_it_was_and_the_head_is_new(network: Any, weights: Path) -> None:
+    fresh = resnet50.build(224)
+    resnet50.load_imagenet(fresh, weights)
+    for name in ("conv1_conv", "conv3_block2_2_conv", "conv5_block3_3_bn"):
+        for ours, given in zip(network.get_layer(name).get_weights(), fresh.get_layer(name).get_weights(), strict=True):
+            np.testing.assert_allclose(ours, given, rtol=1e-3, atol=1e-6)  # stored as float16
+    kernel, _ = network.get_layer(resnet50.LOGIT).get_weights()
+    # Two epochs of one step each from zero: Adam's steps are about as long as its rate.
+    assert 0 < np.abs(kernel).max() < 3 * 2 * Recipe().learning_rate
+
+
+def test_photos_that_cannot_be_read_are_listed_once(bundle: Bundle, trained: Trained) -> None:
+    with (bundle.folder / "unreadable.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["path"] == str(trained.data / "training/1_cut.jpg")
+    assert row["kind"] == "truncated"
+    assert "ends too early" in row["message"]
+
+
+def test_the_history_has_a_row_an_epoch(bundle: Bundle) -> None:
+    with (bundle.folder / "history.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["0", "1"]
+    assert float(rows[1]["loss"]) < float(rows[0]["loss"])
+
+
+def test_training_learns_to_tell_red_from_blue(data: Path, weights: Path, tmp_path: Path) -> None:
+    made = train(data, tmp_path / "new/folder", weights, TINY, QUIET)
+    assert made.folder == tmp_path / "new/folder"
+    assert made.card.fit.side == 64
+    assert made.card.metrics["validation"]["accuracy"] == 1.0
+    assert made.card.metrics["evaluation"]["accuracy"] == 1.0
+
+
+@pytest.mark.parametrize("taken", ["folder", "file"])
+def test_what_is_there_already_is_never_written_over(tmp_path: Path, taken: str) -> None:
+    mine = tmp_path / "mine" if taken == "file" else tmp_path / "mine/notes.txt"
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("keep me")
+    with pytest.raises(FoodsortError, match="is there already; name a new folder with --out"):
+        train(tmp_path / "no data", tmp_path / "mine", None, Recipe(), QUIET)
+    assert mine.read_text() == "keep me"
+    assert list(tmp_path.iterdir()) == [tmp_path / "mine"]
+
+
+def test_a_training_that_fails_leaves_nothing(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "wrong.weights.h5").write_bytes(b"no weights")
+    with pytest.raises(WeightsError, match=r"wrong\.weights\.h5"):
+        train(data, tmp_path / "out", tmp_path / "wrong.weights.h5", TINY, QUIET)
+    assert [path.name for path in tmp_path.iterdir()] == ["wrong.weights.h5"]
+
+
+def test_a_folder_that_is_no_data_set_is_named(tmp_path: Path) -> None:
+    with pytest.raises(dataset.DatasetError, match="training must hold photos of both labels"):
+        train(tmp_path, tmp_path / "out", None, Recipe(), QUIET)
+    assert not (tmp_path / "out").exists()
