@@ -26,6 +26,7 @@ def evaluate(
     frame = dataset.read(data, (split,))
     recipe = Recipe(fit=bundle.card.fit)
     engine = open_engine(engine_name, bundle, recipe.batch)
+    out.mkdir(parents=True, exist_ok=True)  # now rather than after minutes of work that could not be kept
     with Progress(console=console) as progress:
         seen = extract(engine.logits, frame, recipe, progress)
     p_food = probability(seen.values, bundle.card.temperature)
