@@ -107,7 +107,8 @@ def _report(what: str, outcome: Outcome, target: bytes) -> None:
     if outcome.verdict:
         log.info(what, photo=photo, to=shown(target), probability=round(outcome.verdict.probability, 4))
     elif outcome.failure:
-        log.warning(what, photo=photo, to=shown(target), kind=outcome.failure.kind, reason=outcome.failure.message)
+        why = {"kind": outcome.failure.kind, "reason": outcome.failure.message}
+        log.warning(f"{what} as failed", photo=photo, to=shown(target), **why)
 
 
 def _is_transient(error: BaseException) -> bool:
