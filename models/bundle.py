@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 CARD = "card.json"
 NETWORK = "model.keras"
+INT8 = "int8.xml"
+INT8_WEIGHTS = "int8.bin"
 
 
 class Card(BaseModel):

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models import EngineName
-from models.bundle import Bundle
-from models.errors import EngineError
+from models.bundle import INT8, Bundle
+from models.engines.gpu import gpu_present
 from models.images import Pixels
 
 Logits = npt.NDArray[np.float32]
@@ -40,10 +40,10 @@ def open_engine(name: EngineName, bundle: Bundle, max_batch: int) -> Engine:
         from models.engines.scripted import ScriptedEngine
 
         return ScriptedEngine()
-    if name == "openvino":
-        raise EngineError(
-            f"the bundle {bundle.model_name} holds no OpenVINO model; set model.engine to auto or tensorflow"
-        )
+    if name == "openvino" or (name == "auto" and INT8 in bundle.card.files and not gpu_present()):
+        from models.engines.openvino import OpenVinoEngine
+
+        return OpenVinoEngine(bundle, max_batch)
     from models.engines.tensorflow import TensorFlowEngine
 
     return TensorFlowEngine(bundle, max_batch)

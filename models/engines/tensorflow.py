@@ -3,14 +3,14 @@
 import os
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from models.bundle import Bundle
 from models.engines import Logits
-from models.engines.ladder import rungs, steps
+from models.engines.gpu import gpu_present
+from models.engines.ladder import climb, rungs
 from models.errors import EngineError
 from models.images import Pixels
 from models.resnet50 import LOGIT
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 
 # TensorFlow's fastest batch for a ResNet-50 on CPUs: larger ones leave the caches.
 _CPU_TOP = 8
-
-
-def gpu_present(device_folder: Path = Path("/dev")) -> bool:
-    """Whether a GPU's device node exists (NVIDIA, or AMD's /dev/kfd). Asking TensorFlow would cost its import."""
-    return any(device_folder.glob("nvidia[0-9]*")) or (device_folder / "kfd").exists()
 
 
 class TensorFlowEngine:
@@ -62,23 +57,13 @@ class TensorFlowEngine:
         """
         while True:
             try:
-                return self._logits(pixels)
+                return climb(lambda chunk: np.asarray(self._run(chunk)), pixels, self.ladder)
             except self._out_of_memory as error:
                 if len(self.ladder) == 1:
                     raise EngineError(
                         "the GPU has too little free memory for one photo; free some, or hide it with CUDA_VISIBLE_DEVICES=-1"
                     ) from error
                 self.ladder = self.ladder[:-1]
-
-    def _logits(self, pixels: Pixels) -> Logits:
-        parts, at = [], 0
-        for photos, rung in steps(len(pixels), self.ladder):
-            chunk = pixels[at : at + photos]
-            if photos < rung:
-                chunk = np.concatenate([chunk, np.zeros((rung - photos, *chunk.shape[1:]), np.uint8)])
-            parts.append(np.asarray(self._run(chunk))[:photos, 0])
-            at += photos
-        return np.concatenate(parts).astype(np.float32)
 
 
 def load_tensorflow() -> Any:

@@ -7,8 +7,9 @@ import pytest
 from models import resnet50
 from models.bundle import Bundle
 from models.engines import open_engine, tensorflow
+from models.engines.gpu import gpu_present
 from models.engines.ladder import rungs, steps
-from models.engines.tensorflow import TensorFlowEngine, gpu_present, load_tensorflow, mix_float16
+from models.engines.tensorflow import TensorFlowEngine, load_tensorflow, mix_float16
 from models.errors import EngineError
 from models.images import Pixels
 from tests.models.conftest import Random

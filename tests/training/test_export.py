@@ -1,0 +1,77 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.bundle import INT8, INT8_WEIGHTS, Bundle, save_network
+from models.engines import open_engine
+from models.engines.openvino import OpenVinoEngine
+from models.engines.tensorflow import load_tensorflow
+from models.errors import EngineError
+from models.images import Pixels
+from training.export import export_int8
+
+# Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning", "ignore::DeprecationWarning:nncf"
+)
+
+
+def pictures(photos: int) -> Pixels:
+    """Random smooth pictures: uint8 (n, 224, 224, 3)."""
+    coarse = np.random.default_rng(photos).integers(0, 256, (photos, 7, 7, 3), dtype=np.uint8)
+    return coarse.repeat(32, axis=1).repeat(32, axis=2)
+
+
+@pytest.fixture(scope="module")
+def network() -> Any:
+    load_tensorflow()
+    return Bundle.load().network()
+
+
+@pytest.fixture(scope="module")
+def exported(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The shipped model with an int8 model beside it, calibrated on a few pictures."""
+    folder = tmp_path_factory.mktemp("bundle")
+    save_network(network, folder / "model.keras")
+    names = export_int8(network, pictures(16), folder)
+    assert names == (INT8, INT8_WEIGHTS)
+    card = Bundle.load().card
+    return Bundle.write(folder, card.model_copy(update={"files": dict.fromkeys(("model.keras", *names), "")}))
+
+
+def test_the_files_are_small_and_vouched_for(exported: Bundle) -> None:
+    assert (exported.folder / INT8_WEIGHTS).stat().st_size < 26e6
+    assert set(exported.card.files) == {"model.keras", INT8, INT8_WEIGHTS}
+    (exported.folder / INT8_WEIGHTS).rename(exported.folder / "away")
+    with pytest.raises(Exception, match=INT8_WEIGHTS):
+        Bundle.load(exported.folder)
+    (exported.folder / "away").rename(exported.folder / INT8_WEIGHTS)
+
+
+def test_auto_runs_it_on_a_cpu_and_it_says_nearly_what_the_network_says(exported: Bundle, network: Any) -> None:
+    engine = open_engine("auto", exported, 32)
+    assert engine.name.startswith("openvino int8")
+    assert engine.largest == 8
+    seen = pictures(16)
+    expected = np.asarray(network(seen))[:, 0]
+    logits = engine.logits(seen)
+    assert logits.dtype == np.float32
+    assert np.corrcoef(logits, expected)[0, 1] > 0.97
+    alone = np.concatenate([engine.logits(seen[index : index + 1]) for index in range(5)])
+    np.testing.assert_allclose(engine.logits(seen[:5]), alone, atol=1e-3)
+
+
+def test_a_bundle_without_it_is_run_by_tensorflow_and_openvino_says_why_not() -> None:
+    assert open_engine("auto", Bundle.load(), 1).name.startswith("tensorflow")
+    with pytest.raises(EngineError, match="holds no OpenVINO model"):
+        OpenVinoEngine(Bundle.load(), 1)
+
+
+def test_a_broken_model_is_told(exported: Bundle, tmp_path: Path) -> None:
+    for name in exported.card.files:
+        (tmp_path / name).write_bytes(b"not a model")
+    broken = Bundle.write(tmp_path, exported.card)
+    with pytest.raises(EngineError, match=r"cannot run .*int8\.xml"):
+        OpenVinoEngine(broken, 1)
