@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from daemon.inbox import Ignore
-from daemon.names import shown
 from models.bundle import Bundle
 from models.decision import label, probability
 from models.engines import Engine
 from models.errors import ImageError
 from models.images import Picture, decode
+from models.names import shown
 
 _BATCH = 8
 

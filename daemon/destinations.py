@@ -15,6 +15,7 @@ from daemon.outcome import Failure
 from daemon.settings import Folders
 from models import __version__
 from models.decision import Label
+from models.names import shown
 
 _CHUNK_BYTES = 1 << 20
 
@@ -133,7 +134,7 @@ class Destinations:
         assert move.failure is not None
         now = schema.text(datetime.now(UTC))
         said = {
-            "name": names.shown(tree.split(move.source)[1]),
+            "name": shown(tree.split(move.source)[1]),
             "kind": move.failure.kind,
             "message": move.failure.message,
             "attempts": 1,

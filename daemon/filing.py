@@ -9,11 +9,11 @@ import tenacity
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from daemon.destinations import Destinations, Move, Vanished
-from daemon.names import shown
 from daemon.outcome import Failure, Outcome
 from daemon.recovery import Mend
 from daemon.results import Pending, Results
 from daemon.schema import text
+from models.names import shown
 
 log = structlog.get_logger()
 

@@ -7,11 +7,11 @@ import structlog
 from daemon import tree
 from daemon.claim import Changed, Claims, Refused
 from daemon.inbox import Ignore, Inbox, Look, Ready
-from daemon.names import shown
 from daemon.pipeline import Pipeline, Returned
 from daemon.results import Results
 from daemon.settings import Watch
 from daemon.watch import Hint
+from models.names import shown
 
 log = structlog.get_logger()
 

@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from daemon import schema
-from daemon.names import shown
 from daemon.schema import text
 from models.bundle import Bundle
 from models.decision import Label
+from models.names import shown
 
 FILING = "filing"
 FILED = "filed"

@@ -16,7 +16,6 @@ from daemon.destinations import Destinations
 from daemon.filing import Filing
 from daemon.intake import Intake
 from daemon.lock import Lock
-from daemon.names import shown
 from daemon.notify import notify
 from daemon.pipeline import Pipeline, Returned
 from daemon.progress import Progress
@@ -25,6 +24,7 @@ from daemon.settings import Settings
 from daemon.watch import Hint, Watch
 from models.bundle import Bundle
 from models.engines import open_engine
+from models.names import shown
 
 log = structlog.get_logger()
 

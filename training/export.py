@@ -1,5 +1,6 @@
 """The OpenVINO model of a bundle: the same network with 8-bit integers, for CPUs."""
 
+import itertools
 import os
 import sys
 from collections.abc import Iterable
@@ -31,7 +32,7 @@ def export_int8(network: "keras.Model", photos: Iterable[Pixels], folder: Path) 
     signature = [tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8, name="pixels")]
     function = tf.function(lambda pixels: network(pixels, training=False), input_signature=signature, autograph=False)
     model = openvino.convert_model(function.get_concrete_function())
-    batches = [photo[None] for photo, _ in zip(photos, range(CALIBRATION_PHOTOS), strict=False)]
+    batches = [photo[None] for photo in itertools.islice(photos, CALIBRATION_PHOTOS)]
     quantised = nncf.quantize(model, nncf.Dataset(batches), subset_size=len(batches))
     openvino.save_model(quantised, folder / INT8)
     return INT8, INT8_WEIGHTS

@@ -4,16 +4,20 @@ import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from rich.progress import Progress
 
+from models import resnet50
 from models.errors import FoodsortError, ImageError
 from models.images import Fit, Pixels, decode
 from training.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
 
 Features = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
@@ -60,6 +64,20 @@ def pictures(paths: list[str], fit: Fit, unreadable: list[Unreadable]) -> Iterat
                 unreadable.append(picture)
             else:
                 yield index, picture
+
+
+def frozen(network: "keras.Model", side: int) -> Callable[[Pixels], Features]:
+    """The backbone as a function: uint8 pixels (n, side, side, 3) → float32 features (n, 2048)."""
+    import tensorflow as tf
+
+    backbone = resnet50.backbone(network)
+    signature = [tf.TensorSpec((None, side, side, 3), tf.uint8)]
+    compiled = tf.function(lambda pixels: backbone(pixels, training=False), input_signature=signature, autograph=False)
+
+    def run(pixels: Pixels) -> Features:
+        return np.asarray(compiled(pixels))
+
+    return run
 
 
 def extract(

@@ -9,10 +9,10 @@ import pandas as pd
 from sklearn.metrics import ConfusionMatrixDisplay, classification_report
 
 from models.decision import Floats
+from models.names import shown
+from training.dataset import CLASSES
 from training.features import Labels, Unreadable
 from training.metrics import metrics
-
-CLASSES = ("non_food", "food")
 
 
 def write(
@@ -58,4 +58,5 @@ def write_unreadable(out: Path, unreadable: list[Unreadable]) -> None:
         (out / "unreadable.csv").unlink(missing_ok=True)
     else:
         out.mkdir(parents=True, exist_ok=True)
-        pd.DataFrame(unreadable).to_csv(out / "unreadable.csv", index=False)
+        shown_safely = [one._replace(path=shown(one.path)) for one in unreadable]
+        pd.DataFrame(shown_safely).to_csv(out / "unreadable.csv", index=False)

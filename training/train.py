@@ -2,13 +2,10 @@
 
 import dataclasses
 import tempfile
-from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
@@ -18,38 +15,47 @@ from models.decision import probability
 from models.engines import open_engine
 from models.engines.tensorflow import load_tensorflow
 from models.errors import FoodsortError
-from models.images import Pixels
 from models.pretrained import imagenet_weights
-from training import calibrate, dataset, report
-from training.features import Features, extract
+from training import calibrate, dataset, facts, findings, report, suspects
+from training.audit import audit
+from training.export import export_int8
+from training.features import extract, frozen, pictures
 from training.fit import fit_head
 from training.metrics import metrics
 from training.recipe import Recipe
 
-if TYPE_CHECKING:
-    import keras
-
 LIBRARIES = ("foodsort", "tensorflow", "keras", "numpy", "pillow", "pillow-heif", "scikit-learn")
 
 
-def train(data: Path, out: Path, weights: Path | None, recipe: Recipe, console: Console) -> Bundle:
+def train(
+    data: Path, out: Path, weights: Path | None, recipe: Recipe, console: Console, *, drop: Path | None = None
+) -> Bundle:
     """Trains on the data set in `data` and writes a bundle with its report to the new folder `out`.
 
-    weights: a file with the ImageNet weights; fetched and cached when None. Raises FoodsortError when `out` is taken,
-    the data set is not one, or the weights cannot be had.
+    weights: a file with the ImageNet weights; fetched and cached when None. drop: a table of training photos to leave
+    out (see `suspects.drop`). Training photos that are in another split too are left out as well.
+    Raises FoodsortError when `out` is taken, the data set is not one, or the weights cannot be had.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FoodsortError(f"{out} is there already; name a new folder with --out")
     frame = dataset.read(data)
+    if drop is not None:
+        frame = suspects.drop(frame, drop, data)
+    with Progress(console=console) as progress:
+        audited = audit(facts.gather(frame, progress), recipe.seed)
+    for line in findings.lines(audited):
+        console.print(line, markup=False, highlight=False)
+    frame = audited.frame
+    dataset.check(frame, data)
     load_tensorflow()
     fitting, choosing, judging = (frame[frame["split"] == split].reset_index(drop=True) for split in dataset.SPLITS)
     network = resnet50.build(recipe.fit.side)
     resnet50.load_imagenet(network, imagenet_weights(weights))
 
     with Progress(console=console) as progress:
-        frozen = _frozen(network, recipe.fit.side)
-        fitted_on = extract(frozen, fitting, recipe, progress, mirror=recipe.mirror)
-        chosen_on = extract(frozen, choosing, recipe, progress)
+        backbone = frozen(network, recipe.fit.side)
+        fitted_on = extract(backbone, fitting, recipe, progress, mirror=recipe.mirror)
+        chosen_on = extract(backbone, choosing, recipe, progress)
     head = fit_head(fitted_on, chosen_on, recipe)
     network.get_layer(resnet50.LOGIT).set_weights([head.kernel, head.bias])
 
@@ -75,6 +81,9 @@ def train(data: Path, out: Path, weights: Path | None, recipe: Recipe, console: 
         folder = Path(partial) / "bundle"
         folder.mkdir()
         save_network(network, folder / NETWORK)
+        seen_in_training = pictures(list(fitting["path"].sample(frac=1, random_state=recipe.seed)), recipe.fit, [])
+        names = export_int8(network, (pixels for _, pixels in seen_in_training), folder)
+        card = card.model_copy(update={"files": dict.fromkeys((NETWORK, *names), "")})
         # Judged once, and as it will run: read back from the disk, by an engine.
         engine = open_engine("tensorflow", Bundle.write(folder, card), recipe.batch)
         with Progress(console=console) as progress:
@@ -83,6 +92,7 @@ def train(data: Path, out: Path, weights: Path | None, recipe: Recipe, console: 
         figures = report.write(folder, "evaluation", p_food, judged_on.labels, thresholds.food)
         unreadable = fitted_on.unreadable + chosen_on.unreadable + judged_on.unreadable
         report.write_unreadable(folder, unreadable)
+        findings.write(folder, audited)
         for one in unreadable:
             console.print(f"left out: {one.path}: {one.message}", markup=False)
         head.history.to_csv(folder / "history.csv", index_label="epoch")
@@ -91,17 +101,3 @@ def train(data: Path, out: Path, weights: Path | None, recipe: Recipe, console: 
             out.rmdir()  # empty, as checked above
         folder.rename(out)
     return Bundle.load(out)
-
-
-def _frozen(network: "keras.Model", side: int) -> Callable[[Pixels], Features]:
-    """The backbone as a function: uint8 pixels (n, side, side, 3) → float32 features (n, 2048)."""
-    import tensorflow as tf
-
-    backbone = resnet50.backbone(network)
-    signature = [tf.TensorSpec((None, side, side, 3), tf.uint8)]
-    compiled = tf.function(lambda pixels: backbone(pixels, training=False), input_signature=signature, autograph=False)
-
-    def run(pixels: Pixels) -> Features:
-        return np.asarray(compiled(pixels))
-
-    return run

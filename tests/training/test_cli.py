@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from models.bundle import Bundle
-from models.errors import BundleError, EngineError
+from models.errors import BundleError, EngineError, FoodsortError
 from tests.training.conftest import Trained
 from training.cli import app
 from training.dataset import DatasetError
@@ -36,7 +36,7 @@ def test_a_brief_evaluation_writes_the_figures_alone_and_repeats_those_of_the_tr
     trained: Trained, tmp_path: Path
 ) -> None:
     words = ("evaluate", "--model", trained.out, "--data", trained.data, "--split", "evaluation")
-    done = foodsort(*words, "--out", tmp_path / "brief", "--brief")
+    done = foodsort(*words, "--out", tmp_path / "brief", "--brief", "--engine", "tensorflow")
     assert done.exit_code == 0, done.output
     assert [path.name for path in (tmp_path / "brief").iterdir()] == ["metrics.json"]
     figures = json.loads((tmp_path / "brief/metrics.json").read_text())
@@ -68,6 +68,23 @@ def test_an_evaluation_needs_no_other_split(data: Path, tmp_path: Path) -> None:
         "evaluate", "--data", tmp_path / "data", "--engine", "scripted", "--out", tmp_path / "out", "--brief"
     )
     assert done.exit_code == 0, done.output
+
+
+def test_suspects_are_written_for_a_person_to_decide_and_never_twice(trained: Trained, tmp_path: Path) -> None:
+    words = ("suspects", "--model", trained.out, "--data", trained.data, "--out", tmp_path / "out")
+    done = foodsort(*words)
+    assert done.exit_code == 0, done.output
+    rows = (tmp_path / "out/suspects.csv").read_text().splitlines()
+    assert rows[0] == "path,label,suggested,p_food,score"
+    assert done.stdout.startswith(f"{len(rows) - 1} suspects in {tmp_path / 'out/suspects.csv'}\n")
+    assert isinstance(foodsort(*words).exception, FoodsortError)
+
+
+def test_a_list_to_drop_that_does_not_fit_the_data_is_refused(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "drop.csv").write_text("path\ntraining/1_99.jpg\n")
+    done = foodsort("train", "--data", data, "--out", tmp_path / "out", "--drop", tmp_path / "drop.csv")
+    assert isinstance(done.exception, DatasetError)
+    assert "drop.csv, line 2: 'training/1_99.jpg' is not in" in str(done.exception)
 
 
 def test_errors_are_of_the_kind_that_the_command_line_explains(data: Path, tmp_path: Path) -> None:

@@ -20,8 +20,9 @@ def folder(tmp_path: Path) -> Path:
 def test_labels_and_splits_come_from_names_and_folders(folder: Path) -> None:
     (folder / "training/1_0.jpg").touch()
     frame = read(folder)
-    assert list(frame.columns) == ["path", "label", "split"]
-    assert [(path, label, split) for path, label, split in frame.itertuples(index=False)] == [
+    assert list(frame.columns) == ["path", "label", "split", "source"]
+    assert set(frame["source"]) == {""}
+    assert list(frame[["path", "label", "split"]].itertuples(index=False, name=None)) == [
         (str(folder / "training/0_1.jpg"), 0, "training"),
         (str(folder / "training/1_0.jpg"), 1, "training"),
         (str(folder / "training/1_1.jpg"), 1, "training"),
@@ -94,3 +95,68 @@ def test_a_photo_that_cannot_be_read_counts_as_such(folder: Path) -> None:
     (folder / "training/1_9.jpg").symlink_to(folder / "nowhere")
     assert digest(read(folder)) != before
     assert dataset._sha256(str(folder / "training/1_9.jpg")) == "unreadable"
+
+
+@pytest.fixture
+def by_class(tmp_path: Path) -> Path:
+    """The layout of Food-5K's Kaggle mirror."""
+    for split in SPLITS:
+        for name in ("food", "non_food"):
+            (tmp_path / "kaggle" / split / name).mkdir(parents=True)
+            (tmp_path / "kaggle" / split / name / "7.jpg").touch()
+    return tmp_path / "kaggle"
+
+
+def test_labels_come_from_a_folder_per_class_too(by_class: Path) -> None:
+    frame = read(by_class, ("validation",))
+    assert list(frame.itertuples(index=False, name=None)) == [
+        (str(by_class / "validation/food/7.jpg"), 1, "validation", ""),
+        (str(by_class / "validation/non_food/7.jpg"), 0, "validation", ""),
+    ]
+
+
+@pytest.mark.parametrize(("name", "is_photo"), [("a.HEIC", True), ("b.webp", True), ("Thumbs.db", False), ("c", False)])
+def test_a_folder_per_class_holds_pictures_of_every_format_that_is_read(
+    by_class: Path, name: str, is_photo: bool
+) -> None:
+    (by_class / "training/food" / name).touch()
+    assert (str(by_class / "training/food" / name) in list(read(by_class)["path"])) == is_photo
+
+
+def test_two_layouts_in_one_split_are_refused(by_class: Path) -> None:
+    (by_class / "training/1_1.jpg").touch()
+    with pytest.raises(
+        DatasetError, match=r"training holds photos like 1_1\.jpg beside the folder non_food; move them"
+    ):
+        read(by_class)
+
+
+def test_a_manifest_beside_the_splits_says_where_photos_come_from_and_nothing_else(folder: Path) -> None:
+    (folder / "manifest.tsv").write_text("file\tlabel\tsource_repo\ntraining/0_1.jpg\t1\tweb\ngone.jpg\t7\tweb\n")
+    frame = read(folder)
+    known = frame[frame["source"] != ""]
+    assert known[["path", "label", "source"]].values.tolist() == [[str(folder / "training/0_1.jpg"), 0, "web"]]
+    assert len(frame) == 6
+
+
+def test_a_manifest_in_a_folder_without_splits_is_the_data_set(folder: Path) -> None:
+    (folder / "training").rename(folder / "photos")
+    for split in SPLITS[1:]:
+        shutil.rmtree(folder / split)
+    (folder / "manifest.csv").write_text(
+        "path,label,split\nphotos/0_1.jpg,food,training\nphotos/1_1.jpg,non_food,training\n"
+    )
+    frame = read(folder, ("training",))
+    assert list(frame["label"]) == [1, 0]
+    assert frame.equals(read(folder / "manifest.csv", ("training",)))
+
+
+def test_a_manifest_that_lacks_a_label_is_named(folder: Path) -> None:
+    (folder / "mine.csv").write_text("path,label,split\ntraining/0_1.jpg,0,training\n")
+    with pytest.raises(DatasetError, match=r"mine\.csv must list training photos of both labels.*found labels \[0\]"):
+        read(folder / "mine.csv", ("training",))
+
+
+def test_lists_are_relative_to_the_folder_or_to_the_folder_of_the_manifest(folder: Path) -> None:
+    (folder / "mine.csv").touch()
+    assert dataset.root(folder) == dataset.root(folder / "mine.csv") == folder

@@ -1,5 +1,8 @@
 import csv
+import dataclasses
+import io
 import json
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -46,10 +49,14 @@ def judged(data: Path) -> tuple[Pixels, list[int]]:
 
 def test_training_leaves_a_bundle_with_its_report_and_nothing_else(bundle: Bundle) -> None:
     assert {path.name for path in bundle.folder.iterdir()} == {
+        "audit.json",
+        "audit.md",
         "card.json",
         "classification_report.txt",
         "confusion_matrix.png",
         "history.csv",
+        "int8.bin",
+        "int8.xml",
         "metrics.json",
         "model.keras",
         "unreadable.csv",
@@ -65,7 +72,7 @@ def test_the_card_says_what_the_model_was_made_of(bundle: Bundle, trained: Train
     assert card.libraries["keras"] == version("keras")
     assert card.created_at.tzinfo is not None
     assert 0.05 <= card.temperature <= 20
-    assert list(card.files) == ["model.keras"]
+    assert set(card.files) == {"model.keras", "int8.xml", "int8.bin"}
     assert set(card.metrics) == {"validation", "evaluation"}
     assert card.metrics["validation"]["n"] == 8
 
@@ -119,6 +126,25 @@ def test_training_learns_to_tell_red_from_blue(data: Path, weights: Path, tmp_pa
     assert made.card.fit.side == 64
     assert made.card.metrics["validation"]["accuracy"] == 1.0
     assert made.card.metrics["evaluation"]["accuracy"] == 1.0
+
+
+def test_training_leaves_out_what_was_dropped_and_what_is_held_out_too(
+    data: Path, weights: Path, tmp_path: Path
+) -> None:
+    mine = shutil.copytree(data, tmp_path / "data")
+    clean = dataset.digest(dataset.read(mine).query("not path.str.endswith('training/0_3.jpg')"))
+    shutil.copy(mine / "evaluation/1_0.jpg", mine / "training/1_leak.jpg")
+    (tmp_path / "drop.csv").write_text("path\ntraining/0_3.jpg\n")
+    said = Console(file=io.StringIO(), width=200)
+    made = train(mine, tmp_path / "out", weights, dataclasses.replace(TINY, epochs=1), said, drop=tmp_path / "drop.csv")
+    assert made.card.data_sha256 == clean
+    found = json.loads((made.folder / "audit.json").read_text())
+    assert found["photos"]["training"] == {"non_food": 7, "food": 10}
+    assert [(leak["path"], leak["twin"]) for leak in found["leaks"]] == [
+        (str(mine / "training/1_leak.jpg"), str(mine / "evaluation/1_0.jpg"))
+    ]
+    assert isinstance(said.file, io.StringIO)
+    assert "twins: 1 exact, 0 near; 1 photos leave training for them" in said.file.getvalue()
 
 
 @pytest.mark.parametrize("taken", ["folder", "file"])

@@ -1,0 +1,65 @@
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from models.commands import Commands
+from models.errors import BundleError, FoodsortError
+
+
+class _SettingError(FoodsortError):
+    exit_code = 2
+
+
+def _import_missing() -> None:
+    import no_such_package  # type: ignore[import-not-found]  # noqa: F401
+
+
+def _raising(error: Exception) -> Callable[[], None]:
+    def command() -> None:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        (_raising(BundleError("x is no bundle")), 1, "foodsort: x is no bundle\n"),
+        (_raising(_SettingError("y is no setting")), 2, "foodsort: y is no setting\n"),
+        (_raising(PermissionError(13, "Permission denied", "/z")), 1, "foodsort: Permission denied: /z\n"),
+        (
+            _import_missing,
+            1,
+            "foodsort: this needs the package no_such_package; pip install 'foodsort[training]' brings it\n",
+        ),
+        (lambda: None, 0, ""),
+    ],
+)
+def test_what_goes_wrong_is_one_line_and_an_exit_code(
+    command: Callable[[], None],
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["foodsort"])
+    app = Commands(pretty_exceptions_enable=False)
+    app.command()(command)
+    with pytest.raises(SystemExit) as end:
+        app()
+    assert (end.value.code or 0, capsys.readouterr().err) == (code, said)
+
+
+def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["foodsort"])
+    app = Commands(pretty_exceptions_enable=False)
+    app.command()(_raising(AssertionError("a bug")))
+    with pytest.raises(AssertionError, match="a bug"):
+        app()
+
+
+def test_the_commands_of_a_room_run_alone() -> None:
+    done = subprocess.run([sys.executable, "-m", "training", "--help"], capture_output=True, text=True, check=True)
+    assert "evaluate" in done.stdout

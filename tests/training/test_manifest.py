@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+
+from training.manifest import DatasetError, read, sources
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "photos").mkdir()
+    for name in ("a.jpg", "b, c.jpg", "d.jpg"):
+        (tmp_path / "photos" / name).touch()
+    return tmp_path
+
+
+def listed(folder: Path, text: str, name: str = "m.csv") -> Path:
+    (folder / name).write_text(text, encoding="utf-8")
+    return folder / name
+
+
+def test_a_manifest_lists_photos_relative_to_itself_in_its_order(folder: Path) -> None:
+    text = (
+        'split,path,label,source,note\ntraining,photos/d.jpg,food,web,x\nevaluation,"./photos/b, c.jpg",0,,\n'
+        f"training,{folder / 'photos/a.jpg'},non_food\n"
+    )
+    frame = read(listed(folder, text))
+    assert list(frame.columns) == ["path", "label", "split", "source"]
+    assert list(frame.itertuples(index=False, name=None)) == [
+        (str(folder / "photos/d.jpg"), 1, "training", "web"),
+        (str(folder / "photos/b, c.jpg"), 0, "evaluation", ""),
+        (str(folder / "photos/a.jpg"), 0, "training", ""),
+    ]
+
+
+def test_tabs_and_a_spreadsheets_byte_order_mark_are_understood(folder: Path) -> None:
+    text = "\ufeffpath\tlabel\tsplit\nphotos/b, c.jpg\t1\ttraining\n"
+    assert read(listed(folder, text, "m.tsv"))["path"].tolist() == [str(folder / "photos/b, c.jpg")]
+
+
+def test_only_the_splits_asked_for_are_read_and_have_to_be_there(folder: Path) -> None:
+    text = "path,label,split\nphotos/a.jpg,1,evaluation\ngone.jpg,1,training\n"
+    assert len(read(listed(folder, text), ("evaluation",))) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("photos/d.jpg,1,test", "the split 'test' must be one of training, validation, evaluation"),
+        ("photos/d.jpg,2,training", "the label '2' must be 1 or food, 0 or non_food"),
+        ("photos/d.jpg", "the split '' must be one of"),
+        ("photos/e.jpg,1,training", "there is no file '.*photos/e.jpg'; paths are relative to the manifest's folder"),
+        ("photos/../photos/a.jpg,1,validation", "'photos/../photos/a.jpg' stands in line 2 too; delete one"),
+    ],
+)
+def test_a_bad_row_is_named_by_its_line(folder: Path, row: str, says: str) -> None:
+    manifest = listed(folder, f"path,label,split\nphotos/a.jpg,1,training\n{row}\n")
+    with pytest.raises(DatasetError, match=rf"m\.csv, line 3: {says}"):
+        read(manifest)
+
+
+def test_columns_that_are_missing_are_named(folder: Path) -> None:
+    with pytest.raises(DatasetError, match=r"m\.csv, line 1 must name the columns; missing: label, split"):
+        read(listed(folder, "path,kind\nphotos/a.jpg,1\n"))
+
+
+def test_what_is_no_table_is_refused(folder: Path) -> None:
+    with pytest.raises(DatasetError, match=r"its name must end in \.csv or \.tsv"):
+        read(listed(folder, "path,label,split\n", "m.xlsx"))
+    (folder / "m.csv").write_bytes(b"path,label,split\n\xff\xfe,1,training\n")
+    with pytest.raises(DatasetError, match=r"m\.csv is no table of UTF-8 text .* save it anew"):
+        read(folder / "m.csv")
+
+
+def test_sources_are_known_by_path_and_need_no_other_column(folder: Path) -> None:
+    manifest = listed(folder, "file\tsource_repo\nphotos/a.jpg\tweb\nphotos/d.jpg\n", "m.tsv")
+    assert sources(manifest) == {str(folder / "photos/a.jpg"): "web", str(folder / "photos/d.jpg"): ""}
+    assert sources(listed(folder, "file\na.jpg\n")) == {str(folder / "a.jpg"): ""}
