@@ -83,6 +83,7 @@ def run(
 
     from rich.console import Console
 
+    from daemon import database
     from daemon.log import configure
     from daemon.progress import Progress, summary
     from daemon.service import Service
@@ -92,7 +93,7 @@ def run(
     console = Console(stderr=True)
     configure(terminal=console.is_terminal and not dry_run)
     warnings.filterwarnings("ignore", module="PIL")  # what it warns of in a photo's tags does not keep it from decoding
-    with Progress(console) as progress:
+    with database.told(), Progress(console) as progress:
         service = Service(root, settings, progress, once=once, dry_run=dry_run)
         service.run()
     done = "would be sorted" if dry_run else "sorted"

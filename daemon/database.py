@@ -1,6 +1,8 @@
 """Opens the results database: SQLite in WAL mode, or any SQLAlchemy URL; brings its schema up to date."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,17 @@ def reading(address: sa.URL) -> sa.Engine:
             f"the database {address!r} is of schema {revision}, not {REVISION}; start `foodsort run` once"
         )
     return engine
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turns what a database refuses (locked, full, gone) into DatabaseError, where nothing tries again."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise DatabaseError(
+            f"the database cannot be used: {error.orig}; foodsort can be started again at any time"
+        ) from error
 
 
 def _engine(address: sa.URL) -> sa.Engine:

@@ -5,11 +5,13 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from daemon import database
 from tests.daemon.conftest import Foodsort, Photo
 
 
@@ -184,6 +186,19 @@ def test_what_a_user_can_cause_gives_a_message_and_no_traceback(
     assert said in err
     assert "Traceback" not in err
     assert (root / "inbox/a.jpg").exists()
+
+
+def test_a_database_that_somebody_keeps_locked_is_told(
+    root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_S", 0.1)
+    database.connect(database.url(root, "")).dispose()
+    with closing(sqlite3.connect(root / "foodsort.db")) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        code, _, err = foodsort("run", "--root", root, "--once")
+    assert code == 1
+    assert "database is locked" in err
+    assert "Traceback" not in err
 
 
 def test_a_root_that_is_a_file_is_said_to_be_one(tmp_path: Path, foodsort: Foodsort) -> None:
