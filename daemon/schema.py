@@ -1,4 +1,4 @@
-"""The tables of the results database and the view `results`."""
+"""The tables of the results database and the view `results`; migrations/ makes them."""
 
 from datetime import UTC, datetime
 
@@ -80,27 +80,6 @@ events = sa.Table(
     sa.Column("path", sa.Text),
     sa.Column("message", sa.Text, nullable=False),
 )
-
-RESULTS_VIEW = """
-CREATE VIEW results AS
-SELECT
-  p.id, p.name, p.path, p.sha256,
-  COALESCE(r.label, p.predicted_label) AS label,
-  p.predicted_label,
-  r.label AS corrected_label,
-  p.probability,
-  p.state,
-  m.name AS model,
-  p.classified_at,
-  p.filed_at,
-  p.inbox_path,
-  p.size_bytes, p.format, p.width, p.height,
-  p.error_kind, p.error_message,
-  p.batch_id
-FROM photos p
-JOIN models m ON m.id = p.model_id
-LEFT JOIN reviews r ON r.id = (SELECT MAX(id) FROM reviews WHERE photo_id = p.id)
-"""
 
 results = sa.table(
     "results",

@@ -31,7 +31,13 @@ def test_every_package_is_listed_and_no_other() -> None:
 
 
 def test_the_wheel_holds_the_rooms_and_the_model_and_no_tests(tmp_path: Path) -> None:
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(PROJECT)]
+    # From a copy: setuptools builds beside its source, and packs what an earlier build has left there.
+    source = tmp_path / "source"
+    for name in ("daemon", "models", "training"):
+        shutil.copytree(PROJECT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(PROJECT / name, source)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(source)]
     subprocess.run(build, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
