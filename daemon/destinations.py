@@ -18,6 +18,7 @@ from models.decision import Label
 from models.names import shown
 
 _CHUNK_BYTES = 1 << 20
+_REASON_BYTES = 64 << 10
 
 
 class Vanished(Exception):
@@ -61,17 +62,20 @@ class Destinations:
             os.makedirs(folder, exist_ok=True)
 
     def choose(self, label: Label | None, path: bytes, sha256: str, taken: set[bytes]) -> bytes:
-        """The first free place for the photo `path` of the inbox, as rows name it; `taken` holds places promised to others."""
+        """The first free place for the photo `path` of the inbox, as rows name it.
+
+        taken: places promised to others; the one chosen, and that of the reason beside a failed photo, are added.
+        """
         parent, name = tree.split(path)
         folder = self._folders[label]
         for number in itertools.count(1):
             candidate = names.numbered(name, number)
-            place = self._place(os.path.join(folder, parent, candidate))
-            if place in taken:
-                continue
             beside = [candidate] if label else [candidate, error_name(candidate, sha256)]
-            if not any(os.path.lexists(os.path.join(folder, parent, one)) for one in beside):
-                return place
+            paths = [os.path.join(folder, parent, one) for one in beside]
+            places = [self._place(path) for path in paths]
+            if taken.isdisjoint(places) and not any(map(os.path.lexists, paths)):
+                taken.update(places)
+                return places[0]
         raise AssertionError  # itertools.count never ends
 
     def carry_out(self, move: Move) -> None:
@@ -142,8 +146,18 @@ class Destinations:
             "sha256": move.sha256,
             "foodsort": __version__,
         }
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(error_name(name, move.sha256), flags, 0o666, dir_fd=target)
+        reason = error_name(name, move.sha256)
+        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            fd = os.open(reason, flags | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=target)
+        except FileExistsError:
+            # Ours, of a try that was cut short, or somebody else's file, which stays: then the photo goes elsewhere.
+            fd = os.open(reason, flags, dir_fd=target)
+            if move.sha256.encode() not in os.read(fd, _REASON_BYTES):
+                os.close(fd)
+                raise
+            os.ftruncate(fd, 0)
+            os.lseek(fd, 0, os.SEEK_SET)
         with os.fdopen(fd, "w", encoding="utf-8") as file:
             file.write(json.dumps(said, indent=2, ensure_ascii=False) + "\n")
 

@@ -74,9 +74,7 @@ class Filing:
         targets = []
         for outcome in outcomes:
             decoded = outcome.decoded
-            target = self._destinations.choose(outcome.label, decoded.claimed.path, decoded.sha256, taken)
-            taken.add(target)
-            targets.append(target)
+            targets.append(self._destinations.choose(outcome.label, decoded.claimed.path, decoded.sha256, taken))
         return targets
 
     def _move(self, move: Move) -> bool:

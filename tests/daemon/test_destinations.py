@@ -1,5 +1,6 @@
 import errno
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -105,6 +106,38 @@ def test_a_reason_goes_when_its_photo_could_not_come(tmp_path: Path, claims: Cla
     with pytest.raises(FileExistsError):
         destinations.carry_out(move(claims, target, Failure("corrupt", "why")))
     assert [path.name for path in (tmp_path / "failed/trip").iterdir()] == ["a.jpg"]
+
+
+def test_a_reason_never_overwrites_a_file_that_came_meanwhile(tmp_path: Path, claims: Claims) -> None:
+    claim(claims, tmp_path)
+    destinations = Destinations(tmp_path, Folders(), claims)
+    target = destinations.choose(None, b"trip/a.jpg", SHA256, set())
+    (tmp_path / "failed/trip").mkdir(parents=True)
+    foreign = tmp_path / "failed/trip/a.jpg.error.json"
+    foreign.write_bytes(b"somebody's photo, oddly named")
+    with pytest.raises(FileExistsError):
+        destinations.carry_out(move(claims, target, Failure("corrupt", "why")))
+    assert foreign.read_bytes() == b"somebody's photo, oddly named"
+    assert destinations.choose(None, b"trip/a.jpg", SHA256, set()) == b"failed/trip/a (2).jpg"
+
+
+def test_a_reason_that_a_cut_short_try_left_is_written_again(tmp_path: Path, claims: Claims) -> None:
+    claim(claims, tmp_path)
+    destinations = Destinations(tmp_path, Folders(), claims)
+    target = destinations.choose(None, b"trip/a.jpg", SHA256, set())
+    (tmp_path / "failed/trip").mkdir(parents=True)
+    (tmp_path / "failed/trip/a.jpg.error.json").write_text(f'{{"sha256": "{SHA256}", "kind": "cut sho')
+    destinations.carry_out(move(claims, target, Failure("corrupt", "why")))
+    assert json.loads((tmp_path / "failed/trip/a.jpg.error.json").read_text())["kind"] == "corrupt"
+    assert (tmp_path / "failed/trip/a.jpg").read_bytes() == DATA
+
+
+def test_reasons_are_promised_like_photos(tmp_path: Path, claims: Claims) -> None:
+    destinations = Destinations(tmp_path, Folders(), claims)
+    taken: set[bytes] = set()
+    assert destinations.choose(None, b"a.jpg.error.json", SHA256, taken) == b"failed/a.jpg.error.json"
+    assert destinations.choose(None, b"a.jpg", SHA256, taken) == b"failed/a (2).jpg"
+    assert b"failed/a (2).jpg.error.json" in taken
 
 
 def test_places_promised_to_others_are_not_given_again(tmp_path: Path, claims: Claims) -> None:

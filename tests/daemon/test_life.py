@@ -64,6 +64,18 @@ def test_a_writer_that_nobody_saw_begin_is_waited_for(root: Path, photo: Photo) 
     assert (root / "food/slow.jpg").read_bytes() == whole
 
 
+def test_a_whole_picture_that_is_still_open_is_not_taken(root: Path, photo: Photo) -> None:
+    with (root / "inbox/open.jpg").open("wb") as held:
+        held.write(photo(shade=1))
+        held.flush()
+        with running(root) as daemon:
+            (root / "inbox/later.jpg").write_bytes(photo(shade=2))
+            until(lambda: "later.jpg" in _names(root), daemon)
+            assert (root / "inbox/open.jpg").exists()
+            held.close()
+            until(lambda: "open.jpg" in _names(root), daemon)
+
+
 def test_a_cut_off_picture_is_given_time_and_becomes_whole(root: Path, photo: Photo) -> None:
     whole = photo(size=512)
     path = root / "inbox/a.jpg"
