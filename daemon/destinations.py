@@ -90,7 +90,7 @@ class Destinations:
                     self._explain(target, name, move)
                 try:
                     self._rename(move, target, name)
-                except FileExistsError:
+                except (FileExistsError, Vanished):  # a reason without its photo explains nothing
                     if move.failure is not None:
                         os.unlink(error_name(name, move.sha256), dir_fd=target)
                     raise

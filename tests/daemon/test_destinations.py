@@ -152,6 +152,13 @@ def test_a_photo_somebody_took_is_noticed(tmp_path: Path, claims: Claims) -> Non
         destinations.carry_out(move(claims, b"food/trip/a.jpg"))
 
 
+def test_a_reason_goes_when_somebody_took_its_photo(tmp_path: Path, claims: Claims) -> None:
+    destinations = Destinations(tmp_path, Folders(), claims)
+    with pytest.raises(Vanished):
+        destinations.carry_out(move(claims, b"failed/trip/a.jpg", Failure("corrupt", "why")))
+    assert list((tmp_path / "failed/trip").iterdir()) == []
+
+
 def test_a_photo_is_recognised_by_inode_or_by_bytes(tmp_path: Path, claims: Claims) -> None:
     destinations = Destinations(tmp_path, Folders(), claims)
     path = tmp_path / "food"
