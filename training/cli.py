@@ -59,6 +59,9 @@ def evaluate(
         Literal["training", "validation", "evaluation"], typer.Option(help="Which part of the data set.")
     ] = "evaluation",
     engine: Annotated[EngineName, typer.Option(help="What runs the model.")] = "auto",
+    against: Annotated[
+        Path | None, typer.Option(help="Second bundle to compare with, photo by photo (McNemar's test).")
+    ] = None,
     brief: Annotated[bool, typer.Option(help="Write metrics.json alone.")] = False,
 ) -> None:
     """Judge a model on one split of a data set and write the report.
@@ -69,7 +72,10 @@ def evaluate(
 
     from training.evaluate import evaluate as run
 
-    typer.echo(_summary(split, run(model, data, split, out, engine, Console(stderr=True), brief=brief)))
+    console = Console(stderr=True)
+    typer.echo(_summary(split, run(model, data, split, out, engine, console, brief=brief, against=against)))
+    if not brief:
+        typer.echo(f"the report is in {out / 'report.html'}")
 
 
 @app.command()

@@ -1,31 +1,107 @@
-"""What a training or an evaluation leaves for people to read: figures, classification report, confusion matrix."""
+"""What a training or an evaluation leaves for people and programs to read."""
 
+import dataclasses
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from sklearn.metrics import ConfusionMatrixDisplay, classification_report
+from sklearn.metrics import classification_report
 
 from models.decision import Floats
 from models.names import shown
+from training import comparison, figures, mistakes, page, sections
+from training.audit import Audit
+from training.comparison import Comparison
 from training.dataset import CLASSES
 from training.features import Labels, Unreadable
-from training.metrics import metrics
+from training.judged import Judged
+from training.metrics import expected_calibration_error, metrics
+from training.mistakes import Sheet
+from training.page import Document, Section
+from training.robustness import Row
 
 
-def write(
-    out: Path, split: str, p_food: Floats, labels: Labels, threshold: float, *, brief: bool = False
-) -> dict[str, Any]:
-    """Writes `metrics.json` and, unless brief, `classification_report.txt` and `confusion_matrix.png`; returns the figures."""
-    out.mkdir(parents=True, exist_ok=True)
-    figures = metrics(p_food, labels, threshold)
-    (out / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n")
-    if not brief:
-        (out / "classification_report.txt").write_text(classification(p_food, labels, threshold))
-        draw_confusion(out / "confusion_matrix.png", figures, split)
-    return figures
+@dataclass(frozen=True)
+class Findings:
+    """What a report tells beside the figures of the run itself; what is None or empty has no chapter.
+
+    robustness: a row a disturbance. engines: float32 against 8-bit integers. against: this bundle against another.
+    mistakes: cards of the worst. audit: of the data set before the training. history: of the training, a row an epoch.
+    """
+
+    robustness: list[Row] = dataclasses.field(default_factory=list)
+    engines: Comparison | None = None
+    against: Comparison | None = None
+    mistakes: Sheet | None = None
+    audit: Audit | None = None
+    history: pd.DataFrame | None = None
+
+
+def summary(judged: Judged, findings: Findings) -> dict[str, Any]:
+    """The contents of `metrics.json`: those of `metrics`, and what was measured beside them."""
+    found = metrics(judged.p_food, judged.labels, judged.threshold)
+    found["ece_uncalibrated"] = expected_calibration_error(judged.p_raw, judged.labels, judged.threshold)
+    if findings.robustness:
+        found["robustness"] = {
+            row.disturbance: {
+                "accuracy": row.accuracy,
+                "accuracy_ci95": list(row.accuracy_ci95),
+                "changed": row.changed,
+            }
+            for row in findings.robustness
+        }
+    for name, compared in (("engines", findings.engines), ("against", findings.against)):
+        if compared is not None:
+            found[name] = comparison.as_json(compared)
+    return found
+
+
+def write_summary(out: Path, found: dict[str, Any]) -> None:
+    """Writes `metrics.json`."""
+    (out / "metrics.json").write_text(json.dumps(found, indent=2) + "\n")
+
+
+def write(out: Path, split: str, judged: Judged, findings: Findings, root: Path) -> dict[str, Any]:
+    """Writes the whole report of one run over a split to the folder `out` and returns the contents of `metrics.json`.
+
+    Files: `report.html` and `report.md` with their figures, `metrics.json`, `classification_report.txt`,
+    `confusion_matrix.png`, `mistakes.csv`, and `unreadable.csv` if a photo was left out. Names are relative to `root`.
+    """
+    found = summary(judged, findings)
+    write_summary(out, found)
+    text = classification(judged.p_food, judged.labels, judged.threshold)
+    (out / "classification_report.txt").write_text(text)
+    figures.confusion(found, split).savefig(out / "confusion_matrix.png", dpi=150)
+    mistakes.write(out, mistakes.find(judged), root)
+    write_unreadable(out, judged.unreadable)
+    page.write(out, document(split, judged, found, findings, root))
+    return found
+
+
+def document(split: str, judged: Judged, found: dict[str, Any], findings: Findings, root: Path) -> Document:
+    """The report as a document, in the order in which a person asks."""
+    parts: list[Section | None] = [
+        sections.key_figures(judged, found, split),
+        sections.ranking(judged),
+        sections.sureness(judged, found),
+        sections.worst(findings.mistakes, int(judged.wrong.sum())) if findings.mistakes else None,
+        sections.disturbed(found, findings.robustness) if findings.robustness else None,
+        sections.by_source(judged),
+        sections.against(findings.against, root) if findings.against else None,
+        sections.engines(findings.engines) if findings.engines else None,
+        sections.audited(findings.audit) if findings.audit else None,
+        sections.trained(findings.history) if findings.history is not None else None,
+        sections.left_out(judged.unreadable, root) if judged.unreadable else None,
+        sections.model(judged.bundle, judged.engine),
+    ]
+    return Document(
+        title=f"{judged.bundle.card.name} on {split}",
+        about=f"{found['n']:,} photos, run by {judged.engine}",
+        headlines=sections.headlines(found),
+        sections=[part for part in parts if part is not None],
+    )
 
 
 def classification(p_food: Floats, labels: Labels, threshold: float) -> str:
@@ -34,22 +110,6 @@ def classification(p_food: Floats, labels: Labels, threshold: float) -> str:
     return str(
         classification_report(labels, predicted, labels=[0, 1], target_names=CLASSES, digits=4, zero_division=0.0)
     )
-
-
-def draw_confusion(path: Path, figures: dict[str, Any], split: str) -> None:
-    """Draws the confusion matrix, counts in the cells, accuracy and its interval above, as a PNG."""
-    from matplotlib.figure import Figure  # the object interface: no display, no global state
-
-    figure = Figure(figsize=(5, 4.4), layout="constrained")
-    axes = figure.add_subplot()
-    matrix = np.array(figures["confusion"])
-    ConfusionMatrixDisplay(matrix, display_labels=CLASSES).plot(ax=axes, cmap="Blues", colorbar=False)
-    low, high = figures["accuracy_ci95"]
-    axes.set_title(
-        f"{split}: {figures['n']} photos, {figures['accuracy']:.1%} right\n95 % interval {low:.1%} to {high:.1%}",
-        fontsize=11,
-    )
-    figure.savefig(path, dpi=150)
 
 
 def write_unreadable(out: Path, unreadable: list[Unreadable]) -> None:

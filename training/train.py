@@ -18,9 +18,11 @@ from models.errors import FoodsortError
 from models.pretrained import imagenet_weights
 from training import calibrate, dataset, facts, findings, report, suspects
 from training.audit import audit
+from training.evaluate import write_report
 from training.export import export_int8
 from training.features import extract, frozen, pictures
 from training.fit import fit_head
+from training.judged import judge
 from training.metrics import metrics
 from training.recipe import Recipe
 
@@ -85,12 +87,21 @@ def train(
         names = export_int8(network, (pixels for _, pixels in seen_in_training), folder)
         card = card.model_copy(update={"files": dict.fromkeys((NETWORK, *names), "")})
         # Judged once, and as it will run: read back from the disk, by an engine.
-        engine = open_engine("tensorflow", Bundle.write(folder, card), recipe.batch)
+        bundle = Bundle.write(folder, card)
+        engine = open_engine("tensorflow", bundle, recipe.batch)
         with Progress(console=console) as progress:
-            judged_on = extract(engine.logits, judging, recipe, progress)
-        p_food = probability(judged_on.values, temperature)
-        figures = report.write(folder, "evaluation", p_food, judged_on.labels, thresholds.food)
-        unreadable = fitted_on.unreadable + chosen_on.unreadable + judged_on.unreadable
+            judged = judge(bundle, engine, judging, progress)
+        figures = write_report(
+            folder,
+            "evaluation",
+            judged,
+            engine,
+            dataset.root(data),
+            console,
+            audit=audited,
+            history=head.history,
+        )
+        unreadable = fitted_on.unreadable + chosen_on.unreadable + judged.unreadable
         report.write_unreadable(folder, unreadable)
         findings.write(folder, audited)
         for one in unreadable:

@@ -1,19 +1,24 @@
 import io
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
+from models.bundle import NETWORK, Bundle, Card
+from models.decision import Thresholds
 from models.engines.tensorflow import load_tensorflow
+from models.images import Fit
 from training.cli import app
 
 PHOTOS = {"training": 8, "validation": 4, "evaluation": 4}
 
 Jpeg = Callable[[int, int], bytes]
+Bundled = Callable[..., Bundle]
 
 
 class Trained(NamedTuple):
@@ -35,6 +40,28 @@ def jpeg() -> Jpeg:
         file = io.BytesIO()
         Image.fromarray(texture).resize((160, 120)).save(file, "JPEG", quality=90)
         return file.getvalue()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def bundled() -> Bundled:
+    """A bundle without a network, for what the scripted engine ran; words change its card."""
+
+    def make(**words: Any) -> Bundle:
+        card = Card(
+            name="tiny",
+            created_at=datetime(2026, 11, 24, tzinfo=UTC),
+            fit=Fit(side=64),
+            temperature=1.0,
+            thresholds=Thresholds(food=0.5, unsure_low=0.2, unsure_high=0.8),
+            recipe={},
+            metrics={},
+            data_sha256="d" * 64,
+            libraries={"keras": "3"},
+            files={NETWORK: "a" * 64},
+        )
+        return Bundle(Path("nowhere"), card.model_copy(update=words), "b" * 64)
 
     return make
 

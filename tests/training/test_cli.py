@@ -1,3 +1,4 @@
+import html
 import json
 import runpy
 import sys
@@ -42,8 +43,9 @@ def test_a_brief_evaluation_writes_the_figures_alone_and_repeats_those_of_the_tr
     figures = json.loads((tmp_path / "brief/metrics.json").read_text())
     assert set(figures) >= PROMISED
     before = Bundle.load(trained.out).card.metrics["evaluation"]
-    assert figures.pop("ece") == pytest.approx(before.pop("ece"), abs=1e-5)
-    assert figures == before
+    assert set(before) - set(figures) == {"robustness", "engines"}
+    for name, value in figures.items():
+        assert value == pytest.approx(before[name], abs=1e-5) if name.startswith("ece") else value == before[name]
     assert done.stdout.startswith(f"evaluation: {before['accuracy']:.2%} of 8 right, 95 % interval")
 
 
@@ -52,13 +54,82 @@ def test_an_evaluation_judges_the_split_and_engine_asked_for_and_writes_a_report
     done = foodsort(*words)
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("training: 100.00% of 16 right")  # red is food to the scripted engine
+    assert done.stdout.splitlines()[-1] == f"the report is in {tmp_path / 'report/report.html'}"
     assert {path.name for path in (tmp_path / "report").iterdir()} == {
-        "metrics.json",
         "classification_report.txt",
         "confusion_matrix.png",
+        "metrics.json",
+        "mistakes.csv",
+        "precision_recall.svg",
+        "reliability.svg",
+        "report.html",
+        "report.md",
+        "risk_coverage.svg",
+        "roc.svg",
         "unreadable.csv",
     }
-    assert json.loads((tmp_path / "report/metrics.json").read_text())["confusion"] == [[8, 0], [0, 8]]
+    figures = json.loads((tmp_path / "report/metrics.json").read_text())
+    assert figures["confusion"] == [[8, 0], [0, 8]]
+    assert figures["robustness"]["grey"]["accuracy"] == 0.5
+    text = (tmp_path / "report/report.md").read_text()
+    assert "| training/1_cut.jpg |" in text
+    assert str(data) not in text
+
+
+def test_a_model_against_itself_has_no_photo_on_which_the_two_differ(data: Path, tmp_path: Path) -> None:
+    itself = Bundle.load()
+    words = (
+        "evaluate",
+        "--data",
+        data,
+        "--engine",
+        "scripted",
+        "--out",
+        tmp_path / "report",
+        "--against",
+        itself.folder,
+    )
+    assert foodsort(*words).exit_code == 0
+    compared = json.loads((tmp_path / "report/metrics.json").read_text())["against"]
+    assert compared == {
+        "first": itself.model_name,
+        "second": itself.model_name,
+        "n": 8,
+        "accuracy": [1.0, 1.0],
+        "both": 8,
+        "only_first": 0,
+        "only_second": 0,
+        "neither": 0,
+        "p": 1.0,
+        "largest_difference": 0.0,
+    }
+    page = (tmp_path / "report/report.html").read_text()
+    assert "Against another model" in page
+    assert "Photos on which they differ" not in page
+    assert foodsort(*words, "--brief").exit_code == 0
+    assert json.loads((tmp_path / "report/metrics.json").read_text())["against"] == compared
+
+
+def test_an_evaluation_of_a_trained_model_compares_its_engines_and_explains_its_mistakes(
+    trained: Trained, tmp_path: Path
+) -> None:
+    turned = tmp_path / "turned/evaluation"  # every label the wrong one, so that there are mistakes
+    turned.mkdir(parents=True)
+    for path in (trained.data / "evaluation").iterdir():
+        (turned / f"{1 - int(path.name[0])}{path.name[1:]}").write_bytes(path.read_bytes())
+    done = foodsort("evaluate", "--model", trained.out, "--data", turned.parent, "--out", tmp_path / "report")
+    assert done.exit_code == 0, done.output
+    figures = json.loads((tmp_path / "report/metrics.json").read_text())
+    wrong = figures["confusion"][0][1] + figures["confusion"][1][0]
+    assert wrong > 0
+    page = (tmp_path / "report/report.html").read_text()
+    assert page.count("Class activation map of ") == wrong
+    compared = figures["engines"]
+    assert compared["first"].startswith("tensorflow")
+    assert compared["second"].startswith("openvino int8")
+    assert compared["second"] in html.unescape(page)  # and with it the processor's name
+    assert compared["n"] == 8
+    assert 0 < compared["largest_difference"] < 0.5
 
 
 def test_an_evaluation_needs_no_other_split(data: Path, tmp_path: Path) -> None:
@@ -92,6 +163,7 @@ def test_errors_are_of_the_kind_that_the_command_line_explains(data: Path, tmp_p
     for words, kind in (
         (("evaluate", "--data", tmp_path), DatasetError),
         (("evaluate", "--data", data, "--model", tmp_path), BundleError),
+        (("evaluate", "--data", data, "--against", tmp_path), BundleError),
         (("evaluate", "--data", data, "--engine", "openvino"), EngineError),
         (("train", "--data", tmp_path), DatasetError),
     ):

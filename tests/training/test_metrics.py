@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
 
+from training import metrics as metrics_module
 from training.metrics import expected_calibration_error, metrics, wilson
 
 P_FOOD = np.array([0.9, 0.8, 0.4, 0.3, 0.6])
@@ -108,3 +109,32 @@ def test_true_probabilities_have_a_small_calibration_error_and_boasting_ones_a_l
     assert expected_calibration_error(p_food, labels, 0.5) < 0.02
     boasting = np.where(p_food >= 0.5, 0.99, 0.01)
     assert expected_calibration_error(boasting, labels, 0.5) == pytest.approx(0.99 - 0.75, abs=0.02)
+
+
+def test_the_bootstrap_draws_the_figures_that_scikit_learn_gives() -> None:
+    random = np.random.default_rng(5)
+    truth = random.integers(0, 2, (3, 200))
+    p_food = np.clip(0.3 + 0.4 * truth + random.normal(0, 0.3, (3, 200)), 0, 1).round(1)  # with equal ones
+    drawn = metrics_module._vectorised(p_food, truth, 0.6)
+    for column, row in enumerate(zip(p_food, truth, strict=True)):
+        figures = metrics(*row, 0.6)
+        expected = [figures[name] for name in ("precision", "recall", "f1", "roc_auc", "ece")]
+        assert drawn[:, column] == pytest.approx(expected)
+
+
+def test_each_figure_lies_in_its_interval_and_fewer_photos_widen_it() -> None:
+    random = np.random.default_rng(6)
+    truth = random.integers(0, 2, 1000)
+    p_food = np.clip(0.3 + 0.4 * truth + random.normal(0, 0.3, 1000), 0, 1)
+    many, few = metrics(p_food, truth, 0.5), metrics(p_food[:100], truth[:100], 0.5)
+    for name in ("precision", "recall", "f1", "roc_auc"):
+        low, high = many[f"{name}_ci95"]
+        assert 0 <= low < many[name] < high <= 1
+        assert few[f"{name}_ci95"][1] - few[f"{name}_ci95"][0] > 2 * (high - low)
+    assert many["ece_ci95"][0] < many["ece"] < many["ece_ci95"][1]
+
+
+def test_one_label_alone_has_no_interval_of_the_roc_auc() -> None:
+    figures = metrics(np.array([0.2, 0.7]), [0, 0], 0.5)
+    assert figures["roc_auc_ci95"] is None
+    assert figures["recall_ci95"] == [0.0, 0.0]

@@ -1,36 +1,117 @@
 import csv
+import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
-from training import report
+from tests.training.conftest import Bundled
+from tests.training.test_findings import AUDIT
+from training import comparison, report
 from training.features import Unreadable
-from training.metrics import metrics
+from training.judged import Judged
+from training.metrics import expected_calibration_error
+from training.mistakes import Sheet
+from training.report import Findings
+from training.robustness import Row
 
 P_FOOD = np.array([0.9, 0.8, 0.4, 0.3, 0.6])
 LABELS = np.array([1, 0, 1, 0, 1])
 
 
-def test_a_report_is_figures_a_text_and_a_picture(tmp_path: Path) -> None:
-    out = tmp_path / "made/here"
-    figures = report.write(out, "evaluation", P_FOOD, LABELS, 0.5)
+@pytest.fixture
+def judged(tmp_path: Path, bundled: Bundled) -> Judged:
+    """Five photos, of which the second and third get the wrong label."""
+    photos = pd.DataFrame(
+        {
+            "path": [str(tmp_path / f"data/{label}_<{number}>.jpg") for number, label in enumerate(LABELS)],
+            "label": LABELS,
+            "split": "validation",
+            "source": "",
+        }
+    )
+    logits = np.log(P_FOOD / (1 - P_FOOD)).astype(np.float32)
+    return Judged(bundled(temperature=2.0), "scripted", photos, 2 * logits, [])
+
+
+def test_a_report_is_a_page_a_text_tables_and_figures(tmp_path: Path, judged: Judged) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    found = report.write(out, "validation", judged, Findings(), tmp_path / "data")
     assert {path.name for path in out.iterdir()} == {
-        "metrics.json",
         "classification_report.txt",
         "confusion_matrix.png",
+        "metrics.json",
+        "mistakes.csv",
+        "precision_recall.svg",
+        "reliability.svg",
+        "report.html",
+        "report.md",
+        "risk_coverage.svg",
+        "roc.svg",
     }
-    assert figures == metrics(P_FOOD, LABELS, 0.5)
-    assert json.loads((out / "metrics.json").read_text()) == figures
+    assert json.loads((out / "metrics.json").read_text()) == found
+    assert {name: found[name] for name in ("n", "accuracy", "confusion")} == {
+        "n": 5,
+        "accuracy": 0.6,
+        "confusion": [[1, 1], [1, 2]],
+    }
+    assert found["ece"] == pytest.approx(expected_calibration_error(P_FOOD, LABELS, 0.5), abs=1e-6)
+    assert found["ece_uncalibrated"] == pytest.approx(expected_calibration_error(judged.p_raw, LABELS, 0.5))
     assert (out / "classification_report.txt").read_text() == report.classification(P_FOOD, LABELS, 0.5)
+    with Image.open(out / "confusion_matrix.png") as image:
+        assert image.format == "PNG"
+        assert np.asarray(image.convert("RGB")).std() > 20
+    rows = (out / "mistakes.csv").read_text().splitlines()
+    assert rows[1:] == ["0_<1>.jpg,non_food,0.8000,", "1_<2>.jpg,food,0.4000,"]
 
 
-def test_a_brief_report_is_the_figures_alone(tmp_path: Path) -> None:
-    figures = report.write(tmp_path / "out", "evaluation", P_FOOD, LABELS, 0.5, brief=True)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["metrics.json"]
-    assert json.loads((tmp_path / "out/metrics.json").read_text()) == figures
+def test_chapters_appear_only_when_there_is_something_to_tell(judged: Judged, tmp_path: Path) -> None:
+    def anchors(judged: Judged, findings: Findings) -> list[str]:
+        found = report.summary(judged, findings)
+        return [one.anchor for one in report.document("validation", judged, found, findings, tmp_path).sections]
+
+    assert anchors(judged, Findings()) == ["figures", "curves", "sureness", "model"]
+    sourced = dataclasses.replace(
+        judged, photos=judged.photos.assign(source="web"), unreadable=[Unreadable("a", "empty", "no bytes")]
+    )
+    compared = comparison.compare(judged, judged, ("this", "that"))
+    everything = Findings(
+        robustness=[Row("grey", 0.8, (0.5, 0.9), 1)],
+        engines=compared,
+        against=compared,
+        mistakes=Sheet([], None),
+        audit=AUDIT,
+        history=pd.DataFrame({"loss": [1.0], "val_loss": [1.0]}),
+    )
+    assert anchors(sourced, everything) == [
+        "figures",
+        "curves",
+        "sureness",
+        "mistakes",
+        "robustness",
+        "sources",
+        "against",
+        "engines",
+        "audit",
+        "history",
+        "unreadable",
+        "model",
+    ]
+    one_label = dataclasses.replace(judged, photos=judged.photos.assign(label=1))
+    assert anchors(one_label, Findings()) == ["figures", "sureness", "model"]
+
+
+def test_what_was_measured_beside_the_figures_is_in_the_json_too(judged: Judged) -> None:
+    compared = comparison.compare(judged, judged, ("this", "that"))
+    findings = Findings([Row("grey", 0.8, (0.5, 0.9), 1)], engines=compared, against=compared)
+    found = json.loads(json.dumps(report.summary(judged, findings)))
+    assert found["robustness"] == {"grey": {"accuracy": 0.8, "accuracy_ci95": [0.5, 0.9], "changed": 1}}
+    assert found["engines"] == found["against"] == comparison.as_json(compared) | {"accuracy": [0.6, 0.6]}
+    assert "against" not in report.summary(judged, Findings())
 
 
 def test_the_text_names_both_classes_and_their_figures_at_the_threshold() -> None:
@@ -51,29 +132,6 @@ def test_the_text_names_both_classes_and_their_figures_at_the_threshold() -> Non
 def test_the_text_does_without_one_of_the_classes() -> None:
     text = report.classification(np.array([0.1, 0.2]), np.array([0, 0]), 0.5)
     assert "non_food     1.0000    1.0000    1.0000         2" in text
-
-
-@pytest.fixture
-def drawn(tmp_path: Path) -> Path:
-    report.draw_confusion(tmp_path / "one.png", metrics(P_FOOD, LABELS, 0.5), "evaluation")
-    return tmp_path / "one.png"
-
-
-def test_the_confusion_matrix_is_a_picture_with_something_on_it(drawn: Path) -> None:
-    with Image.open(drawn) as image:
-        assert image.format == "PNG"
-        assert min(image.size) > 300
-        pixels = np.asarray(image.convert("RGB"))
-    assert pixels.std() > 20
-    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20  # shades of blue and the edges of letters
-
-
-def test_the_confusion_matrix_shows_the_figures(drawn: Path, tmp_path: Path) -> None:
-    report.draw_confusion(tmp_path / "again.png", metrics(P_FOOD, LABELS, 0.5), "evaluation")
-    report.draw_confusion(tmp_path / "other.png", metrics(P_FOOD, 1 - LABELS, 0.5), "evaluation")
-    pixels = [np.asarray(Image.open(path)) for path in (drawn, tmp_path / "again.png", tmp_path / "other.png")]
-    assert np.array_equal(pixels[0], pixels[1])
-    assert not np.array_equal(pixels[0], pixels[2])
 
 
 def test_photos_left_out_are_listed(tmp_path: Path) -> None:

@@ -57,8 +57,16 @@ def test_training_leaves_a_bundle_with_its_report_and_nothing_else(bundle: Bundl
         "history.csv",
         "int8.bin",
         "int8.xml",
+        "history.svg",
         "metrics.json",
+        "mistakes.csv",
         "model.keras",
+        "precision_recall.svg",
+        "reliability.svg",
+        "report.html",
+        "report.md",
+        "risk_coverage.svg",
+        "roc.svg",
         "unreadable.csv",
     }
     assert [path.name for path in bundle.folder.parent.iterdir()] == ["mine"]
@@ -80,6 +88,15 @@ def test_the_card_says_what_the_model_was_made_of(bundle: Bundle, trained: Train
 def test_the_figures_of_the_card_are_those_of_the_report(bundle: Bundle) -> None:
     assert bundle.card.metrics["evaluation"] == json.loads((bundle.folder / "metrics.json").read_text())
     assert bundle.card.metrics["evaluation"]["n"] == 8
+
+
+def test_the_report_tells_the_audit_the_training_and_the_engines(bundle: Bundle) -> None:
+    lines = (bundle.folder / "report.md").read_text().splitlines()
+    for title in ("Robustness", "8-bit integers", "Audit of the data", "The training", "The model"):
+        assert f"## {title}" in lines
+    assert "| training | 8 | 9 |" in lines
+    assert any(line.startswith("- Warning: 1 photos cannot be read") for line in lines)
+    assert f"weights {bundle.card.files['model.keras'][:12]} |" in "".join(lines)
 
 
 def test_the_figures_are_those_of_the_network_that_was_written(

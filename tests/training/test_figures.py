@@ -1,0 +1,82 @@
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from training import curves, figures
+from training.curves import Decided
+from training.metrics import metrics
+
+P_FOOD = np.array([0.9, 0.8, 0.4, 0.3, 0.6])
+LABELS = np.array([1, 0, 1, 0, 1])
+
+
+def texts(figure: Figure) -> str:
+    """All words on a figure."""
+    found = []
+    for axes in figure.axes:
+        found += [axes.get_xlabel(), axes.get_ylabel(), axes.get_title(), *(text.get_text() for text in axes.texts)]
+        legend = axes.get_legend()
+        found += [text.get_text() for text in legend.get_texts()] if legend else []
+    return "\n".join(found)
+
+
+def goes_through(figure: Figure, line: int, *points: tuple[float, float]) -> bool:
+    drawn = np.asarray(figure.axes[0].lines[line].get_xydata())
+    return len(drawn) == len(points) and np.allclose(drawn, np.array(points).reshape(-1, 2))
+
+
+def test_the_confusion_matrix_shows_the_counts_the_accuracy_and_its_interval() -> None:
+    figure = figures.confusion(metrics(P_FOOD, LABELS, 0.5), "validation")
+    said = texts(figure)
+    assert "validation: 5 photos, 60.0% right\n95 % interval 23.1% to 88.2%" in said
+    assert [text.get_text() for text in figure.axes[0].texts] == ["1", "1", "1", "2"]
+
+
+def test_the_roc_curve_goes_through_its_points_and_marks_the_threshold() -> None:
+    figure = figures.roc(P_FOOD, LABELS, 0.5)
+    assert goes_through(figure, 0, (0, 0), (0, 1 / 3), (0.5, 1 / 3), (0.5, 2 / 3), (0.5, 1), (1, 1))
+    assert goes_through(figure, 1, (0.5, 2 / 3))
+    assert goes_through(figures.roc(P_FOOD, LABELS, 0.95), 1, (0, 0))
+
+
+def test_the_precision_recall_curve_goes_through_its_points_and_marks_the_threshold() -> None:
+    figure = figures.precision_recall(P_FOOD, LABELS, 0.5)
+    assert goes_through(figure, 0, (1 / 3, 1), (1 / 3, 0.5), (2 / 3, 2 / 3), (1, 0.75), (1, 0.6))
+    assert goes_through(figure, 1, (2 / 3, 2 / 3))
+    assert goes_through(figures.precision_recall(P_FOOD, LABELS, 0.95), 1)  # nothing is called food
+
+
+def test_the_reliability_diagram_has_both_curves_and_the_counts() -> None:
+    before, after = curves.reliability(P_FOOD, LABELS), curves.reliability(P_FOOD**2, LABELS)
+    figure = figures.reliability(before, after)
+    assert "before the temperature" in texts(figure)
+    assert goes_through(figure, 1, *((one.p_food, one.food) for one in before))
+    assert goes_through(figure, 2, *((one.p_food, one.food) for one in after))
+    assert len(figure.axes[1].patches) == len(before) + len(after)
+
+
+def test_the_risk_coverage_curve_marks_what_the_bundle_decides() -> None:
+    figure = figures.risk_coverage(curves.risk_coverage(P_FOOD, LABELS, 0.5), Decided(0.4, 0.25))
+    assert goes_through(figure, 1, (0.4, 0.25))
+    assert "40.0% decided, 25.00% of them wrong" in texts(figure)
+
+
+def test_the_history_has_a_panel_for_each_figure_of_both_splits() -> None:
+    epochs = pd.DataFrame(
+        {"loss": [2.0, 1.0], "val_loss": [3.0, 2.0], "lr": [0.1, 0.1], "accuracy": 1, "val_accuracy": 1}
+    )
+    figure = figures.history(epochs)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "accuracy"]
+    assert goes_through(figure, 0, (1, 2), (2, 1))
+    assert goes_through(figure, 1, (1, 3), (2, 2))
+
+
+def test_an_svg_is_the_same_each_time_and_needs_no_font_and_no_file() -> None:
+    first, again = (figures.svg(figures.roc(P_FOOD, LABELS, 0.5)) for _ in range(2))
+    assert first == again
+    ET.fromstring(first)
+    assert "<text" not in first
+    assert not re.search(r'(?:href|src)="(?!#)', first)

@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+
+from training import heat
+
+GREY = np.full((8, 8, 3), 128, np.uint8)
+
+
+def test_what_speaks_for_food_is_warm_and_what_speaks_against_it_cool() -> None:
+    seen = heat.overlay(GREY, np.array([[1.0, -1.0]], np.float32), 1.0).astype(int)
+    assert seen.shape == GREY.shape
+    left, right = seen[4, 0], seen[4, 7]
+    assert left[0] > 128 + 40 > left[2] + 60  # red up, blue down
+    assert right[2] > 128 + 40 > right[0] + 60
+
+
+def test_where_nothing_speaks_the_photo_is_as_it_was() -> None:
+    assert np.array_equal(heat.overlay(GREY, np.zeros((2, 2), np.float32), 1.0), GREY)
+
+
+def test_the_tint_grows_with_the_share_of_the_scale_and_ends_there() -> None:
+    def red(value: float, strongest: float) -> int:
+        return int(heat.overlay(GREY, np.full((2, 2), value, np.float32), strongest)[0, 0, 0])
+
+    assert 128 < red(0.5, 2.0) < red(1.0, 2.0) < red(2.0, 2.0) == red(9.0, 2.0)
+
+
+def test_between_places_it_is_bilinear() -> None:
+    red = heat.overlay(GREY, np.array([[1.0, 0.0]], np.float32), 1.0)[0, :, 0].astype(int)
+    assert (np.diff(red) <= 0).all()
+    assert len(set(red)) > 3
+
+
+@pytest.mark.parametrize(("places", "strongest"), [([[0.5, -2.0]], 2.0), ([[3.0, -2.0]], 3.0)])
+def test_the_scale_is_the_largest_of_either_sign(places: list[list[float]], strongest: float) -> None:
+    assert heat.scale(np.array([places], np.float32)) == strongest
+
+
+def test_a_map_of_nothing_has_a_scale_too() -> None:
+    assert heat.scale(np.zeros((1, 2, 2), np.float32)) > 0
