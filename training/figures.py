@@ -21,7 +21,7 @@ _INK, _MUTED, _GRID = "#1f2a37", "#6b7280", "#e5e7eb"
 _MODEL, _OTHER = "#b4490f", "#2563a8"
 _SIZE = (4.6, 3.9)  # inches; on a phone of 390 px the letters are still 11 px high
 _STYLE: dict[Any, Any] = {
-    "font.size": 10,
+    "font.size": 11,
     "text.color": _INK,
     "axes.edgecolor": _MUTED,
     "axes.labelcolor": _INK,
@@ -65,7 +65,7 @@ def roc(p_food: Floats, labels: Labels, threshold: float) -> Figure:
     return _curve(
         (false_positives, true_positives, at),
         threshold,
-        ("share of non_food called food", "share of food found (recall)"),
+        ("share of non_food called food", "recall: share of food found"),
         good_x=0.0,
     )
 
@@ -76,7 +76,7 @@ def precision_recall(p_food: Floats, labels: Labels, threshold: float) -> Figure
     return _curve(
         (recall[:-1][::-1], precision[:-1][::-1], at[::-1]),  # the last point is a convention without a threshold
         threshold,
-        ("share of food found (recall)", "share right among those called food (precision)"),
+        ("recall: share of food found", "precision: food among what is called so"),
         good_x=1.0,
     )
 
@@ -111,10 +111,10 @@ def reliability(before: Sequence[Bin], after: Sequence[Bin]) -> Figure:
         figure = Figure(figsize=(_SIZE[0], 4.6), layout="constrained")
         axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
         axes.plot([0, 1], [0, 1], color=_MUTED, linewidth=1, linestyle=":", label="as sure as it is right")
-        _bins(axes, before, "before the temperature", color=_OTHER, marker="s", linestyle="--")
-        _bins(axes, after, "after it", color=_MODEL, marker="o", linestyle="-")
+        _bins(axes, before, "before the temperature", color=_OTHER, marker="s")
+        _bins(axes, after, "after it", color=_MODEL, marker="o")
         axes.set(ylabel="share that is food", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-        axes.legend(loc="upper left", fontsize=9)
+        axes.legend(loc="lower right", fontsize=9)
         width = 0.018
         for bins, color, aside in ((before, _OTHER, -width / 2), (after, _MODEL, width / 2)):
             counts.bar([one.p_food + aside for one in bins], [one.n for one in bins], width, color=color)
@@ -123,7 +123,7 @@ def reliability(before: Sequence[Bin], after: Sequence[Bin]) -> Figure:
     return figure
 
 
-def _bins(axes: Axes, bins: Sequence[Bin], label: str, *, color: str, marker: str, linestyle: str) -> None:
+def _bins(axes: Axes, bins: Sequence[Bin], label: str, *, color: str, marker: str) -> None:
     below = [one.food - one.food_ci95[0] for one in bins]
     above = [one.food_ci95[1] - one.food for one in bins]
     axes.errorbar(
@@ -132,10 +132,9 @@ def _bins(axes: Axes, bins: Sequence[Bin], label: str, *, color: str, marker: st
         yerr=np.clip([below, above], 0, None),  # Wilson's ends may miss 0 and 1 by a rounding error
         color=color,
         marker=marker,
-        markersize=4,
-        linestyle=linestyle,
-        linewidth=1.4,
-        elinewidth=0.8,
+        markersize=5,
+        linestyle="none",  # a line between bins of a handful of photos would be noise
+        elinewidth=1,
         label=label,
     )
 

@@ -12,11 +12,12 @@ from training.mistakes import Card
 
 
 class Table(NamedTuple):
-    """Rows of text below a head; `note` is what stands above it."""
+    """Rows of text below a head; `note` is what stands above it; `prose`: words rather than numbers, so lines may break."""
 
     head: list[str]
     rows: list[list[str]]
     note: str = ""
+    prose: bool = False
 
 
 class Drawing(NamedTuple):

@@ -92,7 +92,7 @@ def ranking(judged: Judged) -> Section | None:
     given = (judged.p_food, judged.labels, judged.threshold)
     return Section(
         "curves",
-        "ROC and precision–recall",
+        "Curves",
         words=[
             "What other thresholds would give. The dot is the threshold in use; the small pictures show the corner "
             "that a perfect model reaches."
@@ -112,14 +112,14 @@ def sureness(judged: Judged, found: dict[str, Any]) -> Section:
     curve = curves.risk_coverage(judged.p_food, judged.labels, judged.threshold)
     return Section(
         "sureness",
-        "How sure, and rightly so?",
+        "Calibration",
         words=[
             f"A temperature of {card.temperature:.3f}, fitted on validation, makes probabilities of logits. It takes the "
             f"calibration error from {found['ece_uncalibrated']:.4f} to {found['ece']:.4f}. Where the curve lies on the "
             "dotted line, as many photos are food as the model says; the bars are Wilson's intervals.",
             f"With a folder for unsure photos (P(food) strictly between {card.thresholds.unsure_low:.4f} and "
-            f"{card.thresholds.unsure_high:.4f}), {1 - chosen.coverage:.1%} are set aside, and of the others "
-            f"{chosen.risk:.2%} get the wrong label.",
+            f"{card.thresholds.unsure_high:.4f}), {_percent(1 - chosen.coverage, 1)} are set aside, and of the others "
+            f"{_percent(chosen.risk, 2)} get the wrong label.",
         ],
         drawings=[
             Drawing(
@@ -147,18 +147,18 @@ def by_source(judged: Judged) -> Section | None:
         [
             shown(str(source)) or "unknown",
             f"{row['label', 'size']:,}",
-            _percent(row["label", "sum"] / row["label", "size"], 0),
-            f"{row['label', 'size'] - row['right', 'sum']:,}",
             _percent(row["right", "sum"] / row["label", "size"], 1),
             _range(wilson(int(row["right", "sum"]), int(row["label", "size"])), 1),
+            f"{row['label', 'size'] - row['right', 'sum']:,}",
+            _percent(row["label", "sum"] / row["label", "size"], 0),
         ]
         for source, row in grouped.sort_values(("label", "size"), ascending=False, kind="stable").iterrows()
     ]
     return Section(
         "sources",
-        "By source",
+        "Sources",
         words=["A source with few photos says little: its interval is wide."],
-        tables=[_cut(["source", "photos", "food", "wrong", "right", "95 % interval"], rows)],
+        tables=[_cut(["source", "photos", "right", "95 % interval", "wrong", "food"], rows)],
     )
 
 
@@ -170,7 +170,7 @@ def disturbed(found: dict[str, Any], rows: list[Row]) -> Section:
             row.disturbance,
             _percent(row.accuracy, 1),
             _range(row.accuracy_ci95, 1),
-            f"{100 * (row.accuracy - found['accuracy']):+.1f}",
+            f"{100 * (row.accuracy - found['accuracy']):+.1f}".replace("-", "−"),
             f"{row.changed:,}",
         ]
         for row in rows
@@ -191,22 +191,22 @@ def worst(sheet: Sheet, wrong: int) -> Section:
     """The cards of the worst mistakes."""
     if not wrong:
         return Section("mistakes", "Mistakes", words=["None."])
+    which = "them all" if len(sheet.cards) == wrong else f"the {len(sheet.cards)} worst"
     words = [
-        f"{wrong:,} photos get the wrong label; all are in {TABLE}. report.html shows the {len(sheet.cards)} that the "
-        "model is surest of, as the network sees them."
+        f"{wrong:,} photos get the wrong label; {TABLE} lists them. report.html shows {which} as the network sees them, "
+        "the furthest on the wrong side first."
     ]
     if sheet.strongest is not None:
         words.append(
-            "Beside each photo is its class activation map: what each place adds to the logit. Warm (orange) speaks for "
-            f"food, cool (blue) against it; the strongest colour is {sheet.strongest:.2g} of logit, on all pictures alike."
+            "Beside each photo is its class activation map: what each place adds to the logit. Orange speaks for food, blue "
+            f"against it; the colour is fullest from {sheet.strongest:.2g} of logit on, on all pictures alike."
         )
-    return Section("mistakes", "The worst mistakes", words=words, cards=sheet.cards)
+    return Section("mistakes", "Worst mistakes", words=words, cards=sheet.cards)
 
 
 def against(found: Comparison, root: Path) -> Section:
     """A second bundle over the same photos, whose names are relative to `root`."""
     test = found.test
-    verdict = "is likely chance alone" if test.p >= 0.05 else "is unlikely chance alone"
     columns = (found.differing[name] for name in ("path", "label", "p_first", "p_second"))
     differing = [
         [relative(path, root), CLASSES[label], f"{this:.3f}", f"{that:.3f}"]
@@ -214,11 +214,11 @@ def against(found: Comparison, root: Path) -> Section:
     ]
     return Section(
         "against",
-        "Against another model",
+        "Against another",
         words=[
             f"This: {found.first}. That: {found.second}. On {found.n:,} photos this is right on "
-            f"{found.accuracy[0]:.2%}, that on {found.accuracy[1]:.2%}. By McNemar's exact test such a difference {verdict} "
-            f"(p = {test.p:.3g})."
+            f"{_percent(found.accuracy[0], 2)}, that on {_percent(found.accuracy[1], 2)}. If neither were better, so large a "
+            f"difference would still come about with probability p = {test.p:.3g} (McNemar's exact test)."
         ],
         tables=[
             Table(
@@ -234,7 +234,7 @@ def engines(found: Comparison) -> Section:
     """The 8-bit model against the float32 one."""
     return Section(
         "engines",
-        "8-bit integers",
+        "Engines",
         words=[
             f"The bundle holds the network twice: for TensorFlow, and with 8-bit integers for OpenVINO. On these {found.n:,} "
             f"photos the two give {found.test.only_first + found.test.only_second:,} photos another label (McNemar's exact "
@@ -274,10 +274,10 @@ def audited(audit: Audit) -> Section:
         "left training. audit.md has them all."
     ]
     if audit.one_sided is not None:
-        words.append(f"{audit.one_sided:.0%} of the photos come from sources with one label alone.")
+        words.append(f"{_percent(audit.one_sided, 0)} of the photos come from sources with one label alone.")
     return Section(
         "audit",
-        "Audit of the data",
+        "Audit",
         words=words,
         tables=[
             Table(["split", *CLASSES], rows),
@@ -294,13 +294,13 @@ def audited(audit: Audit) -> Section:
 def trained(epochs: pd.DataFrame) -> Section:
     """How the training went."""
     drawing = Drawing("history.svg", figures.svg(figures.history(epochs)), "Loss and accuracy by epoch")
-    return Section("history", "The training", words=[f"{len(epochs)} epochs."], drawings=[drawing])
+    return Section("history", "Training", words=[f"{len(epochs)} epochs."], drawings=[drawing])
 
 
 def left_out(unreadable: list[Unreadable], root: Path) -> Section:
     """The photos that could not be read; their names are relative to `root`."""
     rows = [[relative(one.path, root), shown(one.message)] for one in unreadable]
-    return Section("unreadable", "Left out", tables=[_cut(["photo", "why"], rows)])
+    return Section("unreadable", "Left out", tables=[_cut(["photo", "why"], rows)._replace(prose=True)])
 
 
 def model(bundle: Bundle, engine: str) -> Section:
@@ -318,7 +318,7 @@ def model(bundle: Bundle, engine: str) -> Section:
         ["trained on data with digest", card.data_sha256[:12]],
         ["libraries", ", ".join(f"{name} {release}" for name, release in card.libraries.items())],
     ]
-    return Section("model", "The model", tables=[Table(["what", "is"], rows)])
+    return Section("model", "Model", tables=[Table(["what", "is"], rows, prose=True)])
 
 
 def _cut(head: list[str], rows: Iterable[list[str]], note: str = "") -> Table:

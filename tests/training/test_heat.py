@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from training import heat
 
@@ -14,8 +13,11 @@ def test_what_speaks_for_food_is_warm_and_what_speaks_against_it_cool() -> None:
     assert right[2] > 128 + 40 > right[0] + 60
 
 
-def test_where_nothing_speaks_the_photo_is_as_it_was() -> None:
+def test_where_nothing_speaks_the_photo_is_grey() -> None:
     assert np.array_equal(heat.overlay(GREY, np.zeros((2, 2), np.float32), 1.0), GREY)
+    red = np.zeros((8, 8, 3), np.uint8)
+    red[..., 0] = 200
+    assert (heat.overlay(red, np.zeros((2, 2), np.float32), 1.0) == round(0.299 * 200)).all()
 
 
 def test_the_tint_grows_with_the_share_of_the_scale_and_ends_there() -> None:
@@ -31,9 +33,11 @@ def test_between_places_it_is_bilinear() -> None:
     assert len(set(red)) > 3
 
 
-@pytest.mark.parametrize(("places", "strongest"), [([[0.5, -2.0]], 2.0), ([[3.0, -2.0]], 3.0)])
-def test_the_scale_is_the_largest_of_either_sign(places: list[list[float]], strongest: float) -> None:
-    assert heat.scale(np.array([places], np.float32)) == strongest
+def test_the_scale_is_that_of_the_strong_places_of_either_sign_but_not_of_a_single_one() -> None:
+    places = np.full((2, 10, 10), 0.1, np.float32)
+    places[0, :5] = -2.0
+    places[1, 0, 0] = 50.0
+    assert heat.scale(places) == 2.0
 
 
 def test_a_map_of_nothing_has_a_scale_too() -> None:

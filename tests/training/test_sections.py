@@ -65,18 +65,17 @@ def test_the_key_figures_say_how_many_are_wrong_and_repeat_the_classification_re
 def test_sureness_says_what_setting_aside_does(judged: Judged) -> None:
     words = " ".join(sections.sureness(judged, summary(judged, Findings())).words)
     # Decided are 0.9 and 0.8, of which the second is wrong.
-    assert "(P(food) strictly between 0.2000 and 0.8000), 60.0% are set aside, and of the others 50.00% get" in words
+    assert "(P(food) strictly between 0.2000 and 0.8000), 60.0 % are set aside, and of the others 50.00 % get" in words
 
 
 def test_sources_are_a_table_when_they_are_known(judged: Judged) -> None:
     found = sections.by_source(judged)
     assert found is not None
-    assert [row[:5] for row in found.tables[0].rows] == [
-        ["web", "3", "67 %", "1", "66.7 %"],
-        ["unknown", "1", "100 %", "1", "0.0 %"],
-        [r"web\x0a<b>", "1", "0 %", "0", "100.0 %"],
+    assert found.tables[0].rows == [
+        ["web", "3", "66.7 %", "20.8 to 93.9 %", "1", "67 %"],
+        ["unknown", "1", "0.0 %", "0.0 to 79.3 %", "1", "100 %"],
+        [r"web\x0a<b>", "1", "100.0 %", "20.7 to 100.0 %", "0", "0 %"],
     ]
-    assert found.tables[0].rows[0][5] == "20.8 to 93.9 %"
     unknown = dataclasses.replace(judged, photos=judged.photos.assign(source=""))
     assert sections.by_source(unknown) is None
 
@@ -85,24 +84,25 @@ def test_robustness_is_told_beside_the_photos_as_they_are(judged: Judged) -> Non
     figures = summary(judged, Findings())
     table = sections.disturbed(figures, [Row("grey", 0.4, (0.1, 0.8), 3)]).tables[0]
     assert table.rows[0][:2] == ["as they are", "60.0 %"]
-    assert table.rows[1] == ["grey", "40.0 %", "10.0 to 80.0 %", "-20.0", "3"]
+    assert table.rows[1] == ["grey", "40.0 %", "10.0 to 80.0 %", "−20.0", "3"]
 
 
 def test_the_worst_mistakes_tell_the_scale_of_their_maps() -> None:
     card = Card("a.jpg", "food", 0.1, "", "data:", "data:")
     found = sections.worst(Sheet([card], 1.25), 30)
-    assert "30 photos get the wrong label" in found.words[0]
-    assert "the strongest colour is 1.2 of logit" in found.words[1]
+    assert "30 photos get the wrong label; mistakes.csv lists them. report.html shows the 1 worst" in found.words[0]
+    assert "the colour is fullest from 1.2 of logit on" in found.words[1]
     assert found.cards == [card]
-    assert len(sections.worst(Sheet([card], None), 1).words) == 1
+    (words,) = sections.worst(Sheet([card], None), 1).words
+    assert "report.html shows them all" in words
     assert sections.worst(Sheet([], None), 0).words == ["None."]
 
 
 def test_another_model_is_told_with_the_photos_on_which_the_two_differ(judged: Judged, bundled: Bundled) -> None:
     other = run(bundled, np.array([0.9, 0.1, 0.4, 0.3, 0.6]))
     found = sections.against(compare(judged, other, ("mine", "yours")), ROOT)
-    assert found.words[0].startswith("This: mine. That: yours. On 5 photos this is right on 60.00%, that on 80.00%.")
-    assert "is likely chance alone (p = 1)" in found.words[0]
+    assert found.words[0].startswith("This: mine. That: yours. On 5 photos this is right on 60.00 %, that on 80.00 %.")
+    assert "with probability p = 1 (McNemar's exact test)" in found.words[0]
     assert found.tables[0].rows == [["3", "0", "1", "1", "1"]]
     assert found.tables[1].rows == [["b.jpg", "non_food", "0.800", "0.100"]]
 
@@ -120,7 +120,7 @@ def test_the_audit_is_told_with_its_warnings() -> None:
     assert found.words[0].startswith(
         "Before the training: 1 photos unreadable, 1 exact and 1 near twins; 1 training photos"
     )
-    assert found.words[1] == "25% of the photos come from sources with one label alone."
+    assert found.words[1] == "25 % of the photos come from sources with one label alone."
     assert found.tables[0].rows[0] == ["training", "3", "4"]
     assert found.tables[1].rows == [["colour", "72.0 %", "62.0 to 80.0 %", "50.0 %", "0.44", "no"]]
     assert found.points == ["Warning: something is wrong"]
