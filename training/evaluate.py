@@ -39,12 +39,13 @@ def evaluate(
     second = Bundle.load(against) if against is not None else None
     frame = dataset.read(data, (split,))
     engine = open_engine(engine_name, bundle, Recipe().batch)
+    second_engine = open_engine(engine_name, second, Recipe().batch) if second is not None else None
     out.mkdir(parents=True, exist_ok=True)  # now rather than after minutes of work that could not be kept
     with Progress(console=console) as progress:
         judged = judge(bundle, engine, frame, progress)
         compared = None
-        if second is not None:
-            other = judge(second, open_engine(engine_name, second, Recipe().batch), frame, progress)
+        if second is not None and second_engine is not None:
+            other = judge(second, second_engine, frame, progress)
             compared = comparison.compare(judged, other, (bundle.model_name, second.model_name))
     if brief:
         found = report.summary(judged, Findings(against=compared))

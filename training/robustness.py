@@ -80,15 +80,15 @@ def centre(photo: Image.Image) -> Image.Image:
 
 
 DISTURBANCES: dict[str, Callable[[Image.Image], Image.Image]] = {
-    "96 px and back": small,
-    "JPEG quality 20": squeezed,
+    "small": small,
+    "squeezed": squeezed,
     "blurred": blurred,
     "grey": grey,
-    "turned by 90°": turned,
-    "30 % darker": darker,
-    "middle half of each side": centre,
+    "turned": turned,
+    "darker": darker,
+    "centre": centre,
 }
-"""By name in the report: 8-bit RGB photo → disturbed one, before it is fitted to the network's square."""
+"""By name in `metrics.json`: 8-bit RGB photo → disturbed one, before it is fitted to the network's square."""
 
 
 def measure(judged: Judged, engine: Engine, progress: Progress) -> list[Row]:

@@ -22,6 +22,16 @@ from training.robustness import Row
 
 _LISTED = 50  # rows of a table that is there to be read
 
+_DISTURBED = {
+    "small": "96 px and back",
+    "squeezed": "JPEG quality 20",
+    "blurred": "blurred",
+    "grey": "grey",
+    "turned": "turned by 90°",
+    "darker": "30 % darker",
+    "centre": "middle half of each side",
+}
+
 
 def headlines(found: dict[str, Any]) -> list[Headline]:
     """Accuracy, ROC AUC, calibration error and F1 of the contents of `metrics.json`."""
@@ -115,7 +125,7 @@ def sureness(judged: Judged, found: dict[str, Any]) -> Section:
         "Calibration",
         words=[
             f"A temperature of {card.temperature:.3f}, fitted on validation, makes probabilities of logits. It takes the "
-            f"calibration error from {found['ece_uncalibrated']:.4f} to {found['ece']:.4f}. Where the curve lies on the "
+            f"calibration error from {found['ece_uncalibrated']:.4f} to {found['ece']:.4f}. Where the points lie on the "
             "dotted line, as many photos are food as the model says; the bars are Wilson's intervals.",
             f"With a folder for unsure photos (P(food) strictly between {card.thresholds.unsure_low:.4f} and "
             f"{card.thresholds.unsure_high:.4f}), {_percent(1 - chosen.coverage, 1)} are set aside, and of the others "
@@ -167,7 +177,7 @@ def disturbed(found: dict[str, Any], rows: list[Row]) -> Section:
     table = [["as they are", _percent(found["accuracy"], 1), _range(found["accuracy_ci95"], 1), "", ""]]
     table += [
         [
-            row.disturbance,
+            _DISTURBED[row.disturbance],
             _percent(row.accuracy, 1),
             _range(row.accuracy_ci95, 1),
             f"{100 * (row.accuracy - found['accuracy']):+.1f}".replace("-", "−"),

@@ -1,13 +1,14 @@
 import html
 import json
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from models.bundle import Bundle
+from models.bundle import NETWORK, Bundle
 from models.errors import BundleError, EngineError, FoodsortError
 from tests.training.conftest import Trained
 from training.cli import app
@@ -108,6 +109,16 @@ def test_a_model_against_itself_has_no_photo_on_which_the_two_differ(data: Path,
     assert "Photos on which they differ" not in page
     assert foodsort(*words, "--brief").exit_code == 0
     assert json.loads((tmp_path / "report/metrics.json").read_text())["against"] == compared
+
+
+def test_a_second_model_that_cannot_run_is_told_before_the_work(trained: Trained, tmp_path: Path) -> None:
+    bundle, plain = Bundle.load(trained.out), tmp_path / "plain"
+    plain.mkdir()
+    shutil.copy(trained.out / NETWORK, plain)
+    Bundle.write(plain, bundle.card.model_copy(update={"files": {NETWORK: ""}}))
+    words = ("--model", trained.out, "--data", trained.data, "--engine", "openvino", "--against", plain)
+    assert isinstance(foodsort("evaluate", *words, "--out", tmp_path / "report").exception, EngineError)
+    assert not (tmp_path / "report").exists()
 
 
 def test_an_evaluation_of_a_trained_model_compares_its_engines_and_explains_its_mistakes(

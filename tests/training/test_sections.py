@@ -17,7 +17,7 @@ from training.judged import Judged
 from training.metrics import metrics
 from training.mistakes import Card, Sheet
 from training.report import Findings, summary
-from training.robustness import Row
+from training.robustness import DISTURBANCES, Row
 
 P_FOOD = np.array([0.9, 0.8, 0.4, 0.3, 0.6])
 LABELS = [1, 0, 1, 0, 1]
@@ -82,9 +82,11 @@ def test_sources_are_a_table_when_they_are_known(judged: Judged) -> None:
 
 def test_robustness_is_told_beside_the_photos_as_they_are(judged: Judged) -> None:
     figures = summary(judged, Findings())
-    table = sections.disturbed(figures, [Row("grey", 0.4, (0.1, 0.8), 3)]).tables[0]
+    rows = [Row(name, 0.4, (0.1, 0.8), 3) for name in DISTURBANCES]
+    table = sections.disturbed(figures, rows).tables[0]
     assert table.rows[0][:2] == ["as they are", "60.0 %"]
-    assert table.rows[1] == ["grey", "40.0 %", "10.0 to 80.0 %", "−20.0", "3"]
+    assert table.rows[1] == ["96 px and back", "40.0 %", "10.0 to 80.0 %", "−20.0", "3"]
+    assert len(table.rows) == 8
 
 
 def test_the_worst_mistakes_tell_the_scale_of_their_maps() -> None:
