@@ -20,6 +20,7 @@ from training.features import Labels
 _INK, _MUTED, _GRID = "#1f2a37", "#6b7280", "#e5e7eb"
 _MODEL, _OTHER = "#b4490f", "#2563a8"
 _SIZE = (4.6, 3.9)  # inches; on a phone of 390 px the letters are still 11 px high
+_CLOSE = 0.3  # widest corner that is drawn closer; the curve of a weak model would run behind the small picture
 _STYLE: dict[Any, Any] = {
     "font.size": 11,
     "text.color": _INK,
@@ -82,26 +83,26 @@ def precision_recall(p_food: Floats, labels: Labels, threshold: float) -> Figure
 
 
 def _curve(points: tuple[Floats, Floats, Floats], threshold: float, names: tuple[str, str], good_x: float) -> Figure:
-    """A curve by falling thresholds, its chosen point, and a closer look at its good corner (good_x, 1)."""
+    """A curve by falling thresholds and its chosen point; a good one also closer, at the corner (good_x, 1)."""
     x, y, at = points
     reached = int((at >= threshold).sum())  # none: the model is never that sure, and the curve has no such point
     off = max(abs(x[reached - 1] - good_x), 1 - y[reached - 1]) if reached else 1.0
-    span = float(np.clip(1.6 * off, 0.04, 1.0))  # as close as the corner allows with the chosen point in view
+    span = max(1.6 * off, 0.04)  # as close as the corner allows with the chosen point in view
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.add_subplot(xlabel=names[0], ylabel=names[1], xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-        closer = axes.inset_axes((0.42 if good_x == 0 else 0.14, 0.14, 0.5, 0.5))
-        edge = 0.04 * span
-        closer.set(
-            xlim=(-edge, span) if good_x == 0 else (1 - span, 1 + edge),
-            ylim=(1 - span, 1 + edge),
-        )
-        closer.tick_params(labelsize=8)
-        for where in (axes, closer):
-            where.plot(x, y, color=_MODEL, linewidth=2)
-            where.plot(x[reached - 1 : reached], y[reached - 1 : reached], "o", color=_INK, markersize=6)
-        axes.indicate_inset_zoom(closer, edgecolor=_MUTED)
-        closer.set_title(f"● threshold {threshold:.2f}", fontsize=9, color=_INK)
+        axes.set_title(f"● threshold {threshold:.2f}", fontsize=10)
+        panels = [axes]
+        if span <= _CLOSE:
+            closer = axes.inset_axes((0.42 if good_x == 0 else 0.14, 0.14, 0.5, 0.5))
+            edge = 0.04 * span
+            closer.set(xlim=(-edge, span) if good_x == 0 else (1 - span, 1 + edge), ylim=(1 - span, 1 + edge))
+            closer.tick_params(labelsize=8)
+            axes.indicate_inset_zoom(closer, edgecolor=_MUTED)
+            panels.append(closer)
+        for panel in panels:
+            panel.plot(x, y, color=_MODEL, linewidth=2)
+            panel.plot(x[reached - 1 : reached], y[reached - 1 : reached], "o", color=_INK, markersize=6)
     return figure
 
 
@@ -120,6 +121,7 @@ def reliability(before: Sequence[Bin], after: Sequence[Bin]) -> Figure:
             counts.bar([one.p_food + aside for one in bins], [one.n for one in bins], width, color=color)
         counts.set(xlabel="P(food)", ylabel="photos", yscale="log", ylim=(0.7, None))
         counts.yaxis.set_major_formatter("{x:.0f}")
+        counts.yaxis.set_minor_formatter("")
     return figure
 
 
@@ -145,11 +147,11 @@ def risk_coverage(curve: Sequence[Decided], chosen: Decided) -> Figure:
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.add_subplot(xlabel="share of photos decided", ylabel="share wrong among them", xlim=(0, 1.02))
         axes.step([one.coverage for one in curve], [one.risk for one in curve], color=_MODEL, linewidth=2, where="post")
-        axes.plot(*chosen, "o", color=_INK, label=f"{chosen.coverage:.1%} decided, {chosen.risk:.2%} of them wrong")
-        axes.set_ylim(bottom=0)
+        axes.plot(*chosen, "o", color=_INK)
+        axes.set_title(f"● {chosen.coverage:.1%} decided, {chosen.risk:.2%} of them wrong", fontsize=10)
+        axes.set_ylim(0, max(1.05 * max(one.risk for one in curve), 0.01))
         axes.xaxis.set_major_formatter(PercentFormatter(1, 0))
         axes.yaxis.set_major_formatter(PercentFormatter(1))
-        axes.legend(loc="upper left", fontsize=9)
     return figure
 
 

@@ -104,8 +104,8 @@ def ranking(judged: Judged) -> Section | None:
         "curves",
         "Curves",
         words=[
-            "What other thresholds would give. The dot is the threshold in use; the small pictures show the corner "
-            "that a perfect model reaches."
+            "What other thresholds would give. The dot is the threshold in use; where there is a small "
+            "picture, it shows the corner that a perfect model reaches."
         ],
         drawings=[
             Drawing("roc.svg", figures.svg(figures.roc(*given)), "ROC curve"),

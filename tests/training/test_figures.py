@@ -49,6 +49,12 @@ def test_the_precision_recall_curve_goes_through_its_points_and_marks_the_thresh
     assert goes_through(figures.precision_recall(P_FOOD, LABELS, 0.95), 1)  # nothing is called food
 
 
+def test_only_the_corner_of_a_good_model_is_drawn_closer() -> None:
+    good = figures.roc(np.linspace(0.01, 0.99, 40), np.repeat([0, 1], 20), 0.5)
+    assert [len(figure.axes[0].child_axes) for figure in (good, figures.roc(P_FOOD, LABELS, 0.5))] == [1, 0]
+    assert "threshold 0.50" in texts(good)
+
+
 def test_the_reliability_diagram_has_both_curves_and_the_counts() -> None:
     before, after = curves.reliability(P_FOOD, LABELS), curves.reliability(P_FOOD**2, LABELS)
     figure = figures.reliability(before, after)
