@@ -18,7 +18,7 @@ DOCUMENT = Document(
         Section(
             "one",
             "Chapter <one>",
-            words=["A & B."],
+            words=["A & 7 % B."],
             drawings=[Drawing("roc.svg", SVG, "ROC curve"), Drawing("confusion_matrix.png", SVG, "matrix")],
             tables=[Table(["photo", "why"], [["1_<b>.jpg", "a | b"]], "Left out"), Table(["nothing"], [])],
             points=["Warning: <i>"],
@@ -85,6 +85,7 @@ def test_the_page_shows_figures_tables_and_cards(html: str) -> None:
     assert "<dd>98.5 %</dd>" in html
     assert "97.5 to 99.1 %" in html
     assert "<td>a | b</td>" in html
+    assert "<p>A &amp; 7\N{NO-BREAK SPACE}% B.</p>" in html
     assert "P(food) 0.030" in html
     assert html.count("<table") == 1  # one without rows is not shown
     assert html.count("<article>") == 1
@@ -96,7 +97,7 @@ def test_the_text_links_its_figures_and_shows_no_photo(written: Path) -> None:
         "# tiny on evaluation",
         "| right | **98.5 %** | 97.5 to 99.1 % |",
         "## Chapter &lt;one&gt;",
-        "A &amp; B.",
+        "A &amp; 7 % B.",
         "- Warning: &lt;i&gt;",
         "![ROC curve](roc.svg)",
         "![matrix](confusion_matrix.png)",
