@@ -11,8 +11,9 @@ from sklearn.metrics import classification_report
 
 from models.decision import Floats
 from models.names import shown
-from training import comparison, figures, mistakes, page, sections
+from training import comparison, figures, mistakes, page
 from training.audit import Audit
+from training.chapters import model, photos, quality
 from training.comparison import Comparison
 from training.dataset import CLASSES
 from training.features import Labels, Unreadable
@@ -83,23 +84,23 @@ def write(out: Path, split: str, judged: Judged, findings: Findings, root: Path)
 def document(split: str, judged: Judged, found: dict[str, Any], findings: Findings, root: Path) -> Document:
     """The report as a document, in the order in which a person asks."""
     parts: list[Section | None] = [
-        sections.key_figures(judged, found, split),
-        sections.ranking(judged),
-        sections.sureness(judged, found),
-        sections.worst(findings.mistakes, int(judged.wrong.sum())) if findings.mistakes else None,
-        sections.disturbed(found, findings.robustness) if findings.robustness else None,
-        sections.by_source(judged),
-        sections.against(findings.against, root) if findings.against else None,
-        sections.engines(findings.engines) if findings.engines else None,
-        sections.audited(findings.audit) if findings.audit else None,
-        sections.trained(findings.history) if findings.history is not None else None,
-        sections.left_out(judged.unreadable, root) if judged.unreadable else None,
-        sections.model(judged.bundle, judged.engine),
+        quality.key_figures(judged, found, split),
+        quality.ranking(judged),
+        quality.sureness(judged, found),
+        photos.worst(findings.mistakes, int(judged.wrong.sum())) if findings.mistakes else None,
+        photos.disturbed(found, findings.robustness) if findings.robustness else None,
+        photos.by_source(judged),
+        model.against(findings.against, root) if findings.against else None,
+        model.engines(findings.engines) if findings.engines else None,
+        model.audited(findings.audit) if findings.audit else None,
+        model.trained(findings.history) if findings.history is not None else None,
+        photos.left_out(judged.unreadable, root) if judged.unreadable else None,
+        model.model(judged.bundle, judged.engine),
     ]
     return Document(
         title=f"{judged.bundle.card.name} on {split}",
         about=f"{found['n']:,} photos, run by {judged.engine}",
-        headlines=sections.headlines(found),
+        headlines=quality.headlines(found),
         sections=[part for part in parts if part is not None],
     )
 
