@@ -6,6 +6,15 @@ from typing import Any
 
 import structlog
 
+from models import OWNER
+
+
+class _Structured(logging.Handler):
+    """Passes on what `models` says; it leaves the choice of a format to whoever uses it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger().log(record.levelno, record.getMessage())
+
 
 def configure(*, terminal: bool) -> None:
     """Sets up structlog for the process: lines go to stderr as it is when they are written."""
@@ -23,3 +32,4 @@ def configure(*, terminal: bool) -> None:
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    logging.getLogger(OWNER).handlers = [_Structured()]

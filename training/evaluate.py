@@ -74,7 +74,8 @@ def write_report(
         disturbed = robustness.measure(judged, engine, progress)
         engines = _engines(judged, progress)
     # The activation maps are the network's, which the scripted engine does not run.
-    sheet = mistakes.sheet(mistakes.find(judged), judged, root, explained=engine.name != "scripted")
+    explaining = engine if engine.name != "scripted" else None
+    sheet = mistakes.sheet(mistakes.find(judged), judged, root, explaining)
     findings = Findings(disturbed, engines, against, sheet, audit, history)
     return report.write(out, split, judged, findings, root)
 

@@ -2,12 +2,12 @@
 
 import itertools
 import os
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.bundle import INT8, INT8_WEIGHTS
+from models.engines.openvino import convert, load_openvino
 from models.images import Pixels
 
 if TYPE_CHECKING:
@@ -22,17 +22,11 @@ def export_int8(network: "keras.Model", photos: Iterable[Pixels], folder: Path) 
 
     photos: uint8 RGB (side, side, 3) of the training split; the first `CALIBRATION_PHOTOS` are used.
     """
-    # Both would report their use to their makers, without asking.
-    os.environ.setdefault("NNCF_CI", "1")
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: cannot be imported
+    openvino = load_openvino()
+    os.environ.setdefault("NNCF_CI", "1")  # or it would report its use to its makers, without asking
     import nncf
-    import openvino
-    import tensorflow as tf
 
-    signature = [tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8, name="pixels")]
-    function = tf.function(lambda pixels: network(pixels, training=False), input_signature=signature, autograph=False)
-    model = openvino.convert_model(function.get_concrete_function())
     batches = [photo[None] for photo in itertools.islice(photos, CALIBRATION_PHOTOS)]
-    quantised = nncf.quantize(model, nncf.Dataset(batches), subset_size=len(batches))
+    quantised = nncf.quantize(convert(network), nncf.Dataset(batches), subset_size=len(batches))
     openvino.save_model(quantised, folder / INT8)
     return INT8, INT8_WEIGHTS

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from models.engines import Engine
 from models.images import Pixels, decode
 from models.names import shown
 from training import heat
@@ -66,13 +67,13 @@ def write(out: Path, found: pd.DataFrame, root: Path) -> None:
     named.to_csv(out / TABLE, index=False, float_format="%.4f")
 
 
-def sheet(found: pd.DataFrame, judged: Judged, root: Path, *, explained: bool) -> Sheet:
-    """The first 24 mistakes as cards, each photo as the network sees it; `explained`: with activation maps."""
+def sheet(found: pd.DataFrame, judged: Judged, root: Path, engine: Engine | None) -> Sheet:
+    """The first 24 mistakes as cards, each photo as the network sees it; with `engine` come activation maps."""
     worst = found.head(MOST)
     if worst.empty:
         return Sheet([], None)
     pixels = np.stack([_pixels(path, judged) for path in worst["path"]])
-    tinted, strongest = _tinted(pixels, judged) if explained else ([""] * len(worst), None)
+    tinted, strongest = _tinted(pixels, judged, engine) if engine else ([""] * len(worst), None)
     columns = (worst[name] for name in ("path", "label", "p_food", "source"))
     cards = [
         Card(relative(path, root), CLASSES[label], p_food, shown(source), _uri(photo), warm)
@@ -81,10 +82,10 @@ def sheet(found: pd.DataFrame, judged: Judged, root: Path, *, explained: bool) -
     return Sheet(cards, strongest)
 
 
-def _tinted(pixels: Pixels, judged: Judged) -> tuple[list[str], float]:
+def _tinted(pixels: Pixels, judged: Judged, engine: Engine) -> tuple[list[str], float]:
     from models import explain
 
-    maps = explain.maps(judged.bundle, pixels)
+    maps = explain.maps(judged.bundle, engine, pixels)
     strongest = heat.scale(maps)
     return [_uri(heat.overlay(photo, one, strongest)) for photo, one in zip(pixels, maps, strict=True)], strongest
 

@@ -1,16 +1,19 @@
-"""How a bundle runs: one module an engine, all with the same two members."""
+"""How a bundle runs: one module an engine, all with the same members."""
 
+import logging
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from models import EngineName
+from models import OWNER, EngineName
 from models.bundle import INT8, Bundle
 from models.engines.gpu import gpu_present
+from models.errors import EngineError
 from models.images import Pixels
 
 Logits = npt.NDArray[np.float32]
+Maps = npt.NDArray[np.float32]
 
 
 class Engine(Protocol):
@@ -30,11 +33,19 @@ class Engine(Protocol):
         """uint8 RGB (n, side, side, 3), n ≥ 1 → float32 (n,). Raises EngineError when the device gives up."""
         ...
 
+    def last_map(self, pixels: Pixels) -> Maps:
+        """uint8 RGB (n, side, side, 3), n ≥ 1 → float32 (n, h, w, channels): what the global average pooling is given.
+
+        Made ready at the first call, so that who never asks pays nothing. Raises EngineError, also when there is none.
+        """
+        ...
+
 
 def open_engine(name: EngineName, bundle: Bundle, max_batch: int) -> Engine:
     """Loads and warms an engine for batches of 1 to `max_batch` photos.
 
-    `auto` is whatever runs the bundle fastest here. Raises EngineError when the engine cannot run the bundle.
+    `auto` is whatever runs the bundle fastest here; where OpenVINO cannot, it says why in the log and takes TensorFlow.
+    Raises EngineError when the engine cannot run the bundle.
     """
     if name == "scripted":
         from models.engines.scripted import ScriptedEngine
@@ -43,7 +54,12 @@ def open_engine(name: EngineName, bundle: Bundle, max_batch: int) -> Engine:
     if name == "openvino" or (name == "auto" and INT8 in bundle.card.files and not gpu_present()):
         from models.engines.openvino import OpenVinoEngine
 
-        return OpenVinoEngine(bundle, max_batch)
+        try:
+            return OpenVinoEngine(bundle, max_batch)
+        except EngineError as error:
+            if name == "openvino":
+                raise
+            logging.getLogger(OWNER).warning("%s (auto does so this time)", error)
     from models.engines.tensorflow import TensorFlowEngine
 
     return TensorFlowEngine(bundle, max_batch)

@@ -32,12 +32,12 @@ def steps(n: int, ladder: tuple[int, ...]) -> Iterator[tuple[int, int]]:
 def climb(
     run: Callable[[Pixels], npt.NDArray[np.float32]], pixels: Pixels, ladder: tuple[int, ...]
 ) -> npt.NDArray[np.float32]:
-    """Runs `run` (uint8 (rung, side, side, 3) → float32 (rung, 1)) over any number of photos; returns float32 (n,)."""
+    """Runs `run` (uint8 (rung, side, side, 3) → float (rung, …)) over any number of photos; returns float32 (n, …)."""
     parts, at = [], 0
     for photos, rung in steps(len(pixels), ladder):
         chunk = pixels[at : at + photos]
         if photos < rung:
             chunk = np.concatenate([chunk, np.zeros((rung - photos, *chunk.shape[1:]), np.uint8)])
-        parts.append(run(chunk)[:photos, 0])
+        parts.append(run(chunk)[:photos])
         at += photos
-    return np.concatenate(parts).astype(np.float32)
+    return np.concatenate(parts).astype(np.float32, copy=False)

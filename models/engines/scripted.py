@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from models.engines import Logits
+from models.engines import Logits, Maps
+from models.errors import EngineError
 from models.images import Pixels
 
 
@@ -16,3 +17,7 @@ class ScriptedEngine:
         """uint8 RGB (n, side, side, 3) → float32 (n,)."""
         means = pixels.mean(axis=(1, 2), dtype=np.float64)
         return np.asarray((means[:, 0] - means[:, 2]) / 8, np.float32)
+
+    def last_map(self, pixels: Pixels) -> Maps:
+        """Raises EngineError: there is no network, so nothing of a bundle would be explained."""
+        raise EngineError("the scripted engine has no feature map; explain with the engine tensorflow or openvino")

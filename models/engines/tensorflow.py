@@ -3,17 +3,19 @@
 import os
 import tempfile
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from models.bundle import Bundle
-from models.engines import Logits
+from models.engines import Logits, Maps
 from models.engines.gpu import gpu_present
 from models.engines.ladder import climb, rungs
 from models.errors import EngineError
 from models.images import Pixels
-from models.resnet50 import LOGIT
+from models.resnet50 import LAST_MAP, LOGIT
 
 if TYPE_CHECKING:
     import keras
@@ -35,11 +37,8 @@ class TensorFlowEngine:
         if on_gpu:
             mix_float16(network)
         side = bundle.card.fit.side
-        # The size of a batch is left open: a signature a rung would cost a second and a half of tracing each.
-        signature = [tf.TensorSpec((None, side, side, 3), tf.uint8)]
-        self._run: Callable[[Pixels], Any] = tf.function(
-            lambda pixels: network(pixels, training=False), input_signature=signature, autograph=False
-        )
+        self._network = network
+        self._run = traced(network)
         self._out_of_memory = tf.errors.ResourceExhaustedError
         # The device's libraries choose and build their kernels at the first batch of each size.
         for rung in self.ladder:
@@ -55,15 +54,39 @@ class TensorFlowEngine:
 
         Raises EngineError when there is no room for a single photo.
         """
+        return self._climb(self._run, pixels)[:, 0]
+
+    def last_map(self, pixels: Pixels) -> Maps:
+        """uint8 RGB (n, side, side, 3) → float32 (n, h, w, 2048). Traced at the first call; memory as for `logits`."""
+        return self._climb(self._run_to_map, pixels)
+
+    @cached_property
+    def _run_to_map(self) -> Any:
+        import keras
+
+        return traced(keras.Model(self._network.input, self._network.get_layer(LAST_MAP).output))
+
+    def _climb(self, run: Callable[[Pixels], Any], pixels: Pixels) -> npt.NDArray[np.float32]:
         while True:
             try:
-                return climb(lambda chunk: np.asarray(self._run(chunk)), pixels, self.ladder)
+                return climb(lambda chunk: np.asarray(run(chunk)), pixels, self.ladder)
             except self._out_of_memory as error:
                 if len(self.ladder) == 1:
                     raise EngineError(
                         "the GPU has too little free memory for one photo; free some, or hide it with CUDA_VISIBLE_DEVICES=-1"
                     ) from error
                 self.ladder = self.ladder[:-1]
+
+
+def traced(network: "keras.Model") -> Any:
+    """The network as a `tf.function` for inference on uint8 RGB (n, side, side, 3).
+
+    n is left open: a signature a batch size would cost a second and a half of tracing each.
+    """
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8, name="pixels")]
+    return tf.function(lambda pixels: network(pixels, training=False), input_signature=signature, autograph=False)
 
 
 def load_tensorflow() -> Any:

@@ -1,18 +1,23 @@
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from models import resnet50
-from models.bundle import Bundle
+from models.bundle import INT8, NETWORK, Bundle
 from models.engines import open_engine, tensorflow
 from models.engines.gpu import gpu_present
 from models.engines.ladder import rungs, steps
+from models.engines.openvino import OpenVinoEngine, convert, load_openvino
 from models.engines.tensorflow import TensorFlowEngine, load_tensorflow, mix_float16
 from models.errors import EngineError
 from models.images import Pixels
-from tests.models.conftest import Random
+from tests.models.conftest import Random, Toy
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -86,6 +91,124 @@ def test_out_of_memory_makes_batches_smaller_and_loses_nothing(
     assert seen == [8, 4, 2, 2, 1]
 
 
+def test_the_last_map_is_the_networks_and_only_made_ready_when_asked_for(
+    toy: Toy, pixels: Random, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace, made = tensorflow.traced, []
+
+    def noted(network: Any) -> Any:
+        made.append(network.output.shape)
+        return trace(network)
+
+    monkeypatch.setattr(tensorflow, "traced", noted)
+    monkeypatch.setattr(tensorflow, "_use_gpus", lambda _: False)
+    engine, pictures = TensorFlowEngine(toy("linear"), 4), pixels(7, 32)
+    logits = engine.logits(pictures)
+    assert made == [(None, 1)]
+    maps = engine.last_map(pictures)
+    assert maps.shape == (7, 8, 8, 8)
+    assert maps.dtype == np.float32
+    np.testing.assert_allclose(maps, last_map(toy("linear"), pictures), atol=1e-4)
+    np.testing.assert_array_equal(engine.last_map(pictures), maps)
+    np.testing.assert_array_equal(engine.logits(pictures), logits)
+    assert made == [(None, 1), (None, 8, 8, 8)]
+
+
+def test_the_last_map_too_is_made_of_smaller_batches_when_memory_runs_out(
+    toy: Toy, pixels: Random, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tf = load_tensorflow()
+    engine, pictures = TensorFlowEngine(toy("linear"), 4), pixels(5, 32)
+    expected, run = engine.last_map(pictures), engine._run_to_map
+
+    def small(chunk: Pixels) -> Any:
+        if len(chunk) > 2:
+            raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
+        return run(chunk)
+
+    monkeypatch.setattr(engine, "_run_to_map", small)
+    np.testing.assert_allclose(engine.last_map(pictures), expected, atol=1e-5)
+    assert engine.ladder == (1, 2)
+
+
+def test_openvinos_last_map_is_laid_out_as_keras_does_and_only_compiled_when_asked_for(
+    toy: Toy, pixels: Random, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compile_, compiled = OpenVinoEngine._compile, []
+
+    def noted(engine: OpenVinoEngine, *outputs: str) -> Any:
+        compiled.append(outputs)
+        return compile_(engine, *outputs)
+
+    monkeypatch.setattr(OpenVinoEngine, "_compile", noted)
+    engine, pictures = OpenVinoEngine(toy("linear"), 4), pixels(7, 32)
+    logits = engine.logits(pictures)
+    assert compiled == [()]
+    maps = engine.last_map(pictures)
+    assert maps.shape == (7, 8, 8, 8)
+    assert maps.dtype == np.float32
+    expected = last_map(toy("linear"), pictures)
+    np.testing.assert_allclose(maps, expected, atol=0.02 * expected.max())  # bfloat16 where the CPU has AMX
+    engine.last_map(pictures)
+    np.testing.assert_array_equal(engine.logits(pictures), logits)
+    assert compiled == [(), (resnet50.LAST_MAP,)]
+
+
+def test_an_openvino_model_that_does_not_name_its_last_map_is_told(toy: Toy, tmp_path: Path) -> None:
+    bundle = toy("linear")
+    model = convert(bundle.network())
+    for step in model.get_ops():
+        for output in step.outputs():
+            output.get_tensor().set_names(output.get_names() - {resnet50.LAST_MAP})
+    load_openvino().save_model(model, tmp_path / INT8)
+    shutil.copy(bundle.folder / NETWORK, tmp_path)
+    engine = OpenVinoEngine(Bundle.write(tmp_path, bundle.card), 1)
+    assert engine.logits(np.zeros((1, 32, 32, 3), np.uint8)).shape == (1,)
+    with pytest.raises(EngineError, match=r"int8\.xml is an older model .* train the bundle again"):
+        engine.last_map(np.zeros((1, 32, 32, 3), np.uint8))
+
+
+def test_auto_falls_back_to_tensorflow_and_says_why_in_one_line(
+    toy: Toy, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bundle = toy("linear")
+    assert open_engine("auto", bundle, 1).name.startswith("openvino")
+    assert not caplog.records
+    shutil.copytree(bundle.folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / INT8).write_text("not a model")
+    broken = Bundle.write(tmp_path, bundle.card)
+    assert open_engine("auto", broken, 1).name.startswith("tensorflow")
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("foodsort", "WARNING")
+    message = record.getMessage()
+    assert message.startswith(f"OpenVINO cannot run {tmp_path / INT8}: ")
+    assert message.endswith("; set model.engine to tensorflow (auto does so this time)")
+    assert "\n" not in message
+    with pytest.raises(EngineError, match=r"OpenVINO cannot run"):
+        open_engine("openvino", broken, 1)
+
+
+def test_openvino_that_does_not_load_is_told(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = toy("linear")
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(EngineError, match="OpenVINO cannot be loaded"):
+        open_engine("openvino", bundle, 1)
+    assert open_engine("auto", bundle, 1).name.startswith("tensorflow")
+
+
+def test_openvino_reports_its_use_to_nobody() -> None:
+    code = (
+        "import sys; from models.engines.openvino import load_openvino; load_openvino()\n"
+        "assert sys.modules['openvino'] and not any(sys.modules[name] for name in sys.modules if 'openvino_tele' in name)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_openvino_refuses_in_the_middle_of_the_work_is_told(toy: Toy) -> None:
+    with pytest.raises(EngineError, match=r"OpenVINO cannot run .*; set model\.engine to tensorflow$"):
+        OpenVinoEngine(toy("linear"), 1).logits(np.zeros((1, 16, 16, 3), np.uint8))
+
+
 def test_no_room_for_one_photo_is_an_error_that_says_what_to_do(
     engine: TensorFlowEngine, pixels: Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,6 +248,13 @@ def test_a_gpu_is_present_when_its_device_node_is(tmp_path: Path) -> None:
     assert gpu_present(tmp_path)
 
 
+def last_map(bundle: Bundle, pictures: Pixels) -> npt.NDArray[np.float32]:
+    import keras
+
+    network = bundle.network()
+    return np.asarray(keras.Model(network.input, network.get_layer(resnet50.LAST_MAP).output)(pictures))
+
+
 def test_engines_are_opened_by_name(shipped: Bundle) -> None:
     assert open_engine("scripted", shipped, 8).name == "scripted"
     with pytest.raises(EngineError, match=r"set model\.engine to auto or tensorflow"):
@@ -135,4 +265,7 @@ def test_the_scripted_engine_tells_red_from_blue(shipped: Bundle) -> None:
     pictures = np.zeros((2, 8, 8, 3), np.uint8)
     pictures[0, ..., 0] = 80
     pictures[1, ..., 2] = 80
-    assert open_engine("scripted", shipped, 8).logits(pictures).tolist() == [10.0, -10.0]
+    engine = open_engine("scripted", shipped, 8)
+    assert engine.logits(pictures).tolist() == [10.0, -10.0]
+    with pytest.raises(EngineError, match="scripted engine has no feature map"):
+        engine.last_map(pictures)

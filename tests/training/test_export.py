@@ -10,6 +10,7 @@ from models.engines.openvino import OpenVinoEngine
 from models.engines.tensorflow import load_tensorflow
 from models.errors import EngineError
 from models.images import Pixels
+from models.resnet50 import LAST_MAP
 from training.export import export_int8
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
@@ -61,6 +62,16 @@ def test_auto_runs_it_on_a_cpu_and_it_says_nearly_what_the_network_says(exported
     assert np.corrcoef(logits, expected)[0, 1] > 0.97
     alone = np.concatenate([engine.logits(seen[index : index + 1]) for index in range(5)])
     np.testing.assert_allclose(engine.logits(seen[:5]), alone, atol=1e-3)
+
+
+def test_its_last_map_survives_and_is_nearly_the_networks(exported: Bundle, network: Any) -> None:
+    import keras
+
+    seen = pictures(3)
+    expected = np.asarray(keras.Model(network.input, network.get_layer(LAST_MAP).output)(seen))
+    last_map = OpenVinoEngine(exported, 1).last_map(seen)
+    assert last_map.shape == expected.shape == (3, 7, 7, 2048)
+    assert np.corrcoef(last_map.ravel(), expected.ravel())[0, 1] > 0.9
 
 
 def test_a_bundle_without_it_is_run_by_tensorflow_and_openvino_says_why_not() -> None:

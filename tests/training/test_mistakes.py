@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from models.bundle import Bundle
+from models.engines import Engine, Maps
+from models.engines.scripted import ScriptedEngine
 from models.images import Pixels
 from tests.training.conftest import Bundled, Jpeg
 from training import mistakes
@@ -56,7 +58,7 @@ def test_the_table_names_photos_from_the_data_sets_folder(judged: Judged, tmp_pa
 
 
 def test_a_card_shows_the_photo_as_the_network_sees_it(judged: Judged, tmp_path: Path) -> None:
-    sheet = mistakes.sheet(mistakes.find(judged), judged, tmp_path, explained=False)
+    sheet = mistakes.sheet(mistakes.find(judged), judged, tmp_path, None)
     first = sheet.cards[0]
     assert (first.name, first.label, first.source, first.heat) == ("1_c.jpg", "food", "there", "")
     assert first.p_food == pytest.approx(0.0474, abs=1e-4)
@@ -67,12 +69,15 @@ def test_a_card_shows_the_photo_as_the_network_sees_it(judged: Judged, tmp_path:
 
 
 def test_activation_maps_share_one_scale(judged: Judged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def maps(bundle: Bundle, pixels: Pixels) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    engine = ScriptedEngine()
+
+    def maps(bundle: Bundle, asked: Engine, pixels: Pixels) -> Maps:
         assert bundle is judged.bundle
+        assert asked is engine
         return np.stack([np.full((2, 2), value, np.float32) for value in (4.0, -4.0, 0.0)[: len(pixels)]])
 
     monkeypatch.setattr("models.explain.maps", maps)
-    sheet = mistakes.sheet(mistakes.find(judged), judged, tmp_path, explained=True)
+    sheet = mistakes.sheet(mistakes.find(judged), judged, tmp_path, engine)
     assert sheet.strongest == 4.0
     for card, warmth in zip(sheet.cards, (100, -100, 0), strict=True):
         red, _, blue = np.asarray(picture(card.heat)).mean(axis=(0, 1))
@@ -83,7 +88,7 @@ def test_a_sheet_ends_before_it_grows_too_large(
     judged: Judged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mistakes, "MOST", 2)
-    sheet = mistakes.sheet(mistakes.find(judged), judged, tmp_path, explained=False)
+    sheet = mistakes.sheet(mistakes.find(judged), judged, tmp_path, None)
     assert [card.name for card in sheet.cards] == ["1_c.jpg", "0_e.jpg"]
 
 
@@ -93,4 +98,4 @@ def test_large_pictures_are_made_small(judged: Judged) -> None:
 
 def test_without_a_mistake_there_is_no_card(judged: Judged, tmp_path: Path) -> None:
     none = mistakes.find(judged).head(0)
-    assert mistakes.sheet(none, judged, tmp_path, explained=True) == ([], None)
+    assert mistakes.sheet(none, judged, tmp_path, ScriptedEngine()) == ([], None)

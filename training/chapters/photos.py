@@ -36,8 +36,9 @@ def worst(sheet: Sheet, wrong: int) -> Section:
     ]
     if sheet.strongest is not None:
         words.append(
-            "Beside each photo is its class activation map: what each place adds to the logit. Orange speaks for food, blue "
-            f"against it; the colour is fullest from {sheet.strongest:.2g} of logit on, on all pictures alike."
+            "Beside each photo is its class activation map: what each place adds to the logit, to first order. Orange "
+            f"speaks for food, blue against it; the colour is fullest from {sheet.strongest:.2g} of logit on, on all "
+            "pictures alike."
         )
     return Section("mistakes", "Worst mistakes", words=words, cards=sheet.cards)
 

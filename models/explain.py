@@ -1,0 +1,49 @@
+"""Why: the class activation map, which says of each place of a photo how much it speaks for food."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from models.bundle import Bundle
+from models.engines import Engine, Maps
+from models.engines.tensorflow import load_tensorflow
+from models.images import Pixels
+from models.resnet50 import FEATURES, LOGIT
+
+if TYPE_CHECKING:
+    import keras
+
+
+def maps(bundle: Bundle, engine: Engine, pixels: Pixels) -> Maps:
+    """uint8 RGB (n, side, side, 3) → float32 (n, h, w) in units of the logit: positive speaks for food.
+
+    engine: one opened for `bundle`. Its last feature map is explained, so what an int8 model saw, not what it should have.
+    Raises EngineError when the engine has no such map, BundleError when the network cannot be loaded.
+    """
+    activations = engine.last_map(pixels)
+    load_tensorflow()
+    slopes = gradients(bundle.network(), activations.mean(axis=(1, 2)))
+    _, height, width, _ = activations.shape
+    added: Maps = np.einsum("nhwc,nc->nhw", activations, slopes) / (height * width)
+    return added
+
+
+def gradients(network: "keras.Model", features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """How the logit changes with each feature: float32 (n, channels) → float32 (n, channels).
+
+    A place's share of a feature, which is a mean over places, times this slope is what the place adds to the logit. With
+    a linear head that is the class activation map of Zhou et al. 2016 (arXiv 1512.04150), and all places and the bias
+    add up to the logit. With another head it is Grad-CAM (Selvaraju et al. 2017, arXiv 1610.02391) without its ReLU, which
+    would hide what speaks against food.
+    """
+    import keras
+    import tensorflow as tf
+
+    head = keras.Model(network.get_layer(FEATURES).output, network.get_layer(LOGIT).output)
+    given = tf.constant(features)
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        logits = head(given, training=False)
+    # The tape sums over the photos; none of them has a part in another's logit.
+    return np.asarray(tape.gradient(logits, given), np.float32)
