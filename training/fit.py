@@ -1,48 +1,84 @@
-"""Fits the new head on frozen features."""
+"""Fits a network to photos: first the head, then, if asked, the backbone's last stage and the head again."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from rich.progress import Progress
 
-from training.features import Outputs
+from models import head
+from models.decision import probability
+from training import calibrate, kernel
+from training.conversion import runner
+from training.features import Labels
+from training.finetune import CUT, finetune
+from training.passes import Decoded, seen
 from training.recipe import Recipe
+from training.work import Array, Work
+
+if TYPE_CHECKING:
+    import keras
+
+PIXELS = "pixels"
+
+Floats32 = npt.NDArray[np.float32]
 
 
 class Fitted(NamedTuple):
-    """A fitted head: kernel (d, 1) and bias (1,), float32, and the history (one row an epoch, Keras' column names)."""
+    """A fitted network, its logits on validation (m,), and the second stage's history (None without one)."""
 
-    kernel: npt.NDArray[np.float32]
-    bias: npt.NDArray[np.float32]
-    history: pd.DataFrame
+    network: "keras.Model"
+    logits: Floats32
+    history: pd.DataFrame | None
 
 
-def fit_head(training: Outputs, validation: Outputs, recipe: Recipe) -> Fitted:
-    """Fits a linear head, features (n, d) → logit, by binary cross-entropy; keeps the epoch with the least validation loss.
+def fit(
+    network: "keras.Model", training: Decoded, validation: Decoded, recipe: Recipe, work: Work, progress: Progress
+) -> Fitted:
+    """Fits `network`, made by `resnet50.build` with ImageNet's weights, and returns the one with the finished head.
 
-    The head starts at zero, so the first step is the same whatever the seed (Big Transfer, Kolesnikov et al. 2020).
+    The second stage's outcome is kept only where validation gives it less loss than the head alone has.
     """
-    import keras
+    views = 1 + recipe.mirror
+    if not recipe.finetune_epochs:
+        run = runner(head.part(network, PIXELS, head.COMPARED))
+        compared = [seen(run, training, view, recipe, work, progress, np.float32) for view in range(views)]
+        shown = seen(run, validation, 0, recipe, work, progress, np.float32)
+        return _with_head(network, compared, training.labels, shown, recipe)
 
-    keras.utils.set_random_seed(recipe.seed)
-    head = keras.Sequential(
-        [keras.Input((training.values.shape[1],)), keras.layers.Dense(1, kernel_initializer="zeros")]
-    )
-    head.compile(
-        optimizer=keras.optimizers.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay),
-        loss=keras.losses.BinaryCrossentropy(from_logits=True),
-        metrics=[keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)],
-    )
-    best = keras.callbacks.EarlyStopping(patience=recipe.patience, restore_best_weights=True)
-    history = head.fit(
-        training.values,
-        training.labels[:, None],
-        batch_size=recipe.head_batch,
-        epochs=recipe.epochs,
-        validation_data=(validation.values, validation.labels[:, None]),
-        callbacks=[best],
-        verbose=0,
-    )
-    kernel, bias = head.layers[0].get_weights()
-    return Fitted(kernel, bias, pd.DataFrame(history.history))
+    run = runner(head.part(network, PIXELS, CUT))
+    cut = [seen(run, training, view, recipe, work, progress, np.float16) for view in range(recipe.finetune_views)]
+    cut_shown = seen(run, validation, 0, recipe, work, progress, np.float16)
+    frozen = _from_cut(network, cut[:views], training.labels, cut_shown, recipe)
+    stock = network.get_weights()
+    history = finetune(network, cut, training.labels, (cut_shown, validation.labels), recipe, work, progress)
+    tuned = _from_cut(network, cut[:views], training.labels, cut_shown, recipe)
+    if _loss(tuned.logits, validation.labels) < _loss(frozen.logits, validation.labels):
+        return tuned._replace(history=history)
+    network.set_weights(stock)
+    return frozen._replace(history=history)
+
+
+def _from_cut(network: "keras.Model", views: list[Array], labels: Labels, shown: Array, recipe: Recipe) -> Fitted:
+    run = runner(head.part(network, CUT, head.COMPARED))
+    compared = [
+        np.concatenate(
+            [run(np.asarray(one[at : at + recipe.batch], np.float32)) for at in range(0, len(one), recipe.batch)]
+        )
+        for one in (*views, shown)
+    ]
+    return _with_head(network, compared[:-1], labels, compared[-1], recipe)
+
+
+def _with_head(network: "keras.Model", views: list[Array], labels: Labels, shown: Array, recipe: Recipe) -> Fitted:
+    machine = kernel.fit(np.concatenate(views), np.tile(labels, len(views)), recipe)
+    whole = machine.put_on(network)
+    logits = np.asarray(head.part(whole, head.COMPARED, head.LOGIT)(np.asarray(shown)))[:, 0]
+    return Fitted(whole, logits, None)
+
+
+def _loss(logits: Floats32, labels: Labels) -> float:
+    """Binary cross-entropy at the best temperature."""
+    p_food = probability(logits, calibrate.fit_temperature(logits, labels))
+    return float(-np.log(np.where(labels == 1, p_food, 1 - p_food).clip(1e-12)).mean())

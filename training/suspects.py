@@ -12,6 +12,7 @@ from rich.progress import Progress
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
+from models import resnet50
 from models.bundle import Bundle
 from models.decision import Floats
 from models.engines.tensorflow import load_tensorflow
@@ -19,8 +20,9 @@ from models.errors import FoodsortError
 from models.names import shown
 from training import contact_sheet, dataset, manifest
 from training.contact_sheet import Entry
+from training.conversion import runner
 from training.dataset import CLASSES, DatasetError
-from training.features import Features, Labels, extract, frozen
+from training.features import Features, Labels, extract
 from training.recipe import Recipe
 
 TABLE = "suspects.csv"
@@ -43,7 +45,7 @@ def search(data: Path, out: Path, model: Path | None, seed: int, console: Consol
     load_tensorflow()
     with Progress(console=console) as progress:
         recipe = Recipe(fit=bundle.card.fit)
-        seen = extract(frozen(bundle.network(), recipe.fit.side), frame, recipe, progress)
+        seen = extract(runner(resnet50.backbone(bundle.network())), frame, recipe, progress)
     left_out = {one.path for one in seen.unreadable}
     readable = frame[~frame["path"].isin(left_out)].reset_index(drop=True)
     found = find(readable, out_of_fold(seen.values, seen.labels, seed))

@@ -1,30 +1,40 @@
 """One training from labelled photos to a finished bundle, read from top to bottom."""
 
 import dataclasses
-import tempfile
+import hashlib
+import shutil
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
 from models import resnet50
-from models.bundle import NETWORK, Bundle, Card, save_network
+from models.bundle import NETWORK, Bundle, Card, file_sha256, save_network
 from models.decision import probability
 from models.engines import open_engine
 from models.engines.tensorflow import load_tensorflow
 from models.errors import FoodsortError
+from models.names import shown
 from models.pretrained import imagenet_weights
 from training import calibrate, dataset, facts, findings, report, suspects
-from training.audit import audit
+from training.audit import Audit, audit
 from training.evaluate import write_report
 from training.export import export_int8
-from training.features import extract, frozen, pictures
-from training.fit import fit_head
+from training.features import Labels
+from training.finetune import HISTORY
+from training.fit import Fitted, fit
 from training.judged import judge
 from training.metrics import metrics
+from training.passes import decoded
 from training.recipe import Recipe
+from training.work import Work
+
+if TYPE_CHECKING:
+    import keras
 
 LIBRARIES = ("foodsort", "tensorflow", "keras", "numpy", "pillow", "pillow-heif", "scikit-learn")
 
@@ -36,7 +46,8 @@ def train(
 
     weights: a file with the ImageNet weights; fetched and cached when None. drop: a table of training photos to leave
     out (see `suspects.drop`). Training photos that are in another split too are left out as well.
-    Raises FoodsortError when `out` is taken, the data set is not one, or the weights cannot be had.
+    A training that was stopped, however hard, goes on where it was when it is started with the same words.
+    Raises FoodsortError when `out` is taken, the data set is not one, the weights cannot be had, or it is interrupted.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FoodsortError(f"{out} is there already; name a new folder with --out")
@@ -47,68 +58,87 @@ def train(
         audited = audit(facts.gather(frame, progress), recipe.seed)
     for line in findings.lines(audited):
         console.print(line, markup=False, highlight=False)
-    frame = audited.frame
-    dataset.check(frame, data)
+    dataset.check(audited.frame, data)
     load_tensorflow()
-    fitting, choosing, judging = (frame[frame["split"] == split].reset_index(drop=True) for split in dataset.SPLITS)
+    from training import devices  # after TensorFlow has been told to be quiet
+
+    devices.deterministic(recipe.seed)
+    imagenet = imagenet_weights(weights)
     network = resnet50.build(recipe.fit.side)
-    resnet50.load_imagenet(network, imagenet_weights(weights))
+    resnet50.load_imagenet(network, imagenet)
+    identity = {
+        "recipe": dataclasses.asdict(recipe),
+        "photos_sha256": dataset.digest(audited.frame),
+        "paths_sha256": hashlib.sha256(shown("\n".join(audited.frame["path"])).encode()).hexdigest(),
+        "imagenet_sha256": file_sha256(imagenet),
+        "libraries": {name: version(name) for name in LIBRARIES},
+    }
+    work = Work(out, identity)
+    try:
+        folder = _bundle(network, audited, dataset.root(data), identity, recipe, work, console)
+    except KeyboardInterrupt as error:
+        raise FoodsortError(
+            f"stopped; what is done is kept in {work.folder}, and the same command goes on from there"
+        ) from error
+    if out.exists():
+        out.rmdir()  # empty, as checked above
+    folder.rename(out)
+    work.done()
+    return Bundle.load(out)
 
+
+def _bundle(
+    network: "keras.Model",
+    audited: Audit,
+    root: Path,
+    identity: dict[str, Any],
+    recipe: Recipe,
+    work: Work,
+    console: Console,
+) -> Path:
+    """The folder, in that of `work`, of a finished bundle with its report."""
+    splits = (audited.frame[audited.frame["split"] == split].reset_index(drop=True) for split in dataset.SPLITS)
+    fitting, choosing, judging = splits
     with Progress(console=console) as progress:
-        backbone = frozen(network, recipe.fit.side)
-        fitted_on = extract(backbone, fitting, recipe, progress, mirror=recipe.mirror)
-        chosen_on = extract(backbone, choosing, recipe, progress)
-    head = fit_head(fitted_on, chosen_on, recipe)
-    network.get_layer(resnet50.LOGIT).set_weights([head.kernel, head.bias])
+        training, validation = (decoded(photos, recipe.fit, work, progress) for photos in (fitting, choosing))
+        fitted = fit(network, training, validation, recipe, work, progress)
+    folder = work.folder / "bundle"
+    shutil.rmtree(folder, ignore_errors=True)  # an earlier start's
+    folder.mkdir()
+    save_network(fitted.network, folder / NETWORK)
+    order = np.random.default_rng(recipe.seed).permutation(len(training.pixels))
+    names = export_int8(fitted.network, (training.pixels[row] for row in order), folder)
+    card = _card(fitted, validation.labels, identity, recipe, (NETWORK, *names))
+    # Judged once, and as it will run: read back from the disk, by the engine that a daemon here would use.
+    engine = open_engine("auto", bundle := Bundle.write(folder, card), recipe.batch)
+    with Progress(console=console) as progress:
+        judged = judge(bundle, engine, judging, progress)
+    figures = write_report(folder, "evaluation", judged, engine, root, console, audit=audited, history=fitted.history)
+    unreadable = training.unreadable + validation.unreadable + judged.unreadable
+    report.write_unreadable(folder, unreadable)
+    findings.write(folder, audited)
+    for one in unreadable:
+        console.print(f"left out: {one.path}: {one.message}", markup=False)
+    if fitted.history is not None:
+        fitted.history.to_csv(folder / HISTORY, index=False)
+    Bundle.write(folder, card.model_copy(update={"metrics": card.metrics | {"evaluation": figures}}))
+    return folder
 
-    logits = (chosen_on.values @ head.kernel + head.bias)[:, 0]
-    temperature = calibrate.fit_temperature(logits, chosen_on.labels)
-    p_food = probability(logits, temperature)
-    thresholds = calibrate.choose_thresholds(p_food, chosen_on.labels, recipe.unsure_error)
-    card = Card(
+
+def _card(fitted: Fitted, labels: Labels, identity: dict[str, Any], recipe: Recipe, files: tuple[str, ...]) -> Card:
+    """The card of a network by its logits on validation, whose labels are `labels`."""
+    temperature = calibrate.fit_temperature(fitted.logits, labels)
+    p_food = probability(fitted.logits, temperature)
+    thresholds = calibrate.choose_thresholds(p_food, labels, recipe.unsure_error)
+    return Card(
         name="foodsort-resnet50",
         created_at=datetime.now(UTC),
         fit=recipe.fit,
         temperature=temperature,
         thresholds=thresholds,
-        recipe=dataclasses.asdict(recipe),
-        metrics={"validation": metrics(p_food, chosen_on.labels, thresholds.food)},
-        data_sha256=dataset.digest(frame),
-        libraries={name: version(name) for name in LIBRARIES},
-        files={NETWORK: ""},
+        recipe=identity["recipe"],
+        metrics={"validation": metrics(p_food, labels, thresholds.food)},
+        data_sha256=identity["photos_sha256"],
+        libraries=identity["libraries"],
+        files=dict.fromkeys(files, ""),
     )
-
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as partial:
-        folder = Path(partial) / "bundle"
-        folder.mkdir()
-        save_network(network, folder / NETWORK)
-        seen_in_training = pictures(list(fitting["path"].sample(frac=1, random_state=recipe.seed)), recipe.fit, [])
-        names = export_int8(network, (pixels for _, pixels in seen_in_training), folder)
-        card = card.model_copy(update={"files": dict.fromkeys((NETWORK, *names), "")})
-        # Judged once, and as it will run: read back from the disk, by an engine.
-        bundle = Bundle.write(folder, card)
-        engine = open_engine("tensorflow", bundle, recipe.batch)
-        with Progress(console=console) as progress:
-            judged = judge(bundle, engine, judging, progress)
-        figures = write_report(
-            folder,
-            "evaluation",
-            judged,
-            engine,
-            dataset.root(data),
-            console,
-            audit=audited,
-            history=head.history,
-        )
-        unreadable = fitted_on.unreadable + chosen_on.unreadable + judged.unreadable
-        report.write_unreadable(folder, unreadable)
-        findings.write(folder, audited)
-        for one in unreadable:
-            console.print(f"left out: {one.path}: {one.message}", markup=False)
-        head.history.to_csv(folder / "history.csv", index_label="epoch")
-        Bundle.write(folder, card.model_copy(update={"metrics": card.metrics | {"evaluation": figures}}))
-        if out.exists():
-            out.rmdir()  # empty, as checked above
-        folder.rename(out)
-    return Bundle.load(out)

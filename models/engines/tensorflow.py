@@ -14,8 +14,9 @@ from models.engines import Logits, Maps
 from models.engines.gpu import gpu_present
 from models.engines.ladder import climb, rungs
 from models.errors import EngineError
+from models.head import LAYERS
 from models.images import Pixels
-from models.resnet50 import LAST_MAP, LOGIT
+from models.resnet50 import LAST_MAP
 
 if TYPE_CHECKING:
     import keras
@@ -79,13 +80,13 @@ class TensorFlowEngine:
 
 
 def traced(network: "keras.Model") -> Any:
-    """The network as a `tf.function` for inference on uint8 RGB (n, side, side, 3).
+    """The network, or a part of one, as a `tf.function` for inference.
 
     n is left open: a signature a batch size would cost a second and a half of tracing each.
     """
     import tensorflow as tf
 
-    signature = [tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8, name="pixels")]
+    signature = [tf.TensorSpec((None, *network.input_shape[1:]), network.input.dtype, name="pixels")]
     return tf.function(lambda pixels: network(pixels, training=False), input_signature=signature, autograph=False)
 
 
@@ -122,7 +123,7 @@ def _use_gpus(tf: Any) -> bool:
 
 
 def mix_float16(network: "keras.Model") -> None:
-    """Computes in float16 with float32 variables (Micikevicius et al. 2018); the logit's layer stays float32."""
+    """Computes in float16 with float32 variables (Micikevicius et al. 2018); the head stays float32."""
     for layer in network.layers:
-        if layer.name != LOGIT:
+        if layer.name not in LAYERS:
             layer.dtype_policy = "mixed_float16"

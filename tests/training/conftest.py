@@ -90,7 +90,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     keras.utils.set_random_seed(1)
     path = tmp_path_factory.mktemp("weights") / "random.weights.h5"
-    keras.applications.ResNet50(include_top=False, weights=None).save_weights(path)
+    keras.applications.ResNet50(weights=None).save_weights(path)
     return path
 
 
@@ -99,5 +99,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory, data: Path, weights: Path)
     """One run of `foodsort train` into a folder that is there but empty."""
     out = tmp_path_factory.mktemp("models") / "mine"
     out.mkdir()
-    words = ["train", "--data", data, "--out", out, "--weights", weights, "--epochs", "2", "--seed", "7"]
-    return Trained(data, weights, out, CliRunner().invoke(app, [str(word) for word in words]))
+    return Trained(data, weights, out, CliRunner().invoke(app, words_to_train(data, weights, out)))
+
+
+def words_to_train(data: Path, weights: Path, out: Path) -> list[str]:
+    """The words of a command line that does both stages."""
+    return ["train", "--data", str(data), "--out", str(out), "--weights", str(weights), "--epochs", "2", "--seed", "7"]

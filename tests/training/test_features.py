@@ -88,19 +88,6 @@ def test_outputs_keep_the_order_and_the_labels_of_their_photos(photos: Photos) -
     assert batches == [4, 4, 1]
 
 
-def test_mirror_images_follow_their_batch_with_the_same_labels(tmp_path: Path) -> None:
-    paths = []
-    for number in range(6):
-        image = Image.new("L", (8, 8), 100 + number)
-        image.paste(number, (0, 0, 4, 8))
-        image.save(path := tmp_path / f"{number}.png")
-        paths.append(str(path))
-    with Progress(disable=True) as progress:
-        outputs = extract(means, framed(paths, [0, 1, 0, 1, 1, 0]), SMALL, progress, mirror=True)
-    assert outputs.values[:, 0].tolist() == [0, 1, 2, 3, 100, 101, 102, 103, 4, 5, 104, 105]
-    assert outputs.labels.tolist() == [0, 1, 0, 1, 0, 1, 0, 1, 1, 0, 1, 0]
-
-
 def test_the_progress_bar_is_full_when_the_last_photo_cannot_be_read(photos: Photos) -> None:
     paths = photos(5)
     Path(paths[4]).unlink()
