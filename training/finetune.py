@@ -37,7 +37,7 @@ def finetune(
     work: Work,
     progress: Progress,
 ) -> pd.DataFrame:
-    """Trains the convolutions after `CUT`; `network` is left with those of the epoch with the least validation loss.
+    """Trains the convolutions after `CUT`; `network` keeps the epoch that is best on validation, by cross-entropy.
 
     views: float16 (m, h, w, c) each, what comes out of `CUT` for one view of the same m photos; labels: (m,), 1 = food;
     validation: the same of other photos. The head of this stage is linear and keeps what it is fitted to at the start;
@@ -53,7 +53,11 @@ def finetune(
     for epoch in range(len(history), recipe.finetune_epochs + 1):
         if _stale(history, recipe.finetune_patience):
             break
-        row = _epoch(model, views, labels, recipe, epoch, progress) if epoch else {"loss": np.nan, "accuracy": np.nan}
+        row = (
+            _epoch(model, views, labels, recipe, epoch, progress)
+            if epoch
+            else dict.fromkeys(("loss", "accuracy", "cross_entropy"), np.nan)
+        )
         shown = _batches([validation[0]], validation[1], recipe, None)
         steps = _steps(len(validation[1]), recipe)
         judged = model.evaluate(shown, steps=steps, verbose=0, return_dict=True)
@@ -103,7 +107,11 @@ def _compiled(tail: "keras.Model", head: "keras.layers.Layer", shown: int, recip
     model.compile(
         optimizer,
         keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
-        metrics=[keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)],
+        metrics=[
+            keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),
+            # The loss would also fall for becoming as unsure as the smoothed labels are.
+            keras.metrics.BinaryCrossentropy(name="cross_entropy", from_logits=True),
+        ],
     )
     model.optimizer.build(model.trainable_variables)
     return model
@@ -142,9 +150,9 @@ def _steps(shown: int, recipe: Recipe) -> int:
 
 
 def _stale(history: list[dict[str, float]], patience: int) -> bool:
-    """Whether the validation loss has not fallen for `patience` epochs."""
+    """Whether validation has not become better for `patience` epochs."""
     return bool(history) and len(history) - 1 - history.index(min(history, key=_loss)) >= patience
 
 
 def _loss(row: dict[str, float]) -> float:
-    return row["val_loss"]
+    return row["val_cross_entropy"]
