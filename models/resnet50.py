@@ -21,10 +21,10 @@ LAST_MAP = "conv5_block3_out"
 """Name of the layer whose (7, 7, 2048) activations at side 224 the global average pooling takes its mean of."""
 
 
-def build(side: int, centres: int = 1) -> "keras.Model":
+def build(side: int) -> "keras.Model":
     """A ResNet-50 (He et al. 2015) with random weights: uint8 RGB (n, side, side, 3) → float32 logit (n, 1).
 
-    centres: how many photos the head compares with, see `models.head`.
+    Its head, see `models.head`, has a single centre until one is fitted.
     """
     import keras
 
@@ -33,7 +33,7 @@ def build(side: int, centres: int = 1) -> "keras.Model":
     centred = keras.layers.Rescaling(1.0, [-mean for mean in IMAGENET_MEAN_RGB], name="imagenet")(pixels)
     body = keras.applications.ResNet50(include_top=False, weights=None, input_tensor=centred)
     features = keras.layers.GlobalAveragePooling2D(name=FEATURES)(body.output)
-    return keras.Model(pixels, head.attach(features, centres), name="resnet50")
+    return keras.Model(pixels, head.attach(features, centres=1), name="resnet50")
 
 
 def backbone(network: "keras.Model") -> "keras.Model":

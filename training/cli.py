@@ -46,8 +46,10 @@ def train(
     from training.train import train as run
 
     recipe = Recipe(seed=seed)
-    if head_only or epochs is not None:
-        recipe = dataclasses.replace(recipe, finetune_epochs=0 if head_only or epochs is None else epochs)
+    if head_only:
+        epochs = 0
+    if epochs is not None:
+        recipe = dataclasses.replace(recipe, finetune_epochs=epochs)
     bundle = run(data, out, weights, recipe, Console(stderr=True), drop=drop)
     typer.echo((out / "classification_report.txt").read_text())
     typer.echo(_summary("evaluation", bundle.card.metrics["evaluation"]))
