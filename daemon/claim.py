@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from daemon import names, tree
+from daemon import faults, names, tree
 from daemon.inbox import Look, Ready
 
 PRIVATE = b".foodsort"
@@ -99,6 +99,7 @@ class Claims:
             if isinstance(error, FileNotFoundError | FileExistsError):
                 raise
             raise Refused(f"cannot be moved: {error.strerror}") from error
+        faults.point("claimed")
         try:
             return self._open(ready.path, self.generation, ready)
         except (Changed, Refused):
@@ -125,6 +126,7 @@ class Claims:
                     break
                 except FileExistsError:
                     continue
+        faults.point("given_back")
         self.tidy(path, generation)
         return tree.join(parent, back)
 

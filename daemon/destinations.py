@@ -5,19 +5,20 @@ import hashlib
 import itertools
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from daemon import names, schema, tree
+from daemon import faults, names, schema, tree
 from daemon.claim import Claims
 from daemon.outcome import Failure
 from daemon.settings import Folders
+from daemon.transfer import Transfer
 from models import __version__
 from models.decision import Label
 from models.names import shown
 
-_CHUNK_BYTES = 1 << 20
 _REASON_BYTES = 64 << 10
 
 
@@ -55,11 +56,13 @@ class Destinations:
             None: self._absolute(folders.failed),
         }
         self._claims = claims
+        self._transfer = Transfer()
+        self._touched: set[tuple[bytes, bytes]] = set()
 
     def make_folders(self) -> None:
         """Makes the destination folders that are missing. Raises OSError."""
         for folder in self._folders.values():
-            os.makedirs(folder, exist_ok=True)
+            _make(folder)
 
     def choose(self, label: Label | None, path: bytes, sha256: str, taken: set[bytes]) -> bytes:
         """The first free place for the photo `path` of the inbox, as rows name it.
@@ -82,12 +85,14 @@ class Destinations:
         """Moves the photo. Raises FileExistsError when the place was taken meanwhile, Vanished, or OSError."""
         folder, below = self._split(move)
         parent, name = tree.split(below)
-        os.makedirs(folder, exist_ok=True)
+        _make(folder)
         root = tree.open_root(folder)
         try:
             with tree.folder(root, parent, create=True) as target:
+                self._touched.add((folder, parent))
                 if move.failure is not None:
                     self._explain(target, name, move)
+                    faults.point("explained")
                 try:
                     self._rename(move, target, name)
                 except (FileExistsError, Vanished):  # a reason without its photo explains nothing
@@ -98,13 +103,31 @@ class Destinations:
             os.close(root)
         self._claims.tidy(move.source, move.generation)
 
-    def is_ours(self, place: bytes, identity: str, sha256: str) -> bool:
-        """Whether the file at a place is the photo that a row says was moved there."""
+    def sync(self) -> None:
+        """Puts on the disk where photos were moved since the last call: until then a loss of power may undo a move.
+
+        Where a folder has been taken away meanwhile there is nothing to keep. Raises OSError.
+        """
+        for folder, parent in list(self._touched):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                root = tree.open_root(folder)
+                try:
+                    with tree.folder(root, parent) as target:
+                        tree.sync(target)
+                finally:
+                    os.close(root)
+            self._touched.remove((folder, parent))
+
+    def is_ours(self, place: bytes, identity: str, sha256: str, *, claimed: bool) -> bool:
+        """Whether the file at a place is the photo that a row says was moved there. claimed: it still is, too."""
         path = os.path.join(self._root, place)
         try:
             stat = os.stat(path, follow_symlinks=False)
             if f"{stat.st_dev}:{stat.st_ino}" == identity:
                 return True
+            # A rename leaves the photo in one of both places, so this is another one, however alike it is.
+            if claimed and stat.st_dev == os.fstat(self._claims.inbox).st_dev:
+                return False
             # Another filesystem, or one whose device number changed at a reboot.
             with open(path, "rb") as file:
                 return tree.is_regular(stat) and hashlib.file_digest(file, "sha256").hexdigest() == sha256
@@ -130,7 +153,7 @@ class Destinations:
                 except OSError as error:
                     if error.errno != errno.EXDEV:
                         raise
-                    _copy(source, old, target, name, move)
+                    self._transfer.move(source, old, target, name, move.photo_id, move.sha256)
         except FileNotFoundError as error:
             raise Vanished from error
 
@@ -160,6 +183,8 @@ class Destinations:
             os.lseek(fd, 0, os.SEEK_SET)
         with os.fdopen(fd, "w", encoding="utf-8") as file:
             file.write(json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+            file.flush()
+            tree.sync(fd)
 
     def _split(self, move: Move) -> tuple[bytes, bytes]:
         folder = self._folders[move.label]
@@ -173,38 +198,17 @@ class Destinations:
         return path[len(self._root) + 1 :] if inside else path
 
 
+def _make(folder: bytes) -> None:
+    if not os.path.isdir(folder):
+        os.makedirs(folder, exist_ok=True)
+        above = tree.open_root(os.path.dirname(folder))
+        try:
+            tree.sync(above)
+        finally:
+            os.close(above)
+
+
 def error_name(name: bytes, sha256: str) -> bytes:
     """Name of the file that says why the photo `name` failed."""
     beside = name + b".error.json"
     return beside if len(beside) <= names.MAX_NAME_BYTES else sha256.encode() + b".error.json"
-
-
-def _copy(source: int, old: bytes, target: int, new: bytes, move: Move) -> None:
-    """Moves to another filesystem: a whole, verified copy under a hidden name first, then its name, then the original goes."""
-    part = b".foodsort-%d.part" % move.photo_id
-    read = os.open(old, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source)
-    try:
-        stat = os.fstat(read)
-        write = os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=target)
-        try:
-            with os.fdopen(os.dup(read), "rb") as original, os.fdopen(os.dup(write), "r+b") as copy:
-                while chunk := original.read(_CHUNK_BYTES):
-                    copy.write(chunk)
-                copy.flush()
-                copy.seek(0)
-                if hashlib.file_digest(copy, "sha256").hexdigest() != move.sha256:
-                    raise OSError(errno.EIO, "the copy differs from the photo")
-            os.fchmod(write, stat.st_mode & 0o777)
-            os.utime(write, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-            os.fsync(write)
-        finally:
-            os.close(write)
-        tree.rename(target, part, target, new)
-        os.fsync(target)
-        os.unlink(old, dir_fd=source)
-    except OSError:
-        if tree.exists(target, part):
-            os.unlink(part, dir_fd=target)
-        raise
-    finally:
-        os.close(read)

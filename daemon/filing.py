@@ -8,6 +8,7 @@ import structlog
 import tenacity
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from daemon import faults
 from daemon.destinations import Destinations, Move, Vanished
 from daemon.outcome import Failure, Outcome
 from daemon.recovery import Mend
@@ -45,6 +46,7 @@ class Filing:
         now = text(datetime.now(UTC))
         rows = [outcome.row(target, now) for outcome, target in zip(outcomes, targets, strict=True)]
         ids = self._retry(self._results.begin, batch, rows)
+        faults.point("recorded")
         moved = []
         for photo_id, outcome, target in zip(ids, outcomes, targets, strict=True):
             claimed = outcome.decoded.claimed
@@ -53,7 +55,7 @@ class Filing:
             if self._move(move):
                 moved.append(photo_id)
                 _report("filed", outcome, target)
-        self._retry(self._results.finish, moved)
+        self._finish(moved)
 
     def mend(self, mends: list[Mend]) -> None:
         """Ends what an earlier life of the daemon had recorded and not finished."""
@@ -67,7 +69,7 @@ class Filing:
                 self._destinations.drop_claimed(_move(row))
             if action != "file" or self._move(_move(row)):
                 done.append(row.id)
-        self._retry(self._results.finish, done)
+        self._finish(done)
 
     def _targets(self, outcomes: list[Outcome]) -> list[bytes]:
         taken: set[bytes] = set()
@@ -82,6 +84,7 @@ class Filing:
         while True:
             try:
                 self._retry(self._destinations.carry_out, move)
+                faults.point("moved")
                 return True
             except FileExistsError:
                 move = move.to(self._destinations.choose(move.label, move.source, move.sha256, set()))
@@ -89,6 +92,13 @@ class Filing:
             except Vanished:
                 self._missing(move.photo_id, move.source)
                 return False
+
+    def _finish(self, photo_ids: list[int]) -> None:
+        """Says that photos lie at their places, once that would outlast a loss of power."""
+        self._retry(self._destinations.sync)
+        faults.point("synced")
+        self._retry(self._results.finish, photo_ids)
+        faults.point("finished")
 
     def _missing(self, photo_id: int, path: bytes) -> None:
         log.warning("a claimed photo was taken away by somebody else", photo=shown(path))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from daemon import decode
+from daemon import decode, faults
 from daemon.batcher import Batcher
 from daemon.claim import Claimed
 from daemon.decode import Decoded
@@ -162,9 +162,11 @@ class Pipeline:
     def _classify(self) -> None:
         try:
             while (batch := self._batcher.take()) is not None:
+                faults.point("batched")
                 started, begun = datetime.now(UTC), time.perf_counter()
                 outcomes = judge(batch, self._engine, self._card, unsure=bool(self._settings.folders.unsure))
                 inference_ms = 1000 * (time.perf_counter() - begun)
+                faults.point("classified")
                 row = {"started_at": text(started), "photos": len(batch), "engine": self._engine.name}
                 self._judged.put((outcomes, row | {"inference_ms": inference_ms}))
         finally:

@@ -25,16 +25,19 @@ class Adopt(NamedTuple):
 
 
 def plan(
-    claimed: Iterable[tuple[bytes, bytes]], pending: Iterable[Pending], arrived: Callable[[Pending], bool]
+    claimed: Iterable[tuple[bytes, bytes]], pending: Iterable[Pending], arrived: Callable[[Pending, bool], bool]
 ) -> Iterator[Mend | Adopt]:
-    """claimed: (generation, path) of what lies in the claim folder; arrived: whether a row's photo lies at its place."""
+    """claimed: (generation, path) of what lies in the claim folder.
+
+    arrived: whether a row's photo lies at its place, asked with whether it lies in the claim folder, too.
+    """
     left = set(claimed)
     for row in pending:
         key = (row.generation, row.inbox_path)
         if key in left:
             left.remove(key)
-            yield Mend("drop_and_finish" if arrived(row) else "file", row)
+            yield Mend("drop_and_finish" if arrived(row, True) else "file", row)
         else:
-            yield Mend("finish" if arrived(row) else "missing", row)
+            yield Mend("finish" if arrived(row, False) else "missing", row)
     for generation, path in sorted(left):
         yield Adopt(generation, path)

@@ -10,7 +10,7 @@ from types import FrameType
 
 import structlog
 
-from daemon import database, recovery
+from daemon import database, faults, recovery
 from daemon.claim import Claims, Refused
 from daemon.destinations import Destinations
 from daemon.filing import Filing
@@ -150,11 +150,12 @@ class Service:
         if self._dry_run:
             return
 
-        def arrived(row: Pending) -> bool:
-            return self._destinations.is_ours(row.path, row.identity, row.sha256)
+        def arrived(row: Pending, claimed: bool) -> bool:
+            return self._destinations.is_ours(row.path, row.identity, row.sha256, claimed=claimed)
 
         steps = list(recovery.plan(self._claims.leftovers(), self._results.pending(), arrived))
         self._filing.mend([step for step in steps if isinstance(step, recovery.Mend)])
+        faults.point("mended")
         for step in steps:
             if isinstance(step, recovery.Adopt):
                 self._adopt(step)

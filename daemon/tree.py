@@ -31,6 +31,7 @@ def folder(root: int, path: bytes, *, create: bool = False) -> Iterator[int]:
             if create:
                 with suppress(FileExistsError):
                     os.mkdir(part, 0o777, dir_fd=at)
+                    sync(at)
             below = os.open(part, _FOLDER, dir_fd=at)
             os.close(at)
             at = below
@@ -51,7 +52,22 @@ def rename(source: int, old: bytes, target: int, new: bytes) -> None:
         raise OSError(code, os.strerror(code), old)
     # A filesystem without RENAME_NOREPLACE (NFS, some FUSE): a link cannot replace anything either.
     os.link(old, new, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
-    os.unlink(old, dir_fd=source)
+    sync(target)
+    try:
+        os.unlink(old, dir_fd=source)
+    except OSError:  # it would be in both places
+        os.unlink(new, dir_fd=target)
+        raise
+    sync(source)
+
+
+def sync(fd: int) -> None:
+    """Puts a file or a folder's entries on the disk, where the filesystem can (fsync(2)). Raises OSError when that fails."""
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.EROFS}:  # nothing there to be synced
+            raise
 
 
 def exists(at: int, name: bytes) -> bool:

@@ -165,10 +165,32 @@ def test_a_photo_is_recognised_by_inode_or_by_bytes(tmp_path: Path, claims: Clai
     path.mkdir()
     (path / "a.jpg").write_bytes(DATA)
     stat = (path / "a.jpg").stat()
-    assert destinations.is_ours(b"food/a.jpg", f"{stat.st_dev}:{stat.st_ino}", "")
-    assert destinations.is_ours(b"food/a.jpg", "0:0", SHA256)
-    assert not destinations.is_ours(b"food/a.jpg", "0:0", "0" * 64)
-    assert not destinations.is_ours(b"food/none.jpg", "0:0", SHA256)
+    assert destinations.is_ours(b"food/a.jpg", f"{stat.st_dev}:{stat.st_ino}", "", claimed=True)
+    assert destinations.is_ours(b"food/a.jpg", "0:0", SHA256, claimed=False)
+    assert not destinations.is_ours(b"food/a.jpg", "0:0", "0" * 64, claimed=False)
+    assert not destinations.is_ours(b"food/none.jpg", "0:0", SHA256, claimed=False)
+    # While a photo is claimed on the same filesystem, its like at another place is another photo.
+    assert not destinations.is_ours(b"food/a.jpg", "0:0", SHA256, claimed=True)
+
+
+def test_a_move_to_another_filesystem_goes_on_where_it_failed(
+    tmp_path: Path, claims: Claims, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim(claims, tmp_path)
+    destinations = Destinations(tmp_path, Folders(food=str(elsewhere)), claims)
+    target = destinations.choose("food", b"trip/a.jpg", SHA256, set())
+    unlink = os.unlink
+
+    def refusing(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "unlink", refusing)
+    with pytest.raises(OSError, match="Read-only"):
+        destinations.carry_out(move(claims, target))
+    monkeypatch.setattr(os, "unlink", unlink)
+    destinations.carry_out(move(claims, target))
+    assert [path.name for path in (elsewhere / "trip").iterdir()] == ["a.jpg"]
+    assert list(claims.leftovers()) == []
 
 
 def test_renaming_never_replaces_with_or_without_the_kernels_help(

@@ -22,4 +22,4 @@ KEY = (b"gen", b"a.jpg")
 def test_what_is_done_for_each_state_of_things(
     claimed: list[tuple[bytes, bytes]], pending: list[Pending], expected: list[Mend | Adopt], *, arrived: bool
 ) -> None:
-    assert list(plan(claimed, pending, lambda row: arrived)) == expected
+    assert list(plan(claimed, pending, lambda row, claimed: arrived)) == expected

@@ -1,0 +1,33 @@
+"""Named points on a photo's path at which a test can have the process killed, to see what the next start makes of it."""
+
+import itertools
+import os
+import signal
+
+VARIABLE = "FOODSORT_FAULT"
+"""Set by tests alone: `POINT` or `POINT:N`, to die when the point is passed for the first or the N-th time."""
+
+POINTS = (
+    "claimed",  # moved into the claim folder, not opened yet
+    "given_back",  # moved back into the inbox
+    "batched",  # decoded and in a batch, not seen by the network
+    "classified",  # no row yet
+    "recorded",  # the rows of the batch are written, no photo has moved
+    "explained",  # the reason of a failure lies at its place, the photo does not
+    "copied",  # a whole copy lies on another filesystem under a hidden name
+    "named",  # the copy has its name, the original is still claimed
+    "moved",  # one photo of the batch lies at its place
+    "synced",  # all do, and their folders are on the disk; the rows do not say so
+    "finished",  # the rows say so
+    "mended",  # a start has ended what an earlier life had recorded
+)
+"""Every point, in the order in which a photo comes by."""
+
+_NAME, _, _NUMBER = os.environ.get(VARIABLE, "").partition(":")
+_passed = itertools.count(1)
+
+
+def point(name: str) -> None:
+    """Kills this process, as `kill -9` does, when the variable names this point and this passing of it."""
+    if name == _NAME and next(_passed) == int(_NUMBER or 1):
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,117 @@
+"""The daemon is killed at every step of a photo's path; what the next start makes of it is the same each time."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from daemon.faults import POINTS, VARIABLE
+from tests.daemon.conftest import Foodsort, Photo, tree
+from tests.daemon.test_run import rows
+
+MTIME_NS = 10**18 + 7
+FOOD, OTHERS, DAMAGED = 6, 3, 3
+
+
+@pytest.fixture
+def elsewhere(root: Path) -> Iterator[Path]:
+    """A folder for non_food photos on another filesystem, so that they are copied."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        if os.stat(folder).st_dev == root.stat().st_dev:
+            pytest.skip("/dev/shm is on the same filesystem as the temporary folder")
+        (root / "foodsort.toml").write_text(f'[folders]\nnon_food = "{folder}"\n')
+        yield Path(folder)
+
+
+def die(root: Path, point: str) -> None:
+    """Runs a daemon that is killed at a point, or fails."""
+    command = [sys.executable, "-m", "daemon", "run", "--root", str(root), "--once"]
+    ended = subprocess.run(command, env=os.environ | {VARIABLE: point}, capture_output=True, timeout=60)
+    assert ended.returncode == -signal.SIGKILL, f"{point}: {ended.stderr.decode()}"
+
+
+def drop(root: Path, photo: Photo) -> dict[str, bytes]:
+    """Puts photos of every fate into the inbox; returns where each belongs, with its bytes."""
+    food = {f"food/trip/{shade}.jpg": photo("food", shade) for shade in range(FOOD)}
+    others = {f"non_food/trip/{shade}.jpg": photo("non_food", shade) for shade in range(10, 10 + OTHERS)}
+    damaged = {f"failed/trip/{number}.jpg": b"no picture %d" % number for number in range(20, 20 + DAMAGED)}
+    (root / "inbox/trip").mkdir()
+    for place, data in (food | others | damaged).items():
+        path = root / "inbox/trip" / Path(place).name
+        path.write_bytes(data)
+        os.utime(path, ns=(MTIME_NS, MTIME_NS))
+    return food | others | damaged
+
+
+def found(root: Path, elsewhere: Path) -> dict[str, bytes]:
+    """Path and bytes of all that is there; the other filesystem's folder counts as root/non_food. No reasons."""
+    here = {name: data for name, data in tree(root).items() if name != "foodsort.toml"}
+    there = {f"non_food/{name}": data for name, data in tree(elsewhere).items()}
+    reasons = [name for name in here if name.endswith(".error.json")]
+    assert len(reasons) == DAMAGED
+    return {name: data for name, data in (here | there).items() if name not in reasons}
+
+
+def check(root: Path, elsewhere: Path, expected: dict[str, bytes]) -> None:
+    """Each photo in its one place, unchanged, with its one row."""
+    assert found(root, elsewhere) == expected
+    places = [root / name for name in expected if not name.startswith("non_food/")]
+    assert {path.stat().st_mtime_ns for path in (*places, *elsewhere.rglob("*.jpg"))} == {MTIME_NS}
+    stored = {row["path"].replace(str(elsewhere), "non_food"): row["state"] for row in rows(root)}
+    assert stored == {name: "failed" if name.startswith("failed/") else "filed" for name in expected}
+    assert len(rows(root)) == len(expected)
+    assert list((root / "inbox").rglob("*.jpg")) == []
+
+
+# Passed for the last time by each photo, or by each batch, so that a later number lies in the middle of things.
+LATER = {"claimed": 7, "explained": 2, "copied": 2, "named": 2, "moved": 5}
+
+
+ONCE = [point for point in POINTS if point not in {"given_back", "mended"}]  # those have tests of their own
+
+
+@pytest.mark.parametrize("point", [*ONCE, *(f"{point}:{number}" for point, number in LATER.items())])
+def test_killed_at_any_point_nothing_is_lost_or_doubled(
+    root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, point: str
+) -> None:
+    expected = drop(root, photo)
+    die(root, point)
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    check(root, elsewhere, expected)
+
+
+@pytest.mark.parametrize("first", ["recorded", "moved:5", "named:2"])
+def test_killed_in_the_middle_of_mending_it_mends_again(
+    root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, first: str
+) -> None:
+    expected = drop(root, photo)
+    die(root, first)
+    die(root, "moved")
+    die(root, "mended")
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    check(root, elsewhere, expected)
+
+
+def test_killed_while_it_gives_a_photo_back(root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort) -> None:
+    expected = drop(root, photo)
+    (root / "inbox/trip/20.jpg").write_bytes(photo(size=512)[:3000])  # cut off, so it goes back to be waited for
+    die(root, "given_back")
+    (root / "inbox/trip/20.jpg").write_bytes(expected["failed/trip/20.jpg"])
+    os.utime(root / "inbox/trip/20.jpg", ns=(MTIME_NS, MTIME_NS))
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    check(root, elsewhere, expected)
+
+
+def test_a_death_is_never_a_try_of_a_photo(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    drop(root, photo)
+    for _ in range(4):
+        die(root, "classified")
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    reasons = [json.loads(path.read_text()) for path in (root / "failed/trip").glob("*.error.json")]
+    assert [reason["attempts"] for reason in reasons] == [1] * DAMAGED
