@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 NO_VENV := { echo "python3 cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
-.PHONY: setup demo test check format lock install-service uninstall-service
+.PHONY: setup demo test soak check format lock install-service uninstall-service
 
 setup: $(STAMP)
 
@@ -23,6 +23,10 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+# 2,000 photos, 100 sudden deaths of the daemon, some minutes; prints what was lost or doubled.
+soak: setup
+	$(BIN)/python -m tests.daemon.soak
 
 check: setup
 	$(BIN)/ruff check .
