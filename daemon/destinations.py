@@ -1,11 +1,11 @@
 """The folders that photos end in: which place is free, and the move there, never over anything and never half."""
 
 import errno
-import hashlib
 import itertools
 import json
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,13 +28,17 @@ class Vanished(Exception):
 
 @dataclass(frozen=True)
 class Move:
-    """A claimed photo and where it goes. source: its path in the inbox; target: its place as the row names it."""
+    """A claimed photo and where it goes. source: its path in the inbox; target: its place as the row names it.
+
+    identity: its device and inode when it was claimed.
+    """
 
     photo_id: int
     generation: bytes
     source: bytes
     target: bytes
     label: Label | None
+    identity: str
     sha256: str
     failure: Failure | None
 
@@ -71,15 +75,19 @@ class Destinations:
         """
         parent, name = tree.split(path)
         folder = self._folders[label]
-        for number in itertools.count(1):
-            candidate = names.numbered(name, number)
-            beside = [candidate] if label else [candidate, error_name(candidate, sha256)]
-            paths = [os.path.join(folder, parent, one) for one in beside]
-            places = [self._place(path) for path in paths]
-            if taken.isdisjoint(places) and not any(map(os.path.lexists, paths)):
-                taken.update(places)
-                return places[0]
+        with _opened(folder, parent) as at:
+            for number in itertools.count(1):
+                candidate = names.numbered(name, number)
+                beside = [candidate] if label else [candidate, error_name(candidate, sha256)]
+                places = [self._place(os.path.join(folder, parent, one)) for one in beside]
+                if taken.isdisjoint(places) and (at is None or not any(tree.exists(at, one) for one in beside)):
+                    taken.update(places)
+                    return places[0]
         raise AssertionError  # itertools.count never ends
+
+    def serves(self, move: Move) -> bool:
+        """Whether the place lies where the settings want such photos; they may have changed since the row was written."""
+        return os.path.join(self._root, move.target).startswith(self._folders[move.label] + b"/")
 
     def carry_out(self, move: Move) -> None:
         """Moves the photo. Raises FileExistsError when the place was taken meanwhile, Vanished, or OSError."""
@@ -109,30 +117,27 @@ class Destinations:
         Where a folder has been taken away meanwhile there is nothing to keep. Raises OSError.
         """
         for folder, parent in list(self._touched):
-            with suppress(FileNotFoundError, NotADirectoryError):
-                root = tree.open_root(folder)
-                try:
-                    with tree.folder(root, parent) as target:
-                        tree.sync(target)
-                finally:
-                    os.close(root)
+            with _opened(folder, parent) as target:
+                if target is not None:
+                    tree.sync(target)
             self._touched.remove((folder, parent))
 
     def is_ours(self, place: bytes, identity: str, sha256: str, *, claimed: bool) -> bool:
         """Whether the file at a place is the photo that a row says was moved there. claimed: it still is, too."""
         path = os.path.join(self._root, place)
-        try:
-            stat = os.stat(path, follow_symlinks=False)
+        folder = next((one for one in self._folders.values() if path.startswith(one + b"/")), os.path.dirname(path))
+        parent, name = tree.split(os.path.relpath(path, folder))
+        with _opened(folder, parent) as at:
+            if at is None or not tree.exists(at, name):
+                return False
+            stat = os.stat(name, dir_fd=at, follow_symlinks=False)
             if f"{stat.st_dev}:{stat.st_ino}" == identity:
                 return True
             # A rename leaves the photo in one of both places, so this is another one, however alike it is.
             if claimed and stat.st_dev == os.fstat(self._claims.inbox).st_dev:
                 return False
             # Another filesystem, or one whose device number changed at a reboot.
-            with open(path, "rb") as file:
-                return tree.is_regular(stat) and hashlib.file_digest(file, "sha256").hexdigest() == sha256
-        except OSError:
-            return False
+            return tree.is_regular(stat) and tree.sha256(at, name) == sha256
 
     def drop_claimed(self, move: Move) -> None:
         """Removes the claimed copy of a photo that lies at its place already."""
@@ -146,7 +151,10 @@ class Destinations:
         try:
             source_folder = tree.folder(self._claims.inbox, self._claims.folder(move.generation, move.source))
             with source_folder as source:
-                if not tree.exists(source, old):
+                stat = os.stat(old, dir_fd=source, follow_symlinks=False)
+                # Not by its inode where a backup was restored; not by its bytes alone, which would be read once more.
+                same = move.identity == f"{stat.st_dev}:{stat.st_ino}"
+                if not tree.is_regular(stat) or not (same or tree.sha256(source, old) == move.sha256):
                     raise Vanished
                 try:
                     tree.rename(source, old, target, name)
@@ -196,6 +204,21 @@ class Destinations:
     def _place(self, path: bytes) -> bytes:
         inside = path.startswith(self._root + b"/")
         return path[len(self._root) + 1 :] if inside else path
+
+
+@contextmanager
+def _opened(folder: bytes, below: bytes) -> Iterator[int | None]:
+    """Descriptor of the folder `below` a destination folder; None where there is none, or something else in its place."""
+    with ExitStack() as stack:
+        try:
+            root = tree.open_root(folder)
+            stack.callback(os.close, root)
+            at = stack.enter_context(tree.folder(root, below))
+        except OSError as error:
+            if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+                raise
+            at = None
+        yield at
 
 
 def _make(folder: bytes) -> None:

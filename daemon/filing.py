@@ -51,7 +51,7 @@ class Filing:
         for photo_id, outcome, target in zip(ids, outcomes, targets, strict=True):
             claimed = outcome.decoded.claimed
             source = (claimed.generation, claimed.path, target)
-            move = Move(photo_id, *source, outcome.label, outcome.decoded.sha256, outcome.failure)
+            move = Move(photo_id, *source, outcome.label, claimed.identity, outcome.decoded.sha256, outcome.failure)
             if self._move(move):
                 moved.append(photo_id)
                 _report("filed", outcome, target)
@@ -83,6 +83,8 @@ class Filing:
         """Moves one photo; to the next free place, named in its row first, when somebody took the one it was to have."""
         while True:
             try:
+                if not self._destinations.serves(move):
+                    raise FileExistsError
                 self._retry(self._destinations.carry_out, move)
                 faults.point("moved")
                 return True
@@ -107,7 +109,7 @@ class Filing:
 
 def _move(row: Pending) -> Move:
     failure = Failure(row.error_kind, row.error_message or "") if row.error_kind else None
-    return Move(row.id, row.generation, row.inbox_path, row.path, row.label, row.sha256, failure)
+    return Move(row.id, row.generation, row.inbox_path, row.path, row.label, row.identity, row.sha256, failure)
 
 
 def _report(what: str, outcome: Outcome, target: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -70,6 +71,12 @@ def sync(fd: int) -> None:
             raise
 
 
+def sha256(at: int, name: bytes) -> str:
+    """sha256 in hex of the regular file `name` in the folder `at`. Raises OSError, ELOOP for a link."""
+    with os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def exists(at: int, name: bytes) -> bool:
     """Whether the folder `at` has an entry `name`, links included."""
     try:
@@ -86,9 +93,11 @@ def files(
 
     skip: names to pass over, folders with all that is in them. What vanishes meanwhile is passed over too.
     """
-    below = []
-    try:
-        with folder(root, path) as at, os.scandir(at) as entries:
+    folders = [path]
+    while folders:
+        here = folders.pop()
+        below = []
+        with suppress(FileNotFoundError, NotADirectoryError), folder(root, here) as at, os.scandir(at) as entries:
             for entry in entries:
                 name = os.fsencode(entry.name)
                 if skip(name):
@@ -98,13 +107,10 @@ def files(
                 except FileNotFoundError:
                     continue
                 if S_ISDIR(stat.st_mode):
-                    below.append(name)
+                    below.append(join(here, name))
                 else:
-                    yield join(path, name), stat
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for name in below:
-        yield from files(root, join(path, name), skip)
+                    yield join(here, name), stat
+        folders += below
 
 
 def remove_empty(root: int, path: bytes) -> None:

@@ -1,6 +1,7 @@
 """Photos dropped by writers of several kinds while the daemon is killed again and again; then everything is counted.
 
-`make soak`, or `python -m tests.daemon.soak --photos 100 --kills 10` for a short one. The scripted engine runs: the network has no part in this.
+`make soak`, or `python -m tests.daemon.soak --photos 100 --kills 10` for a short one. The scripted engine
+runs, since the network has no part in this.
 """
 
 import argparse

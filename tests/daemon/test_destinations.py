@@ -47,7 +47,7 @@ def claim(claims: Claims, root: Path, name: bytes = b"trip/a.jpg") -> None:
 
 
 def move(claims: Claims, target: bytes, failure: Failure | None = None) -> Move:
-    return Move(1, claims.generation, b"trip/a.jpg", target, None if failure else "food", SHA256, failure)
+    return Move(1, claims.generation, b"trip/a.jpg", target, None if failure else "food", "0:0", SHA256, failure)
 
 
 def test_a_photo_moves_by_rename(tmp_path: Path, claims: Claims) -> None:
@@ -77,7 +77,9 @@ def test_a_copy_that_differs_is_never_kept(tmp_path: Path, claims: Claims, elsew
     claim(claims, tmp_path)
     destinations = Destinations(tmp_path, Folders(food=str(elsewhere / "food")), claims)
     target = destinations.choose("food", b"trip/a.jpg", SHA256, set())
-    wrong = Move(1, claims.generation, b"trip/a.jpg", target, "food", "0" * 64, None)
+    stat = (tmp_path / "inbox" / os.fsdecode(claims.folder(claims.generation, b"trip/a.jpg")) / "a.jpg").stat()
+    identity = f"{stat.st_dev}:{stat.st_ino}"
+    wrong = Move(1, claims.generation, b"trip/a.jpg", target, "food", identity, "0" * 64, None)
     with pytest.raises(OSError, match="the copy differs"):
         destinations.carry_out(wrong)
     assert list((elsewhere / "food/trip").iterdir()) == []
@@ -150,6 +152,23 @@ def test_a_photo_somebody_took_is_noticed(tmp_path: Path, claims: Claims) -> Non
     destinations = Destinations(tmp_path, Folders(), claims)
     with pytest.raises(Vanished):
         destinations.carry_out(move(claims, b"food/trip/a.jpg"))
+
+
+@pytest.mark.parametrize("stranger", ["file", "folder", "link"])
+def test_what_took_a_claimed_photos_place_is_not_moved_for_it(tmp_path: Path, claims: Claims, stranger: str) -> None:
+    claim(claims, tmp_path)
+    path = tmp_path / "inbox" / os.fsdecode(claims.folder(claims.generation, b"trip/a.jpg")) / "a.jpg"
+    path.unlink()
+    if stranger == "file":
+        path.write_bytes(b"another photo")
+    elif stranger == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(__file__)
+    with pytest.raises(Vanished):
+        Destinations(tmp_path, Folders(), claims).carry_out(move(claims, b"food/trip/a.jpg"))
+    assert os.path.lexists(path)
+    assert list((tmp_path / "food/trip").iterdir()) == []
 
 
 def test_a_reason_goes_when_somebody_took_its_photo(tmp_path: Path, claims: Claims) -> None:

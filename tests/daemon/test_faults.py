@@ -115,3 +115,13 @@ def test_a_death_is_never_a_try_of_a_photo(root: Path, photo: Photo, foodsort: F
     assert foodsort("run", "--root", root, "--once")[0] == 0
     reasons = [json.loads(path.read_text()) for path in (root / "failed/trip").glob("*.error.json")]
     assert [reason["attempts"] for reason in reasons] == [1] * DAMAGED
+
+
+def test_settings_changed_after_a_death_decide_where_photos_go(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    expected = drop(root, photo)
+    die(root, "recorded")
+    (root / "foodsort.toml").write_text('[folders]\nfood = "dishes"\n')
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    here = {name for name in tree(root) if not name.endswith((".error.json", ".toml"))}
+    assert here == {name.replace("food/", "dishes/") if name.startswith("food/") else name for name in expected}
+    assert {row["path"] for row in rows(root)} == here
