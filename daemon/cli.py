@@ -11,6 +11,7 @@ from daemon.ownership import check
 
 check()
 
+from daemon.states import State
 from models import EngineName, __version__
 from models.commands import Commands
 
@@ -147,9 +148,7 @@ def results(
     min_probability: Annotated[
         float | None, typer.Option(min=0, max=1, help="Photos whose label is at least so probable.")
     ] = None,
-    state: Annotated[
-        Literal["filing", "filed", "failed", "missing"] | None, typer.Option(help="Photos in this state.")
-    ] = None,
+    state: Annotated[State | None, typer.Option(help="Photos in this state.")] = None,
     name: Annotated[str | None, typer.Option(help="Photos of this name; a * at the end stands for anything.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Most rows; a table shows 50 when not given.")] = None,
 ) -> None:

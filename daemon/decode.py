@@ -19,6 +19,7 @@ class Decoded:
     sha256: str
     picture: Picture | None
     error: ImageError | None
+    attempts: int = 1
 
 
 def read(claimed: Claimed, fit: Fit, max_pixels: int) -> Decoded:

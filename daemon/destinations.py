@@ -12,11 +12,10 @@ from pathlib import Path
 
 from daemon import faults, names, schema, tree
 from daemon.claim import Claims
-from daemon.outcome import Failure
+from daemon.outcome import Failure, Fate
 from daemon.settings import Folders
 from daemon.transfer import Transfer
 from models import __version__
-from models.decision import Label
 from models.names import shown
 
 _REASON_BYTES = 64 << 10
@@ -31,16 +30,20 @@ class Move:
     """A claimed photo and where it goes. source: its path in the inbox; target: its place as the row names it.
 
     identity: its device and inode when it was claimed.
+    attempts, first_failed_at, model: what the reason beside a failed photo tells of its tries.
     """
 
     photo_id: int
     generation: bytes
     source: bytes
     target: bytes
-    label: Label | None
+    fate: Fate
     identity: str
     sha256: str
     failure: Failure | None
+    attempts: int
+    first_failed_at: str | None
+    model: str
 
     def to(self, target: bytes) -> "Move":
         """The same move to another place."""
@@ -52,11 +55,11 @@ class Destinations:
 
     def __init__(self, root: Path, folders: Folders, claims: Claims) -> None:
         self._root = os.fsencode(root.absolute())
-        # None: what was not classified.
-        self._folders: dict[Label | None, bytes] = {
+        self._folders: dict[Fate, bytes] = {
             "food": self._absolute(folders.food),
             "non_food": self._absolute(folders.non_food),
             "unsure": self._absolute(folders.unsure or folders.non_food),
+            "duplicate": self._absolute(folders.duplicates),
             None: self._absolute(folders.failed),
         }
         self._claims = claims
@@ -64,21 +67,22 @@ class Destinations:
         self._touched: set[tuple[bytes, bytes]] = set()
 
     def make_folders(self) -> None:
-        """Makes the destination folders that are missing. Raises OSError."""
-        for folder in self._folders.values():
-            _make(folder)
+        """Makes the destination folders that are missing; the one of duplicates comes with the first. Raises OSError."""
+        for fate, folder in self._folders.items():
+            if fate != "duplicate":
+                _make(folder)
 
-    def choose(self, label: Label | None, path: bytes, sha256: str, taken: set[bytes]) -> bytes:
+    def choose(self, fate: Fate, path: bytes, sha256: str, taken: set[bytes]) -> bytes:
         """The first free place for the photo `path` of the inbox, as rows name it.
 
         taken: places promised to others; the one chosen, and that of the reason beside a failed photo, are added.
         """
         parent, name = tree.split(path)
-        folder = self._folders[label]
+        folder = self._folders[fate]
         with _opened(folder, parent) as at:
             for number in itertools.count(1):
                 candidate = names.numbered(name, number)
-                beside = [candidate] if label else [candidate, error_name(candidate, sha256)]
+                beside = [candidate] if fate else [candidate, error_name(candidate, sha256)]
                 places = [self._place(os.path.join(folder, parent, one)) for one in beside]
                 if taken.isdisjoint(places) and (at is None or not any(tree.exists(at, one) for one in beside)):
                     taken.update(places)
@@ -87,11 +91,11 @@ class Destinations:
 
     def serves(self, move: Move) -> bool:
         """Whether the place lies where the settings want such photos; they may have changed since the row was written."""
-        return os.path.join(self._root, move.target).startswith(self._folders[move.label] + b"/")
+        return os.path.join(self._root, move.target).startswith(self._folders[move.fate] + b"/")
 
     def carry_out(self, move: Move) -> None:
         """Moves the photo. Raises FileExistsError when the place was taken meanwhile, Vanished, or OSError."""
-        folder, below = self._split(move)
+        folder, below = self.inside(move.target)
         parent, name = tree.split(below)
         _make(folder)
         root = tree.open_root(folder)
@@ -172,10 +176,12 @@ class Destinations:
             "name": shown(tree.split(move.source)[1]),
             "kind": move.failure.kind,
             "message": move.failure.message,
-            "attempts": 1,
-            "failed_at": now,
+            "attempts": move.attempts,
+            "first_failed_at": move.first_failed_at or now,
+            "last_failed_at": now,
             "sha256": move.sha256,
             "foodsort": __version__,
+            "model": move.model,
         }
         reason = error_name(name, move.sha256)
         flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -194,9 +200,16 @@ class Destinations:
             file.flush()
             tree.sync(fd)
 
-    def _split(self, move: Move) -> tuple[bytes, bytes]:
-        folder = self._folders[move.label]
-        return folder, os.path.relpath(os.path.join(self._root, move.target), folder)
+    def inside(self, place: bytes) -> tuple[bytes, bytes]:
+        """(destination folder, path below it) of a place; of one in no such folder, since settings change, its own folder."""
+        path = os.path.join(self._root, place)
+        around = [folder for folder in self._folders.values() if path.startswith(folder + b"/")]
+        folder = max(around, key=len, default=os.path.dirname(path))
+        return folder, path[len(folder) + 1 :]
+
+    def holds(self, place: bytes) -> bool:
+        """Whether there is a file at a place."""
+        return os.path.lexists(os.path.join(self._root, place))
 
     def _absolute(self, setting: str) -> bytes:
         return os.path.normpath(os.path.join(self._root, os.fsencode(setting)))

@@ -1,5 +1,6 @@
 """Records a batch, then moves its photos: in that order, so that no photo is ever where no row says."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Event
 from typing import Any
@@ -9,11 +10,14 @@ import tenacity
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from daemon import faults
+from daemon.decode import Decoded
 from daemon.destinations import Destinations, Move, Vanished
-from daemon.outcome import Failure, Outcome
+from daemon.known import Known
+from daemon.outcome import Outcome
 from daemon.recovery import Mend
 from daemon.results import Pending, Results
 from daemon.schema import text
+from daemon.states import FILED, FILING
 from models.names import shown
 
 log = structlog.get_logger()
@@ -25,8 +29,10 @@ class Filing:
     Transient trouble (disk full, database locked) is retried with back-off until it ends or `giving_up` is set.
     """
 
-    def __init__(self, destinations: Destinations, results: Results, giving_up: Event) -> None:
-        self._destinations, self._results = destinations, results
+    def __init__(
+        self, destinations: Destinations, results: Results, giving_up: Event, *, skip_duplicates: bool = False
+    ) -> None:
+        self._destinations, self._results, self._skip = destinations, results, skip_duplicates
         self._retry = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_is_transient),
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=30),
@@ -36,26 +42,37 @@ class Filing:
             reraise=True,
         )
 
-    def file(self, outcomes: list[Outcome], batch: dict[str, Any], *, dry_run: bool = False) -> None:
-        """Records and moves the photos of a batch; a dry run only says where they would go. Raises what was not transient."""
+    def known(self, batch: list[Decoded]) -> list[Known]:
+        """What the database knows of each photo of a batch."""
+        return self._retry(self._results.known, batch)
+
+    def file(self, outcomes: list[Outcome], batch: dict[str, Any], *, dry_run: bool = False) -> list[Outcome]:
+        """Records and moves the photos of a batch; a dry run only says where they would go. Raises what was not transient.
+
+        Returns the outcomes; some of them may now be duplicates that were set aside.
+        """
+        outcomes, again = (outcomes, []) if dry_run or not self._skip else self._duplicates(outcomes)
         targets = self._targets(outcomes)
         if dry_run:
             for outcome, target in zip(outcomes, targets, strict=True):
                 _report("would file", outcome, target)
-            return
+            return outcomes
         now = text(datetime.now(UTC))
         rows = [outcome.row(target, now) for outcome, target in zip(outcomes, targets, strict=True)]
-        ids = self._retry(self._results.begin, batch, rows)
+        ids = self._retry(self._results.begin, batch | {"photos": len(rows)}, rows, [one.known for one in outcomes])
         faults.point("recorded")
         moved = []
-        for photo_id, outcome, target in zip(ids, outcomes, targets, strict=True):
+        for photo_id, outcome, target, row in zip(ids, outcomes, targets, rows, strict=True):
             claimed = outcome.decoded.claimed
             source = (claimed.generation, claimed.path, target)
-            move = Move(photo_id, *source, outcome.label, claimed.identity, outcome.decoded.sha256, outcome.failure)
+            tries = (outcome.attempts, row["first_failed_at"], self._results.model_name)
+            digest = outcome.decoded.sha256
+            move = Move(photo_id, *source, outcome.fate, claimed.identity, digest, outcome.failure, *tries)
             if self._move(move):
                 moved.append(photo_id)
                 _report("filed", outcome, target)
         self._finish(moved)
+        return outcomes + (self.file(again, batch | {"inference_ms": 0.0}) if again else [])
 
     def mend(self, mends: list[Mend]) -> None:
         """Ends what an earlier life of the daemon had recorded and not finished."""
@@ -71,12 +88,37 @@ class Filing:
                 done.append(row.id)
         self._finish(done)
 
+    def _duplicates(self, outcomes: list[Outcome]) -> tuple[list[Outcome], list[Outcome]]:
+        """Marks the photos of whose bytes one is filed; returns apart those of whose bytes one is about to be filed."""
+        copies = self._retry(self._results.copies, {outcome.decoded.sha256 for outcome in outcomes})
+        first: dict[str, Outcome] = {}
+        marked, again = [], []
+        for outcome in outcomes:
+            own = outcome.known.earlier and outcome.known.earlier.id
+            there = (
+                copy.original
+                for copy in copies[outcome.decoded.sha256]
+                if copy.original != own
+                and copy.original_state in {FILING, FILED}
+                and (copy.original_state == FILING or self._destinations.holds(copy.original_path))
+            )
+            original = next(there, None) if outcome.verdict else None
+            if (
+                outcome.verdict
+                and original is None
+                and first.setdefault(outcome.decoded.sha256, outcome) is not outcome
+            ):
+                again.append(outcome)
+            else:
+                marked.append(replace(outcome, duplicate_of=original))
+        return marked, again
+
     def _targets(self, outcomes: list[Outcome]) -> list[bytes]:
         taken: set[bytes] = set()
         targets = []
         for outcome in outcomes:
             decoded = outcome.decoded
-            targets.append(self._destinations.choose(outcome.label, decoded.claimed.path, decoded.sha256, taken))
+            targets.append(self._destinations.choose(outcome.fate, decoded.claimed.path, decoded.sha256, taken))
         return targets
 
     def _move(self, move: Move) -> bool:
@@ -89,7 +131,7 @@ class Filing:
                 faults.point("moved")
                 return True
             except FileExistsError:
-                move = move.to(self._destinations.choose(move.label, move.source, move.sha256, set()))
+                move = move.to(self._destinations.choose(move.fate, move.source, move.sha256, set()))
                 self._retry(self._results.move, move.photo_id, move.target)
             except Vanished:
                 self._missing(move.photo_id, move.source)
@@ -108,8 +150,10 @@ class Filing:
 
 
 def _move(row: Pending) -> Move:
-    failure = Failure(row.error_kind, row.error_message or "") if row.error_kind else None
-    return Move(row.id, row.generation, row.inbox_path, row.path, row.label, row.identity, row.sha256, failure)
+    tries = (row.attempts, row.first_failed_at, row.model)
+    return Move(
+        row.id, row.generation, row.inbox_path, row.path, row.fate, row.identity, row.sha256, row.failure, *tries
+    )
 
 
 def _report(what: str, outcome: Outcome, target: bytes) -> None:

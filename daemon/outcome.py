@@ -1,16 +1,19 @@
 """What becomes of a photo: the network's verdict, or the reason why there is none."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from daemon.decode import Decoded
-from daemon.schema import text
+from daemon.known import Known
+from daemon.schema import modified_at, text
 from models.bundle import Card
 from models.decision import Label, label, probability
 from models.engines import Engine
+
+Fate = Label | Literal["duplicate"] | None
+"""Which folder a photo goes to; None: it failed."""
 
 
 @dataclass(frozen=True)
@@ -32,20 +35,34 @@ class Failure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A photo and either its verdict or its failure."""
+    """A photo and either its verdict or its failure.
+
+    duplicate_of: the row of a filed photo of the same bytes, because of which this one is set aside.
+    """
 
     decoded: Decoded
+    known: Known
     verdict: Verdict | None
     failure: Failure | None
+    duplicate_of: int | None = None
 
     @property
-    def label(self) -> Label | None:
-        """The label, None for a failure."""
-        return self.verdict.label if self.verdict else None
+    def fate(self) -> Fate:
+        """Where it goes: by what a person said of the same bytes, else by what the network says."""
+        if self.verdict is None:
+            return None
+        if self.duplicate_of is not None:
+            return "duplicate"
+        return self.known.review.label if self.known.review else self.verdict.label
 
-    def row(self, target: bytes, classified_at: str) -> dict[str, Any]:
-        """Columns of the table `photos` for a photo that is about to move to `target`."""
-        claimed, picture = self.decoded.claimed, self.decoded.picture
+    @property
+    def attempts(self) -> int:
+        """How often it was tried, in all."""
+        return self.decoded.attempts + (self.known.earlier.attempts if self.known.earlier else 0)
+
+    def row(self, target: bytes, now: str) -> dict[str, Any]:
+        """Columns of the table `photos` for a photo that was judged `now` and is about to move to `target`."""
+        claimed, picture, earlier = self.decoded.claimed, self.decoded.picture, self.known.earlier
         return {
             "path_bytes": target,
             "inbox_path_bytes": claimed.path,
@@ -53,31 +70,40 @@ class Outcome:
             "identity": claimed.identity,
             "sha256": self.decoded.sha256,
             "size_bytes": claimed.stat.st_size,
-            "modified_at": text(datetime.fromtimestamp(claimed.stat.st_mtime, UTC)),
+            "modified_at": modified_at(claimed.stat.st_mtime_ns),
             "format": picture and picture.format,
             "width": picture and picture.width,
             "height": picture and picture.height,
             "logit": self.verdict and self.verdict.logit,
             "probability": self.verdict and self.verdict.probability,
-            "predicted_label": self.label,
+            "predicted_label": self.verdict and self.verdict.label,
             "error_kind": self.failure and self.failure.kind,
             "error_message": self.failure and self.failure.message,
             "claimed_at": text(claimed.at),
-            "classified_at": classified_at if self.verdict else None,
+            "classified_at": now if self.verdict else None,
+            "duplicate_of": self.duplicate_of,
+            "filed_at": None,
+            "attempts": self.attempts,
+            "first_failed_at": (earlier and earlier.first_failed_at) or (now if self.failure else None),
         }
 
 
-def judge(batch: list[Decoded], engine: Engine, card: Card, *, unsure: bool) -> list[Outcome]:
-    """Runs the network over the pictures of a batch in one go; the photos without one are failures already."""
-    pictures = [photo.picture.pixels for photo in batch if photo.picture]
-    logits = engine.logits(np.stack(pictures)) if pictures else np.zeros(0, np.float32)
+def judge(batch: list[Decoded], known: list[Known], engine: Engine, card: Card, *, unsure: bool) -> list[Outcome]:
+    """Runs the network in one go over those pictures of a batch whose logits are not known.
+
+    The photos without a picture are failures already.
+    """
+    pairs = [(photo.picture.pixels, of.logit) for photo, of in zip(batch, known, strict=True) if photo.picture]
+    pictures = [pixels for pixels, logit in pairs if logit is None]
+    fresh = iter(engine.logits(np.stack(pictures)) if pictures else ())
+    logits = [next(fresh) if logit is None else logit for _, logit in pairs]
     verdicts = (
         Verdict(float(logit), float(p), label(float(p), card.thresholds, unsure=unsure))
         for logit, p in zip(logits, probability(logits, card.temperature), strict=True)
     )
     return [
-        Outcome(photo, None, Failure(photo.error.kind, str(photo.error)))
+        Outcome(photo, of, None, Failure(photo.error.kind, str(photo.error)))
         if photo.error
-        else Outcome(photo, next(verdicts), None)
-        for photo in batch
+        else Outcome(photo, of, next(verdicts), None)
+        for photo, of in zip(batch, known, strict=True)
     ]

@@ -15,6 +15,7 @@ from daemon.batcher import Batcher
 from daemon.claim import Claimed
 from daemon.decode import Decoded
 from daemon.filing import Filing
+from daemon.known import NOTHING
 from daemon.outcome import Outcome, judge
 from daemon.schema import text
 from daemon.settings import Settings
@@ -164,7 +165,8 @@ class Pipeline:
             while (batch := self._batcher.take()) is not None:
                 faults.point("batched")
                 started, begun = datetime.now(UTC), time.perf_counter()
-                outcomes = judge(batch, self._engine, self._card, unsure=bool(self._settings.folders.unsure))
+                known = [NOTHING] * len(batch) if self._dry_run else self._filing.known(batch)
+                outcomes = judge(batch, known, self._engine, self._card, unsure=bool(self._settings.folders.unsure))
                 inference_ms = 1000 * (time.perf_counter() - begun)
                 faults.point("classified")
                 row = {"started_at": text(started), "photos": len(batch), "engine": self._engine.name}
@@ -175,6 +177,6 @@ class Pipeline:
     def _file(self) -> None:
         while (item := self._judged.get()) is not None:
             outcomes, batch = item
-            self._filing.file(outcomes, batch, dry_run=self._dry_run)
-            self.counts.update(outcome.label or "failed" for outcome in outcomes)
+            outcomes = self._filing.file(outcomes, batch, dry_run=self._dry_run)
+            self.counts.update(outcome.fate or "failed" for outcome in outcomes)
             self._done([outcome.decoded.claimed for outcome in outcomes])

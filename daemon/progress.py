@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-ORDER = ("food", "non_food", "unsure", "failed")
+ORDER = ("food", "non_food", "unsure", "duplicate", "failed")
 
 
 class Progress:
@@ -40,5 +40,5 @@ class Progress:
 
 
 def summary(counts: Counter[str]) -> str:
-    """`3 food, 2 non_food, 1 failed`; `unsure` only where there is any."""
-    return ", ".join(f"{counts[name]} {name}" for name in ORDER if counts[name] or name != "unsure")
+    """`3 food, 2 non_food, 1 failed`; `unsure` and `duplicate` only where there is any."""
+    return ", ".join(f"{counts[name]} {name}" for name in ORDER if counts[name] or name not in {"unsure", "duplicate"})

@@ -7,16 +7,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from daemon import schema
+from daemon import known, schema
+from daemon.decode import Decoded
+from daemon.known import Copy, Earlier, Known
+from daemon.outcome import Failure, Fate
 from daemon.schema import text
+from daemon.states import DUPLICATE, FAILED, FILED, FILING, MISSING, RETRY, RETRYING
 from models.bundle import Bundle
-from models.decision import Label
 from models.names import shown
-
-FILING = "filing"
-FILED = "filed"
-FAILED = "failed"
-MISSING = "missing"
 
 
 @dataclass(frozen=True)
@@ -29,9 +27,11 @@ class Pending:
     generation: bytes
     identity: str
     sha256: str
-    label: Label | None
-    error_kind: str | None
-    error_message: str | None
+    fate: Fate
+    failure: Failure | None
+    attempts: int
+    first_failed_at: str | None
+    model: str
 
 
 class Results:
@@ -40,6 +40,7 @@ class Results:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._model_id = 0
+        self.model_name = ""
 
     def close(self) -> None:
         """Closes the database."""
@@ -59,12 +60,32 @@ class Results:
                     "first_used_at": text(datetime.now(UTC)),
                 }
                 found = connection.execute(models.insert().values(row).returning(models.c.id)).scalar_one()
-        self._model_id = found
+        self._model_id, self.model_name = found, bundle.model_name
 
-    def begin(self, batch: dict[str, Any], rows: list[dict[str, Any]]) -> list[int]:
+    def known(self, batch: list[Decoded]) -> list[Known]:
+        """What is known of each photo of a batch, to be asked before the network is."""
+        with self._engine.connect() as connection:
+            own = known.earlier(connection, batch)
+            copies = known.copies(connection, {photo.sha256 for photo in batch})
+        return [
+            Known(
+                own.get(photo.claimed.identity),
+                known.judged(copies[photo.sha256], self._model_id),
+                known.reviewed(copies[photo.sha256]),
+            )
+            for photo in batch
+        ]
+
+    def copies(self, digests: set[str]) -> dict[str, list[Copy]]:
+        """The newest rows of the same bytes by sha256, newest first."""
+        with self._engine.connect() as connection:
+            return known.copies(connection, digests)
+
+    def begin(self, batch: dict[str, Any], rows: list[dict[str, Any]], of: list[Known]) -> list[int]:
         """Records a batch and its photos, each with the place it is about to move to; returns the ids of the rows.
 
         batch, rows: columns of the tables `batches` and `photos`; `path_bytes` and `inbox_path_bytes` give the texts.
+        of: what is known of each photo; one that has a row keeps it, and a person's label becomes its own.
         """
         with self._engine.begin() as connection:
             insert = schema.batches.insert().returning(schema.batches.c.id)
@@ -73,10 +94,24 @@ class Results:
                 row |= _place(row["path_bytes"])
                 row |= {"inbox_path": shown(row["inbox_path_bytes"]), "state": FILING}
                 row |= {"batch_id": batch_id, "model_id": self._model_id}
-            added = connection.execute(
-                schema.photos.insert().returning(schema.photos.c.id, sort_by_parameter_order=True), rows
-            )
-            return list(added.scalars())
+            ids = [
+                _begin_again(connection, known.earlier, row) if known.earlier else None
+                for known, row in zip(of, rows, strict=True)
+            ]
+            new = [row for photo_id, row in zip(ids, rows, strict=True) if photo_id is None]
+            if new:
+                insert = schema.photos.insert().returning(schema.photos.c.id, sort_by_parameter_order=True)
+                added = connection.execute(insert, new).scalars()
+                ids = [next(added) if photo_id is None else photo_id for photo_id in ids]
+            filled = [photo_id for photo_id in ids if photo_id is not None]
+            reviews = [
+                {"photo_id": photo_id, "label": known.review.label, "reviewed_at": known.review.reviewed_at}
+                for photo_id, known in zip(filled, of, strict=True)
+                if known.review and known.review.photo_id != photo_id
+            ]
+            if reviews:
+                connection.execute(schema.reviews.insert(), reviews)
+            return filled
 
     def move(self, photo_id: int, path: bytes) -> None:
         """Names another place for a photo that has not moved yet."""
@@ -86,7 +121,9 @@ class Results:
     def finish(self, photo_ids: list[int]) -> None:
         """Records that photos lie where their rows say."""
         photos = schema.photos
-        state = sa.case((photos.c.error_kind.is_(None), FILED), else_=FAILED)
+        state = sa.case(
+            (photos.c.error_kind.is_not(None), FAILED), (photos.c.duplicate_of.is_not(None), DUPLICATE), else_=FILED
+        )
         done = photos.update().where(photos.c.id.in_(photo_ids)).values(state=state, filed_at=text(datetime.now(UTC)))
         with self._engine.begin() as connection:
             connection.execute(done)
@@ -100,20 +137,39 @@ class Results:
 
     def pending(self) -> list[Pending]:
         """The rows whose photos were on their way when an earlier life of the daemon ended, oldest first."""
-        p = schema.photos.c
-        query = sa.select(
-            *(p.id, p.path_bytes, p.inbox_path_bytes, p.generation, p.identity, p.sha256),
-            *(p.predicted_label, p.error_kind, p.error_message),
+        p, r = schema.photos.c, schema.results.c
+        query = (
+            sa.select(
+                *(p.id, p.path_bytes, p.inbox_path_bytes, p.generation, p.identity, p.sha256, p.duplicate_of),
+                *(p.error_kind, p.error_message, p.attempts, p.first_failed_at, r.label, r.model),
+            )
+            .join_from(schema.photos, schema.results, p.id == r.id)
+            .where(p.state == FILING)
+            .order_by(p.id)
         )
         with self._engine.connect() as connection:
-            rows = connection.execute(query.where(p.state == FILING).order_by(p.id)).all()
-        return [Pending(row[0], row[1], row[2], os.fsencode(row[3]), *row[4:]) for row in rows]
+            return [_pending(row) for row in connection.execute(query)]
 
     def event(self, kind: str, path: bytes | None, message: str) -> None:
         """Records something that a person may want to know of, such as a file that had to stay in the inbox."""
         row = {"at": text(datetime.now(UTC)), "kind": kind, "path": None if path is None else shown(path)}
         with self._engine.begin() as connection:
             connection.execute(schema.events.insert().values(**row, message=message))
+
+
+def _begin_again(connection: sa.Connection, earlier: Earlier, row: dict[str, Any]) -> int | None:
+    """Fills the row that a photo has; None when it is no longer one that waits for its photo."""
+    photos = schema.photos
+    waits = sa.and_(photos.c.id == earlier.id, photos.c.state.in_((RETRY, RETRYING)))
+    return earlier.id if connection.execute(photos.update().where(waits).values(row)).rowcount else None
+
+
+def _pending(row: Any) -> Pending:
+    failure = Failure(row.error_kind, row.error_message or "") if row.error_kind else None
+    fate: Fate = None if failure else "duplicate" if row.duplicate_of is not None else row.label
+    place = (row.path_bytes, row.inbox_path_bytes, os.fsencode(row.generation))
+    tries = (row.attempts, row.first_failed_at, row.model)
+    return Pending(row.id, *place, row.identity, row.sha256, fate, failure, *tries)
 
 
 def _place(path: bytes) -> dict[str, Any]:

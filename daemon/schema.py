@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-REVISION = "0001"
+REVISION = "0002"
 """The schema that this version of foodsort reads and writes; see migrations/versions/."""
 
 metadata = sa.MetaData()
@@ -42,7 +42,7 @@ photos = sa.Table(
     sa.Column("inbox_path", sa.Text, nullable=False),
     sa.Column("inbox_path_bytes", sa.LargeBinary, nullable=False),
     sa.Column("generation", sa.Text, nullable=False),
-    sa.Column("identity", sa.Text, nullable=False),
+    sa.Column("identity", sa.Text, nullable=False, index=True),
     sa.Column("sha256", sa.String(64), nullable=False, index=True),
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
     sa.Column("modified_at", Time, nullable=False),
@@ -60,6 +60,9 @@ photos = sa.Table(
     sa.Column("claimed_at", Time, nullable=False),
     sa.Column("classified_at", Time, index=True),
     sa.Column("filed_at", Time),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("first_failed_at", Time),
+    sa.Column("duplicate_of", sa.Integer),
 )
 
 reviews = sa.Table(
@@ -88,7 +91,7 @@ results = sa.table(
         for name in (
             *("id", "name", "path", "sha256", "label", "predicted_label", "corrected_label", "probability", "state"),
             *("model", "classified_at", "filed_at", "inbox_path", "size_bytes", "format", "width", "height"),
-            *("error_kind", "error_message", "batch_id"),
+            *("error_kind", "error_message", "batch_id", "attempts", "first_failed_at", "duplicate_of"),
         )
     ),
 )
@@ -98,3 +101,10 @@ results = sa.table(
 def text(time: datetime) -> str:
     """A time as it stands in the database; a naive one counts as local."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def modified_at(mtime_ns: int) -> str:
+    """A file's time of change as it stands in the database; one that no calendar holds becomes the nearest that it does."""
+    first, last = (int(datetime(year, 12, 31, tzinfo=UTC).timestamp()) for year in (1000, 9998))
+    seconds, ns = divmod(mtime_ns, 10**9)
+    return text(datetime.fromtimestamp(min(max(seconds, first), last), UTC).replace(microsecond=ns // 1000))

@@ -61,7 +61,9 @@ class Service:
         self._loading = False
         log.info("model ready", model=bundle.model_name, engine=engine.name)
         self._results.use_model(bundle)
-        self._filing = Filing(self._destinations, self._results, self._stopping)
+        self._filing = Filing(
+            *(self._destinations, self._results, self._stopping), skip_duplicates=settings.images.duplicates == "skip"
+        )
         self._pipeline = Pipeline(
             settings,
             bundle.card,

@@ -4,7 +4,7 @@ import json
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -40,12 +40,21 @@ class Folders(_Section):
     """All other photos go here."""
     failed: str = Field("failed", min_length=1)
     """What cannot be classified goes here, with the reason beside it."""
+    duplicates: str = Field("duplicates", min_length=1)
+    """Exact copies of photos that are filed already go here where images.duplicates is "skip"."""
     unsure: str = ""
     """Name a folder to set photos aside that the model is not sure of."""
 
     @model_validator(mode="after")
     def _apart(self) -> "Folders":
-        names = [self.inbox, self.food, self.non_food, self.failed, *([self.unsure] if self.unsure else [])]
+        names = [
+            self.inbox,
+            self.food,
+            self.non_food,
+            self.failed,
+            self.duplicates,
+            *([self.unsure] if self.unsure else []),
+        ]
         paths = [os.path.normpath(name) for name in names]
         if len(set(paths)) < len(paths):
             raise ValueError("two folders have the same name; each needs its own")
@@ -77,6 +86,8 @@ class Images(_Section):
 
     max_pixels: int = Field(DEFAULT_MAX_PIXELS, gt=0)
     """Most pixels a picture may have; larger ones fail as too_large."""
+    duplicates: Literal["file", "skip"] = "file"
+    """What is done with an exact copy: "file" it like any other, or "skip" it to folders.duplicates."""
 
 
 class Model(_Section):

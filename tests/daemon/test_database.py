@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from daemon import database, schema
@@ -25,6 +27,33 @@ def test_migrating_from_nothing_gives_the_schema_that_the_code_uses(address: sa.
         columns = [column["name"] for column in sa.inspect(connection).get_columns("results")]
     assert columns == [column.name for column in schema.results.c]
     engine.dispose()
+
+
+def test_rows_of_the_first_schema_are_kept(address: sa.URL) -> None:
+    engine = sa.create_engine(address)
+    config = Config()
+    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+    now = "2026-11-24T12:00:00.000000Z"
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in (
+            f"INSERT INTO models VALUES (1, 's', 'm', '{{}}', '{now}')",
+            f"INSERT INTO batches VALUES (1, '{now}', 2, 'e', 1.0)",
+            f"INSERT INTO photos VALUES (1, 'a', 'food/a', x'61', 'a', x'61', 'g', '1:1', 's', 1, '{now}', 'JPEG', 1, 1,"
+            f" 2.0, 0.9, 'food', 'filed', NULL, NULL, 1, 1, '{now}', '{now}', '{now}')",
+            f"INSERT INTO photos VALUES (2, 'b', 'failed/b', x'62', 'b', x'62', 'g', '1:2', 't', 1, '{now}', NULL, NULL,"
+            f" NULL, NULL, NULL, NULL, 'failed', 'corrupt', 'why', 1, 1, '{now}', NULL, '{now}')",
+            f"INSERT INTO reviews VALUES (1, 1, 'non_food', '{now}')",
+        ):
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+    engine = database.connect(address)
+    with engine.connect() as connection:
+        columns = ("name", "label", "state", "attempts", "first_failed_at", "duplicate_of")
+        found = connection.execute(sa.select(*(schema.results.c[name] for name in columns))).all()
+    engine.dispose()
+    assert found == [("a", "non_food", "filed", 1, None, None), ("b", None, "failed", 1, now, None)]
 
 
 def test_opening_again_changes_nothing(address: sa.URL) -> None:

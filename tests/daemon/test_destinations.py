@@ -47,7 +47,9 @@ def claim(claims: Claims, root: Path, name: bytes = b"trip/a.jpg") -> None:
 
 
 def move(claims: Claims, target: bytes, failure: Failure | None = None) -> Move:
-    return Move(1, claims.generation, b"trip/a.jpg", target, None if failure else "food", "0:0", SHA256, failure)
+    return Move(
+        1, claims.generation, b"trip/a.jpg", target, None if failure else "food", "0:0", SHA256, failure, 1, None, "m"
+    )
 
 
 def test_a_photo_moves_by_rename(tmp_path: Path, claims: Claims) -> None:
@@ -79,7 +81,7 @@ def test_a_copy_that_differs_is_never_kept(tmp_path: Path, claims: Claims, elsew
     target = destinations.choose("food", b"trip/a.jpg", SHA256, set())
     stat = (tmp_path / "inbox" / os.fsdecode(claims.folder(claims.generation, b"trip/a.jpg")) / "a.jpg").stat()
     identity = f"{stat.st_dev}:{stat.st_ino}"
-    wrong = Move(1, claims.generation, b"trip/a.jpg", target, "food", identity, "0" * 64, None)
+    wrong = Move(1, claims.generation, b"trip/a.jpg", target, "food", identity, "0" * 64, None, 1, None, "m")
     with pytest.raises(OSError, match="the copy differs"):
         destinations.carry_out(wrong)
     assert list((elsewhere / "food/trip").iterdir()) == []

@@ -3,7 +3,7 @@ import pytest
 from daemon.recovery import Adopt, Mend, plan
 from daemon.results import Pending
 
-ROW = Pending(1, b"food/a.jpg", b"a.jpg", b"gen", "1:2", "00", "food", None, None)
+ROW = Pending(1, b"food/a.jpg", b"a.jpg", b"gen", "1:2", "00", "food", None, 1, None, "m")
 KEY = (b"gen", b"a.jpg")
 
 

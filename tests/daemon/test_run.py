@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from daemon.lock import Lock
+from models import __version__
 from tests.daemon.conftest import Foodsort, Photo, tree
 
 
@@ -99,7 +100,9 @@ def test_what_is_no_picture_fails_with_the_reason_beside_it(root: Path, photo: P
     assert {row["label"] for row in found.values()} == {None}
     assert found["bill.pdf"]["error_kind"] == "not_an_image"
     said = json.loads((root / "failed/cut.jpg.error.json").read_text())
-    assert set(said) >= {"kind", "message", "attempts"}
+    assert (said["name"], said["attempts"], said["sha256"]) == ("cut.jpg", 1, found["cut.jpg"]["sha256"])
+    assert (said["foodsort"], said["model"]) == (__version__, found["cut.jpg"]["model"])
+    assert said["first_failed_at"] == found["cut.jpg"]["first_failed_at"] <= said["last_failed_at"]
 
 
 def test_reasons_never_overwrite_a_photo_of_that_name(root: Path, foodsort: Foodsort) -> None:
