@@ -47,7 +47,7 @@ class Claimed:
     @property
     def identity(self) -> str:
         """Device and inode, which a rename keeps."""
-        return f"{self.stat.st_dev}:{self.stat.st_ino}"
+        return tree.identity(self.stat)
 
     def changed(self) -> bool:
         """Whether the file was written to since it was taken."""

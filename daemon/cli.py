@@ -3,7 +3,7 @@
 from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,6 +11,8 @@ from daemon.ownership import check
 
 check()
 
+from daemon import commands_back
+from daemon.options import Root, time_option
 from daemon.states import State
 from models import EngineName, __version__
 from models.commands import Commands
@@ -20,13 +22,9 @@ app = Commands(
     pretty_exceptions_enable=False,
     help="Sorts photos dropped into a folder into food/ and non_food/, each with a row in a database.",
 )
+app.add_typer(commands_back.app)
 for _room in entry_points(group="foodsort.commands"):
     app.add_typer(_room.load())
-
-# readable=False: that the folder can't be read is for the command to say, with exit code 1.
-Root = Annotated[
-    Path, typer.Option(readable=False, help="Folder that holds inbox/, food/, non_food/, failed/ and foodsort.db.")
-]
 
 
 def _version(asked: bool) -> None:
@@ -42,12 +40,6 @@ def foodsort(
     ] = False,
 ) -> None:
     """Sorts photos dropped into a folder into food/ and non_food/, each with a row in a database."""
-
-
-def _time(asked: str) -> Any:
-    """An option that takes a time as people and the database write it."""
-    form = "2026-11-24, 2026-11-24T18:30 (local) or 2026-11-24T17:30:00Z"
-    return typer.Option(parser=datetime.fromisoformat, metavar="TIME", help=f"{asked} {form}.")
 
 
 @app.command()
@@ -143,8 +135,8 @@ def results(
     root: Root,
     format: Annotated[Literal["table", "json", "jsonl", "csv"], typer.Option(help="How to print.")] = "table",  # noqa: A002
     label: Annotated[Literal["food", "non_food", "unsure"] | None, typer.Option(help="Photos of this label.")] = None,
-    since: Annotated[datetime | None, _time("Classified at or after this time.")] = None,
-    until: Annotated[datetime | None, _time("Classified before this time.")] = None,
+    since: Annotated[datetime | None, time_option("Classified at or after this time.")] = None,
+    until: Annotated[datetime | None, time_option("Classified before this time.")] = None,
     min_probability: Annotated[
         float | None, typer.Option(min=0, max=1, help="Photos whose label is at least so probable.")
     ] = None,

@@ -47,22 +47,16 @@ def connect(address: sa.URL) -> sa.Engine:
 
 def reading(address: sa.URL) -> sa.Engine:
     """Opens a database that the daemon has made, to read it. Raises DatabaseError."""
-    if address.get_backend_name() == "sqlite" and address.database and not Path(address.database).exists():
-        raise DatabaseError(f"{address.database} is not there; `foodsort run` makes it when it sorts the first photo")
-    if address.get_backend_name() == "sqlite" and address.database:
-        engine = sa.create_engine("sqlite://", creator=lambda: _read_only(Path(str(address.database))))
-    else:
-        engine = _engine(address)
-    try:
-        with engine.connect() as connection:
-            revision = _revision(connection)
-    except DBAPIError as error:
-        raise DatabaseError(f"the database {address!r} cannot be read: {error.orig}") from error
-    if revision != REVISION:
-        raise DatabaseError(
-            f"the database {address!r} is of schema {revision}, not {REVISION}; start `foodsort run` once"
-        )
-    return engine
+    path = _made(address)
+    return _current(
+        address, sa.create_engine("sqlite://", creator=lambda: _read_only(path)) if path else _engine(address)
+    )
+
+
+def writing(address: sa.URL) -> sa.Engine:
+    """Opens a database that the daemon has made, to change its rows beside it. Raises DatabaseError."""
+    _made(address)
+    return _current(address, _engine(address))
 
 
 @contextmanager
@@ -74,6 +68,29 @@ def told() -> Iterator[None]:
         raise DatabaseError(
             f"the database cannot be used: {error.orig}; foodsort can be started again at any time"
         ) from error
+
+
+def _made(address: sa.URL) -> Path | None:
+    """Path of an SQLite database that is there, None for another kind."""
+    if address.get_backend_name() != "sqlite" or not address.database:
+        return None
+    if not Path(address.database).exists():
+        raise DatabaseError(f"{address.database} is not there; `foodsort run` makes it when it sorts the first photo")
+    return Path(address.database)
+
+
+def _current(address: sa.URL, engine: sa.Engine) -> sa.Engine:
+    """The engine, if its schema is the one that this version reads and writes."""
+    try:
+        with engine.connect() as connection:
+            revision = _revision(connection)
+    except DBAPIError as error:
+        raise DatabaseError(f"the database {address!r} cannot be read: {error.orig}") from error
+    if revision != REVISION:
+        raise DatabaseError(
+            f"the database {address!r} is of schema {revision}, not {REVISION}; start `foodsort run` once"
+        )
+    return engine
 
 
 def _engine(address: sa.URL) -> sa.Engine:

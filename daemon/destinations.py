@@ -83,7 +83,7 @@ class Destinations:
             for number in itertools.count(1):
                 candidate = names.numbered(name, number)
                 beside = [candidate] if fate else [candidate, error_name(candidate, sha256)]
-                places = [self._place(os.path.join(folder, parent, one)) for one in beside]
+                places = [self.place(os.path.join(folder, parent, one)) for one in beside]
                 if taken.isdisjoint(places) and (at is None or not any(tree.exists(at, one) for one in beside)):
                     taken.update(places)
                     return places[0]
@@ -214,7 +214,8 @@ class Destinations:
     def _absolute(self, setting: str) -> bytes:
         return os.path.normpath(os.path.join(self._root, os.fsencode(setting)))
 
-    def _place(self, path: bytes) -> bytes:
+    def place(self, path: bytes) -> bytes:
+        """An absolute path as rows name it: relative to the root where it lies in there."""
         inside = path.startswith(self._root + b"/")
         return path[len(self._root) + 1 :] if inside else path
 

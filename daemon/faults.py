@@ -19,6 +19,8 @@ POINTS = (
     "moved",  # one photo of the batch lies at its place
     "synced",  # all do, and their folders are on the disk; the rows do not say so
     "finished",  # the rows say so
+    "taking_back",  # `undo` or `retry` has written where photos go, none has moved
+    "taken_back",  # one of them lies in the inbox, its row does not say so
     "mended",  # a start has ended what an earlier life had recorded
 )
 """Every point, in the order in which a photo comes by."""

@@ -81,6 +81,7 @@ class Inbox:
         self._settle_s, self._open_s, self._empty_s = settle_s, open_s, empty_s
         self._waiting: dict[bytes, _Waiting] = {}
         self._refused: dict[bytes, Look] = {}
+        self._held: dict[bytes, Look] = {}
         self._queue: list[tuple[float, int, bytes]] = []
         self._tie = itertools.count()
 
@@ -95,7 +96,7 @@ class Inbox:
     def found(self, path: bytes, look: Look, now: float) -> None:
         """A look at the folder found the file; whether somebody is writing it is unknown."""
         waiting = self._waiting.get(path)
-        if self._refused.get(path) == look:
+        if look in {self._refused.get(path), self._held.get(path)}:
             return
         if waiting is None:
             self._wait(path, _Waiting(now, self._settle_s, look))
@@ -131,6 +132,20 @@ class Inbox:
         """The file is no longer here: taken, removed, or renamed to elsewhere."""
         self._waiting.pop(path, None)
         self._refused.pop(path, None)
+        self._held.pop(path, None)
+
+    @property
+    def held(self) -> dict[bytes, Look]:
+        """The files that stay because a person took them back to here, and how they look."""
+        return self._held.copy()
+
+    def hold(self, path: bytes, look: Look) -> None:
+        """Leaves a file alone until it changes or is released."""
+        self._held[path] = look
+
+    def release(self, path: bytes) -> None:
+        """Lets the next look at the folder find a held file."""
+        self._held.pop(path, None)
 
     def refuse(self, path: bytes, look: Look) -> bool:
         """Leaves a file alone until it changes. Returns whether that is news."""

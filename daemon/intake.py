@@ -1,19 +1,25 @@
 """From the inbox into the pipeline, and back when a photo has to wait on: what hints and looks lead to."""
 
+import os
 import time
 
 import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from daemon import tree
 from daemon.claim import Changed, Claims, Refused
 from daemon.inbox import Ignore, Inbox, Look, Ready
 from daemon.pipeline import Pipeline, Returned
 from daemon.results import Results
+from daemon.schema import modified_at
 from daemon.settings import Watch
 from daemon.watch import Hint
 from models.names import shown
 
 log = structlog.get_logger()
+
+_ASKED = 500  # held files in one question
+_RUN = 32  # files that are claimed between two questions to the database
 
 
 class Intake:
@@ -26,6 +32,7 @@ class Intake:
         self.inbox = Inbox(settings.settle_s, settings.open_s, settings.empty_s)
         self._settle_s = settings.settle_s
         self._claims, self._pipeline, self._results, self._dry_run = claims, pipeline, results, dry_run
+        self._device = 0
         self._strange: set[bytes] = set()
         self._tried: set[bytes] = set()  # by a dry run, which leaves them where they are
 
@@ -56,6 +63,9 @@ class Intake:
         if look is not None:
             self.inbox.found(path, look, time.monotonic())
             return
+        if not path and not self._dry_run:
+            self._identify()
+            self._release()
         for found, stat in tree.files(self._claims.inbox, path, self.ignore):
             if found in self._tried:
                 continue
@@ -66,21 +76,82 @@ class Intake:
                 self._tell("skipped", found, "is no regular file (a link, FIFO, socket or device), so it stays")
 
     def claim_next(self) -> bool:
-        """Claims the next file if it is ready; returns whether there was one to look at."""
+        """Claims the next files that are ready; returns whether there were any to look at."""
         now = time.monotonic()
-        path = self.inbox.due(now)
-        if path is None:
-            return False
-        ready = self.inbox.judge(path, self._look(path), now)
-        if ready is not None:
-            self._claim(ready)
-        return True
+        ready, found = [], False
+        for _ in range(_RUN):
+            path = self.inbox.due(now)
+            if path is None:
+                break
+            found = True
+            judged = self.inbox.judge(path, self._look(path), now)
+            if judged is not None:
+                ready.append(judged)
+        for one in self._not_held(ready):
+            self._claim(one)
+        return found
 
     def refuse(self, path: bytes, reason: str) -> None:
         """Leaves a file alone until it changes, and says so once."""
         look = self._look(path)
         if look is not None and self.inbox.refuse(path, look):
             self._tell("refused", path, f"{reason}; it stays in the inbox")
+
+    def _not_held(self, ready: list[Ready]) -> list[Ready]:
+        """Leaves alone those that a person took back to here; the database is asked after the files were looked at.
+
+        A row says that its photo is on its way before the photo moves, and a claim is given back when the file is not the
+        one that was looked at. So none can come in between.
+        """
+        if not ready or self._dry_run:
+            return ready
+        try:
+            held = self._held({one.path: one.look for one in ready})
+        except (InterfaceError, OperationalError) as error:
+            log.warning("waiting to try again", reason=str(error))
+            for one in ready:
+                self.inbox.put_back(one.path, one.look, time.monotonic(), self._settle_s)
+            return []
+        for one in ready:
+            if one.path in held:
+                self.inbox.hold(one.path, one.look)
+        if held:
+            log.info("undone, so left in the inbox until `foodsort retry` asks for it", photos=len(held))
+        return [one for one in ready if one.path not in held]
+
+    def _held(self, looks: dict[bytes, Look]) -> set[bytes]:
+        """Which of these files are photos that a person took back and nobody has changed since."""
+        device = os.fstat(self._claims.inbox).st_dev
+        undone = self._results.undone([f"{device}:{look.inode}" for look in looks.values()])
+        return {
+            path
+            for path, look in looks.items()
+            if undone.get(f"{device}:{look.inode}") == (look.size, modified_at(look.mtime_ns))
+        }
+
+    def _identify(self) -> None:
+        """Finds the photos with rows by place, size and time when the filesystem was mounted anew, as another device."""
+        device = os.fstat(self._claims.inbox).st_dev
+        if device == self._device:
+            return
+        changed = {}
+        for row in self._results.in_inbox():
+            stat = self._claims.look(row.inbox_path)
+            if stat is None or (stat.st_size, modified_at(stat.st_mtime_ns)) != (row.size_bytes, row.modified_at):
+                continue
+            if row.identity != tree.identity(stat):
+                changed[row.id] = tree.identity(stat)
+        self._results.identify(changed)
+        self._device = device
+
+    def _release(self) -> None:
+        """Lets go of files that are held no longer."""
+        looks = self.inbox.held
+        paths = list(looks)
+        for at in range(0, len(paths), _ASKED):
+            some = paths[at : at + _ASKED]
+            for path in set(some) - self._held({path: looks[path] for path in some}):
+                self.inbox.release(path)
 
     def _look(self, path: bytes) -> Look | None:
         """A look at one path, None when no regular file is there."""

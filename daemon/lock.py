@@ -1,7 +1,9 @@
-"""One daemon an inbox: a lock that the kernel drops when its holder dies, however it dies."""
+"""One daemon an inbox, one call at a time that takes photos back: locks that the kernel drops when their holder dies."""
 
 import fcntl
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from models.errors import FoodsortError
@@ -29,3 +31,24 @@ class Lock:
     def release(self) -> None:
         """Lets the next one in."""
         os.close(self._fd)
+
+
+@contextmanager
+def turn(inbox: Path, wait: Callable[[], bool]) -> Iterator[bool]:
+    """Holds `<inbox>/.foodsort/back.lock`, which whoever takes photos back does; yields whether it got it.
+
+    wait: asked when another one holds it; True waits for its end. Raises OSError.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    fd = os.open(inbox / ".foodsort" / "back.lock", flags, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            got = True
+        except BlockingIOError:
+            got = wait()
+            if got:
+                fcntl.flock(fd, fcntl.LOCK_EX)
+        yield got
+    finally:
+        os.close(fd)

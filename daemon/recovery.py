@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from daemon.results import Pending
+from daemon.states import MISSING, RETRY, UNDOING, State
 
 
 class Mend(NamedTuple):
@@ -41,3 +42,15 @@ def plan(
             yield Mend("finish" if arrived(row, False) else "missing", row)
     for generation, path in sorted(left):
         yield Adopt(generation, path)
+
+
+def back(state: State, *, arrived: bool, there: bool) -> Literal["move", "drop_and_finish", "finish"] | State:
+    """What to do for a row whose photo was on its way back to the inbox, or the state in which to leave it.
+
+    arrived: it lies in the inbox where its row says. there: it lies, too or still, where it was taken from.
+    """
+    if arrived:
+        return "drop_and_finish" if there else "finish"
+    if there:
+        return "move"
+    return MISSING if state == UNDOING else RETRY  # the daemon may have it in hand already

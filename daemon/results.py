@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -12,7 +12,7 @@ from daemon.decode import Decoded
 from daemon.known import Copy, Earlier, Known
 from daemon.outcome import Failure, Fate
 from daemon.schema import text
-from daemon.states import DUPLICATE, FAILED, FILED, FILING, MISSING, RETRY, RETRYING
+from daemon.states import DUPLICATE, FAILED, FILED, FILING, MISSING, RETRY, RETRYING, UNDOING, UNDONE
 from models.bundle import Bundle
 from models.names import shown
 
@@ -32,6 +32,16 @@ class Pending:
     attempts: int
     first_failed_at: str | None
     model: str
+
+
+class Lying(NamedTuple):
+    """A row whose photo lies in the inbox."""
+
+    id: int
+    inbox_path: bytes
+    identity: str
+    size_bytes: int
+    modified_at: str
 
 
 class Results:
@@ -91,7 +101,7 @@ class Results:
             insert = schema.batches.insert().returning(schema.batches.c.id)
             batch_id = connection.execute(insert.values(batch)).scalar_one()
             for row in rows:
-                row |= _place(row["path_bytes"])
+                row |= place(row["path_bytes"])
                 row |= {"inbox_path": shown(row["inbox_path_bytes"]), "state": FILING}
                 row |= {"batch_id": batch_id, "model_id": self._model_id}
             ids = [
@@ -116,7 +126,7 @@ class Results:
     def move(self, photo_id: int, path: bytes) -> None:
         """Names another place for a photo that has not moved yet."""
         with self._engine.begin() as connection:
-            connection.execute(schema.photos.update().where(schema.photos.c.id == photo_id).values(_place(path)))
+            connection.execute(schema.photos.update().where(schema.photos.c.id == photo_id).values(place(path)))
 
     def finish(self, photo_ids: list[int]) -> None:
         """Records that photos lie where their rows say."""
@@ -134,6 +144,29 @@ class Results:
             gone = schema.photos.update().where(schema.photos.c.id == photo_id)
             connection.execute(gone.values(state=MISSING))
         self.event("missing", path, "the photo was taken away from the claim folder")
+
+    def undone(self, identities: list[str]) -> dict[str, tuple[int, str]]:
+        """Size and time of change of the photos among these (device and inode) that a person took back to the inbox."""
+        p = schema.photos.c
+        query = sa.select(p.identity, p.size_bytes, p.modified_at).where(
+            p.identity.in_(identities), p.state.in_((UNDOING, UNDONE))
+        )
+        with self._engine.connect() as connection:
+            return {row[0]: (row[1], row[2]) for row in connection.execute(query.order_by(p.id))}
+
+    def in_inbox(self) -> list[Lying]:
+        """The photos that have a row and lie in the inbox."""
+        p = schema.photos.c
+        query = sa.select(p.id, p.inbox_path_bytes, p.identity, p.size_bytes, p.modified_at)
+        with self._engine.connect() as connection:
+            return [Lying(*row) for row in connection.execute(query.where(p.state.in_((UNDONE, RETRY))))]
+
+    def identify(self, identities: dict[int, str]) -> None:
+        """Records what photos are known by (device and inode), by the ids of their rows."""
+        with self._engine.begin() as connection:
+            for photo_id, identity in identities.items():
+                known = schema.photos.update().where(schema.photos.c.id == photo_id)
+                connection.execute(known.values(identity=identity))
 
     def pending(self) -> list[Pending]:
         """The rows whose photos were on their way when an earlier life of the daemon ended, oldest first."""
@@ -172,5 +205,6 @@ def _pending(row: Any) -> Pending:
     return Pending(row.id, *place, row.identity, row.sha256, fate, failure, *tries)
 
 
-def _place(path: bytes) -> dict[str, Any]:
+def place(path: bytes) -> dict[str, Any]:
+    """Columns that say where a photo lies, as rows name places."""
     return {"path_bytes": path, "path": shown(path), "name": shown(os.path.basename(path))}

@@ -15,12 +15,13 @@ from daemon.claim import Claims, Refused
 from daemon.destinations import Destinations
 from daemon.filing import Filing
 from daemon.intake import Intake
-from daemon.lock import Lock
+from daemon.lock import Lock, turn
 from daemon.notify import notify
 from daemon.pipeline import Pipeline, Returned
 from daemon.progress import Progress
 from daemon.results import Pending, Results
 from daemon.settings import Settings
+from daemon.takeback import Takeback
 from daemon.watch import Hint, Watch
 from models.bundle import Bundle
 from models.engines import open_engine
@@ -52,14 +53,16 @@ class Service:
         self._claims = Claims(inbox)
         self._destinations = Destinations(root, settings.folders, self._claims)
         address = database.url(root, settings.database.url)
-        self._results = Results(database.connect(database.IN_MEMORY if dry_run else address))
+        engine = database.connect(database.IN_MEMORY if dry_run else address)
+        self._results = Results(engine)
+        self._takeback = Takeback(root, settings.folders, self._claims, engine)
         if not dry_run:
             self._destinations.make_folders()
         self._loading = True
         bundle = Bundle.load(root.absolute() / settings.model.bundle if settings.model.bundle else None)
-        engine = open_engine(settings.model.engine, bundle, settings.batch.max_size)
+        network = open_engine(settings.model.engine, bundle, settings.batch.max_size)
         self._loading = False
-        log.info("model ready", model=bundle.model_name, engine=engine.name)
+        log.info("model ready", model=bundle.model_name, engine=network.name)
         self._results.use_model(bundle)
         self._filing = Filing(
             *(self._destinations, self._results, self._stopping), skip_duplicates=settings.images.duplicates == "skip"
@@ -67,7 +70,7 @@ class Service:
         self._pipeline = Pipeline(
             settings,
             bundle.card,
-            engine,
+            network,
             self._filing,
             give_back=self._messages.put,
             wake=lambda: self._messages.put(None),
@@ -155,6 +158,9 @@ class Service:
         def arrived(row: Pending, claimed: bool) -> bool:
             return self._destinations.is_ours(row.path, row.identity, row.sha256, claimed=claimed)
 
+        with turn(self._watch_path, wait=lambda: False) as ours:  # else somebody is at it, and alive
+            for back in self._takeback.mend() if ours else ():
+                log.info("recovering", photo=shown(back.photo.inbox_path), action="back", problem=back.problem)
         steps = list(recovery.plan(self._claims.leftovers(), self._results.pending(), arrived))
         self._filing.mend([step for step in steps if isinstance(step, recovery.Mend)])
         faults.point("mended")

@@ -1,22 +1,22 @@
 """The states of a photo's row."""
 
-from typing import Literal
+from typing import Final, Literal
 
 State = Literal["filing", "filed", "failed", "duplicate", "missing", "undoing", "undone", "retrying", "retry"]
 
-FILING = "filing"
+FILING: Final = "filing"
 """On its way to its place."""
-FILED = "filed"
-FAILED = "failed"
-DUPLICATE = "duplicate"
+FILED: Final = "filed"
+FAILED: Final = "failed"
+DUPLICATE: Final = "duplicate"
 """Set aside, since a photo of the same bytes is filed."""
-MISSING = "missing"
+MISSING: Final = "missing"
 """Taken away by somebody else while it was on its way."""
-UNDOING = "undoing"
+UNDOING: Final = "undoing"
 """On its way back to the inbox, to stay there."""
-UNDONE = "undone"
+UNDONE: Final = "undone"
 """In the inbox, and not sorted until asked for."""
-RETRYING = "retrying"
+RETRYING: Final = "retrying"
 """On its way back to the inbox, to be sorted again."""
-RETRY = "retry"
+RETRY: Final = "retry"
 """In the inbox, to be sorted again."""

@@ -3,8 +3,11 @@
 import errno
 import hashlib
 import os
+from collections.abc import Callable
 
 from daemon import faults, tree
+
+Whole = Callable[[os.stat_result], None]
 
 _CHUNK_BYTES = 1 << 20
 
@@ -15,13 +18,23 @@ class Transfer:
     def __init__(self) -> None:
         self._copied: set[int] = set()  # photos whose copy has its name and whose original is still there
 
-    def move(self, source: int, old: bytes, target: int, new: bytes, photo_id: int, sha256: str) -> None:
+    def move(
+        self,
+        source: int,
+        old: bytes,
+        target: int,
+        new: bytes,
+        photo_id: int,
+        sha256: str,
+        whole: Whole = lambda stat: None,
+    ) -> None:
         """Moves `old` in the folder `source` to `new` in the folder `target`, with its mode and times.
 
+        whole: called with the stat of the copy before it has its name.
         Raises OSError: EEXIST when `new` is taken, EIO when the copy is not what the sha256 says.
         """
         if photo_id not in self._copied:
-            _copy(source, old, target, new, b".foodsort-%d.part" % photo_id, sha256)
+            _copy(source, old, target, new, b".foodsort-%d.part" % photo_id, sha256, whole)
             self._copied.add(photo_id)
         tree.sync(target)
         faults.point("named")
@@ -31,7 +44,7 @@ class Transfer:
         tree.sync(source)
 
 
-def _copy(source: int, old: bytes, target: int, new: bytes, part: bytes, sha256: str) -> None:
+def _copy(source: int, old: bytes, target: int, new: bytes, part: bytes, sha256: str, whole: Whole) -> None:
     read = os.open(old, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source)
     try:
         stat = os.fstat(read)
@@ -47,6 +60,7 @@ def _copy(source: int, old: bytes, target: int, new: bytes, part: bytes, sha256:
             os.fchmod(write, stat.st_mode & 0o777)
             os.utime(write, ns=(stat.st_atime_ns, stat.st_mtime_ns))
             tree.sync(write)
+            whole(os.fstat(write))
         finally:
             os.close(write)
         faults.point("copied")

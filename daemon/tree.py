@@ -136,6 +136,11 @@ def split(path: bytes) -> tuple[bytes, bytes]:
     return parent, name
 
 
+def identity(stat: os.stat_result) -> str:
+    """Device and inode, which a rename keeps."""
+    return f"{stat.st_dev}:{stat.st_ino}"
+
+
 def is_regular(stat: os.stat_result) -> bool:
     """Whether it is a regular file rather than a link, FIFO, socket, device or folder."""
     return S_ISREG(stat.st_mode)

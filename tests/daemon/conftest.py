@@ -91,10 +91,10 @@ def until(done: Callable[[], bool], daemon: "subprocess.Popen[str] | None" = Non
 
 
 def tree(root: Path) -> dict[str, bytes]:
-    """Path and bytes of every file below a root, without the database, the log and the claim folder's lock."""
+    """Path and bytes of every file below a root, without the database, the log and the claim folder's locks."""
     ours = ("foodsort.db", "daemon.log")
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in sorted(root.rglob("*"))
-        if path.is_file() and not path.name.startswith(ours) and path.name != "lock"
+        if path.is_file() and not path.name.startswith(ours) and path.name not in {"lock", "back.lock"}
     }

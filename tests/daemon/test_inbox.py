@@ -159,6 +159,27 @@ def test_many_small_writes_do_not_pile_up(inbox: Inbox) -> None:
     assert inbox.due(10**6) is None
 
 
+def test_a_held_file_waits_for_nothing_until_it_changes_or_is_released(inbox: Inbox) -> None:
+    inbox.found(A, LOOK, 0)
+    assert check(inbox, 2) is not None
+    inbox.hold(A, LOOK)
+    inbox.found(A, LOOK, 3)
+    assert (len(inbox), inbox.refused, inbox.held) == (0, 0, {A: LOOK})
+    inbox.found(A, GROWN, 4)
+    assert check(inbox, 6, GROWN) == Ready(A, GROWN, 4, overdue=False)
+    inbox.gone(A)
+    inbox.hold(A, LOOK)
+    inbox.release(A)
+    inbox.found(A, LOOK, 10)
+    assert check(inbox, 12) is not None
+
+
+def test_a_close_lets_a_held_file_be_looked_at_again(inbox: Inbox) -> None:
+    inbox.hold(A, LOOK)
+    inbox.closed(A, 0)
+    assert check(inbox, 2) == Ready(A, LOOK, 0, overdue=False)
+
+
 @pytest.mark.parametrize(
     "name",
     [

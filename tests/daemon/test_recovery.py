@@ -1,7 +1,8 @@
 import pytest
 
-from daemon.recovery import Adopt, Mend, plan
+from daemon.recovery import Adopt, Mend, back, plan
 from daemon.results import Pending
+from daemon.states import State
 
 ROW = Pending(1, b"food/a.jpg", b"a.jpg", b"gen", "1:2", "00", "food", None, 1, None, "m")
 KEY = (b"gen", b"a.jpg")
@@ -23,3 +24,20 @@ def test_what_is_done_for_each_state_of_things(
     claimed: list[tuple[bytes, bytes]], pending: list[Pending], expected: list[Mend | Adopt], *, arrived: bool
 ) -> None:
     assert list(plan(claimed, pending, lambda row, claimed: arrived)) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "arrived", "there", "expected"),
+    [
+        ("undoing", False, True, "move"),
+        ("undoing", True, True, "drop_and_finish"),
+        ("undoing", True, False, "finish"),
+        ("undoing", False, False, "missing"),
+        ("retrying", False, True, "move"),
+        ("retrying", True, True, "drop_and_finish"),
+        ("retrying", True, False, "finish"),
+        ("retrying", False, False, "retry"),
+    ],
+)
+def test_what_is_done_for_a_photo_on_its_way_back(state: State, expected: str, *, arrived: bool, there: bool) -> None:
+    assert back(state, arrived=arrived, there=there) == expected

@@ -1,0 +1,142 @@
+"""Which photos a person means: by path, by batch, by time, by kind of failure."""
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from daemon import tree
+from daemon.schema import batches, modified_at, photos, text
+from daemon.states import DUPLICATE, FAILED, FILED, FILING, State
+from models.errors import FoodsortError
+from models.names import raw, shown
+
+
+class Photo(NamedTuple):
+    """A photo's row, as far as it matters here. path, inbox_path: its bytes as the row has them."""
+
+    id: int
+    state: State
+    path: bytes
+    inbox_path: bytes
+    identity: str
+    sha256: str
+    size_bytes: int
+    modified_at: str
+    error_kind: str | None
+    filed_at: str | None
+
+    def looks_like(self, stat: os.stat_result) -> bool:
+        """Whether a file has the size and time of change that the row has."""
+        mine = (self.size_bytes, self.modified_at)
+        return tree.is_regular(stat) and (stat.st_size, modified_at(stat.st_mtime_ns)) == mine
+
+
+_COLUMNS = (
+    *(photos.c.id, photos.c.state, photos.c.path_bytes, photos.c.inbox_path_bytes, photos.c.identity),
+    *(photos.c.sha256, photos.c.size_bytes, photos.c.modified_at, photos.c.error_kind, photos.c.filed_at),
+)
+
+_WHY: dict[State, str] = {
+    "filing": "is on its way to there; try again in a moment",
+    "filed": "is filed; `foodsort undo` takes it back first",
+    "duplicate": "is set aside; `foodsort undo` takes it back first",
+    "missing": "was taken away by somebody else before it came there",
+    "undoing": "is on its way back to the inbox",
+    "undone": "is in the inbox already, and stays there until `foodsort retry` asks for it",
+    "retrying": "is on its way back to the inbox",
+    "retry": "is in the inbox already, to be sorted again",
+}
+
+
+class Unknown(FoodsortError):
+    """Raised when no photo is what a person named. The message says why."""
+
+
+class Chosen:
+    """Asks for photos of one root in some states."""
+
+    def __init__(self, engine: sa.Engine, root: Path, states: Sequence[State]) -> None:
+        self._engine, self._root, self._states = engine, root, states
+
+    def all(self, kinds: Sequence[str] = ()) -> list[Photo]:
+        """All, or those that failed for one of these reasons."""
+        return self._ask(photos.c.error_kind.in_(kinds)) if kinds else self._ask()
+
+    def since(self, time: datetime) -> list[Photo]:
+        """Those that came to their places at a time or later."""
+        return self._ask(photos.c.filed_at >= text(time))
+
+    def last_batch(self) -> list[Photo]:
+        """Those of the newest batch that has any."""
+        newest = sa.select(sa.func.max(photos.c.batch_id)).where(photos.c.state.in_(self._states))
+        return self._ask(photos.c.batch_id == newest.scalar_subquery())
+
+    def batch(self, number: int) -> list[Photo]:
+        """Those of one batch. Raises Unknown when there is no such batch."""
+        with self._engine.connect() as connection:
+            if connection.execute(sa.select(batches.c.id).where(batches.c.id == number)).scalar() is None:
+                raise Unknown(
+                    f"there is no batch {number}; `foodsort results --format csv` gives the batch of each photo"
+                )
+        return self._ask(photos.c.batch_id == number)
+
+    def path(self, given: str, kinds: Sequence[str] = ()) -> list[Photo]:
+        """The photo at a path, or those below it where it is a folder. Raises Unknown.
+
+        given: absolute, relative to the working folder or to the root, as `foodsort results` shows it or as it is on the disk.
+        """
+        places = _places(given, self._root)
+        # "0" comes after "/": this is everything that starts with the place and a slash.
+        below = (sa.and_(photos.c.path_bytes > one + b"/", photos.c.path_bytes < one + b"0") for one in places)
+        found = self._ask(sa.or_(photos.c.path_bytes.in_(places), *below))
+        if not found:
+            raise Unknown(self._why(given, places))
+        # A place may have been another photo's before.
+        newest = {photo.path: photo for photo in found}
+        return [photo for photo in newest.values() if not kinds or photo.error_kind in kinds]
+
+    def _ask(self, *conditions: "sa.ColumnElement[bool]") -> list[Photo]:
+        query = sa.select(*_COLUMNS).where(photos.c.state.in_(self._states), *conditions).order_by(photos.c.id)
+        with self._engine.connect() as connection:
+            return [Photo._make(row) for row in connection.execute(query)]
+
+    def _why(self, given: str, places: list[bytes]) -> str:
+        query = sa.select(photos.c.state).where(photos.c.path_bytes.in_(places)).order_by(photos.c.id.desc())
+        with self._engine.connect() as connection:
+            state: Any = connection.execute(query.limit(1)).scalar()
+        if state is None:
+            return f"{given}: no photo is there by the database; `foodsort results` shows where each is"
+        return f"{given}: {_WHY[state]}"
+
+
+def again(engine: sa.Engine, photo: Photo) -> Photo:
+    """A photo as its row has it now."""
+    with engine.connect() as connection:
+        return Photo._make(connection.execute(sa.select(*_COLUMNS).where(photos.c.id == photo.id)).one())
+
+
+def elsewhere(engine: sa.Engine, photo: Photo) -> bool:
+    """Whether the place that a photo's row names has become another one's since."""
+    name = shown(os.path.basename(photo.path))  # there is an index on it
+    p = photos.c
+    query = sa.select(p.id).where(p.name == name, p.path_bytes == photo.path, p.id != photo.id)
+    later = sa.or_(p.state == FILING, p.filed_at > photo.filed_at)
+    with engine.connect() as connection:
+        found = connection.execute(query.where(p.state.in_((FILING, FILED, FAILED, DUPLICATE)), later))
+        return found.first() is not None
+
+
+def _places(given: str, root: Path) -> list[bytes]:
+    """What rows may call a path that a person gave."""
+    places = set()
+    for name in (os.fsencode(given), raw(given)):
+        absolute = os.path.normpath(os.path.join(os.getcwdb(), name))
+        places |= {os.path.normpath(name), absolute}
+        for top in (os.fsencode(root.absolute()), os.path.realpath(os.fsencode(root))):
+            if absolute.startswith(top + b"/"):
+                places.add(absolute[len(top) + 1 :])
+    return sorted(places)

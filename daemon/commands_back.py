@@ -1,0 +1,172 @@
+"""The commands that take photos back to the inbox: `retry` and `undo`."""
+
+import os
+import pwd
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from daemon.options import Root, time_option
+from models.errors import FoodsortError
+from models.names import shown
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from daemon.chosen import Photo
+    from daemon.takeback import Back, Takeback
+
+app = typer.Typer()
+
+Paths = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="PATH", help="Photos or folders, as they lie or as `foodsort results` shows them."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and touch nothing.")]
+
+
+@app.command()
+def retry(
+    root: Root,
+    paths: Paths = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(help="Photos that failed for this reason, such as truncated; may be repeated.")
+    ] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Have failed photos sorted again: all of them, or those that are named. Undone photos too, when they are named.
+
+    Example: foodsort retry --root photos --kind truncated
+    """
+    from daemon.chosen import Chosen
+    from daemon.states import FAILED, UNDONE
+    from daemon.takeback import RETRY_FAILED
+
+    with _opened(root, dry_run=dry_run) as (engine, takeback, said):
+        failed, named = Chosen(engine, root, (FAILED,)), Chosen(engine, root, (FAILED, UNDONE))
+        chosen = said.known(paths, lambda path: named.path(path, kind or ())) if paths else failed.all(kind or ())
+        of_failed = [photo for photo in chosen if photo.state == FAILED]
+        undone = [photo for photo in chosen if photo.state == UNDONE]
+        said.backs(takeback.would_take(of_failed) if dry_run else takeback.take(of_failed, RETRY_FAILED))
+        said.backs(takeback.release(undone, dry_run=dry_run))
+        said.end("in the inbox, to be sorted again")
+
+
+@app.command()
+def undo(
+    root: Root,
+    paths: Paths = None,
+    last: Annotated[bool, typer.Option("--last", help="The photos of the newest batch.")] = False,
+    batch: Annotated[int | None, typer.Option(metavar="ID", help="The photos of this batch.")] = None,
+    since: Annotated[datetime | None, time_option("Photos filed at or after this time.")] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Take photos back to the inbox. There they stay: only `foodsort retry PATH` has them sorted again.
+
+    Example: foodsort undo --root photos --last
+    """
+    from daemon.chosen import Chosen
+    from daemon.takeback import UNDO
+
+    if [bool(paths), last, batch is not None, since is not None].count(True) != 1:
+        raise typer.BadParameter("say which photos, in one way: PATH..., --last, --batch ID or --since TIME")
+    with _opened(root, dry_run=dry_run) as (engine, takeback, said):
+        choice = Chosen(engine, root, UNDO.sources)
+        if paths:
+            chosen = said.known(paths, choice.path)
+        elif batch is not None:
+            chosen = choice.batch(batch)
+        else:
+            chosen = choice.since(since) if since else choice.last_batch()
+        said.backs(takeback.would_take(chosen) if dry_run else takeback.take(chosen, UNDO))
+        said.end("back in the inbox, to stay there until `foodsort retry PATH`")
+
+
+class _Said:
+    """Prints what becomes of photos, one line each, and counts."""
+
+    def __init__(self, *, dry_run: bool) -> None:
+        self._dry_run = dry_run
+        self._done = self._problems = 0
+
+    def known(self, paths: list[str], choose: "Callable[[str], list[Photo]]") -> "list[Photo]":
+        """The photos that the paths name, each once; says which name none."""
+        found: dict[int, Photo] = {}
+        for path in paths:
+            try:
+                found |= {photo.id: photo for photo in choose(path)}
+            except FoodsortError as error:
+                self._problem(str(error))
+        return list(found.values())
+
+    def backs(self, backs: "Iterable[Back]") -> None:
+        """Says what became of each photo."""
+        for back in backs:
+            if back.problem:
+                self._problem(f"{shown(back.photo.path)} {back.problem}")
+                continue
+            self._done += 1
+            moved = f"{shown(back.photo.path)} → " if back.place != back.photo.path else ""
+            typer.echo(f"{moved}{shown(back.place)}")
+
+    def end(self, what: str) -> None:
+        """Says how many there were; ends the process with exit code 1 when something could not be done."""
+        photos = f"{self._done} photo{'' if self._done == 1 else 's'}"
+        verb = "would be" if self._dry_run else "is" if self._done == 1 else "are"
+        others = f"; {self._problems} could not be taken there" if self._problems else ""
+        typer.echo(f"{photos} {verb} {what}{others}")
+        if self._problems:
+            raise typer.Exit(1)
+
+    def _problem(self, message: str) -> None:
+        self._problems += 1
+        typer.echo(f"foodsort: {message}", err=True)
+
+
+@contextmanager
+def _opened(root: Path, *, dry_run: bool) -> "Iterator[tuple[sa.Engine, Takeback, _Said]]":
+    """The database and what takes photos back, when it is this call's turn. Raises FoodsortError, OSError."""
+    from daemon import database
+    from daemon.claim import Claims
+    from daemon.lock import turn
+    from daemon.settings import load
+    from daemon.takeback import Takeback
+
+    settings = load(root)
+    inbox = root / settings.folders.inbox
+    address = database.url(root, settings.database.url)
+    with database.told():
+        engine = database.reading(address) if dry_run else database.writing(address)
+        claims = Claims(inbox)
+        takeback, said = Takeback(root, settings.folders, claims, engine), _Said(dry_run=dry_run)
+        try:
+            if dry_run:
+                yield engine, takeback, said
+                return
+            _as_the_daemon(inbox / ".foodsort")
+            with turn(inbox, _wait):
+                said.backs(takeback.mend())
+                yield engine, takeback, said
+        finally:
+            claims.close()
+            engine.dispose()
+
+
+def _wait() -> bool:
+    typer.echo("foodsort: another call is taking photos back; waiting for its end", err=True)
+    return True
+
+
+def _as_the_daemon(private: Path) -> None:
+    """Refuses another user than the daemon's: of what that one made, the daemon could move nothing. Raises FoodsortError."""
+    owner = private.stat().st_uid
+    if os.geteuid() != owner and (os.geteuid() == 0 or not os.access(private, os.W_OK)):
+        try:
+            name = pwd.getpwuid(owner).pw_name
+        except KeyError:
+            name = f"#{owner}"
+        raise FoodsortError(f"the user {name} sorts photos here; run this as that user: sudo -u '{name}' foodsort …")

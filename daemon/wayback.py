@@ -1,0 +1,153 @@
+"""A photo's way back into the inbox on the disk: never over anything, never half, never without its row knowing."""
+
+import errno
+import hashlib
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from daemon import names, tree
+from daemon.chosen import Photo
+from daemon.claim import Claims
+from daemon.destinations import Destinations, error_name
+from daemon.settings import Folders
+from daemon.transfer import Transfer, Whole
+from models.errors import FoodsortError
+
+
+class Stays(FoodsortError):
+    """Raised when a photo cannot go back. The message says why."""
+
+
+class Wayback:
+    """The inbox of one root, and the folders that photos come back from."""
+
+    def __init__(self, root: Path, folders: Folders, claims: Claims) -> None:
+        self._inbox = os.path.normpath(os.fsencode(root.absolute() / folders.inbox))
+        self._destinations = Destinations(root, folders, claims)
+        self._claims = claims
+        self._transfer = Transfer()
+
+    def place(self, path: bytes) -> bytes:
+        """A path of the inbox as rows name places."""
+        return self._destinations.place(os.path.join(self._inbox, path))
+
+    def look(self, photo: Photo) -> os.stat_result | None:
+        """stat of the inbox place that a row names, None when nothing is there."""
+        return self._claims.look(photo.inbox_path)
+
+    def free(self, path: bytes) -> Iterator[bytes]:
+        """Free places in the inbox, the one that a photo came from first."""
+        parent, name = tree.split(path)
+        for number in itertools.count(1):
+            target = tree.join(parent, names.numbered(name, number))
+            if not os.path.lexists(os.path.join(self._inbox, target)):
+                yield target
+
+    def stat(self, photo: Photo) -> os.stat_result:
+        """stat of a photo at the place that its row names. Raises Stays."""
+        try:
+            with self.source(photo) as (folder, name):
+                return os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError as error:
+            raise Stays("is no longer there") from error
+        except OSError as error:
+            raise Stays(f"cannot be reached: {error.strerror}") from error
+
+    def has_its_bytes(self, photo: Photo, *, arrived: bool) -> bool:
+        """Whether a photo's bytes lie at the place that its row names, as a copy if it has `arrived` in the inbox, too."""
+        return self._destinations.is_ours(photo.path, "", photo.sha256, claimed=arrived)
+
+    @contextmanager
+    def source(self, photo: Photo) -> Iterator[tuple[int, bytes]]:
+        """Descriptor of the folder that a photo lies in, and its name there. Raises OSError."""
+        top, below = self._destinations.inside(photo.path)
+        parent, name = tree.split(below)
+        root = tree.open_root(top)
+        try:
+            with tree.folder(root, parent) as folder:
+                yield folder, name
+        finally:
+            os.close(root)
+
+    def move(self, photo: Photo, going: Callable[[bytes], None], whole: Whole) -> bytes:
+        """Moves a photo to the inbox place that its row names, or to the next that is free; returns which.
+
+        going: called with another place before it goes there. whole: called with the stat of a copy before it has its name.
+        Raises OSError; unless its last step failed, the photo is where it was.
+        """
+        with self.source(photo) as (source, name), _without_reason(source, name, photo):
+            for target in self.free(photo.inbox_path):
+                if target != photo.inbox_path:
+                    going(target)
+                parent, new = tree.split(target)
+                try:
+                    with tree.folder(self._claims.inbox, parent, create=True) as folder:
+                        self._rename(source, name, folder, new, photo, whole)
+                        tree.sync(folder)
+                        break
+                except FileExistsError:
+                    continue
+            tree.sync(source)
+        return target
+
+    def drop(self, photo: Photo) -> None:
+        """Removes what is left of a photo where it came from. Raises OSError."""
+        with self.source(photo) as (folder, name):
+            os.unlink(name, dir_fd=folder)
+            tree.sync(folder)
+
+    def touch(self, photo: Photo) -> None:
+        """Opens a photo in the inbox for writing and closes it: the daemon hears of that, and nothing changes."""
+        parent, name = tree.split(photo.inbox_path)
+        try:
+            with tree.folder(self._claims.inbox, parent) as folder:
+                flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+                os.close(os.open(name, flags, dir_fd=folder))
+        except OSError:  # then a rescan finds it
+            return
+
+    def _rename(self, source: int, old: bytes, target: int, new: bytes, photo: Photo, whole: Whole) -> None:
+        try:
+            tree.rename(source, old, target, new)
+            return
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+        if not os.access(f"/proc/self/fd/{source}", os.W_OK | os.X_OK):  # asked before there are two of it
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        with open(os.open(old, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source), "rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # not the row's: a person may have edited it since
+        self._transfer.move(source, old, target, new, photo.id, sha256, whole)
+
+
+@contextmanager
+def _without_reason(folder: int, name: bytes, photo: Photo) -> Iterator[None]:
+    """Removes the reason beside a failed photo; puts it back when the block fails.
+
+    It goes before the photo does: the next failure may write one of the same name the moment the photo is in the inbox.
+    """
+    reason = error_name(name, photo.sha256)
+    said = _read(folder, reason) if photo.error_kind else b""
+    if photo.sha256.encode() not in said:  # none, or somebody else's file
+        yield
+        return
+    os.unlink(reason, dir_fd=folder)
+    try:
+        yield
+    except OSError:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with open(os.open(reason, flags, 0o666, dir_fd=folder), "wb") as file:
+            file.write(said)
+        raise
+
+
+def _read(folder: int, name: bytes) -> bytes:
+    try:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with open(os.open(name, flags, dir_fd=folder), "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
