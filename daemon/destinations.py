@@ -128,9 +128,8 @@ class Destinations:
 
     def is_ours(self, place: bytes, identity: str, sha256: str, *, claimed: bool) -> bool:
         """Whether the file at a place is the photo that a row says was moved there. claimed: it still is, too."""
-        path = os.path.join(self._root, place)
-        folder = next((one for one in self._folders.values() if path.startswith(one + b"/")), os.path.dirname(path))
-        parent, name = tree.split(os.path.relpath(path, folder))
+        folder, below = self.inside(place)
+        parent, name = tree.split(below)
         with _opened(folder, parent) as at:
             if at is None or not tree.exists(at, name):
                 return False
@@ -209,7 +208,10 @@ class Destinations:
 
     def holds(self, place: bytes) -> bool:
         """Whether there is a file at a place."""
-        return os.path.lexists(os.path.join(self._root, place))
+        folder, below = self.inside(place)
+        parent, name = tree.split(below)
+        with _opened(folder, parent) as at:
+            return at is not None and tree.exists(at, name)
 
     def _absolute(self, setting: str) -> bytes:
         return os.path.normpath(os.path.join(self._root, os.fsencode(setting)))

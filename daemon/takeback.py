@@ -85,7 +85,11 @@ class Takeback:
         """Ends what a call that died had begun."""
         for photo in Chosen(self._engine, self._root, (UNDOING, RETRYING)).all():
             way = UNDO if photo.state == UNDOING else RETRY_FAILED
-            arrived, there = self._whereabouts(photo)
+            try:
+                arrived, there = self._whereabouts(photo)
+            except Stays as stays:
+                yield Back(photo, problem=str(stays))
+                continue
             action = recovery.back(photo.state, arrived=arrived, there=there)
             if action == "move":
                 yield from self._move_all([photo], way)
@@ -148,10 +152,14 @@ class Takeback:
     def _whereabouts(self, photo: Photo) -> tuple[bool, bool]:
         """Whether a photo lies at the inbox place that its row names, and whether where it was taken from."""
         stat = self._way.look(photo)
-        arrived = stat is not None and tree.identity(stat) == photo.identity
+        arrived = self._arrived(photo)
         there = self._lies_there(photo, arrived=arrived)
         # By size and time only when it can be no other: a device's number may change at a reboot.
         return arrived or (stat is not None and not there and photo.looks_like(stat)), there
+
+    def _arrived(self, photo: Photo) -> bool:
+        stat = self._way.look(photo)
+        return stat is not None and tree.identity(stat) == photo.identity
 
     def _move_all(self, begun: list[Photo], way: Way) -> list[Back]:
         stay, moved = [], []
@@ -161,8 +169,7 @@ class Takeback:
                 faults.point("taken_back")
             except OSError as error:
                 stay.append(Back(photo, problem=f"cannot be moved: {error.strerror}"))
-                arrived, _ = self._whereabouts(again(self._engine, photo))
-                if photo.state in way.sources and not arrived:
+                if photo.state in way.sources and not self._arrived(again(self._engine, photo)):
                     self._set(photo, (way.moving,), state=photo.state)
         return stay + self._finish(moved, way)
 

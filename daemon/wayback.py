@@ -1,7 +1,6 @@
 """A photo's way back into the inbox on the disk: never over anything, never half, never without its row knowing."""
 
 import errno
-import hashlib
 import itertools
 import os
 from collections.abc import Callable, Iterator
@@ -57,8 +56,14 @@ class Wayback:
             raise Stays(f"cannot be reached: {error.strerror}") from error
 
     def has_its_bytes(self, photo: Photo, *, arrived: bool) -> bool:
-        """Whether a photo's bytes lie at the place that its row names, as a copy if it has `arrived` in the inbox, too."""
-        return self._destinations.is_ours(photo.path, "", photo.sha256, claimed=arrived)
+        """Whether a photo's bytes lie at the place that its row names, as a copy if it has `arrived` in the inbox, too.
+
+        Raises Stays when that cannot be told.
+        """
+        try:
+            return self._destinations.is_ours(photo.path, "", photo.sha256, claimed=arrived)
+        except OSError as error:
+            raise Stays(f"cannot be read: {error.strerror}") from error
 
     @contextmanager
     def source(self, photo: Photo) -> Iterator[tuple[int, bytes]]:
@@ -118,9 +123,8 @@ class Wayback:
                 raise
         if not os.access(f"/proc/self/fd/{source}", os.W_OK | os.X_OK):  # asked before there are two of it
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        with open(os.open(old, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source), "rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # not the row's: a person may have edited it since
-        self._transfer.move(source, old, target, new, photo.id, sha256, whole)
+        # Not by the row's digest: a failed photo may have been mended where it lies.
+        self._transfer.move(source, old, target, new, photo.id, tree.sha256(source, old), whole)
 
 
 @contextmanager
