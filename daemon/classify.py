@@ -1,42 +1,46 @@
 """`foodsort classify`: labels for files and folders, nothing moved and nothing recorded."""
 
+import itertools
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from daemon.decoders.pool import Decoders
 from daemon.inbox import Ignore
 from models.bundle import Bundle
 from models.decision import label, probability
 from models.engines import Engine
 from models.errors import ImageError
-from models.images import Picture, decode
+from models.images import Picture
 from models.names import shown
 
 _BATCH = 8
 
 
-def classify(paths: list[Path], bundle: Bundle, engine: Engine, max_pixels: int) -> Iterator[dict[str, Any]]:
+def classify(paths: list[Path], bundle: Bundle, engine: Engine, decoders: Decoders) -> Iterator[dict[str, Any]]:
     """One dictionary a photo, in order: path, label, probability (calibrated P(food)), model; or path, error, message.
 
     Folders stand for every file below them that is not ignored.
     """
     files = _files(paths)
-    while batch := [pair for pair, _ in zip(files, range(_BATCH), strict=False)]:
-        read = [_read(path, bundle, max_pixels) for path in batch]
-        pixels = [picture.pixels for picture in read if isinstance(picture, Picture)]
-        logits = engine.logits(np.stack(pixels)) if pixels else np.zeros(0, np.float32)
-        p_food = iter(probability(logits, bundle.card.temperature))
-        for path, picture in zip(batch, read, strict=True):
-            said = {"path": shown(os.fsencode(path))}
-            if isinstance(picture, Picture):
-                p = float(next(p_food))
-                verdict = label(p, bundle.card.thresholds)
-                yield said | {"label": verdict, "probability": p, "model": bundle.model_name}
-            else:
-                yield said | {"error": picture[0], "message": picture[1]}
+    with ThreadPoolExecutor(decoders.size) as threads:
+        while batch := list(itertools.islice(files, _BATCH)):
+            read = list(threads.map(lambda path: _read(path, decoders), batch))
+            pixels = [picture.pixels for picture in read if isinstance(picture, Picture)]
+            logits = engine.logits(np.stack(pixels)) if pixels else np.zeros(0, np.float32)
+            p_food = iter(probability(logits, bundle.card.temperature))
+            for path, picture in zip(batch, read, strict=True):
+                said = {"path": shown(os.fsencode(path))}
+                if isinstance(picture, Picture):
+                    p = float(next(p_food))
+                    verdict = label(p, bundle.card.thresholds)
+                    yield said | {"label": verdict, "probability": p, "model": bundle.model_name}
+                else:
+                    yield said | {"error": picture[0], "message": picture[1]}
 
 
 def _files(paths: list[Path]) -> Iterator[Path]:
@@ -50,11 +54,13 @@ def _files(paths: list[Path]) -> Iterator[Path]:
             yield from (Path(folder, name) for name in sorted(names) if not ignore(os.fsencode(name)))
 
 
-def _read(path: Path, bundle: Bundle, max_pixels: int) -> Picture | tuple[str, str]:
+def _read(path: Path, decoders: Decoders) -> Picture | tuple[str, str]:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not hang us
-        with os.fdopen(fd, "rb") as file:
-            return decode(file, bundle.card.fit, max_pixels)
+        try:
+            return decoders.decode(fd)
+        finally:
+            os.close(fd)
     except ImageError as error:
         return error.kind, str(error)
     except OSError as error:

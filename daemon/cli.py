@@ -108,24 +108,24 @@ def classify(
     Example: foodsort classify holiday/ --format json
     """
     import json
-    import warnings
 
     from daemon.classify import classify as run
+    from daemon.decoders.pool import Decoders
+    from daemon.settings import Images
     from models.bundle import Bundle
     from models.engines import open_engine
-    from models.formats import DEFAULT_MAX_PIXELS
 
-    warnings.filterwarnings("ignore", module="PIL")
-    bundle = Bundle.load(model)
+    bundle, images = Bundle.load(model), Images()
     failed = 0
-    for said in run(paths, bundle, open_engine(engine, bundle, 8), DEFAULT_MAX_PIXELS):
-        failed += "error" in said
-        if format == "json":
-            typer.echo(json.dumps(said, ensure_ascii=False))
-        elif "error" not in said:
-            typer.echo(f"{said['label']:8}  {said['probability']:.3f}  {said['path']}")
-        if "error" in said:
-            typer.echo(f"foodsort: {said['path']}: {said['error']}: {said['message']}", err=True)
+    with Decoders(bundle.card.fit, images.max_pixels, images.timeout_s) as decoders:
+        for said in run(paths, bundle, open_engine(engine, bundle, 8), decoders):
+            failed += "error" in said
+            if format == "json":
+                typer.echo(json.dumps(said, ensure_ascii=False))
+            elif "error" not in said:
+                typer.echo(f"{said['label']:8}  {said['probability']:.3f}  {said['path']}")
+            if "error" in said:
+                typer.echo(f"foodsort: {said['path']}: {said['error']}: {said['message']}", err=True)
     if failed:
         raise typer.Exit(1)
 

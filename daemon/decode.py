@@ -1,19 +1,21 @@
 """A claimed photo to its digest and pixels, read through the one descriptor that was opened when it was claimed."""
 
+import errno
 import hashlib
 import os
 from dataclasses import dataclass
 
 from daemon.claim import Claimed
-from models.errors import ImageError, ImageErrorKind
-from models.images import Fit, Picture, decode
+from daemon.decoders.pool import Decoders
+from models.errors import ImageError
+from models.images import Picture
 
-_WHOLE_BYTES = 64 << 20  # larger files are read twice, from the page cache, rather than held in memory
+_NOT_FOR_IT = {errno.EINVAL, errno.EROFS}  # files and filesystems that have nothing to write down
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A photo after decoding: exactly one of picture and error is set."""
+    """A photo after decoding: exactly one of picture and error is set. attempts: how many tries it took."""
 
     claimed: Claimed
     sha256: str
@@ -22,20 +24,23 @@ class Decoded:
     attempts: int = 1
 
 
-def read(claimed: Claimed, fit: Fit, max_pixels: int) -> Decoded:
-    """Hashes and decodes a claimed photo. Raises OSError when the disk does."""
+def read(claimed: Claimed, decoders: Decoders) -> Decoded:
+    """Hashes a claimed photo, sees to it that it is on the disk, and decodes it. Raises OSError when the disk does, Stopped."""
+    # Here and before: who decoded a hostile photo can't be trusted with what identifies it.
     with os.fdopen(os.dup(claimed.fd), "rb") as file:
-        source: bytes | None = None
-        if claimed.stat.st_size <= _WHOLE_BYTES:
-            source = file.read()
-            sha256 = hashlib.sha256(source).hexdigest()
-        else:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            file.seek(0)
-        try:
-            return Decoded(claimed, sha256, decode(file if source is None else source, fit, max_pixels), None)
-        except ImageError as error:
-            return Decoded(claimed, sha256, None, error)
-        except MemoryError:
-            too_large = ImageError(ImageErrorKind.TOO_LARGE, "there is too little memory to decode it")
-            return Decoded(claimed, sha256, None, too_large)
+        file.seek(0)
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    _sync(claimed.fd)
+    try:
+        return Decoded(claimed, sha256, decoders.decode(claimed.fd), None)
+    except ImageError as error:
+        return Decoded(claimed, sha256, None, error)
+
+
+def _sync(fd: int) -> None:
+    """Writes the photo's bytes down, as its writer may not have: no row shall outlive, at a power cut, what it tells of."""
+    try:
+        os.fdatasync(fd)
+    except OSError as error:
+        if error.errno not in _NOT_FOR_IT:
+            raise

@@ -6,24 +6,30 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+
+import structlog
 
 from daemon import decode, faults
 from daemon.batcher import Batcher
 from daemon.claim import Claimed
 from daemon.decode import Decoded
+from daemon.decoders.pool import Decoders, Stopped
 from daemon.filing import Filing
 from daemon.known import NOTHING
 from daemon.outcome import Outcome, judge
+from daemon.retries import Tries
 from daemon.schema import text
 from daemon.settings import Settings
 from models.bundle import Card
 from models.engines import Engine
 from models.errors import ImageErrorKind
+from models.names import shown
 
-_DECODERS = 2
+log = structlog.get_logger()
+
 # Not every format can tell that its end is missing, so damage may be a writer that has not come further yet.
 _MAY_BE_UNFINISHED = {ImageErrorKind.TRUNCATED, ImageErrorKind.CORRUPT}
 
@@ -49,6 +55,7 @@ class Pipeline:
         card: Card,
         engine: Engine,
         filing: Filing,
+        decoders: Decoders,
         give_back: Callable[[Returned], None],
         wake: Callable[[], None],
         *,
@@ -56,6 +63,7 @@ class Pipeline:
     ) -> None:
         """Called from several threads: `give_back` puts a photo back into the inbox, `wake` says that there is room again."""
         self._settings, self._card, self._engine, self._filing = settings, card, engine, filing
+        self._decoders, self._tries = decoders, Tries()
         self._give_back, self._wake, self._dry_run = give_back, wake, dry_run
         self.counts: Counter[str] = Counter()
         """Photos filed, by label or `failed`."""
@@ -63,7 +71,7 @@ class Pipeline:
         """What ended a thread that must not end."""
         self._decoding = self._in_flight = 0
         self._lock = threading.Lock()
-        self._decoders = ThreadPoolExecutor(_DECODERS, "decode")
+        self._reading = ThreadPoolExecutor(decoders.size, "decode")
         # Larger batches than the engine runs in one go would only make photos, and a stop, wait for each other.
         largest = min(settings.batch.max_size, engine.largest)
         self._batcher = Batcher(largest, settings.batch.max_delay_ms / 1000, lambda: self._decoding)
@@ -93,13 +101,14 @@ class Pipeline:
         with self._lock:
             self._decoding += 1
             self._in_flight += 1
-        future = self._decoders.submit(decode.read, claimed, self._card.fit, self._settings.images.max_pixels)
+        future = self._reading.submit(decode.read, claimed, self._decoders)
         future.add_done_callback(lambda done: self._decoded(claimed, done))
 
     def stop(self) -> None:
         """Finishes the batches that the network has begun and gives everything else back to the inbox."""
         left = self._batcher.end()
-        self._decoders.shutdown(wait=True, cancel_futures=True)
+        self._decoders.stop()
+        self._reading.shutdown(wait=True, cancel_futures=True)
         for decoded in (*left, *self._batcher.end()):
             self._leave(Returned(decoded.claimed))
         for thread in self._threads:
@@ -126,6 +135,8 @@ class Pipeline:
             return Returned(claimed)
         try:
             decoded = done.result()
+        except Stopped:
+            return Returned(claimed)
         except OSError as error:
             return Returned(claimed, refused=f"cannot be read: {error.strerror}")
         if claimed.changed():
@@ -137,7 +148,12 @@ class Pipeline:
             and time.monotonic() - claimed.still_since < patience_s
         ):
             return Returned(claimed, wait_s=patience_s)
-        return decoded
+        with self._lock:
+            number, pause_s = self._tries.judge(claimed.identity, decoded.error.kind if decoded.error else None)
+        if pause_s is not None:
+            log.warning("trying again later", photo=shown(claimed.path), reason=str(decoded.error), attempt=number)
+            return Returned(claimed, wait_s=time.monotonic() - claimed.still_since + pause_s)
+        return replace(decoded, attempts=number)
 
     def _leave(self, returned: Returned) -> None:
         self._give_back(returned)

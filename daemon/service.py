@@ -12,6 +12,7 @@ import structlog
 
 from daemon import database, faults, recovery
 from daemon.claim import Claims, Refused
+from daemon.decoders.pool import Decoders
 from daemon.destinations import Destinations
 from daemon.filing import Filing
 from daemon.intake import Intake
@@ -60,10 +61,16 @@ class Service:
             self._destinations.make_folders()
         self._loading = True
         bundle = Bundle.load(root.absolute() / settings.model.bundle if settings.model.bundle else None)
-        network = open_engine(settings.model.engine, bundle, settings.batch.max_size)
+        self._results.use_model(bundle)
+        # While the process is small: the networks' libraries bring hundreds of megabytes and threads.
+        self._decoders = Decoders(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s)
+        try:
+            network = open_engine(settings.model.engine, bundle, settings.batch.max_size)
+        except BaseException:
+            self._decoders.close()
+            raise
         self._loading = False
         log.info("model ready", model=bundle.model_name, engine=network.name)
-        self._results.use_model(bundle)
         self._filing = Filing(
             *(self._destinations, self._results, self._stopping), skip_duplicates=settings.images.duplicates == "skip"
         )
@@ -72,6 +79,7 @@ class Service:
             bundle.card,
             network,
             self._filing,
+            self._decoders,
             give_back=self._messages.put,
             wake=lambda: self._messages.put(None),
             dry_run=dry_run,
@@ -183,6 +191,7 @@ class Service:
 
     def _end(self) -> None:
         self._pipeline.stop()
+        self._decoders.close()
         while not self._messages.empty():
             message = self._messages.get()
             if isinstance(message, Returned) and not self._dry_run:

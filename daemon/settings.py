@@ -86,6 +86,8 @@ class Images(_Section):
 
     max_pixels: int = Field(DEFAULT_MAX_PIXELS, gt=0)
     """Most pixels a picture may have; larger ones fail as too_large."""
+    timeout_s: Seconds = 60.0
+    """Seconds that a picture may take to decode; what takes longer fails as decoder_timeout, after some tries."""
     duplicates: Literal["file", "skip"] = "file"
     """What is done with an exact copy: "file" it like any other, or "skip" it to folders.duplicates."""
 

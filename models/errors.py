@@ -32,10 +32,15 @@ class ImageErrorKind(StrEnum):
     TRUNCATED = "truncated"
     CORRUPT = "corrupt"
     TOO_LARGE = "too_large"
+    DECODER_CRASHED = "decoder_crashed"
+    DECODER_TIMEOUT = "decoder_timeout"
 
 
 class ImageError(FoodsortError):
-    """Raised when the bytes of a file do not give a whole picture. Permanent: the same bytes always raise it."""
+    """Raised when the bytes of a file do not give a whole picture.
+
+    Permanent, as the same bytes always raise it, but for the two kinds that tell of a decoder's process.
+    """
 
     def __init__(self, kind: ImageErrorKind, message: str) -> None:
         super().__init__(message)

@@ -7,6 +7,7 @@ import pytest
 
 from daemon import database, decode
 from daemon.claim import Claimed, Claims
+from daemon.decoders.pool import Decoders
 from daemon.destinations import Destinations
 from daemon.filing import Filing
 from daemon.inbox import Look, Ready
@@ -37,10 +38,11 @@ def pipeline(root: Path, claims: Claims, returned: list[Returned]) -> Iterator[P
     results = Results(database.connect(database.url(root, "")))
     results.use_model(bundle)
     filing = Filing(Destinations(root, settings.folders, claims), results, Event())
-    pipeline = Pipeline(settings, bundle.card, ScriptedEngine(), filing, returned.append, lambda: None)
-    pipeline.start()
-    yield pipeline
-    pipeline.stop()
+    with Decoders(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s) as decoders:
+        pipeline = Pipeline(settings, bundle.card, ScriptedEngine(), filing, decoders, returned.append, lambda: None)
+        pipeline.start()
+        yield pipeline
+        pipeline.stop()
     results.close()
 
 
@@ -60,8 +62,8 @@ def test_a_photo_written_to_while_it_was_read_goes_back(
 ) -> None:
     read = decode.read
 
-    def slowly(claimed: Claimed, *words: object) -> decode.Decoded:
-        decoded = read(claimed, *words)  # type: ignore[arg-type]
+    def slowly(claimed: Claimed, decoders: Decoders) -> decode.Decoded:
+        decoded = read(claimed, decoders)
         with Path(f"/proc/self/fd/{claimed.fd}").open("ab") as writer:
             writer.write(b"more")
         return decoded
