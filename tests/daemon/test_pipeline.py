@@ -1,5 +1,7 @@
 import os
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -11,11 +13,14 @@ from daemon.decoders.pool import Decoders
 from daemon.destinations import Destinations
 from daemon.filing import Filing
 from daemon.inbox import Look, Ready
+from daemon.outcome import Outcome
 from daemon.pipeline import Pipeline, Returned
 from daemon.results import Results
+from daemon.retries import PAUSES_S
 from daemon.settings import load
 from models.bundle import Bundle
 from models.engines.scripted import ScriptedEngine
+from models.errors import ImageError, ImageErrorKind
 from tests.daemon.conftest import Photo, until
 
 
@@ -93,6 +98,31 @@ def test_a_disk_that_fails_is_not_the_photos_fault(
     pipeline.put(claimed)
     until(lambda: pipeline.in_flight == 0)
     assert returned == [Returned(claimed, refused="cannot be read: Input/output error")]
+
+
+def test_a_photo_whose_decoder_crashes_is_tried_three_times(
+    root: Path,
+    claims: Claims,
+    pipeline: Pipeline,
+    returned: list[Returned],
+    photo: Photo,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    filed: list[Outcome] = []
+    monkeypatch.setattr(Filing, "file", lambda _, outcomes, *__, **___: filed.extend(outcomes))
+
+    def crash(*_: object) -> None:
+        raise ImageError(ImageErrorKind.DECODER_CRASHED, "SIGSEGV")
+
+    monkeypatch.setattr(Decoders, "decode", crash)
+    claimed = take(claims, root, photo(), time.monotonic())
+    for tries in (1, 2, 3):
+        pipeline.put(replace(claimed, fd=os.dup(claimed.fd)))
+        until(lambda: pipeline.in_flight == 0)
+        assert len(returned) == min(tries, 2)
+    claimed.close()
+    assert [one.wait_s for one in returned] == pytest.approx(PAUSES_S, abs=1)
+    assert [(one.failure and one.failure.kind, one.decoded.attempts) for one in filed] == [("decoder_crashed", 3)]
 
 
 def test_a_mistake_of_ours_ends_the_service_and_loses_nothing(

@@ -1,0 +1,36 @@
+import pytest
+
+from daemon import retries
+from daemon.retries import PAUSES_S, Tries, Try
+from models.errors import ImageErrorKind
+
+
+@pytest.mark.parametrize("kind", [ImageErrorKind.DECODER_CRASHED, ImageErrorKind.DECODER_TIMEOUT])
+def test_what_may_pass_is_tried_again_after_growing_pauses_then_stands(kind: ImageErrorKind) -> None:
+    tries = Tries()
+    judged = [tries.judge("1:2", kind) for _ in range(3)]
+    assert judged == [Try(1, PAUSES_S[0]), Try(2, PAUSES_S[1]), Try(3, None)]
+    assert PAUSES_S[0] < PAUSES_S[1]
+    assert tries.judge("1:2", kind).number == 1  # the number of an inode comes again, with another photo
+
+
+def test_what_stays_so_is_not_tried_again() -> None:
+    transient = {ImageErrorKind.DECODER_CRASHED, ImageErrorKind.DECODER_TIMEOUT}
+    for kind in (None, *set(ImageErrorKind) - transient):
+        assert Tries().judge("1:2", kind) == Try(1, None)
+
+
+def test_a_try_that_succeeds_is_counted_and_ends_the_count() -> None:
+    tries = Tries()
+    tries.judge("1:2", ImageErrorKind.DECODER_CRASHED)
+    assert tries.judge("1:3", None) == Try(1, None)
+    assert tries.judge("1:2", None) == Try(2, None)
+    assert tries.judge("1:2", None) == Try(1, None)
+
+
+def test_only_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "_MOST", 2)
+    tries = Tries()
+    for identity in ("1:1", "1:2", "1:3"):
+        tries.judge(identity, ImageErrorKind.DECODER_CRASHED)
+    assert [tries.judge(identity, None).number for identity in ("1:1", "1:2", "1:3")] == [1, 2, 2]
