@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 NO_VENV := { echo "python3 cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
-.PHONY: setup demo test soak check format lock install-service uninstall-service
+.PHONY: setup demo test soak fuzz check format lock install-service uninstall-service
 
 setup: $(STAMP)
 
@@ -27,6 +27,12 @@ test: setup
 # 2,000 photos, 100 sudden deaths of the daemon, some minutes; prints what was lost or doubled.
 soak: setup
 	$(BIN)/python -m tests.daemon.soak
+
+# COUNT damaged pictures of every format through the daemon, the same ones for the same SEED.
+COUNT ?= 2000
+SEED ?= 1
+fuzz: setup
+	$(BIN)/python -m tests.daemon.fuzz $(COUNT) --seed $(SEED)
 
 check: setup
 	$(BIN)/ruff check .
