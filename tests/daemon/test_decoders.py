@@ -65,6 +65,11 @@ def await_ready(decoders: Decoders) -> None:
         decoders.network()
 
 
+def slow_picture() -> Image.Image:
+    """A picture that takes some tenths of a second to decode."""
+    return Image.effect_noise((6000, 6000), 64)
+
+
 def in_hand(decoders: Decoders, fd: int, threads: ThreadPoolExecutor) -> tuple["Future[Picture]", int]:
     """A photo that a worker has been given and, being stopped, does not get on with; and that worker's process id."""
     for pid in decoders.pids:
@@ -463,7 +468,7 @@ def test_what_takes_too_long_fails_after_its_tries(
 ) -> None:
     monkeypatch.setenv("FOODSORT_IMAGES__TIMEOUT_S", "0.02")
     monkeypatch.setattr(retries, "PAUSES_S", (0.1, 0.1))
-    Image.effect_noise((3000, 3000), 64).save(root / "inbox/slow.png", compress_level=1)
+    slow_picture().save(root / "inbox/slow.png", compress_level=1)
     code, out, err = foodsort("run", "--root", root, "--once")
     assert code == 0, err
     assert "1 failed" in out
