@@ -1,5 +1,6 @@
 """Real workers, really crashed, hung, starved and abandoned."""
 
+import ctypes
 import io
 import json
 import os
@@ -27,6 +28,7 @@ from models.images import Fit, Picture, decode
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
 from tests.daemon.test_run import rows
 
+_PIDFD_GETFD = 438  # the same number on every processor
 MAX_PIXELS = 40_000_000
 TASK = Task(os.getpid(), Fit(), MAX_PIXELS, 60)
 
@@ -314,18 +316,26 @@ def test_workers_that_cannot_be_started_are_waited_for(
 
 
 def test_a_daemon_may_stop_while_workers_cannot_be_started(
-    decoders: Decoders, open_photo: Callable[..., int], threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+    decoders: Decoders,
+    open_photo: Callable[..., int],
+    threads: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
+    tries = []
+
     def full(*_: object) -> None:
+        tries.append(1)
         raise OSError(12, os.strerror(12))
 
     monkeypatch.setattr(pool, "_RECYCLE_PHOTOS", 0)
     monkeypatch.setattr(child_module, "_start", full)
     future = threads.submit(decoders.decode, open_photo())
-    until(lambda: decoders._in_trouble)
+    until(lambda: len(tries) >= 4)
     decoders.stop()
     with pytest.raises(Stopped):
         future.result(30)
+    assert capfd.readouterr().out.count("can't be started") == 1
 
 
 IMPOSTOR = """
@@ -371,7 +381,7 @@ def impostor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Child]]:
         '{"kind": "flattened", "message": "by nobody"}',
         '{"kind": "corrupt", "message": 3}',
         '{"errno": 123456789012345678901234567890}',
-        '{"format": "JPEG", "width": 3, "height": 3' + " " * 5000 + "}",
+        '{"format": "JPEG", "width": 3, "height": 3}' + " " * 5000,
     ],
 )
 def test_an_answer_that_makes_no_sense_ends_the_worker(
@@ -387,8 +397,9 @@ def test_an_answer_that_makes_no_sense_ends_the_worker(
 def test_a_message_can_always_be_written_down(impostor: Callable[..., Child], open_photo: Callable[..., int]) -> None:
     child = impostor('{"kind": "corrupt", "message": "\\ud800 is no character"}')
     child.await_ready()
-    with pytest.raises(ImageError, match=r"^. is no character"):
+    with pytest.raises(ImageError, match="is no character") as caught:
         child.decode(open_photo(), 30)
+    str(caught.value).encode()
 
 
 def test_a_greeting_that_makes_no_sense_is_no_worker(impostor: Callable[..., Child]) -> None:
@@ -411,6 +422,17 @@ def workers(daemon: int) -> set[int]:
     return {int(pid) for path in Path(f"/proc/{daemon}/task").glob("*/children") for pid in path.read_text().split()}
 
 
+def sockets(pid: int) -> list[int]:
+    """Our own descriptors of the sockets that a process has open."""
+    pidfd, libc = os.pidfd_open(pid), ctypes.CDLL(None)
+    paths = [path for path in Path(f"/proc/{pid}/fd").iterdir() if os.readlink(path).startswith("socket:")]
+    held = [int(libc.syscall(_PIDFD_GETFD, pidfd, int(path.name), 0)) for path in paths]
+    os.close(pidfd)
+    if not held or min(held) < 0:
+        pytest.skip("this process may not look into others")
+    return held
+
+
 def test_no_worker_outlives_a_killed_daemon(root: Path, photo: Photo) -> None:
     with running(root) as daemon:
         first = workers(daemon.pid)
@@ -423,11 +445,12 @@ def test_no_worker_outlives_a_killed_daemon(root: Path, photo: Photo) -> None:
         second = workers(daemon.pid)
         assert second.isdisjoint(first)
         assert second
-        for pid in second:
-            os.kill(pid, signal.SIGSTOP)  # so that it cannot see by itself that its daemon is gone
+        held = sockets(daemon.pid)  # so that no worker can see by itself that its daemon is gone
         daemon.kill()
         daemon.wait()
         until(lambda: all(map(gone, second)))
+        for fd in held:
+            os.close(fd)
 
 
 def test_workers_hold_nothing_of_the_daemons(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
