@@ -109,7 +109,12 @@ def test_a_photo_whose_decoder_crashes_is_tried_three_times(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     filed: list[Outcome] = []
-    monkeypatch.setattr(Filing, "file", lambda _, outcomes, *__, **___: filed.extend(outcomes))
+
+    def file(_: Filing, outcomes: list[Outcome], *__: object, **___: object) -> list[Outcome]:
+        filed.extend(outcomes)
+        return outcomes
+
+    monkeypatch.setattr(Filing, "file", file)
 
     def crash(*_: object) -> None:
         raise ImageError(ImageErrorKind.DECODER_CRASHED, "SIGSEGV")
