@@ -1,4 +1,4 @@
-"""The decoders: as many worker processes as there are cores, and what becomes of a photo when one of them dies over it."""
+"""The decoders: a worker process for each core, and what becomes of a photo when one of them dies over it."""
 
 import os
 import threading
@@ -30,7 +30,8 @@ class Decoders:
 
     def __init__(self, fit: Fit, max_pixels: int, timeout_s: float) -> None:
         """Starts the workers and does not wait for them."""
-        self.size = max(2, len(os.sched_getaffinity(0)))
+        # One more than cores, so that none is idle while a thread takes over pixels and hands out the next photo.
+        self.size = 1 + max(2, len(os.sched_getaffinity(0)))
         """How many photos are decoded at a time."""
         self._timeout_s = timeout_s
         self._task = Task(os.getpid(), fit, max_pixels, timeout_s)
