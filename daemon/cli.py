@@ -156,3 +156,25 @@ def results(
         limit = query.TABLE_LIMIT
     filters = query.Filters(label, since, until, min_probability, state, name, limit)
     query.write(query.rows(engine, filters), format)
+
+
+@app.command()
+def status(
+    root: Root,
+    format: Annotated[Literal["text", "json"], typer.Option(help="How to print.")] = "text",  # noqa: A002
+) -> None:
+    """Say whether the daemon lives, what it is at, and what went wrong lately; exit code 1 when it does not.
+
+    Example: foodsort status --root photos
+    """
+    import json
+
+    from daemon.settings import load
+    from daemon.statement import lines
+    from daemon.status import read
+
+    state = read(root, root / load(root).folders.inbox)
+    typer.echo(json.dumps(state, ensure_ascii=False) if format == "json" else "\n".join(lines(state)))
+    if not state["alive"]:
+        typer.echo(f"foodsort: no daemon runs on {root}; start one with: foodsort run --root {root}", err=True)
+        raise typer.Exit(1)

@@ -91,8 +91,8 @@ def until(done: Callable[[], bool], daemon: "subprocess.Popen[str] | None" = Non
 
 
 def tree(root: Path) -> dict[str, bytes]:
-    """Path and bytes of every file below a root, without the database, the log and the claim folder's locks."""
-    ours = ("foodsort.db", "daemon.log")
+    """Path and bytes of every file below a root, without the database, the log, the status and the claim folder's locks."""
+    ours = ("foodsort.db", "daemon.log", "foodsort.status.json")
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in sorted(root.rglob("*"))

@@ -10,6 +10,7 @@ from daemon.claim import Claimed, Claims
 from daemon.destinations import Destinations
 from daemon.filing import Filing
 from daemon.inbox import Look, Ready
+from daemon.patience import Patience
 from daemon.pipeline import Pipeline, Returned
 from daemon.results import Results
 from daemon.settings import load
@@ -36,7 +37,7 @@ def pipeline(root: Path, claims: Claims, returned: list[Returned]) -> Iterator[P
     settings, bundle = load(root), Bundle.load()
     results = Results(database.connect(database.url(root, "")))
     results.use_model(bundle)
-    filing = Filing(Destinations(root, settings.folders, claims), results, Event())
+    filing = Filing(Destinations(root, settings.folders, claims), results, Patience(Event()))
     pipeline = Pipeline(settings, bundle.card, ScriptedEngine(), filing, returned.append, lambda: None)
     pipeline.start()
     yield pipeline
