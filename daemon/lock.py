@@ -35,10 +35,10 @@ class Lock:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, b"%d\n%s\n" % (os.getpid(), text(datetime.now(UTC)).encode()), 0)
-        except BlockingIOError as error:
+        except BlockingIOError:
             message = f"{_said(self._fd)} sorts {path} already; stop it first, or let it do the work"
             os.close(self._fd)
-            raise FoodsortError(message) from error
+            raise FoodsortError(message) from None  # not trouble that passes by itself
         except OSError:
             os.close(self._fd)
             raise

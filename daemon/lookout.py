@@ -11,7 +11,6 @@ from daemon.hold import Hold
 from daemon.inbox import Ignore
 from daemon.settings import Watch as Settings
 from daemon.watch import PROBE, Hint, Watch
-from models.names import shown
 
 PROOF_S = 2.0  # how long the event of the self-test may take
 
@@ -61,11 +60,11 @@ class Lookout:
         elif before and not self.why:
             self._tell("watching", "events tell everything again")
 
-    def unwatched(self, folder: bytes) -> None:
+    def unwatched(self) -> None:
         """Takes note of a folder that could not be watched."""
         if not self.why:
             self._mend_by_retry = True
-            self._polling(_unwatched(folder))
+            self._polling(_LIMITS[errno.ENOSPC])
 
     def renew(self) -> None:
         """Watches anew where what kept us from it may have passed, or where the watch has ended by itself."""
@@ -83,8 +82,8 @@ class Lookout:
 
     def _doubts(self, watch: Watch, *, prove: bool) -> str:
         """Why the events of a watch don't tell everything, empty when they do."""
-        if watch.unwatched is not None:
-            return _unwatched(watch.unwatched)
+        if watch.limited:
+            return _LIMITS[errno.ENOSPC]
         try:
             proven = self._prove(watch) if prove else True
         except OSError as error:
@@ -105,7 +104,3 @@ class Lookout:
     def _polling(self, why: str) -> None:
         self.why = why
         self._tell("polling", f"{why}; the inbox is looked at every {self.look_every_s:g} s instead")
-
-
-def _unwatched(folder: bytes) -> str:
-    return f"{_LIMITS[errno.ENOSPC]}: {shown(folder)}"

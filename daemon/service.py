@@ -222,7 +222,7 @@ class Service:
             message = self._messages.get(timeout=timeout_s) if timeout_s else self._messages.get_nowait()
             while True:
                 if isinstance(message, Hint) and message.kind == "unwatched":
-                    self._lookout.unwatched(message.path)
+                    self._lookout.unwatched()
                 elif message is not None:
                     self._intake.handle(message)
                 message = self._messages.get_nowait()

@@ -59,7 +59,7 @@ class _Inotify(InotifyFD):
         super().__init__()
         self._hint = hint
         self.proven = threading.Event()
-        self.unwatched: bytes | None = None
+        self.limited = False
 
     def handle_event(self, event: InotifyEvent) -> None:
         if event.name == PROBE:
@@ -72,8 +72,8 @@ class _Inotify(InotifyFD):
         try:
             return super().add_callback(path, mask, callback, id_)
         except OSError as error:
-            if error.errno in {errno.ENOSPC, errno.ENOMEM} and self.unwatched is None:  # one is enough to know
-                self.unwatched = path
+            if error.errno in {errno.ENOSPC, errno.ENOMEM} and not self.limited:  # one is enough to know
+                self.limited = True
                 self._hint(Hint("unwatched", path))
             raise
 
@@ -117,9 +117,9 @@ class Watch(FileSystemEventHandler):
         return all(thread.is_alive() for thread in threads)
 
     @property
-    def unwatched(self) -> bytes | None:
-        """The first folder that could not be watched."""
-        return self._inotify.unwatched
+    def limited(self) -> bool:
+        """Whether there are folders that could not be watched."""
+        return self._inotify.limited
 
     def proven(self, patience_s: float) -> bool:
         """Whether the event of PROBE, which the caller has just written, comes within `patience_s`."""
