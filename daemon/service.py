@@ -82,6 +82,7 @@ class Service:
         self._opened.callback(self._results.close)
         self._tell = Teller(self._results, self._patience)
         if damaged:
+            log.error(damaged, kind="damaged")
             attempt(self._results.event, "damaged", None, damaged)
         if not dry_run:
             attempt(self._destinations.make_folders)

@@ -55,14 +55,14 @@ class Hint(NamedTuple):
 class _Inotify(InotifyFD):
     """watchdog's reader, which keeps two things to itself: that the queue overflowed, that a sub-folder is unwatched."""
 
-    def __init__(self, hint: Callable[[Hint], None]) -> None:
+    def __init__(self, hint: Callable[[Hint], None], probe: bytes) -> None:
         super().__init__()
-        self._hint = hint
+        self._hint, self._probe = hint, probe
         self.proven = threading.Event()
         self.limited = False
 
     def handle_event(self, event: InotifyEvent) -> None:
-        if event.name == PROBE:
+        if event.name == self._probe:
             self.proven.set()
         super().handle_event(event)
         if event.is_queue_overflow:  # watchdog watches anew first, so that nothing falls between that and a look
@@ -89,8 +89,19 @@ class _Observer(InotifyObserver):
 class Watch(FileSystemEventHandler):
     """Watches the inbox until it is stopped and hands hints on, from a thread of its own."""
 
-    def __init__(self, inbox: Path, ignore: Ignore, hint: Callable[[Hint], None]) -> None:
-        """Raises OSError when the folder cannot be watched, for instance because too many watches are in use."""
+    def __init__(
+        self,
+        inbox: Path,
+        ignore: Ignore,
+        hint: Callable[[Hint], None],
+        *,
+        recursive: bool = True,
+        probe: bytes = PROBE,
+    ) -> None:
+        """probe: name of the file whose event proves that events come.
+
+        Raises OSError when the folder cannot be watched, for instance because too many watches are in use.
+        """
         self._root = os.fsencode(inbox)
         self._ignore, self._hint = ignore, hint
         # watchdog holds everything back for so long after a file was moved away, as we do with every photo. The kernel
@@ -100,10 +111,10 @@ class Watch(FileSystemEventHandler):
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         # What it logs is told by us, or none: its emitter calls it an error that it is stopped while it reads.
         logging.getLogger("watchdog").setLevel(logging.CRITICAL)
-        self._inotify = _Inotify(hint)
+        self._inotify = _Inotify(hint, probe)
         self._observer = _Observer(self._inotify)
         try:
-            self._observer.schedule(self, self._root, recursive=True, event_filter=_EVENTS)  # type: ignore[arg-type]
+            self._observer.schedule(self, self._root, recursive=recursive, event_filter=_EVENTS)  # type: ignore[arg-type]
             self._observer.start()
         except OSError:
             self._inotify.stop()
@@ -122,7 +133,7 @@ class Watch(FileSystemEventHandler):
         return self._inotify.limited
 
     def proven(self, patience_s: float) -> bool:
-        """Whether the event of PROBE, which the caller has just written, comes within `patience_s`."""
+        """Whether the event of the probe, which the caller has just written, comes within `patience_s`."""
         return self._inotify.proven.wait(patience_s)
 
     def stop(self) -> None:
