@@ -116,7 +116,7 @@ def files(
                     else:
                         yield join(here, name), stat
         except (FileNotFoundError, NotADirectoryError):
-            continue
+            pass
         except OSError as error:
             if closed is None:
                 raise

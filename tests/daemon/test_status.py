@@ -131,15 +131,23 @@ def test_members_of_the_group_may_read_it(root: Path) -> None:
 
 def test_a_person_reads_a_few_lines() -> None:
     state = EMPTY | {
-        "alive": True, "pid": 17, "since": "2026-11-24T09:00:00.000000Z", "state": "waiting",
+        "alive": True,
+        "pid": 17,
+        "since": "2026-11-24T09:00:00.000000Z",
+        "state": "waiting",
         "waiting_for": {
-            "what": "database is locked", "since": "2026-11-24T11:59:00.000000Z", "attempt": 4,
+            "what": "database is locked",
+            "since": "2026-11-24T11:59:00.000000Z",
+            "attempt": 4,
             "next_try": "2026-11-24T12:00:08.000000Z",
         },
         "queue": {"inbox": 3, "in_flight": 12},
         "oldest_waiting": {"path": "trip/a.jpg", "since": "2026-11-24T11:50:00.000000Z"},
         "photos": {"food": 812, "non_food": 90, "unsure": 0, "failed": 3},
-        "rate_per_min": 120, "slowest_stage": "classify", "model": "m@1", "engine": "openvino",
+        "rate_per_min": 120,
+        "slowest_stage": "classify",
+        "model": "m@1",
+        "engine": "openvino",
         "events": {"kind": "polling", "why": "nfs"},
     }
     assert list(lines(state, NOW)) == [
