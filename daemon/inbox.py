@@ -118,7 +118,7 @@ class Inbox:
     def found(self, path: bytes, look: Look, now: float) -> None:
         """A look at the folder found the file; whether somebody is writing it is unknown."""
         waiting = self._waiting.get(path)
-        if self._left_alone(path, look, now):
+        if self._left_alone(path, look, now) or self._held.get(path) == look:
             return
         if waiting is None:
             self._wait(path, _Waiting(now, self._settle_s, look))
@@ -215,8 +215,7 @@ class Inbox:
 
     def _left_alone(self, path: bytes, look: Look, now: float) -> bool:
         known = self._refused.get(path)
-        refused = known is not None and known[0] == look and now < known[1] + REFUSED_S
-        return refused or self._held.get(path) == look
+        return known is not None and known[0] == look and now < known[1] + REFUSED_S
 
     def _wait(self, path: bytes, waiting: _Waiting) -> None:
         known = self._waiting.get(path)

@@ -1,10 +1,11 @@
 """The daemon's status as a person reads it: a few aligned lines."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from daemon.progress import ORDER
+from daemon.progress import summary
 from daemon.status import State
 
 
@@ -32,8 +33,10 @@ def _facts(state: State, now: datetime) -> Iterator[tuple[str, str]]:
         yield "queue", f"{state['queue']['inbox']} in the inbox, {state['queue']['in_flight']} in flight"
         if oldest := state["oldest_waiting"]:
             yield "oldest", f"{oldest['path']}, for {_ago(oldest['since'], now)}"
-    photos = ", ".join(f"{state['photos'][name]} {name}" for name in ORDER if state["photos"][name] or name != "unsure")
-    yield "filed", photos + (f"; {state['rate_per_min']} in the last minute" if state["alive"] else "")
+    yield (
+        "filed",
+        summary(Counter(state["photos"])) + (f"; {state['rate_per_min']} in the last minute" if state["alive"] else ""),
+    )
     if state["slowest_stage"]:
         yield "slowest", state["slowest_stage"]
     if state["model"]:

@@ -27,7 +27,7 @@ alive: whether a daemon runs; pid, since: of it, or of the last one.
 state: starting, watching (events tell everything), polling (they don't), waiting (for trouble to pass), stopping, stopped.
 waiting_for: null, or what, since, attempt, next_try.
 queue: inbox (files that wait there), in_flight (claimed, not filed yet). oldest_waiting: null, or path, since.
-photos: food, non_food, unsure, failed: filed in this life. rate_per_min: filed in the last minute.
+photos: food, non_food, unsure, duplicate, failed: filed in this life. rate_per_min: filed in the last minute.
 slowest_stage: decode, classify or file, whichever has worked longest. model, engine: names.
 events: kind (inotify or polling), why. last_errors: up to 10 of at, kind, path, message, newest first.
 """
