@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon.statement import lines
-from daemon.status import EMPTY, FILE, SIZE_BYTES, StatusFile, read
+from daemon.status import EMPTY, FILE, SIZE_BYTES, State, StatusFile, read
 from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running, status, until
 from tests.daemon.test_events import sorts
 
@@ -93,7 +93,7 @@ def test_no_reader_sees_half_a_state(tmp_path: Path) -> None:
 
     writer = threading.Thread(target=write)
     writer.start()
-    seen = []
+    seen: list[State] = []
     while len(seen) < 300 or len({state["pid"] for state in seen}) < 3:
         seen.append(read(tmp_path, tmp_path))
     done.set()
