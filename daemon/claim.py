@@ -13,6 +13,7 @@ from pathlib import Path
 
 from daemon import faults, names, tree
 from daemon.inbox import Look, Ready
+from daemon.patience import passes
 
 PRIVATE = b".foodsort"
 _CLAIMED = b"claimed"
@@ -66,15 +67,23 @@ class Claims:
 
     def __init__(self, inbox: Path) -> None:
         """Raises OSError when the inbox cannot be opened."""
-        self.inbox = tree.open_root(os.fsencode(inbox))
-        self.generation = b"%d-%d" % (time.time_ns(), os.getpid())
+        self.open(inbox)
+        self._owed: list[tuple[bytes, bytes]] = []
         # One thread makes sub-folders of the claim folder while others remove the ones that are empty.
         self._folders = threading.Lock()
 
+    def open(self, inbox: Path) -> None:
+        """Opens the folder that the path names now, once more after `close`. Raises OSError."""
+        self.inbox = tree.open_root(os.fsencode(inbox))
+        """Descriptor of the folder."""
+        self.generation = b"%d-%d" % (time.time_ns(), os.getpid())
+
     def close(self) -> None:
-        """Closes the inbox's descriptor and removes what is empty of the claim folder."""
-        tree.remove_empty(self.inbox, tree.join(PRIVATE, tree.join(_CLAIMED, self.generation)))
-        os.close(self.inbox)
+        """Closes the inbox's descriptor and removes what is empty of the claim folder; twice does no harm."""
+        if self.inbox >= 0:
+            tree.remove_empty(self.inbox, tree.join(PRIVATE, tree.join(_CLAIMED, self.generation)))
+            os.close(self.inbox)
+            self.inbox = -1
 
     def folder(self, generation: bytes, path: bytes) -> bytes:
         """Path, relative to the inbox, of the folder in which the photo `path` of a generation lies when claimed."""
@@ -83,7 +92,8 @@ class Claims:
     def take(self, ready: Ready) -> Claimed:
         """Claims a ready file.
 
-        Raises FileNotFoundError when it is gone, FileExistsError while another of its name is claimed, Changed, Refused.
+        Raises FileNotFoundError when it is gone, FileExistsError while another of its name is claimed, Changed, Refused, and
+        OSError for trouble that is not the file's: a full disk, no descriptors left.
         """
         parent, name = tree.split(ready.path)
         claim_folder = self.folder(self.generation, ready.path)
@@ -96,13 +106,13 @@ class Claims:
                 tree.rename(source, name, target, name)
         except OSError as error:
             self.tidy(ready.path, self.generation)
-            if isinstance(error, FileNotFoundError | FileExistsError):
+            if isinstance(error, FileNotFoundError | FileExistsError) or passes(error):
                 raise
             raise Refused(f"cannot be moved: {error.strerror}") from error
         faults.point("claimed")
         try:
             return self._open(ready.path, self.generation, ready)
-        except (Changed, Refused):
+        except (Changed, Refused, OSError):  # OSError: out of descriptors, say
             self.give_back(ready.path, self.generation)
             raise
 
@@ -114,8 +124,26 @@ class Claims:
         """Opens a photo that an earlier life of the daemon claimed. Raises Refused."""
         return self._open(path, generation, None)
 
-    def give_back(self, path: bytes, generation: bytes) -> bytes:
-        """Puts a claimed file back into the inbox, under another number when its name is taken; returns its path there."""
+    def give_back(self, path: bytes, generation: bytes) -> bytes | None:
+        """Puts a claimed file back into the inbox, under another number when its name is taken; returns its path there.
+
+        None when somebody took it away, or when it cannot go back for now: then `settle` tries again.
+        """
+        try:
+            return self._give_back(path, generation)
+        except FileNotFoundError:
+            return None
+        except OSError:
+            self._owed.append((path, generation))
+            return None
+
+    def settle(self) -> None:
+        """Puts back what could not go back before."""
+        owed, self._owed = self._owed, []
+        for path, generation in owed:
+            self.give_back(path, generation)
+
+    def _give_back(self, path: bytes, generation: bytes) -> bytes:
         parent, name = tree.split(path)
         claim_folder = self.folder(generation, path)
         with tree.folder(self.inbox, claim_folder) as source, tree.folder(self.inbox, parent, create=True) as target:
@@ -167,6 +195,8 @@ class Claims:
                 # O_NONBLOCK: a FIFO that was swapped in must not hang us.
                 fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
         except OSError as error:
+            if passes(error):
+                raise
             raise Refused(f"cannot be read: {error.strerror}") from error
         stat = os.fstat(fd)
         try:

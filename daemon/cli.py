@@ -16,6 +16,7 @@ from daemon.options import Root, time_option
 from daemon.states import State
 from models import EngineName, __version__
 from models.commands import Commands
+from models.errors import FoodsortError
 
 app = Commands(
     no_args_is_help=True,
@@ -156,3 +157,53 @@ def results(
         limit = query.TABLE_LIMIT
     filters = query.Filters(label, since, until, min_probability, state, name, limit)
     query.write(query.rows(engine, filters), format)
+
+
+@app.command()
+def status(
+    root: Root,
+    format: Annotated[Literal["text", "json"], typer.Option(help="How to print.")] = "text",  # noqa: A002
+) -> None:
+    """Say whether the daemon lives, what it is at, and what went wrong lately; exit code 1 when it does not.
+
+    Example: foodsort status --root photos
+    """
+    import json
+
+    from daemon.settings import load
+    from daemon.statement import lines
+    from daemon.status import read
+
+    state = read(root, root / load(root).folders.inbox)
+    typer.echo(json.dumps(state, ensure_ascii=False) if format == "json" else "\n".join(lines(state)))
+    if not state["alive"]:
+        typer.echo(f"foodsort: no daemon runs on {root}; start one with: foodsort run --root {root}", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(
+    root: Root,
+    quick: Annotated[bool, typer.Option("--quick", help="Leave out what takes more than a moment.")] = False,
+    format: Annotated[Literal["text", "json"], typer.Option(help="How to print.")] = "text",  # noqa: A002
+) -> None:
+    """Check what the daemon needs, and say how to mend what it lacks; exit code 1 when there is a problem.
+
+    Example: foodsort doctor --root photos
+    """
+    import json
+
+    from daemon.doctor import as_json, examine
+    from daemon.settings import load
+
+    if not root.is_dir():
+        raise FoodsortError(f"{root} is no folder; `foodsort init {root}` makes one")
+    findings = []
+    for finding in examine(root, load(root), quick=quick):
+        findings.append(finding)
+        if format == "text":
+            typer.echo(f"{finding.level:8} {finding.check:22} {finding.message}")
+    if format == "json":
+        typer.echo(json.dumps([as_json(finding) for finding in findings], ensure_ascii=False, indent=2))
+    if any(finding.level == "problem" for finding in findings):
+        raise typer.Exit(1)

@@ -13,7 +13,8 @@ from daemon.schema import REVISION
 from models.errors import FoodsortError
 
 FILE = "foodsort.db"
-BUSY_S = 30
+BUSY_S = 5
+"""How long SQLite itself waits for a lock; the daemon tries again after that, and meanwhile can be told to stop."""
 IN_MEMORY = sa.URL.create("sqlite", database=":memory:")
 """A database for a dry run, gone when it ends."""
 
@@ -34,6 +35,9 @@ def url(root: Path, setting: str) -> sa.URL:
 
 def connect(address: sa.URL) -> sa.Engine:
     """Opens the database, makes or migrates its tables. Raises DatabaseError."""
+    folder = Path(address.database or "").absolute().parent
+    if address.get_backend_name() == "sqlite" and not folder.is_dir():
+        raise DatabaseError(f"the database {address!r} cannot be used: the folder {folder} is not there; make it")
     engine = _engine(address)
     try:
         with engine.connect() as connection:
@@ -41,6 +45,7 @@ def connect(address: sa.URL) -> sa.Engine:
         if revision != REVISION:
             _migrate(engine, revision)
     except DBAPIError as error:
+        engine.dispose()
         raise DatabaseError(f"the database {address!r} cannot be used: {error.orig}") from error
     return engine
 
@@ -65,6 +70,10 @@ def told() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
+        if damaged(error.orig):
+            raise DatabaseError(
+                f"the database is damaged ({error.orig}); start foodsort again: it moves the file aside and begins a new one"
+            ) from error
         raise DatabaseError(
             f"the database cannot be used: {error.orig}; foodsort can be started again at any time"
         ) from error
@@ -91,6 +100,13 @@ def _current(address: sa.URL, engine: sa.Engine) -> sa.Engine:
             f"the database {address!r} is of schema {revision}, not {REVISION}; start `foodsort run` once"
         )
     return engine
+
+
+def damaged(error: BaseException | None) -> bool:
+    """Whether SQLite says that the file itself is wrong."""
+    code = getattr(error, "sqlite_errorcode", None)
+    # The low byte says what kind it is, the others give details.
+    return code is not None and code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def _engine(address: sa.URL) -> sa.Engine:

@@ -2,18 +2,16 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from threading import Event
 from typing import Any
 
 import structlog
-import tenacity
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from daemon import faults
 from daemon.decode import Decoded
 from daemon.destinations import Destinations, Move, Vanished
 from daemon.known import Known
 from daemon.outcome import Outcome
+from daemon.patience import Patience
 from daemon.recovery import Mend
 from daemon.results import Pending, Results
 from daemon.schema import text
@@ -24,23 +22,13 @@ log = structlog.get_logger()
 
 
 class Filing:
-    """Files batches.
-
-    Transient trouble (disk full, database locked) is retried with back-off until it ends or `giving_up` is set.
-    """
+    """Files batches. Trouble with disk or database is waited out."""
 
     def __init__(
-        self, destinations: Destinations, results: Results, giving_up: Event, *, skip_duplicates: bool = False
+        self, destinations: Destinations, results: Results, patience: Patience, *, skip_duplicates: bool = False
     ) -> None:
-        self._destinations, self._results, self._skip = destinations, results, skip_duplicates
-        self._retry = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_is_transient),
-            wait=tenacity.wait_random_exponential(multiplier=0.5, max=30),
-            stop=tenacity.stop_when_event_set(giving_up),
-            sleep=tenacity.sleep_using_event(giving_up),
-            before_sleep=_say,
-            reraise=True,
-        )
+        self._destinations, self._results, self._retry = destinations, results, patience
+        self._skip = skip_duplicates
 
     def known(self, batch: list[Decoded]) -> list[Known]:
         """What the database knows of each photo of a batch."""
@@ -83,7 +71,7 @@ class Filing:
                 self._missing(row.id, row.inbox_path)
                 continue
             if action == "drop_and_finish":
-                self._destinations.drop_claimed(_move(row))
+                self._retry(self._destinations.drop_claimed, _move(row))
             if action != "file" or self._move(_move(row)):
                 done.append(row.id)
         self._finish(done)
@@ -145,7 +133,7 @@ class Filing:
         faults.point("finished")
 
     def _missing(self, photo_id: int, path: bytes) -> None:
-        log.warning("a claimed photo was taken away by somebody else", photo=shown(path))
+        log.warning("a claimed photo was taken away by somebody else", kind="missing", photo=shown(path))
         self._retry(self._results.missing, photo_id, path)
 
 
@@ -163,14 +151,3 @@ def _report(what: str, outcome: Outcome, target: bytes) -> None:
     elif outcome.failure:
         why = {"kind": outcome.failure.kind, "reason": outcome.failure.message}
         log.warning(f"{what} as failed", photo=photo, to=shown(target), **why)
-
-
-def _is_transient(error: BaseException) -> bool:
-    """Disk full, read-only, busy, no permission for now, database away: worth another try, and never the photo's fault."""
-    return isinstance(error, OSError | OperationalError | InterfaceError) and not isinstance(error, FileExistsError)
-
-
-def _say(state: tenacity.RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    pause = state.next_action.sleep if state.next_action else 0.0
-    log.warning("waiting to try again", reason=str(error), attempt=state.attempt_number, pause_s=round(pause, 1))

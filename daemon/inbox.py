@@ -20,6 +20,10 @@ IGNORED = (
 )
 
 
+REFUSED_S = 600.0
+"""How long a file that may not be read or moved is left alone, unless it changes before (s)."""
+
+
 class Ignore:
     """Which names are nobody's photos, and nobody's folders of photos, by shell patterns, whatever their case."""
 
@@ -80,7 +84,7 @@ class Inbox:
     def __init__(self, settle_s: float, open_s: float, empty_s: float) -> None:
         self._settle_s, self._open_s, self._empty_s = settle_s, open_s, empty_s
         self._waiting: dict[bytes, _Waiting] = {}
-        self._refused: dict[bytes, Look] = {}
+        self._refused: dict[bytes, tuple[Look, float]] = {}
         self._held: dict[bytes, Look] = {}
         self._queue: list[tuple[float, int, bytes]] = []
         self._tie = itertools.count()
@@ -93,10 +97,28 @@ class Inbox:
         """How many files stay because they cannot be read or moved."""
         return len(self._refused)
 
+    @property
+    def oldest(self) -> tuple[bytes, float] | None:
+        """The file that has waited longest, and since when."""
+        waiting = min(self._waiting.items(), key=lambda item: item[1].since, default=None)
+        return waiting and (waiting[0], waiting[1].since)
+
+    def forget(self) -> None:
+        """The folder is another one now."""
+        self._waiting.clear()
+        self._refused.clear()
+        self._held.clear()
+        self._queue.clear()
+
+    def events_lost(self) -> None:
+        """What was being written may have been closed unheard; a look will find it, and two looks will tell."""
+        for path in [path for path, waiting in self._waiting.items() if waiting.writing]:
+            del self._waiting[path]
+
     def found(self, path: bytes, look: Look, now: float) -> None:
         """A look at the folder found the file; whether somebody is writing it is unknown."""
         waiting = self._waiting.get(path)
-        if look in {self._refused.get(path), self._held.get(path)}:
+        if self._left_alone(path, look, now) or self._held.get(path) == look:
             return
         if waiting is None:
             self._wait(path, _Waiting(now, self._settle_s, look))
@@ -147,12 +169,12 @@ class Inbox:
         """Lets the next look at the folder find a held file."""
         self._held.pop(path, None)
 
-    def refuse(self, path: bytes, look: Look) -> bool:
-        """Leaves a file alone until it changes. Returns whether that is news."""
+    def refuse(self, path: bytes, look: Look, now: float) -> bool:
+        """Leaves a file alone until it changes, or a long time has passed. Returns whether that is news."""
         self._waiting.pop(path, None)
-        news = self._refused.get(path) != look
-        self._refused[path] = look
-        return news
+        known = self._refused.get(path)
+        self._refused[path] = (look, now)
+        return known is None or known[0] != look
 
     def due(self, now: float) -> bytes | None:
         """The next file to take a fresh look at, longest waiting first, if any's time has come."""
@@ -178,7 +200,7 @@ class Inbox:
         if look is None:
             self.gone(path)
             return None
-        if self._refused.get(path) == look:  # an event came of our own putting it back
+        if self._left_alone(path, look, now):  # an event came of our own putting it back
             del self._waiting[path]
             return None
         if waiting.look is not None and waiting.look != look:
@@ -190,6 +212,10 @@ class Inbox:
             return Ready(path, look, waiting.since, waiting.writing)
         self._push(path, waiting)
         return None
+
+    def _left_alone(self, path: bytes, look: Look, now: float) -> bool:
+        known = self._refused.get(path)
+        return known is not None and known[0] == look and now < known[1] + REFUSED_S
 
     def _wait(self, path: bytes, waiting: _Waiting) -> None:
         known = self._waiting.get(path)

@@ -4,17 +4,17 @@ import os
 import time
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from daemon import tree
 from daemon.claim import Changed, Claims, Refused
 from daemon.inbox import Ignore, Inbox, Look, Ready
+from daemon.patience import FIRST_PAUSE_S, Patience
 from daemon.pipeline import Pipeline, Returned
 from daemon.results import Results
 from daemon.schema import modified_at
 from daemon.settings import Watch
+from daemon.teller import Teller
 from daemon.watch import Hint
-from models.names import shown
 
 log = structlog.get_logger()
 
@@ -26,13 +26,23 @@ class Intake:
     """Keeps the list of waiting files and claims those that are ready. Used by one thread."""
 
     def __init__(
-        self, settings: Watch, claims: Claims, pipeline: Pipeline, results: Results, *, dry_run: bool = False
+        self,
+        settings: Watch,
+        claims: Claims,
+        pipeline: Pipeline,
+        results: Results,
+        patience: Patience,
+        tell: Teller,
+        *,
+        dry_run: bool = False,
     ) -> None:
-        self.ignore = Ignore(settings.ignore)
+        self._ignore = Ignore(settings.ignore)
         self.inbox = Inbox(settings.settle_s, settings.open_s, settings.empty_s)
         self._settle_s = settings.settle_s
         self._claims, self._pipeline, self._results, self._dry_run = claims, pipeline, results, dry_run
+        self._patience, self._tell = patience, tell
         self._device = 0
+        self._claim_again = 0.0  # not before, when the disk of the inbox is full, say
         self._strange: set[bytes] = set()
         self._tried: set[bytes] = set()  # by a dry run, which leaves them where they are
 
@@ -44,6 +54,10 @@ class Intake:
                 self._put_back(message)
             case Hint("look", path):
                 self.scan(path)
+            case Hint("overflow", _):
+                self._tell("overflow", "more happened in the inbox than the system remembers; looking at all of it")
+                self.inbox.events_lost()
+                self.scan()
             case Hint("modified", path):
                 self.inbox.modified(path, now)
             case Hint("closed", path):
@@ -66,18 +80,20 @@ class Intake:
         if not path and not self._dry_run:
             self._identify()
             self._release()
-        for found, stat in tree.files(self._claims.inbox, path, self.ignore):
+        for found, stat in tree.files(self._claims.inbox, path, self._ignore, self._closed):
             if found in self._tried:
                 continue
             if tree.is_regular(stat):
                 self.inbox.found(found, Look.of(stat), time.monotonic())
             elif found not in self._strange:
                 self._strange.add(found)
-                self._tell("skipped", found, "is no regular file (a link, FIFO, socket or device), so it stays")
+                self._tell("skipped", "is no regular file (a link, FIFO, socket or device), so it stays", found)
 
     def claim_next(self) -> bool:
         """Claims the next files that are ready; returns whether there were any to look at."""
         now = time.monotonic()
+        if now < self._claim_again:
+            return False
         ready, found = [], False
         for _ in range(_RUN):
             path = self.inbox.due(now)
@@ -91,11 +107,22 @@ class Intake:
             self._claim(one)
         return found
 
+    def next_due(self) -> float | None:
+        """When to call `claim_next` again at the latest (monotonic s)."""
+        due = self.inbox.next_due()
+        return due and max(due, self._claim_again)
+
     def refuse(self, path: bytes, reason: str) -> None:
-        """Leaves a file alone until it changes, and says so once."""
+        """Leaves a file alone until it changes or a long time has passed, and says so once."""
         look = self._look(path)
-        if look is not None and self.inbox.refuse(path, look):
-            self._tell("refused", path, f"{reason}; it stays in the inbox")
+        if look is not None and self.inbox.refuse(path, look, time.monotonic()):
+            self._tell("refused", f"{reason}; it stays in the inbox", path)
+
+    def forget(self) -> None:
+        """The inbox is another folder now."""
+        self.inbox.forget()
+        self._strange.clear()
+        self._device = 0
 
     def _not_held(self, ready: list[Ready]) -> list[Ready]:
         """Leaves alone those that a person took back to here; the database is asked after the files were looked at.
@@ -105,13 +132,7 @@ class Intake:
         """
         if not ready or self._dry_run:
             return ready
-        try:
-            held = self._held({one.path: one.look for one in ready})
-        except (InterfaceError, OperationalError) as error:
-            log.warning("waiting to try again", reason=str(error))
-            for one in ready:
-                self.inbox.put_back(one.path, one.look, time.monotonic(), self._settle_s)
-            return []
+        held = self._held({one.path: one.look for one in ready})
         for one in ready:
             if one.path in held:
                 self.inbox.hold(one.path, one.look)
@@ -122,7 +143,7 @@ class Intake:
     def _held(self, looks: dict[bytes, Look]) -> set[bytes]:
         """Which of these files are photos that a person took back and nobody has changed since."""
         device = os.fstat(self._claims.inbox).st_dev
-        undone = self._results.undone([f"{device}:{look.inode}" for look in looks.values()])
+        undone = self._patience(self._results.undone, [f"{device}:{look.inode}" for look in looks.values()])
         return {
             path
             for path, look in looks.items()
@@ -135,13 +156,13 @@ class Intake:
         if device == self._device:
             return
         changed = {}
-        for row in self._results.in_inbox():
-            stat = self._claims.look(row.inbox_path)
+        for row in self._patience(self._results.in_inbox):
+            stat = self._stat(row.inbox_path)
             if stat is None or (stat.st_size, modified_at(stat.st_mtime_ns)) != (row.size_bytes, row.modified_at):
                 continue
             if row.identity != tree.identity(stat):
                 changed[row.id] = tree.identity(stat)
-        self._results.identify(changed)
+        self._patience(self._results.identify, changed)
         self._device = device
 
     def _release(self) -> None:
@@ -154,9 +175,15 @@ class Intake:
                 self.inbox.release(path)
 
     def _look(self, path: bytes) -> Look | None:
-        """A look at one path, None when no regular file is there."""
-        stat = self._claims.look(path)
+        """A look at one path, None when no regular file is there that can be looked at."""
+        stat = self._stat(path)
         return Look.of(stat) if stat is not None and tree.is_regular(stat) else None
+
+    def _stat(self, path: bytes) -> os.stat_result | None:
+        try:
+            return self._claims.look(path)
+        except OSError:
+            return None
 
     def _claim(self, ready: Ready) -> None:
         now = time.monotonic()
@@ -174,23 +201,37 @@ class Intake:
                 self.inbox.found(ready.path, look, now)
         except Refused as refusal:
             self.refuse(ready.path, str(refusal))
+        except OSError as error:
+            self._wait_for_room(ready, error, now)
         else:
+            self._patience.over(self)
             self.inbox.gone(ready.path)
             if self._dry_run:
                 self._tried.add(ready.path)
             self._pipeline.put(claimed)
 
+    def _wait_for_room(self, ready: Ready, error: OSError, now: float) -> None:
+        """Nothing more is begun for a while; then others come first, in case it is this one file's trouble after all."""
+        pause_s = self._patience.wait(self, f"photos cannot be taken from the inbox: {error.strerror}")
+        self._claim_again = now + pause_s
+        self.inbox.put_back(ready.path, ready.look, now, pause_s + self._settle_s)
+        if pause_s == FIRST_PAUSE_S:
+            self._tell("waiting", f"photos cannot be taken from the inbox for now: {error.strerror}")
+
+    def _closed(self, path: bytes, error: OSError) -> None:
+        if path not in self._strange:
+            self._strange.add(path)
+            self._tell("refused", f"the folder cannot be looked into: {error.strerror}; what is in it stays", path)
+
     def _put_back(self, returned: Returned) -> None:
         claimed = returned.claimed
         path = claimed.path if self._dry_run else self._claims.give_back(claimed.path, claimed.generation)
-        look = self._look(path)
+        look = None if path is None else self._look(path)
+        if path is None or look is None:
+            return
         if returned.refused:
             self.refuse(path, returned.refused)
-        elif look is not None and returned.wait_s:
+        elif returned.wait_s:
             self.inbox.put_back(path, look, claimed.still_since, returned.wait_s)
-        elif look is not None:
+        else:
             self.inbox.found(path, look, time.monotonic())
-
-    def _tell(self, kind: str, path: bytes, message: str) -> None:
-        log.warning(message, photo=shown(path))
-        self._results.event(kind, path, message)

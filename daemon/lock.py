@@ -1,32 +1,47 @@
 """One daemon an inbox, one call at a time that takes photos back: locks that the kernel drops when their holder dies."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
+from daemon import tree
+from daemon.claim import PRIVATE
+from daemon.schema import text
 from models.errors import FoodsortError
+
+_NAME = b"lock"
 
 
 class Lock:
     """Holds `<inbox>/.foodsort/lock` from when it is made until it is released."""
 
-    def __init__(self, inbox: Path) -> None:
-        """Raises FoodsortError that says who holds the lock."""
-        path = inbox / ".foodsort" / "lock"
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    def __init__(self, inbox: int, path: Path) -> None:
+        """inbox: descriptor of the folder `path`. Raises FoodsortError that says who holds the lock, OSError."""
+        with suppress(FileExistsError):
+            os.mkdir(PRIVATE, 0o700, dir_fd=inbox)
+        try:
+            # By descriptor: where a member of the group puts a link, nothing is opened elsewhere.
+            with tree.folder(inbox, PRIVATE) as private:
+                self._fd = os.open(_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600, dir_fd=private)
+        except OSError as error:
+            if error.errno not in {errno.ENOTDIR, errno.EISDIR, errno.ELOOP}:
+                raise
+            raise FoodsortError(f"{path}/.foodsort is not the folder that foodsort makes; move it away") from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.read(self._fd, 32).decode(errors="replace").strip()
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, b"%d\n%s\n" % (os.getpid(), text(datetime.now(UTC)).encode()), 0)
+        except BlockingIOError:
+            message = f"{_said(self._fd)} sorts {path} already; stop it first, or let it do the work"
             os.close(self._fd)
-            raise FoodsortError(
-                f"process {holder} sorts {inbox} already; stop it first, or let it do the work"
-            ) from error
-        os.ftruncate(self._fd, 0)
-        os.write(self._fd, b"%d\n" % os.getpid())
+            raise FoodsortError(message) from None  # not trouble that passes by itself
+        except OSError:
+            os.close(self._fd)
+            raise
 
     def release(self) -> None:
         """Lets the next one in."""
@@ -52,3 +67,26 @@ def turn(inbox: Path, wait: Callable[[], bool]) -> Iterator[bool]:
         yield got
     finally:
         os.close(fd)
+
+
+def holder(path: Path) -> str | None:
+    """Who sorts the inbox `path`, such as `process 17 (since …)`; None when nobody does. Takes nothing.
+
+    Raises OSError when that can't be seen, for want of rights or because there is no such inbox.
+    """
+    try:
+        fd = os.open(path / os.fsdecode(PRIVATE) / os.fsdecode(_NAME), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _said(fd)
+    finally:
+        os.close(fd)
+    return None
+
+
+def _said(fd: int) -> str:
+    pid, _, since = os.pread(fd, 64, 0).decode(errors="replace").strip().partition("\n")
+    return f"process {pid} (since {since})" if since else f"process {pid}"

@@ -2,11 +2,16 @@
 
 import logging
 import sys
+from collections import deque
 from typing import Any
 
 import structlog
+from structlog.typing import EventDict
 
 from models import OWNER
+
+recent: deque[dict[str, str | None]] = deque(maxlen=10)
+"""The newest warnings and errors, newest first: at, kind, path, message. What came again stands there once."""
 
 
 class _Structured(logging.Handler):
@@ -25,6 +30,7 @@ def configure(*, terminal: bool) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            _remember,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if terminal else logging.INFO),
@@ -33,3 +39,13 @@ def configure(*, terminal: bool) -> None:
         cache_logger_on_first_use=False,
     )
     logging.getLogger(OWNER).handlers = [_Structured()]
+
+
+def _remember(_logger: Any, _method: str, said: EventDict) -> EventDict:
+    if said["level"] in {"warning", "error", "critical"}:
+        message = ": ".join(str(said[key]) for key in ("event", "reason") if key in said)
+        what = {"kind": said.get("kind", said["level"]), "path": said.get("photo"), "message": message}
+        if recent and recent[0].items() >= what.items():
+            recent.popleft()
+        recent.appendleft({"at": said["at"], **what})
+    return said

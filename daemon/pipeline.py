@@ -14,6 +14,7 @@ import structlog
 
 from daemon import decode, faults
 from daemon.batcher import Batcher
+from daemon.busy import Busy
 from daemon.claim import Claimed
 from daemon.decode import Decoded
 from daemon.decoders.pool import Decoders, Stopped
@@ -69,7 +70,9 @@ class Pipeline:
         """Photos filed, by label or `failed`."""
         self.failure: BaseException | None = None
         """What ended a thread that must not end."""
-        self._decoding = self._in_flight = 0
+        self.busy = Busy()
+        self._decoding = 0
+        self._held: dict[int, Claimed] = {}  # in the order in which they came
         self._lock = threading.Lock()
         self._reading = ThreadPoolExecutor(decoders.size, "decode")
         # Larger batches than the engine runs in one go would only make photos, and a stop, wait for each other.
@@ -84,12 +87,18 @@ class Pipeline:
     @property
     def in_flight(self) -> int:
         """Photos that are claimed and neither filed nor back in the inbox."""
-        return self._in_flight
+        return len(self._held)
+
+    @property
+    def oldest(self) -> Claimed | None:
+        """The photo that has been in flight longest."""
+        with self._lock:
+            return next(iter(self._held.values()), None)
 
     @property
     def full(self) -> bool:
         """Whether enough photos are claimed to keep every stage busy."""
-        return self._in_flight >= 4 * self._settings.batch.max_size
+        return self.in_flight >= 4 * self._settings.batch.max_size
 
     def start(self) -> None:
         """Starts the threads."""
@@ -100,8 +109,8 @@ class Pipeline:
         """Adds a claimed photo."""
         with self._lock:
             self._decoding += 1
-            self._in_flight += 1
-        future = self._reading.submit(decode.read, claimed, self._decoders)
+            self._held[id(claimed)] = claimed
+        future = self._reading.submit(self._decode, claimed)
         future.add_done_callback(lambda done: self._decoded(claimed, done))
 
     def stop(self) -> None:
@@ -113,6 +122,10 @@ class Pipeline:
             self._leave(Returned(decoded.claimed))
         for thread in self._threads:
             thread.join()
+
+    def _decode(self, claimed: Claimed) -> Decoded:
+        with self.busy("decode", among=self._decoders.size):
+            return decode.read(claimed, self._decoders)
 
     def _decoded(self, claimed: Claimed, done: "Future[Decoded]") -> None:
         try:
@@ -163,7 +176,8 @@ class Pipeline:
         for claimed in photos:
             claimed.close()
         with self._lock:
-            self._in_flight -= len(photos)
+            for claimed in photos:
+                del self._held[id(claimed)]
         self._wake()
 
     def _guarded(self, work: Callable[[], None]) -> None:
@@ -182,7 +196,9 @@ class Pipeline:
                 faults.point("batched")
                 started, begun = datetime.now(UTC), time.perf_counter()
                 known = [NOTHING] * len(batch) if self._dry_run else self._filing.known(batch)
-                outcomes = judge(batch, known, self._engine, self._card, unsure=bool(self._settings.folders.unsure))
+                unsure = bool(self._settings.folders.unsure)
+                with self.busy("classify"):
+                    outcomes = judge(batch, known, self._engine, self._card, unsure=unsure)
                 inference_ms = 1000 * (time.perf_counter() - begun)
                 faults.point("classified")
                 row = {"started_at": text(started), "photos": len(batch), "engine": self._engine.name}
@@ -193,6 +209,7 @@ class Pipeline:
     def _file(self) -> None:
         while (item := self._judged.get()) is not None:
             outcomes, batch = item
-            outcomes = self._filing.file(outcomes, batch, dry_run=self._dry_run)
+            with self.busy("file"):
+                outcomes = self._filing.file(outcomes, batch, dry_run=self._dry_run)
             self.counts.update(outcome.fate or "failed" for outcome in outcomes)
             self._done([outcome.decoded.claimed for outcome in outcomes])

@@ -5,28 +5,33 @@ import signal
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 
 import structlog
 
-from daemon import database, faults, recovery
-from daemon.claim import Claims, Refused
+from daemon import damage, database
 from daemon.decoders.pool import Decoders
 from daemon.destinations import Destinations
 from daemon.filing import Filing
+from daemon.hold import Hold
 from daemon.intake import Intake
-from daemon.lock import Lock, turn
+from daemon.lookout import Lookout
 from daemon.notify import notify
+from daemon.patience import Answer, GivenUp, Patience, Words
 from daemon.pipeline import Pipeline, Returned
 from daemon.progress import Progress
-from daemon.results import Pending, Results
+from daemon.pulse import Pulse
+from daemon.results import Results
 from daemon.settings import Settings
 from daemon.takeback import Takeback
-from daemon.watch import Hint, Watch
+from daemon.takeover import Takeover
+from daemon.teller import Teller
+from daemon.watch import Hint
 from models.bundle import Bundle
 from models.engines import open_engine
-from models.names import shown
 
 log = structlog.get_logger()
 
@@ -39,7 +44,6 @@ class Service:
     def __init__(self, root: Path, settings: Settings, progress: Progress, *, once: bool, dry_run: bool) -> None:
         """Loads the model and opens folders and database. Raises FoodsortError, OSError."""
         self._settings, self._progress, self._once, self._dry_run = settings, progress, once or dry_run, dry_run
-        inbox = root.absolute() / settings.folders.inbox
         self._messages: queue.SimpleQueue[Hint | Returned | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._loading = False
@@ -47,32 +51,56 @@ class Service:
             signal.signal(number, self._stop)
         # Claiming asks the kernel for a lease; a writer who opens the file in that moment makes it send this.
         signal.signal(signal.SIGIO, signal.SIG_IGN)
-        self._lock = None
+        self._patience = Patience(self._stopping)
+        self._pulse = Pulse(root, self._patience)
+        self._next_scan = 0.0
+        self._opened = ExitStack()
+        try:
+            self._open(root)
+        except GivenUp:
+            self._opened.close()
+            raise SystemExit(0) from None
+        except BaseException:
+            self._opened.close()
+            raise
+
+    def _open(self, root: Path) -> None:
+        settings, dry_run = self._settings, self._dry_run
+        inbox = root.absolute() / settings.folders.inbox
+        # Who waits for --once is told at once: nothing is begun yet that would have to be finished.
+        attempt = _at_once if self._once else self._patience.until_it_passes
         if not dry_run:
-            inbox.mkdir(parents=True, exist_ok=True)
-            self._lock = Lock(inbox)
-        self._claims = Claims(inbox)
-        self._destinations = Destinations(root, settings.folders, self._claims)
-        address = database.url(root, settings.database.url)
-        engine = database.connect(database.IN_MEMORY if dry_run else address)
+            self._pulse.start()
+            self._opened.callback(self._pulse.stop)
+            attempt(inbox.mkdir, parents=True, exist_ok=True)
+        self._hold = attempt(Hold, inbox, lock=not dry_run)
+        self._opened.callback(self._hold.let_go)
+        self._destinations = Destinations(root, settings.folders, self._hold.claims)
+        self._address = database.IN_MEMORY if dry_run else database.url(root, settings.database.url)
+        damaged = attempt(damage.mend, self._address)
+        engine = attempt(database.connect, self._address)
         self._results = Results(engine)
-        self._takeback = Takeback(root, settings.folders, self._claims, engine)
+        self._opened.callback(self._results.close)
+        self._tell = Teller(self._results, self._patience)
+        if damaged:
+            log.error(damaged, kind="damaged")
+            attempt(self._results.event, "damaged", None, damaged)
         if not dry_run:
-            self._destinations.make_folders()
+            attempt(self._destinations.make_folders)
+        if self._stopping.is_set():
+            raise GivenUp("stopped before the model was loaded")
         self._loading = True
-        bundle = Bundle.load(root.absolute() / settings.model.bundle if settings.model.bundle else None)
-        self._results.use_model(bundle)
+        self._bundle = bundle = Bundle.load(root.absolute() / settings.model.bundle if settings.model.bundle else None)
+        attempt(self._results.use_model, bundle)
         # While the process is small: the networks' libraries bring hundreds of megabytes and threads.
         self._decoders = Decoders(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s)
-        try:
-            network = open_engine(settings.model.engine, bundle, settings.batch.max_size)
-        except BaseException:
-            self._decoders.close()
-            raise
+        self._opened.callback(self._decoders.close)
+        network = open_engine(settings.model.engine, bundle, settings.batch.max_size)
         self._loading = False
         log.info("model ready", model=bundle.model_name, engine=network.name)
+        self._pulse.model, self._pulse.engine = bundle.model_name, network.name
         self._filing = Filing(
-            *(self._destinations, self._results, self._stopping), skip_duplicates=settings.images.duplicates == "skip"
+            *(self._destinations, self._results, self._patience), skip_duplicates=settings.images.duplicates == "skip"
         )
         self._pipeline = Pipeline(
             settings,
@@ -84,9 +112,22 @@ class Service:
             wake=lambda: self._messages.put(None),
             dry_run=dry_run,
         )
-        self._intake = Intake(settings.watch, self._claims, self._pipeline, self._results, dry_run=dry_run)
-        self._watch_path = inbox
-        self._next_scan = 0.0
+        self._intake = Intake(
+            *(settings.watch, self._hold.claims, self._pipeline, self._results, self._patience, self._tell),
+            dry_run=dry_run,
+        )
+        self._takeover = Takeover(
+            self._hold,
+            Takeback(root, settings.folders, self._hold.claims, engine),
+            self._destinations,
+            self._results,
+            self._filing,
+            self._pipeline,
+            self._intake,
+            self._patience,
+        )
+        self._lookout = Lookout(settings.watch, self._hold, self._messages.put, self._tell)
+        self._pulse.pipeline, self._pulse.lookout = self._pipeline, self._lookout
 
     @property
     def counts(self) -> Counter[str]:
@@ -100,31 +141,69 @@ class Service:
 
     def run(self) -> None:
         """Sorts until it is told to stop, or with `once` until nothing is left to wait for. Raises what ended it early."""
-        watch = Watch(self._watch_path, self._intake.ignore, self._messages.put)
         self._pipeline.start()
         try:
-            self._recover()
-            self._scan()
-            notify("READY=1")
-            log.info("watching", inbox=str(self._watch_path))
-            self._loop()
+            with suppress(GivenUp):
+                self._begin()
+                notify("READY=1")
+                self._loop()
         finally:
             notify("STOPPING=1")
-            watch.stop()
+            self._pulse.phase = "stopping"
             self._end()
         if self._pipeline.failure and not self._stopping.is_set():
             raise self._pipeline.failure
 
+    def _begin(self) -> None:
+        """Watches the inbox that is held now, and takes up what an earlier life left."""
+        self._lookout.open(prove=not self._dry_run)
+        if not self._dry_run:
+            self._takeover()
+        self._scan()
+        self._pulse.phase = "running"
+        log.info("watching", inbox=str(self._hold.path), events=self._lookout.kind)
+
     def _loop(self) -> None:
         while not self._stopping.is_set() and self._pipeline.failure is None:
+            if why := self._hold.lost():
+                self._wait_for_inbox(why)
+                continue
             while not self._pipeline.full and not self._stopping.is_set() and self._intake.claim_next():
                 pass
-            self._progress.show(self._pipeline.counts, len(self._intake.inbox) + self._pipeline.in_flight)
+            self._show()
             if self._once and self._idle():
                 return
             self._handle(self._sleep_s())
             if time.monotonic() >= self._next_scan:
+                self._lookout.renew()
                 self._scan()
+
+    def _show(self) -> None:
+        inbox = self._intake.inbox
+        self._progress.show(self._pipeline.counts, len(inbox) + self._pipeline.in_flight)
+        self._pulse.see(len(inbox), inbox.oldest)
+
+    def _wait_for_inbox(self, why: str) -> None:
+        """Finishes what is held, then waits until there is a folder at the inbox's path, and begins anew with that."""
+        self._tell("inbox_lost", f"the inbox {self._hold.path} is gone ({why}); sorting goes on when it is back")
+        self._patience.wait("inbox", f"the inbox {self._hold.path} is gone: {why}")
+        self._lookout.close()
+        while self._pipeline.in_flight and not self._stopping.is_set() and self._pipeline.failure is None:
+            self._handle(_IDLE_S)
+        self._handle(0)  # the last ones that came back
+        self._hold.let_go()
+        self._intake.forget()
+        if self._pipeline.failure is None and self._hold.wait(self._patience, self._stopping):
+            self._open_database_again()
+            self._tell("inbox_back", f"the inbox {self._hold.path} is back")
+            self._begin()
+
+    def _open_database_again(self) -> None:
+        """It may lie on what was unmounted, and be another file now."""
+        if not self._dry_run:
+            self._results.close()
+            self._patience(database.connect, self._address).dispose()
+            self._patience(self._results.use_model, self._bundle)
 
     def _idle(self) -> bool:
         """Whether nothing is ready, settling or on its way, also after a fresh look at the whole inbox."""
@@ -138,7 +217,7 @@ class Service:
 
     def _sleep_s(self) -> float:
         wake = self._next_scan
-        due = self._intake.inbox.next_due()
+        due = self._intake.next_due()
         if due is not None and not self._pipeline.full:
             wake = min(wake, due)
         return min(max(wake - time.monotonic(), 0.0), _IDLE_S)
@@ -148,7 +227,9 @@ class Service:
         try:
             message = self._messages.get(timeout=timeout_s) if timeout_s else self._messages.get_nowait()
             while True:
-                if message is not None:
+                if isinstance(message, Hint) and message.kind == "unwatched":
+                    self._lookout.unwatched()
+                elif message is not None:
                     self._intake.handle(message)
                 message = self._messages.get_nowait()
         except queue.Empty:
@@ -156,32 +237,9 @@ class Service:
 
     def _scan(self) -> None:
         """Looks at the whole inbox: events are hints, this is the truth."""
+        self._hold.claims.settle()
         self._intake.scan()
-        self._next_scan = time.monotonic() + self._settings.watch.rescan_s
-
-    def _recover(self) -> None:
-        if self._dry_run:
-            return
-
-        def arrived(row: Pending, claimed: bool) -> bool:
-            return self._destinations.is_ours(row.path, row.identity, row.sha256, claimed=claimed)
-
-        with turn(self._watch_path, wait=lambda: False) as ours:  # else somebody is at it, and alive
-            for back in self._takeback.mend() if ours else ():
-                log.info("recovering", photo=shown(back.photo.inbox_path), action="back", problem=back.problem)
-        steps = list(recovery.plan(self._claims.leftovers(), self._results.pending(), arrived))
-        self._filing.mend([step for step in steps if isinstance(step, recovery.Mend)])
-        faults.point("mended")
-        for step in steps:
-            if isinstance(step, recovery.Adopt):
-                self._adopt(step)
-
-    def _adopt(self, step: recovery.Adopt) -> None:
-        log.info("recovering", photo=shown(step.path), action="classify")
-        try:
-            self._pipeline.put(self._claims.again(step.path, step.generation))
-        except Refused as refusal:
-            self._intake.refuse(self._claims.give_back(step.path, step.generation), str(refusal))
+        self._next_scan = time.monotonic() + self._lookout.look_every_s
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         self._stopping.set()
@@ -190,13 +248,14 @@ class Service:
             raise SystemExit(0)
 
     def _end(self) -> None:
+        self._lookout.close()
         self._pipeline.stop()
-        self._decoders.close()
         while not self._messages.empty():
             message = self._messages.get()
             if isinstance(message, Returned) and not self._dry_run:
-                self._claims.give_back(message.claimed.path, message.claimed.generation)
-        self._claims.close()
-        self._results.close()
-        if self._lock:
-            self._lock.release()
+                self._hold.claims.give_back(message.claimed.path, message.claimed.generation)
+        self._opened.close()
+
+
+def _at_once(work: Callable[Words, Answer], *words: Words.args, **more: Words.kwargs) -> Answer:
+    return work(*words, **more)

@@ -69,6 +69,8 @@ class Watch(_Section):
 
     rescan_s: Seconds = 60.0
     """Seconds between two full looks at the inbox, whatever the events said."""
+    poll_s: Seconds = 5.0
+    """Seconds between two full looks where the system does not tell all that happens in the inbox."""
     settle_s: Seconds = 2.0
     """Seconds for which size and time of a file must stand still."""
     open_s: Seconds = 600.0

@@ -87,29 +87,40 @@ def exists(at: int, name: bytes) -> bool:
 
 
 def files(
-    root: int, path: bytes = b"", skip: Callable[[bytes], bool] = lambda name: False
+    root: int,
+    path: bytes = b"",
+    skip: Callable[[bytes], bool] = lambda name: False,
+    closed: Callable[[bytes, OSError], None] | None = None,
 ) -> Iterator[tuple[bytes, os.stat_result]]:
     """(path relative to `root`, stat) of everything below `path` that is not a folder; folders are entered, links never.
 
     skip: names to pass over, folders with all that is in them. What vanishes meanwhile is passed over too.
+    closed: told of folders that cannot be looked into, which end the walk with OSError when it is not given.
     """
     folders = [path]
     while folders:
         here = folders.pop()
         below = []
-        with suppress(FileNotFoundError, NotADirectoryError), folder(root, here) as at, os.scandir(at) as entries:
-            for entry in entries:
-                name = os.fsencode(entry.name)
-                if skip(name):
-                    continue
-                try:
-                    stat = os.stat(name, dir_fd=at, follow_symlinks=False)
-                except FileNotFoundError:
-                    continue
-                if S_ISDIR(stat.st_mode):
-                    below.append(join(here, name))
-                else:
-                    yield join(here, name), stat
+        try:
+            with folder(root, here) as at, os.scandir(at) as entries:
+                for entry in entries:
+                    name = os.fsencode(entry.name)
+                    if skip(name):
+                        continue
+                    try:
+                        stat = os.stat(name, dir_fd=at, follow_symlinks=False)
+                    except FileNotFoundError:
+                        continue
+                    if S_ISDIR(stat.st_mode):
+                        below.append(join(here, name))
+                    else:
+                        yield join(here, name), stat
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError as error:
+            if closed is None:
+                raise
+            closed(here, error)
         folders += below
 
 

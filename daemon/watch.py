@@ -1,7 +1,9 @@
 """inotify's events on the inbox, through watchdog, as a queue of hints."""
 
+import errno
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +20,16 @@ from watchdog.events import (
     FileSystemEvent,
     FileSystemEventHandler,
 )
-from watchdog.observers.inotify import InotifyObserver
+from watchdog.observers.api import BaseObserver
+from watchdog.observers.inotify import InotifyFullEmitter, InotifyObserver
+from watchdog.observers.inotify_c import CallbackId, InotifyEvent, InotifyFD, Mask, WatchCallback, WatchDescriptor
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
 from daemon.claim import PRIVATE
 from daemon.inbox import Ignore
+
+PROBE = b"probe"
+"""Name of the file in the claim folder's folder whose event proves that events come."""
 
 _EVENTS: list[type[FileSystemEvent]] = [
     DirCreatedEvent,
@@ -36,17 +43,65 @@ _EVENTS: list[type[FileSystemEvent]] = [
 
 
 class Hint(NamedTuple):
-    """Something that happened to a path of the inbox. `look`: find out what is there, file or folder."""
+    """Something that happened to a path of the inbox. `look`: find out what is there, file or folder.
 
-    kind: Literal["look", "modified", "closed", "moved_in", "gone"]
+    Two tell of the watch itself. `overflow`: events were lost. `unwatched`: a folder cannot be watched, so none will come.
+    """
+
+    kind: Literal["look", "modified", "closed", "moved_in", "gone", "overflow", "unwatched"]
     path: bytes
+
+
+class _Inotify(InotifyFD):
+    """watchdog's reader, which keeps two things to itself: that the queue overflowed, that a sub-folder is unwatched."""
+
+    def __init__(self, hint: Callable[[Hint], None], probe: bytes) -> None:
+        super().__init__()
+        self._hint, self._probe = hint, probe
+        self.proven = threading.Event()
+        self.limited = False
+
+    def handle_event(self, event: InotifyEvent) -> None:
+        if event.name == self._probe:
+            self.proven.set()
+        super().handle_event(event)
+        if event.is_queue_overflow:  # watchdog watches anew first, so that nothing falls between that and a look
+            self._hint(Hint("overflow", b""))
+
+    def add_callback(self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId) -> WatchDescriptor:
+        try:
+            return super().add_callback(path, mask, callback, id_)
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.ENOMEM} and not self.limited:  # one is enough to know
+                self.limited = True
+                self._hint(Hint("unwatched", path))
+            raise
+
+
+class _Observer(InotifyObserver):
+    def __init__(self, inotify: _Inotify) -> None:
+        self._inotify_fd = inotify
+        inotify.start()
+        # Full events tell a file that was moved in, which is whole, from one that was made here.
+        BaseObserver.__init__(self, InotifyFullEmitter, inotify_fd=inotify)
 
 
 class Watch(FileSystemEventHandler):
     """Watches the inbox until it is stopped and hands hints on, from a thread of its own."""
 
-    def __init__(self, inbox: Path, ignore: Ignore, hint: Callable[[Hint], None]) -> None:
-        """Raises OSError when the folder cannot be watched, for instance because too many watches are in use."""
+    def __init__(
+        self,
+        inbox: Path,
+        ignore: Ignore,
+        hint: Callable[[Hint], None],
+        *,
+        recursive: bool = True,
+        probe: bytes = PROBE,
+    ) -> None:
+        """probe: name of the file whose event proves that events come.
+
+        Raises OSError when the folder cannot be watched, for instance because too many watches are in use.
+        """
         self._root = os.fsencode(inbox)
         self._ignore, self._hint = ignore, hint
         # watchdog holds everything back for so long after a file was moved away, as we do with every photo. The kernel
@@ -54,15 +109,35 @@ class Watch(FileSystemEventHandler):
         InotifyMoveEventGrouper.delay = 0.05
         # A folder that is made while its parent's watch is set up is watched from both sides, which does no harm.
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
-        # Full events tell a file that was moved in, which is whole, from one that was made here.
-        self._observer = InotifyObserver(generate_full_events=True)
-        self._observer.schedule(self, self._root, recursive=True, event_filter=_EVENTS)  # type: ignore[arg-type]
-        self._observer.start()
+        # What it logs is told by us, or none: its emitter calls it an error that it is stopped while it reads.
+        logging.getLogger("watchdog").setLevel(logging.CRITICAL)
+        self._inotify = _Inotify(hint, probe)
+        self._observer = _Observer(self._inotify)
+        try:
+            self._observer.schedule(self, self._root, recursive=recursive, event_filter=_EVENTS)  # type: ignore[arg-type]
+            self._observer.start()
+        except OSError:
+            self._inotify.stop()
+            self._inotify.join()
+            raise
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still hands on what happens; not so once the folder that it watches is gone."""
+        threads = (self._inotify, self._observer, *self._observer.emitters)
+        return all(thread.is_alive() for thread in threads)
+
+    @property
+    def limited(self) -> bool:
+        """Whether there are folders that could not be watched."""
+        return self._inotify.limited
+
+    def proven(self, patience_s: float) -> bool:
+        """Whether the event of the probe, which the caller has just written, comes within `patience_s`."""
+        return self._inotify.proven.wait(patience_s)
 
     def stop(self) -> None:
         """Ends the watch."""
-        # Its emitter calls it an error that it is stopped while it reads.
-        logging.getLogger("watchdog").setLevel(logging.CRITICAL)
         self._observer.stop()
         self._observer.join()
 

@@ -1,15 +1,17 @@
 import io
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from daemon.cli import app
+from daemon.status import State, read
 
 FAST = {
     "FOODSORT_MODEL__ENGINE": "scripted",
@@ -65,20 +67,54 @@ def foodsort(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
 
 
 @contextmanager
-def running(root: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A daemon in a process of its own that is watching; stopped with SIGTERM, and killed if that does not do."""
-    command = [sys.executable, "-m", "daemon", "run", "--root", str(root)]
-    log = root / "daemon.log"
-    with log.open("w") as lines:
+def started(root: Path, *under: str, log: Path | None = None) -> Iterator["subprocess.Popen[str]"]:
+    """A daemon in a process of its own; stopped with SIGTERM, which has to end it cleanly. under: words before its own."""
+    command = [*under, sys.executable, "-m", "daemon", "run", "--root", str(root)]
+    with (log or root / "daemon.log").open("w") as lines:
         daemon = subprocess.Popen(command, stdout=lines, stderr=lines, text=True)
     try:
-        until(lambda: "event=watching" in log.read_text(), daemon)
         yield daemon
-        daemon.terminate()
-        daemon.wait(20)
+        if daemon.poll() is None:
+            daemon.terminate()
+            assert daemon.wait(20) == 0
     finally:
         daemon.kill()
         daemon.wait()
+
+
+@contextmanager
+def running(root: Path, *under: str) -> Iterator["subprocess.Popen[str]"]:
+    """A daemon in a process of its own that is watching."""
+    with started(root, *under) as daemon:
+        until(lambda: status(root)["state"] in {"watching", "polling"}, daemon)
+        yield daemon
+
+
+def status(root: Path) -> State:
+    """What `foodsort status` says of a root."""
+    return read(root, root / "inbox")
+
+
+@contextmanager
+def mounted(point: Path, *options: str) -> Iterator[Path]:
+    """A small filesystem in memory at a folder, which is made; skips where this is not root."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount")
+    point.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join(("mode=755", *options)), "tmpfs", point], check=True)
+    try:
+        yield point
+    finally:
+        subprocess.run(["umount", "-l", point], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """A file that takes all the room that is left on a filesystem."""
+    path = folder / ".filling"
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    return path
 
 
 def until(done: Callable[[], bool], daemon: "subprocess.Popen[str] | None" = None, patience_s: float = 60) -> None:
@@ -91,8 +127,8 @@ def until(done: Callable[[], bool], daemon: "subprocess.Popen[str] | None" = Non
 
 
 def tree(root: Path) -> dict[str, bytes]:
-    """Path and bytes of every file below a root, without the database, the log and the claim folder's locks."""
-    ours = ("foodsort.db", "daemon.log")
+    """Path and bytes of every file below a root, without the database, the log, the status and the claim folder's locks."""
+    ours = ("foodsort.db", "daemon.log", "foodsort.status.json")
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in sorted(root.rglob("*"))

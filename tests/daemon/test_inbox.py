@@ -1,6 +1,6 @@
 import pytest
 
-from daemon.inbox import Ignore, Inbox, Look, Ready
+from daemon.inbox import REFUSED_S, Ignore, Inbox, Look, Ready
 
 SETTLE, OPEN, EMPTY = 2.0, 600.0, 10.0
 A = b"a.jpg"
@@ -124,7 +124,7 @@ def test_another_file_moved_over_one_put_back_is_ready_at_once(inbox: Inbox) -> 
 
 
 def test_our_own_renaming_does_not_try_a_refused_file_again(inbox: Inbox) -> None:
-    inbox.refuse(A, LOOK)
+    inbox.refuse(A, LOOK, 0)
     inbox.moved_in(A, LOOK, 0)
     assert check(inbox, 0) is None
     assert len(inbox) == 0
@@ -132,8 +132,8 @@ def test_our_own_renaming_does_not_try_a_refused_file_again(inbox: Inbox) -> Non
 
 
 def test_a_refused_file_stays_until_it_changes(inbox: Inbox) -> None:
-    assert inbox.refuse(A, LOOK) is True
-    assert inbox.refuse(A, LOOK) is False
+    assert inbox.refuse(A, LOOK, 0) is True
+    assert inbox.refuse(A, LOOK, 0) is False
     assert inbox.refused == 1
     inbox.found(A, LOOK, 0)
     assert inbox.due(100) is None
@@ -141,6 +141,32 @@ def test_a_refused_file_stays_until_it_changes(inbox: Inbox) -> None:
     assert check(inbox, 102, GROWN) is not None
     inbox.gone(A)
     assert inbox.refused == 0
+
+
+def test_a_refused_file_is_tried_again_after_a_long_time(inbox: Inbox) -> None:
+    inbox.refuse(A, LOOK, 0)
+    inbox.found(A, LOOK, REFUSED_S - 1)
+    assert inbox.due(REFUSED_S + 100) is None
+    inbox.found(A, LOOK, REFUSED_S)
+    assert check(inbox, REFUSED_S + 2) == Ready(A, LOOK, REFUSED_S, overdue=False)
+    assert inbox.refuse(A, LOOK, REFUSED_S + 2) is False
+    assert inbox.refused == 1
+
+
+def test_a_close_that_was_lost_is_found_out_by_looking(inbox: Inbox) -> None:
+    inbox.modified(A, 0)
+    inbox.closed(b"other", 0)
+    inbox.events_lost()
+    inbox.found(A, LOOK, 1)
+    assert [inbox.due(2), check(inbox, 3)] == [b"other", Ready(A, LOOK, 1, overdue=False)]
+
+
+def test_the_oldest_is_known_until_everything_is_forgotten(inbox: Inbox) -> None:
+    inbox.found(b"second", LOOK, 1)
+    inbox.found(b"first", LOOK, 0)
+    assert inbox.oldest == (b"first", 0)
+    inbox.forget()
+    assert (inbox.oldest, inbox.due(100), len(inbox)) == (None, None, 0)
 
 
 def test_the_longest_waiting_comes_first_and_the_next_time_is_known(inbox: Inbox) -> None:

@@ -14,6 +14,7 @@ from daemon.destinations import Destinations
 from daemon.filing import Filing
 from daemon.inbox import Look, Ready
 from daemon.outcome import Outcome
+from daemon.patience import Patience
 from daemon.pipeline import Pipeline, Returned
 from daemon.results import Results
 from daemon.retries import PAUSES_S
@@ -42,7 +43,7 @@ def pipeline(root: Path, claims: Claims, returned: list[Returned]) -> Iterator[P
     settings, bundle = load(root), Bundle.load()
     results = Results(database.connect(database.url(root, "")))
     results.use_model(bundle)
-    filing = Filing(Destinations(root, settings.folders, claims), results, Event())
+    filing = Filing(Destinations(root, settings.folders, claims), results, Patience(Event()))
     with Decoders(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s) as decoders:
         pipeline = Pipeline(settings, bundle.card, ScriptedEngine(), filing, decoders, returned.append, lambda: None)
         pipeline.start()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from daemon.lock import Lock
+from daemon.hold import Hold
 from models import __version__
 from tests.daemon.conftest import Foodsort, Photo, tree
 
@@ -211,11 +211,11 @@ def test_photos_set_aside_go_to_their_own_folder(
 
 
 def test_a_second_daemon_is_told_who_holds_the_inbox(root: Path, foodsort: Foodsort) -> None:
-    lock = Lock(root / "inbox")
+    hold = Hold(root / "inbox", lock=True)
     code, _, err = foodsort("run", "--root", root, "--once")
-    lock.release()
+    hold.let_go()
     assert code == 1
-    assert f"process {os.getpid()} sorts" in err
+    assert f"process {os.getpid()} (since 20" in err
 
 
 def test_missing_folders_are_made(tmp_path: Path, root: Path, foodsort: Foodsort) -> None:

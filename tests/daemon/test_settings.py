@@ -31,7 +31,7 @@ def test_the_file_beats_defaults_and_variables_beat_the_file(tmp_path: Path, mon
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[watch]\nsetle_s = 1\n", "watch.setle_s is no setting; there are rescan_s, settle_s"),
+        ("[watch]\nsetle_s = 1\n", "watch.setle_s is no setting; there are rescan_s, poll_s, settle_s"),
         ("[wach]\nsettle_s = 1\n", "wach is no setting; there are folders, watch"),
         ('[watch]\nsettle_s = "1"\n', "watch.settle_s = '1'"),
         ("[watch]\nsettle_s = 0\n", "watch.settle_s = 0"),

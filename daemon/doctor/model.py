@@ -1,0 +1,42 @@
+"""The model: whole, and run by an engine; whether there is a GPU."""
+
+from collections.abc import Iterator
+
+from daemon.doctor import Finding, Place
+from models.bundle import CARD, Bundle
+from models.engines.gpu import gpu_present
+from models.errors import FoodsortError
+
+
+def check(place: Place, *, quick: bool) -> Iterator[Finding]:
+    """Findings on bundle, engine and GPU. quick: only whether the bundle is there."""
+    setting = place.settings.model.bundle
+    folder = place.root / setting if setting else None
+    gpu = "a GPU is there" if gpu_present() else "no GPU is there; the CPU does the work"
+    if quick:
+        if folder is not None and not (folder / CARD).is_file():
+            yield Finding("model", "problem", f"{folder} holds no model bundle; set model.bundle to one that does")
+        else:
+            yield Finding("model", "ok", f"{folder or 'the bundle that comes with foodsort'} is there; not read")
+        yield Finding("gpu", "ok", gpu)
+        return
+    try:
+        bundle = Bundle.load(folder)
+        yield Finding("model", "ok", f"{bundle.model_name} is whole")
+        yield _engine(place, bundle)
+    except FoodsortError as error:
+        yield Finding("model", "problem", str(error))
+    yield Finding("gpu", "ok", gpu)
+
+
+def _engine(place: Place, bundle: Bundle) -> Finding:
+    import numpy as np
+
+    from models.engines import open_engine
+
+    engine = open_engine(place.settings.model.engine, bundle, 1)
+    side = bundle.card.fit.side
+    (logit,) = engine.logits(np.zeros((1, side, side, 3), np.uint8))
+    if not np.isfinite(logit):
+        return Finding("engine", "problem", f"{engine.name} gives no number for a picture; set model.engine to another")
+    return Finding("engine", "ok", f"{engine.name} runs a picture")

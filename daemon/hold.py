@@ -1,0 +1,73 @@
+"""The inbox as a folder on the disk that is ours: open, locked, and still the one that its path names."""
+
+import os
+from pathlib import Path
+from threading import Event
+
+from daemon.claim import Claims
+from daemon.lock import Lock
+from daemon.patience import Patience
+from models.errors import FoodsortError
+
+_LOOK_EVERY_S = 1.0
+
+
+class Hold:
+    """Holds an inbox. Used by one thread."""
+
+    def __init__(self, path: Path, *, lock: bool) -> None:
+        """Raises FoodsortError when somebody else holds it, OSError when it cannot be opened."""
+        self.path = path
+        self.claims = Claims(path)
+        self._wanted = lock
+        self._lock: Lock | None = None
+        self._mounted = path.is_mount()
+        self._take_lock()
+
+    def lost(self) -> str | None:
+        """Why what is held is no longer the folder at its path: removed, moved, unmounted, mounted over. None: it is."""
+        try:
+            there = os.stat(self.path)
+        except OSError as error:
+            return error.strerror or str(error)
+        held = os.fstat(self.claims.inbox)
+        same = (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)
+        return None if same else "another folder is at its place"
+
+    def let_go(self) -> None:
+        """Closes what is held, which nobody may use any more; twice does no harm."""
+        self.claims.close()
+        if self._lock:
+            self._lock.release()
+            self._lock = None
+
+    def wait(self, patience: Patience, giving_up: Event) -> bool:
+        """After `let_go`: waits until there is a folder at the path that can be held, and holds it; False when given up."""
+        while not giving_up.is_set():
+            try:
+                self._take_again()
+            except (OSError, FoodsortError) as error:
+                giving_up.wait(patience.wait("inbox", f"the inbox {self.path} is gone: {error}", _LOOK_EVERY_S))
+            else:
+                patience.over("inbox")
+                return True
+        return False
+
+    def _take_again(self) -> None:
+        """Holds the folder that is at the path now.
+
+        It is never made here: where a mount is missing, photos would vanish below it once it is back. For the same reason
+        what was a mount has to be one again. Raises FoodsortError, OSError.
+        """
+        if self._mounted and not self.path.is_mount():
+            raise FileNotFoundError(2, "nothing is mounted there", str(self.path))
+        self.claims.open(self.path)
+        self._take_lock()
+
+    def _take_lock(self) -> None:
+        try:
+            if self._wanted:
+                self._lock = Lock(self.claims.inbox, self.path)
+        except BaseException:
+            self.claims.close()
+            raise

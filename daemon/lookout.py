@@ -1,0 +1,106 @@
+"""How the inbox is looked after: by events where they come, and by looking often where they don't."""
+
+import errno
+import os
+import time
+from collections.abc import Callable
+
+from daemon import mounts, tree
+from daemon.claim import PRIVATE
+from daemon.hold import Hold
+from daemon.inbox import Ignore
+from daemon.settings import Watch as Settings
+from daemon.watch import PROBE, Hint, Watch
+
+PROOF_S = 2.0  # how long the event of the self-test may take
+
+_LIMITS = {
+    errno.ENOSPC: "no more folders can be watched (fs.inotify.max_user_watches)",
+    errno.EMFILE: "no more watches can be opened (fs.inotify.max_user_instances)",
+}
+
+
+class Lookout:
+    """Watches an inbox, and says when to take the next full look. Used by one thread."""
+
+    def __init__(
+        self, settings: Settings, hold: Hold, hint: Callable[[Hint], None], tell: Callable[[str, str], None]
+    ) -> None:
+        """hint: called from another thread. tell: takes kind and message of something that a person should know."""
+        self._settings, self._hold, self._hint, self._tell = settings, hold, hint, tell
+        self._ignore = Ignore(settings.ignore)
+        self._watch: Watch | None = None
+        self._mend_by_retry = False
+        self._try_again = 0.0
+        self.why = ""
+        """Why events don't tell everything, empty while they do."""
+
+    @property
+    def kind(self) -> str:
+        """`inotify` where events tell everything, `polling` where they don't."""
+        return "polling" if self.why else "inotify"
+
+    @property
+    def look_every_s(self) -> float:
+        """Seconds between two full looks."""
+        return min(self._settings.poll_s, self._settings.rescan_s) if self.why else self._settings.rescan_s
+
+    def open(self, *, prove: bool = True) -> None:
+        """Watches the folder that is held now. prove: write a file to see whether its event comes."""
+        before, self.why, self._mend_by_retry = self.why, "", True
+        self._try_again = time.monotonic() + self._settings.rescan_s
+        try:
+            self._watch = Watch(self._hold.path, self._ignore, self._hint)
+        except OSError as error:
+            self.why = _LIMITS.get(error.errno or 0, f"events cannot be had ({error.strerror})")
+        else:
+            self.why = self._doubts(self._watch, prove=prove)
+        if self.why and self.why != before:
+            self._polling(self.why)
+        elif before and not self.why:
+            self._tell("watching", "events tell everything again")
+
+    def unwatched(self) -> None:
+        """Takes note of a folder that could not be watched."""
+        if not self.why:
+            self._mend_by_retry = True
+            self._polling(_LIMITS[errno.ENOSPC])
+
+    def renew(self) -> None:
+        """Watches anew where what kept us from it may have passed, or where the watch has ended by itself."""
+        ended = self._watch is not None and not self._watch.alive
+        due = self.why and self._mend_by_retry and time.monotonic() >= self._try_again
+        if ended or due:
+            self.close()
+            self.open()
+
+    def close(self) -> None:
+        """Ends the watch."""
+        if self._watch:
+            self._watch.stop()
+            self._watch = None
+
+    def _doubts(self, watch: Watch, *, prove: bool) -> str:
+        """Why the events of a watch don't tell everything, empty when they do."""
+        if watch.limited:
+            return _LIMITS[errno.ENOSPC]
+        try:
+            proven = self._prove(watch) if prove else True
+        except OSError as error:
+            return f"whether events come cannot be tried ({error.strerror})"
+        self._mend_by_retry = False
+        mount = mounts.mount_of(self._hold.path)
+        if mount and mount.shared:
+            return f"on {mount.type} others may change files without an event here"
+        return "" if proven else "a file was written and no event came of it"
+
+    def _prove(self, watch: Watch) -> bool:
+        with tree.folder(self._hold.claims.inbox, PRIVATE) as private:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            os.close(os.open(PROBE, flags, 0o600, dir_fd=private))
+            os.unlink(PROBE, dir_fd=private)
+        return watch.proven(PROOF_S)
+
+    def _polling(self, why: str) -> None:
+        self.why = why
+        self._tell("polling", f"{why}; the inbox is looked at every {self.look_every_s:g} s instead")

@@ -1,0 +1,135 @@
+"""Waiting out what passes by itself: a full disk, a locked database, a missing mount. One policy for all of the daemon."""
+
+import errno
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import ParamSpec, TypeVar
+
+import structlog
+import tenacity
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from models.errors import FoodsortError
+
+log = structlog.get_logger()
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+
+PASSING = frozenset(
+    {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EBUSY, errno.EAGAIN),
+        *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN),
+    }
+)
+"""Error numbers that say something of the machine as it is now, and nothing of the file."""
+
+Words = ParamSpec("Words")
+Answer = TypeVar("Answer")
+
+
+class GivenUp(FoodsortError):
+    """Raised when the daemon is told to stop while it waits for trouble to pass."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is being waited out: what happened, since when, how often it was tried, and when it is tried again."""
+
+    what: str
+    since: datetime
+    attempt: int
+    next_try: datetime
+
+
+class Patience:
+    """Tries again with back-off until it works or `giving_up` is set, and knows what it is waiting for. Used by any thread."""
+
+    def __init__(self, giving_up: threading.Event) -> None:
+        self._giving_up = giving_up
+        self._troubles: dict[object, Trouble] = {}
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """The trouble that lasts longest, None when there is none."""
+        return min(self._troubles.copy().values(), key=lambda trouble: trouble.since, default=None)
+
+    def __call__(self, work: Callable[Words, Answer], *words: Words.args, **more: Words.kwargs) -> Answer:
+        """Does work for a photo in hand, which is never given up: whatever a disk or database says is waited out.
+
+        Raises what `work` raises otherwise, FileExistsError included, and GivenUp.
+        """
+        return self._try(work, in_hand, *words, **more)
+
+    def until_it_passes(self, work: Callable[Words, Answer], *words: Words.args, **more: Words.kwargs) -> Answer:
+        """Does work that only the machine's own trouble delays; what a person has to mend is raised. Raises GivenUp."""
+        return self._try(work, passes, *words, **more)
+
+    def wait(self, key: object, what: str, pause_s: float | None = None) -> float:
+        """Notes trouble that the caller waits out itself; returns how long to wait (s)."""
+        known = self._troubles.get(key)
+        attempt = known.attempt + 1 if known else 1
+        pause_s = back_off_s(attempt) if pause_s is None else pause_s
+        now = datetime.now(UTC)
+        since = known.since if known else now
+        self._troubles[key] = Trouble(what, since, attempt, now + timedelta(seconds=pause_s))
+        return pause_s
+
+    def over(self, key: object) -> None:
+        """The trouble has passed."""
+        self._troubles.pop(key, None)
+
+    def _try(
+        self,
+        work: Callable[Words, Answer],
+        waited_out: Callable[[BaseException], bool],
+        *words: Words.args,
+        **more: Words.kwargs,
+    ) -> Answer:
+        key = threading.get_ident()
+
+        def say(state: tenacity.RetryCallState) -> None:
+            error = state.outcome and state.outcome.exception()
+            pause_s = self.wait(key, str(error), back_off_s(state.attempt_number))
+            log.warning(
+                "waiting to try again", kind="waiting", reason=str(error), attempt=state.attempt_number, pause_s=pause_s
+            )
+
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(waited_out),
+            wait=lambda state: back_off_s(state.attempt_number),
+            stop=tenacity.stop_when_event_set(self._giving_up),
+            sleep=tenacity.sleep_using_event(self._giving_up),
+            before_sleep=say,
+        )
+        try:
+            return retrying(work, *words, **more)
+        except tenacity.RetryError as end:
+            raise GivenUp(f"stopped while waiting: {end.last_attempt.exception()}") from end
+        finally:
+            self.over(key)
+
+
+def back_off_s(attempt: int) -> float:
+    """Seconds to wait after the `attempt`-th try (from 1): doubling from half a second to half a minute."""
+    return min(FIRST_PAUSE_S * 2.0 ** min(attempt - 1, 16), LONGEST_PAUSE_S)
+
+
+def passes(error: BaseException) -> bool:
+    """Whether trouble is of the machine as it is now: disk full or read-only, busy, no descriptors, database locked or away.
+
+    An error of ours counts as what caused it.
+    """
+    if isinstance(error, FoodsortError) and error.__cause__ is not None:
+        return passes(error.__cause__)
+    if isinstance(error, OSError):
+        return error.errno in PASSING
+    return isinstance(error, OperationalError | InterfaceError | sqlite3.OperationalError)
+
+
+def in_hand(error: BaseException) -> bool:
+    """Whether trouble with a photo that is claimed already is worth another try: also what a person may have to mend."""
+    return passes(error) or (isinstance(error, OSError) and not isinstance(error, FileExistsError))

@@ -1,0 +1,116 @@
+"""Writes the daemon's status once a second, also while every other thread of it waits for a disk or a database."""
+
+import os
+import threading
+import time
+from collections import deque
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from daemon import log
+from daemon.lookout import Lookout
+from daemon.patience import Patience, Trouble
+from daemon.pipeline import Pipeline
+from daemon.progress import ORDER
+from daemon.schema import text
+from daemon.status import State, StatusFile
+from models.names import shown
+
+_EVERY_S = 1.0
+_PATH_CHARACTERS = 300  # a path may have thousands, and ten of them are kept
+
+
+class Pulse:
+    """Gathers what there is to say, more and more as the daemon starts."""
+
+    def __init__(self, root: Path, patience: Patience) -> None:
+        self.phase = "starting"
+        """`starting`, `running` or `stopping`."""
+        self.model: str | None = None
+        self.engine: str | None = None
+        self.pipeline: Pipeline | None = None
+        self.lookout: Lookout | None = None
+        self._patience = patience
+        self._since = datetime.now(UTC)
+        self._inbox: tuple[int, bytes | None, float] = (0, None, 0.0)
+        self._filed: deque[tuple[float, int]] = deque()
+        self._ended = threading.Event()
+        self._file = StatusFile(root)
+        self._thread = threading.Thread(target=self._beat, name="status")
+
+    def start(self) -> None:
+        """Writes the first state and starts the thread."""
+        self._file.write(self._state())
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Writes that the daemon has stopped."""
+        self._ended.set()
+        self._thread.join()
+        self._file.write(self._state() | {"state": "stopped", "waiting_for": None})
+        self._file.close()
+
+    def see(self, waiting: int, oldest: tuple[bytes, float] | None) -> None:
+        """Takes note of the inbox: how many files wait there, the oldest one and since when (monotonic s)."""
+        path, since = oldest or (None, 0.0)
+        self._inbox = (waiting, path, since)
+
+    def _beat(self) -> None:
+        while not self._ended.wait(_EVERY_S):
+            self._file.write(self._state())
+
+    def _state(self) -> State:
+        trouble, pipeline, lookout = self._patience.trouble, self.pipeline, self.lookout
+        counts = pipeline.counts.copy() if pipeline else {}
+        return {
+            "alive": True,
+            "pid": os.getpid(),
+            "since": text(self._since),
+            "state": self._named(trouble),
+            "waiting_for": trouble and _told(trouble),
+            "queue": {"inbox": self._inbox[0], "in_flight": pipeline.in_flight if pipeline else 0},
+            "oldest_waiting": self._oldest(),
+            "photos": {name: counts.get(name, 0) for name in ORDER},
+            "rate_per_min": self._rate(sum(counts.values())),
+            "slowest_stage": pipeline and pipeline.busy.slowest,
+            "model": self.model,
+            "engine": self.engine,
+            "events": lookout and {"kind": lookout.kind, "why": lookout.why or None},
+            "last_errors": [error | {"path": _short(error["path"])} for error in log.recent.copy()],
+        }
+
+    def _named(self, trouble: Trouble | None) -> str:
+        if self.phase == "stopping":
+            return "stopping"
+        if trouble:
+            return "waiting"
+        if self.phase == "starting" or self.lookout is None:
+            return "starting"
+        return "polling" if self.lookout.why else "watching"
+
+    def _oldest(self) -> dict[str, str | None] | None:
+        """Of the photos in flight, or else of those in the inbox, the one that has waited longest."""
+        held = self.pipeline and self.pipeline.oldest
+        if held:
+            return {"path": _short(shown(held.path)), "since": text(held.at)}
+        _, path, since = self._inbox
+        if path is None:
+            return None
+        began = datetime.now(UTC) - timedelta(seconds=time.monotonic() - since)
+        return {"path": _short(shown(path)), "since": text(began.replace(microsecond=0))}
+
+    def _rate(self, filed: int) -> int:
+        now = time.monotonic()
+        self._filed.append((now, filed))
+        while self._filed[0][0] < now - 60:
+            self._filed.popleft()
+        return filed - self._filed[0][1]
+
+
+def _told(trouble: Trouble) -> dict[str, str | int]:
+    since, next_try = text(trouble.since), text(trouble.next_try)
+    return {"what": trouble.what, "since": since, "attempt": trouble.attempt, "next_try": next_try}
+
+
+def _short(path: str | None) -> str | None:
+    return path if path is None or len(path) <= _PATH_CHARACTERS else "…" + path[1 - _PATH_CHARACTERS :]

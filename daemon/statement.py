@@ -1,0 +1,70 @@
+"""The daemon's status as a person reads it: a few aligned lines."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from daemon.progress import summary
+from daemon.status import State
+
+
+def lines(state: State, now: datetime | None = None) -> Iterator[str]:
+    """What is known, a line each; what is not is left out."""
+    now = now or datetime.now(UTC)
+    for name, said in _facts(state, now):
+        yield f"{name:9} {said}"
+    for error in state["last_errors"]:
+        where = f"{error['path']}: " if error["path"] else ""
+        yield f"{'error':9} {_when(error['at'])}  {error['kind']}: {where}{error['message']}"
+
+
+def _facts(state: State, now: datetime) -> Iterator[tuple[str, str]]:
+    yield "daemon", _life(state, now)
+    if trouble := state["waiting_for"]:
+        again = max(0, round((_time(trouble["next_try"]) - now).total_seconds()))
+        yield (
+            "trouble",
+            f"{trouble['what']} (for {_ago(trouble['since'], now)}, try {trouble['attempt']}, again in {again} s)",
+        )
+    if not state["pid"]:
+        return
+    if state["alive"]:
+        yield "queue", f"{state['queue']['inbox']} in the inbox, {state['queue']['in_flight']} in flight"
+        if oldest := state["oldest_waiting"]:
+            yield "oldest", f"{oldest['path']}, for {_ago(oldest['since'], now)}"
+    yield (
+        "filed",
+        summary(Counter(state["photos"])) + (f"; {state['rate_per_min']} in the last minute" if state["alive"] else ""),
+    )
+    if state["slowest_stage"]:
+        yield "slowest", state["slowest_stage"]
+    if state["model"]:
+        yield "model", f"{state['model']} on {state['engine']}"
+    if events := state["events"]:
+        yield "events", events["kind"] + (f": {events['why']}" if events["why"] else "")
+
+
+def _life(state: State, now: datetime) -> str:
+    if not state["alive"]:
+        return f"not running; the last one began {_when(state['since'])}" if state["since"] else "not running"
+    if not state["pid"]:
+        return "running; what it is at cannot be read (it may lack the room to write it)"
+    return f"{state['state']}, process {state['pid']} for {_ago(state['since'], now)}"
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _when(text: str) -> str:
+    """Local time, to the second."""
+    return _time(text).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _ago(text: str, now: datetime) -> str:
+    seconds: Any = max(0, round((now - _time(text)).total_seconds()))
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

@@ -1,0 +1,65 @@
+"""Takes up what an earlier life of the daemon left half done: carries out what `recovery` plans."""
+
+import structlog
+
+from daemon import faults, recovery
+from daemon.claim import Refused
+from daemon.destinations import Destinations
+from daemon.filing import Filing
+from daemon.hold import Hold
+from daemon.intake import Intake
+from daemon.lock import turn
+from daemon.patience import Patience
+from daemon.pipeline import Pipeline
+from daemon.results import Pending, Results
+from daemon.takeback import Takeback
+from models.names import shown
+
+log = structlog.get_logger()
+
+
+class Takeover:
+    """Called when an inbox is held and before anything of it is claimed."""
+
+    def __init__(
+        self,
+        hold: Hold,
+        takeback: Takeback,
+        destinations: Destinations,
+        results: Results,
+        filing: Filing,
+        pipeline: Pipeline,
+        intake: Intake,
+        patience: Patience,
+    ) -> None:
+        self._hold, self._claims, self._takeback = hold, hold.claims, takeback
+        self._destinations, self._results = destinations, results
+        self._filing, self._pipeline, self._intake, self._patience = filing, pipeline, intake, patience
+
+    def __call__(self) -> None:
+        """Ends what rows say is on its way, and classifies what was claimed and has no row. Raises GivenUp."""
+        self._patience(self._mend_ways_back)
+        claimed = self._patience(lambda: list(self._claims.leftovers()))
+        steps = list(recovery.plan(claimed, self._patience(self._results.pending), self._arrived))
+        self._filing.mend([step for step in steps if isinstance(step, recovery.Mend)])
+        faults.point("mended")
+        for step in steps:
+            if isinstance(step, recovery.Adopt):
+                self._adopt(step)
+
+    def _mend_ways_back(self) -> None:
+        with turn(self._hold.path, wait=lambda: False) as ours:  # else somebody is at it, and alive
+            for back in self._takeback.mend() if ours else ():
+                log.info("recovering", photo=shown(back.photo.inbox_path), action="back", problem=back.problem)
+
+    def _arrived(self, row: Pending, claimed: bool) -> bool:
+        return self._destinations.is_ours(row.path, row.identity, row.sha256, claimed=claimed)
+
+    def _adopt(self, step: recovery.Adopt) -> None:
+        log.info("recovering", photo=shown(step.path), action="classify")
+        try:
+            self._pipeline.put(self._patience(self._claims.again, step.path, step.generation))
+        except Refused as refusal:
+            back = self._claims.give_back(step.path, step.generation)
+            if back is not None:
+                self._intake.refuse(back, str(refusal))

@@ -1,0 +1,22 @@
+"""Says what a person should know: in the log, in the table `events`, and through the log in the status."""
+
+import structlog
+
+from daemon.patience import Patience
+from daemon.results import Results
+from models.names import shown
+
+log = structlog.get_logger()
+
+
+class Teller:
+    """Called with a kind for programs, a message for people and, where it is of one file, its path in the inbox."""
+
+    def __init__(self, results: Results, patience: Patience) -> None:
+        self._results, self._patience = results, patience
+
+    def __call__(self, kind: str, message: str, path: bytes | None = None) -> None:
+        """Waits until the database takes it. Raises GivenUp."""
+        of = {} if path is None else {"photo": shown(path)}
+        log.warning(message, kind=kind, **of)
+        self._patience(self._results.event, kind, path, message)
