@@ -112,7 +112,10 @@ def damaged(error: BaseException | None) -> bool:
 def _engine(address: sa.URL) -> sa.Engine:
     sqlite = address.get_backend_name() == "sqlite"
     try:
-        engine = sa.create_engine(address, connect_args={"timeout": BUSY_S} if sqlite else {})
+        if address == IN_MEMORY:  # one connection for all threads: each other one would open a database of its own
+            engine = sa.create_engine(address, poolclass=sa.StaticPool, connect_args={"check_same_thread": False})
+        else:
+            engine = sa.create_engine(address, connect_args={"timeout": BUSY_S} if sqlite else {})
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise DatabaseError(
             f"no driver for {address.drivername}: {error}; `pip install foodsort[postgres]` brings one"

@@ -39,12 +39,13 @@ class Filing:
 
         Returns the outcomes; some of them may now be duplicates that were set aside.
         """
-        outcomes, again = (outcomes, []) if dry_run or not self._skip else self._duplicates(outcomes)
-        targets = self._targets(outcomes)
+        outcomes, again = self._duplicates(outcomes) if self._skip else (outcomes, [])
         if dry_run:
-            for outcome, target in zip(outcomes, targets, strict=True):
+            outcomes += [replace(one, duplicate_of=0) for one in again]  # of photos that get no row now
+            for outcome, target in zip(outcomes, self._targets(outcomes), strict=True):
                 _report("would file", outcome, target)
             return outcomes
+        targets = self._targets(outcomes)
         now = text(datetime.now(UTC))
         rows = [outcome.row(target, now) for outcome, target in zip(outcomes, targets, strict=True)]
         ids = self._retry(self._results.begin, batch | {"photos": len(rows)}, rows, [one.known for one in outcomes])

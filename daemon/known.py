@@ -55,9 +55,6 @@ class Known:
     review: Review | None = None
 
 
-NOTHING = Known()
-
-
 def judged(copies: Iterable[Copy], model_id: int) -> float | None:
     """The logit that a model gave the same bytes, where a photo of them was filed."""
     said = (copy.logit for copy in copies if copy.model_id == model_id and copy.state in {FILED, FILING, DUPLICATE})

@@ -19,7 +19,6 @@ from daemon.claim import Claimed
 from daemon.decode import Decoded
 from daemon.decoders.pool import Decoders, Stopped
 from daemon.filing import Filing
-from daemon.known import NOTHING
 from daemon.outcome import Outcome, judge
 from daemon.retries import Tries
 from daemon.schema import text
@@ -195,7 +194,7 @@ class Pipeline:
             while (batch := self._batcher.take()) is not None:
                 faults.point("batched")
                 started, begun = datetime.now(UTC), time.perf_counter()
-                known = [NOTHING] * len(batch) if self._dry_run else self._filing.known(batch)
+                known = self._filing.known(batch)
                 unsure = bool(self._settings.folders.unsure)
                 with self.busy("classify"):
                     outcomes = judge(batch, known, self._engine, self._card, unsure=unsure)

@@ -190,6 +190,19 @@ class Results:
             connection.execute(schema.events.insert().values(**row, message=message))
 
 
+class Asked(Results):
+    """The results database of a dry run: asked, and left as it is."""
+
+    def use_model(self, bundle: Bundle) -> None:
+        """Looks for the rows of this model."""
+        known = sa.select(schema.models.c.id).where(schema.models.c.sha256 == bundle.sha256)
+        with self._engine.connect() as connection:
+            self._model_id = connection.execute(known).scalar() or 0
+
+    def event(self, kind: str, path: bytes | None, message: str) -> None:
+        """Nothing: the log says it."""
+
+
 def _begin_again(connection: sa.Connection, earlier: Earlier, row: dict[str, Any]) -> int | None:
     """Fills the row that a photo has; None when it is no longer one that waits for its photo."""
     photos = schema.photos

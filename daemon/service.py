@@ -5,30 +5,24 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 
 import structlog
 
-from daemon import damage, database
 from daemon.decoders.pool import Decoders
-from daemon.destinations import Destinations
 from daemon.filing import Filing
-from daemon.hold import Hold
 from daemon.intake import Intake
 from daemon.lookout import Lookout
 from daemon.notify import notify
-from daemon.patience import Answer, GivenUp, Patience, Words
+from daemon.patience import GivenUp, Patience
 from daemon.pipeline import Pipeline, Returned
 from daemon.progress import Progress
 from daemon.pulse import Pulse
-from daemon.results import Results
 from daemon.settings import Settings
-from daemon.takeback import Takeback
+from daemon.store import Store
 from daemon.takeover import Takeover
-from daemon.teller import Teller
 from daemon.watch import Hint
 from models.bundle import Bundle
 from models.engines import open_engine
@@ -66,67 +60,43 @@ class Service:
 
     def _open(self, root: Path) -> None:
         settings, dry_run = self._settings, self._dry_run
-        inbox = root.absolute() / settings.folders.inbox
-        # Who waits for --once is told at once: nothing is begun yet that would have to be finished.
-        attempt = _at_once if self._once else self._patience.until_it_passes
         if not dry_run:
             self._pulse.start()
             self._opened.callback(self._pulse.stop)
-            attempt(inbox.mkdir, parents=True, exist_ok=True)
-        self._hold = attempt(Hold, inbox, lock=not dry_run)
-        self._opened.callback(self._hold.let_go)
-        self._destinations = Destinations(root, settings.folders, self._hold.claims)
-        self._address = database.IN_MEMORY if dry_run else database.url(root, settings.database.url)
-        damaged = attempt(damage.mend, self._address)
-        engine = attempt(database.connect, self._address)
-        self._results = Results(engine)
-        self._opened.callback(self._results.close)
-        self._tell = Teller(self._results, self._patience)
-        if damaged:
-            log.error(damaged, kind="damaged")
-            attempt(self._results.event, "damaged", None, damaged)
-        if not dry_run:
-            attempt(self._destinations.make_folders)
+        store = Store(root, settings, self._patience, once=self._once, dry_run=dry_run)
+        self._opened.callback(store.close)
         if self._stopping.is_set():
             raise GivenUp("stopped before the model was loaded")
         self._loading = True
         self._bundle = bundle = Bundle.load(root.absolute() / settings.model.bundle if settings.model.bundle else None)
-        attempt(self._results.use_model, bundle)
+        store.use_model(bundle)
         # While the process is small: the networks' libraries bring hundreds of megabytes and threads.
-        self._decoders = Decoders(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s)
-        self._opened.callback(self._decoders.close)
+        decoders = Decoders(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s)
+        self._opened.callback(decoders.close)
         network = open_engine(settings.model.engine, bundle, settings.batch.max_size)
         self._loading = False
         log.info("model ready", model=bundle.model_name, engine=network.name)
-        self._pulse.model, self._pulse.engine = bundle.model_name, network.name
-        self._filing = Filing(
-            *(self._destinations, self._results, self._patience), skip_duplicates=settings.images.duplicates == "skip"
+        filing = Filing(
+            *(store.destinations, store.results, self._patience), skip_duplicates=settings.images.duplicates == "skip"
         )
         self._pipeline = Pipeline(
             settings,
             bundle.card,
             network,
-            self._filing,
-            self._decoders,
+            filing,
+            decoders,
             give_back=self._messages.put,
             wake=lambda: self._messages.put(None),
             dry_run=dry_run,
         )
+        self._store, self._hold = store, store.hold
         self._intake = Intake(
-            *(settings.watch, self._hold.claims, self._pipeline, self._results, self._patience, self._tell),
+            *(settings.watch, store.hold.claims, self._pipeline, store.results, self._patience, store.tell),
             dry_run=dry_run,
         )
-        self._takeover = Takeover(
-            self._hold,
-            Takeback(root, settings.folders, self._hold.claims, engine),
-            self._destinations,
-            self._results,
-            self._filing,
-            self._pipeline,
-            self._intake,
-            self._patience,
-        )
-        self._lookout = Lookout(settings.watch, self._hold, self._messages.put, self._tell)
+        self._takeover = Takeover(store, filing, self._pipeline, self._intake, self._patience)
+        self._lookout = Lookout(settings.watch, store.hold, self._messages.put, store.tell)
+        self._pulse.model, self._pulse.engine = bundle.model_name, network.name
         self._pulse.pipeline, self._pulse.lookout = self._pipeline, self._lookout
 
     @property
@@ -185,7 +155,7 @@ class Service:
 
     def _wait_for_inbox(self, why: str) -> None:
         """Finishes what is held, then waits until there is a folder at the inbox's path, and begins anew with that."""
-        self._tell("inbox_lost", f"the inbox {self._hold.path} is gone ({why}); sorting goes on when it is back")
+        self._store.tell("inbox_lost", f"the inbox {self._hold.path} is gone ({why}); sorting goes on when it is back")
         self._patience.wait("inbox", f"the inbox {self._hold.path} is gone: {why}")
         self._lookout.close()
         while self._pipeline.in_flight and not self._stopping.is_set() and self._pipeline.failure is None:
@@ -194,16 +164,9 @@ class Service:
         self._hold.let_go()
         self._intake.forget()
         if self._pipeline.failure is None and self._hold.wait(self._patience, self._stopping):
-            self._open_database_again()
-            self._tell("inbox_back", f"the inbox {self._hold.path} is back")
+            self._store.open_database_again(self._bundle)
+            self._store.tell("inbox_back", f"the inbox {self._hold.path} is back")
             self._begin()
-
-    def _open_database_again(self) -> None:
-        """It may lie on what was unmounted, and be another file now."""
-        if not self._dry_run:
-            self._results.close()
-            self._patience(database.connect, self._address).dispose()
-            self._patience(self._results.use_model, self._bundle)
 
     def _idle(self) -> bool:
         """Whether nothing is ready, settling or on its way, also after a fresh look at the whole inbox."""
@@ -255,7 +218,3 @@ class Service:
             if isinstance(message, Returned) and not self._dry_run:
                 self._hold.claims.give_back(message.claimed.path, message.claimed.generation)
         self._opened.close()
-
-
-def _at_once(work: Callable[Words, Answer], *words: Words.args, **more: Words.kwargs) -> Answer:
-    return work(*words, **more)

@@ -4,15 +4,13 @@ import structlog
 
 from daemon import faults, recovery
 from daemon.claim import Refused
-from daemon.destinations import Destinations
 from daemon.filing import Filing
-from daemon.hold import Hold
 from daemon.intake import Intake
 from daemon.lock import turn
 from daemon.patience import Patience
 from daemon.pipeline import Pipeline
-from daemon.results import Pending, Results
-from daemon.takeback import Takeback
+from daemon.results import Pending
+from daemon.store import Store
 from models.names import shown
 
 log = structlog.get_logger()
@@ -21,19 +19,9 @@ log = structlog.get_logger()
 class Takeover:
     """Called when an inbox is held and before anything of it is claimed."""
 
-    def __init__(
-        self,
-        hold: Hold,
-        takeback: Takeback,
-        destinations: Destinations,
-        results: Results,
-        filing: Filing,
-        pipeline: Pipeline,
-        intake: Intake,
-        patience: Patience,
-    ) -> None:
-        self._hold, self._claims, self._takeback = hold, hold.claims, takeback
-        self._destinations, self._results = destinations, results
+    def __init__(self, store: Store, filing: Filing, pipeline: Pipeline, intake: Intake, patience: Patience) -> None:
+        self._hold, self._claims, self._takeback = store.hold, store.hold.claims, store.takeback
+        self._destinations, self._results = store.destinations, store.results
         self._filing, self._pipeline, self._intake, self._patience = filing, pipeline, intake, patience
 
     def __call__(self) -> None:

@@ -116,9 +116,11 @@ class Watch(FileSystemEventHandler):
         try:
             self._observer.schedule(self, self._root, recursive=recursive, event_filter=_EVENTS)  # type: ignore[arg-type]
             self._observer.start()
-        except OSError:
+        except (OSError, RecursionError) as error:
             self._inotify.stop()
             self._inotify.join()
+            if isinstance(error, RecursionError):  # Python 3.11 lists folders with a call for each level
+                raise OSError(errno.ENAMETOOLONG, "there are folders within folders without end") from error
             raise
 
     @property

@@ -128,6 +128,19 @@ def test_exact_copies_are_set_aside_where_that_is_wished(
     assert rows(root)[-1]["duplicate_of"] == found["a.jpg"]["id"]
 
 
+def test_a_dry_run_says_what_would_be_set_aside(
+    root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOODSORT_IMAGES__DUPLICATES", "skip")
+    run(root, foodsort, a=photo())
+    for name, label in {"b": "food", "c": "non_food", "d": "non_food"}.items():
+        (root / f"inbox/{name}.jpg").write_bytes(photo(label))
+    code, out, err = foodsort("run", "--root", root, "--dry-run")
+    assert code == 0
+    assert "1 non_food, 2 duplicate" in out
+    assert "to=duplicates/b.jpg" in err
+
+
 def test_a_copy_is_no_duplicate_of_a_photo_that_a_person_took_away(
     root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
 ) -> None:

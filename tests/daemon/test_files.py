@@ -70,7 +70,7 @@ def test_names_that_differ_in_case_alone_are_kept(root: Path, photo: Photo, food
     assert set(os.listdir(root / "food")) == {"a.jpg", "A.JPG", "A.jpg"}
 
 
-@pytest.mark.parametrize(("name", "depth"), [("x" * 200, 30)])
+@pytest.mark.parametrize(("name", "depth"), [("x" * 200, 30), ("d", 1500)])
 def test_folders_deeper_than_a_path_can_say(
     root: Path, photo: Photo, foodsort: Foodsort, name: str, depth: int
 ) -> None:

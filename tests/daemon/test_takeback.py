@@ -121,6 +121,16 @@ def test_a_daemon_that_runs_leaves_undone_photos_alone_and_hears_of_a_retry(
     assert states(sorted_root)["food/trip/soup.jpg"] == "filed"
 
 
+def test_a_dry_run_knows_what_is_undone_and_writes_nothing(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    foodsort("undo", "--root", sorted_root, "food/trip/soup.jpg")
+    drop(sorted_root, "new.jpg", photo(shade=7))
+    before = (sorted_root / "foodsort.db").read_bytes()
+    code, out, err = foodsort("run", "--root", sorted_root, "--dry-run")
+    assert (code, out.split(":")[0]) == (0, "1 photos would be sorted")
+    assert "to=food/new.jpg" in err
+    assert (sorted_root / "foodsort.db").read_bytes() == before
+
+
 def test_what_is_changed_or_replaced_is_a_new_photo(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
     foodsort("undo", "--root", sorted_root, "food", "non_food")
     (sorted_root / "inbox/trip/soup.jpg").write_bytes(photo("non_food", 7))

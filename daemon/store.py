@@ -1,0 +1,78 @@
+"""What the daemon has on disks: inbox, destination folders and database, opened together and closed together."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import sqlalchemy as sa
+import structlog
+
+from daemon import damage, database
+from daemon.destinations import Destinations
+from daemon.hold import Hold
+from daemon.patience import Answer, Patience, Words
+from daemon.results import Asked, Results
+from daemon.settings import Settings
+from daemon.takeback import Takeback
+from daemon.teller import Teller
+from models.bundle import Bundle
+
+log = structlog.get_logger()
+
+
+class Store:
+    """The disks' part of one root. A dry run touches none of it."""
+
+    def __init__(self, root: Path, settings: Settings, patience: Patience, *, once: bool, dry_run: bool) -> None:
+        """Makes the folders and the database that are missing, and moves a damaged database aside.
+
+        once: trouble is raised at once, since nothing is begun yet that would have to be finished; else it is waited out.
+        Raises FoodsortError, OSError, and GivenUp when the daemon is stopped meanwhile.
+        """
+        self._patience, self._dry_run = patience, dry_run
+        self._attempt = _at_once if once else patience.until_it_passes
+        self._address = database.url(root, settings.database.url)
+        with ExitStack() as opened:
+            inbox = root.absolute() / settings.folders.inbox
+            if not dry_run:
+                self._attempt(inbox.mkdir, parents=True, exist_ok=True)
+            self.hold = self._attempt(Hold, inbox, lock=not dry_run)
+            opened.callback(self.hold.let_go)
+            self.destinations = Destinations(root, settings.folders, self.hold.claims)
+            damaged = None if dry_run else self._attempt(damage.mend, self._address)
+            engine = self._asked() if dry_run else self._attempt(database.connect, self._address)
+            self.results = Asked(engine) if dry_run else Results(engine)
+            opened.callback(self.results.close)
+            self.takeback = Takeback(root, settings.folders, self.hold.claims, engine)
+            self.tell = Teller(self.results, patience)
+            if damaged:
+                log.error(damaged, kind="damaged")
+                self._attempt(self.results.event, "damaged", None, damaged)
+            if not dry_run:
+                self._attempt(self.destinations.make_folders)
+            self._opened = opened.pop_all()
+
+    def use_model(self, bundle: Bundle) -> None:
+        """Names the model that the rows from now on come from. Raises as the constructor does."""
+        self._attempt(self.results.use_model, bundle)
+
+    def open_database_again(self, bundle: Bundle) -> None:
+        """After the inbox was away: the database may lie on what was unmounted, and be another file now. Raises GivenUp."""
+        if not self._dry_run:
+            self.results.close()
+            self._patience(database.connect, self._address).dispose()
+            self._patience(self.results.use_model, bundle)
+
+    def _asked(self) -> sa.Engine:
+        """The database for a dry run; an empty one in memory where there is none yet."""
+        if self._address.database and not Path(self._address.database).exists():
+            return database.connect(database.IN_MEMORY)
+        return database.reading(self._address)
+
+    def close(self) -> None:
+        """Closes all of it."""
+        self._opened.close()
+
+
+def _at_once(work: Callable[Words, Answer], *words: Words.args, **more: Words.kwargs) -> Answer:
+    return work(*words, **more)
