@@ -51,9 +51,8 @@ def file_of(address: sa.URL) -> Path | None:
 def set_aside(path: Path) -> Path:
     """Renames a database file, with what lies beside it, to `<name>.corrupt-<UTC time>`; returns the new name."""
     aside = f"{path}.corrupt-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
-    for (
-        end
-    ) in _BESIDE:  # the file itself first: a log without its file is dropped, a file without its log is an older one
+    # The file itself first: a log without its file is dropped, a file without its log is an older one.
+    for end in _BESIDE:
         if os.path.lexists(f"{path}{end}"):
             os.rename(f"{path}{end}", f"{aside}{end}")
     return Path(aside)

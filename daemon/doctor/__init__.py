@@ -30,8 +30,11 @@ class Place(NamedTuple):
 
     @property
     def folders(self) -> dict[str, Path]:
-        """All folders by the names of their settings, absolute; the inbox first."""
-        return {name: self.root / folder for name, folder in self.settings.folders.model_dump().items() if folder}
+        """The folders in use by the names of their settings, absolute; the inbox first."""
+        used = self.settings.folders.model_dump()
+        if self.settings.images.duplicates != "skip":
+            del used["duplicates"]
+        return {name: self.root / folder for name, folder in used.items() if folder}
 
 
 def examine(root: Path, settings: Settings, *, quick: bool) -> Iterator[Finding]:

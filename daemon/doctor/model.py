@@ -1,4 +1,4 @@
-"""The model: whole, and run by an engine; whether there is a GPU."""
+"""The model: whole, and run by an engine; what decodes for it; whether there is a GPU."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from models.errors import FoodsortError
 
 
 def check(place: Place, *, quick: bool) -> Iterator[Finding]:
-    """Findings on bundle, engine and GPU. quick: only whether the bundle is there."""
+    """Findings on bundle, decoders, engine and GPU. quick: only whether the bundle is there."""
     setting = place.settings.model.bundle
     folder = place.root / setting if setting else None
     gpu = "a GPU is there" if gpu_present() else "no GPU is there; the CPU does the work"
@@ -23,10 +23,26 @@ def check(place: Place, *, quick: bool) -> Iterator[Finding]:
     try:
         bundle = Bundle.load(folder)
         yield Finding("model", "ok", f"{bundle.model_name} is whole")
+        yield _decoders(place, bundle)
         yield _engine(place, bundle)
     except FoodsortError as error:
         yield Finding("model", "problem", str(error))
     yield Finding("gpu", "ok", gpu)
+
+
+def _decoders(place: Place, bundle: Bundle) -> Finding:
+    from daemon.decoders.pool import Decoders
+
+    images = place.settings.images
+    try:
+        with Decoders(bundle.card.fit, images.max_pixels, images.timeout_s) as decoders:
+            network = decoders.network()
+    except OSError as error:
+        return Finding("decoders", "problem", f"none can be started ({error}); give the machine memory and processes")
+    if network == "none":
+        what = "are kept from neither the network nor files; install libseccomp2 or run foodsort as its systemd service"
+        return Finding("decoders", "warning", f"decoders {what}")
+    return Finding("decoders", "ok", f"decoders start, and are kept from network and files by {network}")
 
 
 def _engine(place: Place, bundle: Bundle) -> Finding:
