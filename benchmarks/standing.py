@@ -2,16 +2,15 @@
 
 from typing import Any, NamedTuple
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.limit import Cost
 from benchmarks.rates import Rate, limit, ratios
 
-NOTES = (
-    "range: slowest and fastest round. core-ms: of all threads, a photo. start: wall time of a run with 8 photos, which is taken "
-    "off. differ: photos with another label than foodsort gave them."
-)
+NOTES = """range: slowest and fastest round. core-ms: a photo, of all threads together.
+start: seconds of a run with 8 photos, taken off. differ: labels other than foodsort's."""
 
 
 class Standing(NamedTuple):
@@ -44,11 +43,13 @@ class Standing(NamedTuple):
 
     def table(self, title: str) -> Table:
         """A row for each contestant; × is how many times as fast as the first."""
-        columns = ("contestant", "photos/s", "range", "×", "core-ms", "start, s", "differ")
-        table = Table(*columns, title=f"{title}, {self.photos} photos", title_justify="left")
+        table = Table(title=f"{title}, {self.photos} photos", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+        table.add_column("contestant", no_wrap=True)
+        for column in ("photos/s", "range", "×", "core-ms", "start", "differ"):
+            table.add_column(column, justify="right")
         for name, found in self.rates.items():
             times = found.photos_s / next(iter(self.photos_s.values()))
-            figures = (f"{found.photos_s:.1f}", f"{found.slowest:.1f}–{found.fastest:.1f}", f"{times:.2f}")
+            figures = (f"{found.photos_s:.1f}", f"{found.slowest:.3g}–{found.fastest:.3g}", f"{times:.2f}")
             differing = str(self.differing.get(name, "–"))
             table.add_row(name, *figures, f"{found.core_ms:.1f}", f"{found.start_s:.1f}", differing)
         for name in self.failed:
