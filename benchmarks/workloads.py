@@ -13,9 +13,9 @@ class Workload(NamedTuple):
 
 
 WORKLOADS = {
-    "web": Workload(1000, 160, ("web",)),
-    "phone": Workload(100, 24, ("phone",)),
-    "mixed": Workload(300, 48, ("phone", *["web"] * 9)),
+    "web": Workload(1000, 200, ("web",)),
+    "phone": Workload(100, 40, ("phone",)),
+    "mixed": Workload(300, 100, ("phone", *["web"] * 9)),
 }
 
 
