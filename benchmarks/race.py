@@ -69,9 +69,10 @@ def _labels(root: Path, names: set[str]) -> Labels:
     moved = {path.name: label for label in ("food", "non_food") for path in (root / label).glob("*")}
     if moved.keys() != names:
         raise Failed(f"{len(names - moved.keys())} of {len(names)} photos were not moved")
-    (file,) = root.glob("*.db")
-    with closing(sqlite3.connect(file)) as database:
-        rows = database.execute("SELECT name, label FROM results").fetchall()
+    rows = []
+    for file in root.glob("*.db"):
+        with closing(sqlite3.connect(file)) as database:
+            rows += database.execute("SELECT name, label FROM results").fetchall()
     if sorted(rows) != sorted(moved.items()):
         raise Failed(f"{len(rows)} rows for {len(names)} photos, or rows that say something else than the folders")
     return moved

@@ -82,6 +82,11 @@ def test_a_run_without_a_row_for_each_photo_has_failed(tmp_path: Path) -> None:
         )
 
 
+def test_a_run_without_a_database_has_failed(tmp_path: Path) -> None:
+    with pytest.raises(race.Failed, match="0 rows for 4 photos"):
+        run(tmp_path, WORK + "(root / 'results.db').unlink()")
+
+
 def test_a_run_whose_rows_say_another_label_has_failed(tmp_path: Path) -> None:
     with pytest.raises(race.Failed, match="something else than the folders"):
         run(tmp_path, WORK.replace("(path.name, label)", "(path.name, 'food')"))
