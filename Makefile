@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 NO_VENV := { echo "python3 cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
-.PHONY: setup demo test soak fuzz check format lock install-service uninstall-service
+.PHONY: setup demo test soak fuzz bench check format lock install-service uninstall-service
 
 setup: $(STAMP)
 
@@ -34,6 +34,15 @@ SEED ?= 1
 fuzz: setup
 	$(BIN)/python -m tests.daemon.fuzz $(COUNT) --seed $(SEED)
 
+# How fast foodsort and others are here, side by side; an hour or more. BENCH="--quick" takes minutes, BENCH=--help tells the rest.
+BENCH_STAMP := $(VENV)/.bench-installed
+bench: setup $(BENCH_STAMP)
+	$(BIN)/python -m benchmarks $(BENCH)
+
+$(BENCH_STAMP): requirements-bench.lock $(STAMP)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
+	@touch $@
+
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -44,12 +53,14 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Solves for the newest versions that pyproject.toml allows. requirements.lock is the part that an installed service needs.
+# Solves for the newest versions that pyproject.toml allows. requirements.lock is the part that an installed service needs,
+# requirements-bench.lock what `make bench` adds.
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 lock: setup
 	$(LOCK) --extra training --extra postgres --group dev --upgrade -o requirements-dev.lock
 	$(LOCK) --constraints requirements-dev.lock -o requirements.lock
+	$(subst pyproject.toml,--group bench,$(LOCK)) --constraints requirements-dev.lock -o requirements-bench.lock
 
 # Below PREFIX systemd looks in /usr/local and /usr alone; DESTDIR stages the same tree elsewhere, for a package.
 PREFIX ?= /usr/local

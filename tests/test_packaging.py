@@ -53,7 +53,7 @@ def test_the_wheel_holds_the_rooms_and_the_model_and_no_tests(tmp_path: Path) ->
 
 
 def test_no_lock_names_a_host() -> None:
-    for lock in ("requirements.lock", "requirements-dev.lock"):
+    for lock in ("requirements.lock", "requirements-dev.lock", "requirements-bench.lock"):
         assert "://" not in (PROJECT / lock).read_text()
 
 
