@@ -47,11 +47,17 @@ class Look(NamedTuple):
     mtime_ns: int
     inode: int
     ctime_ns: int
+    device: int = 0  # a file's own: on overlayfs it is not that of the folder
 
     @classmethod
     def of(cls, stat: os.stat_result) -> "Look":
         """The part of a stat that tells."""
-        return cls(stat.st_size, stat.st_mtime_ns, stat.st_ino, stat.st_ctime_ns)
+        return cls(stat.st_size, stat.st_mtime_ns, stat.st_ino, stat.st_ctime_ns, stat.st_dev)
+
+    @property
+    def identity(self) -> str:
+        """Device and inode, which a rename keeps."""
+        return f"{self.device}:{self.inode}"
 
 
 class Ready(NamedTuple):

@@ -142,12 +142,9 @@ class Intake:
 
     def _held(self, looks: dict[bytes, Look]) -> set[bytes]:
         """Which of these files are photos that a person took back and nobody has changed since."""
-        device = os.fstat(self._claims.inbox).st_dev
-        undone = self._patience(self._results.undone, [f"{device}:{look.inode}" for look in looks.values()])
+        undone = self._patience(self._results.undone, [look.identity for look in looks.values()])
         return {
-            path
-            for path, look in looks.items()
-            if undone.get(f"{device}:{look.inode}") == (look.size, modified_at(look.mtime_ns))
+            path for path, look in looks.items() if undone.get(look.identity) == (look.size, modified_at(look.mtime_ns))
         }
 
     def _identify(self) -> None:

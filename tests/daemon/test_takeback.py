@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from daemon.faults import VARIABLE
-from tests.daemon.conftest import Foodsort, Photo, running, tree, until
+from tests.daemon.conftest import Foodsort, Photo, mounted, running, tree, until
 from tests.daemon.test_run import ask, rows
 
 COMMAND = [sys.executable, "-m", "daemon"]
@@ -119,6 +119,30 @@ def test_a_daemon_that_runs_leaves_undone_photos_alone_and_hears_of_a_retry(
         until((sorted_root / "food/trip/soup.jpg").exists, daemon)
     assert undone - {"inbox/trip/soup.jpg"} < set(states(sorted_root))
     assert states(sorted_root)["food/trip/soup.jpg"] == "filed"
+
+
+def test_on_overlayfs_where_files_and_folders_are_of_other_devices(
+    root: Path, tmp_path: Path, photo: Photo, foodsort: Foodsort
+) -> None:
+    """The filesystem of containers."""
+    with mounted(tmp_path / "layers") as layers:
+        for name in ("upper", "work"):
+            (layers / name).mkdir()
+        options = f"lowerdir={root},upperdir={layers}/upper,workdir={layers}/work"
+        mount = ["mount", "-t", "overlay", "overlay", "-o", options, str(root)]
+        if subprocess.run(mount, check=False).returncode:
+            pytest.skip("this kernel mounts no overlayfs here")
+        try:
+            drop(root, "soup.jpg", photo())
+            once(root, foodsort)
+            assert foodsort("undo", "--root", root, "--last")[0] == 0
+            assert once(root, foodsort).startswith("0 photos sorted")
+            assert names(root) == {"inbox/soup.jpg"}
+            assert foodsort("retry", "--root", root, "inbox/soup.jpg")[0] == 0
+            assert once(root, foodsort).startswith("1 photos sorted")
+            assert [row["state"] for row in rows(root)] == ["filed"]
+        finally:
+            subprocess.run(["umount", "-l", root], check=True)
 
 
 def test_a_dry_run_knows_what_is_undone_and_writes_nothing(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
