@@ -87,6 +87,15 @@ def test_killed_at_any_point_nothing_is_lost_or_doubled(
     check(root, elsewhere, expected)
 
 
+@pytest.mark.parametrize("point", [point for point in ONCE if point not in {"explained", "copied", "named"}])
+def test_killed_at_any_point_with_one_photo(root: Path, photo: Photo, foodsort: Foodsort, point: str) -> None:
+    (root / "inbox/a.jpg").write_bytes(photo())
+    die(root, point)
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    assert tree(root) == {"food/a.jpg": photo()}
+    assert [(row["path"], row["state"]) for row in rows(root)] == [("food/a.jpg", "filed")]
+
+
 @pytest.mark.parametrize("first", ["recorded", "moved:5", "named:2"])
 def test_killed_in_the_middle_of_mending_it_mends_again(
     root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, first: str
