@@ -161,6 +161,7 @@ def test_folders_swapped_for_links_at_any_moment_lead_nowhere(root: Path, photo:
     real, private = root / "inbox/trip", root / "inbox/.foodsort"
     real.mkdir()
     private.mkdir(exist_ok=True)
+    (private / "lock").touch()  # as in a life of the daemon; an empty folder would be tidied away
     at = os.open(real, os.O_RDONLY)
     ended = threading.Event()
 
