@@ -78,9 +78,10 @@ class Pipeline:
         largest = min(settings.batch.max_size, engine.largest)
         self._batcher = Batcher(largest, settings.batch.max_delay_ms / 1000, lambda: self._decoding)
         self._judged: queue.Queue[tuple[list[Outcome], dict[str, Any]] | None] = queue.Queue(2)
+        self._classifying = engine.streams  # threads that have not ended yet; counted by the one that files
         self._threads = [
-            threading.Thread(target=self._guarded, args=(self._classify,), name="classify"),
-            threading.Thread(target=self._guarded, args=(self._file,), name="file"),
+            *(self._thread(self._classify, "classify") for _ in range(engine.streams)),
+            self._thread(self._file, "file"),
         ]
 
     @property
@@ -97,7 +98,7 @@ class Pipeline:
     @property
     def full(self) -> bool:
         """Whether enough photos are claimed to keep every stage busy."""
-        return self.in_flight >= 4 * self._settings.batch.max_size
+        return self.in_flight >= max(4 * self._settings.batch.max_size, 2 * self._engine.largest * self._engine.streams)
 
     def start(self) -> None:
         """Starts the threads."""
@@ -179,6 +180,9 @@ class Pipeline:
                 del self._held[id(claimed)]
         self._wake()
 
+    def _thread(self, work: Callable[[], None], name: str) -> threading.Thread:
+        return threading.Thread(target=self._guarded, args=(work,), name=name)
+
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
             work()
@@ -186,7 +190,7 @@ class Pipeline:
             self.failure = error
             self._wake()
             # The network must not wait for ever to hand its batches on; what they hold stays claimed for the next start.
-            while work == self._file and self._judged.get() is not None:
+            while work == self._file and self._next_judged() is not None:
                 pass
 
     def _classify(self) -> None:
@@ -196,7 +200,7 @@ class Pipeline:
                 started, begun = datetime.now(UTC), time.perf_counter()
                 known = self._filing.known(batch)
                 unsure = bool(self._settings.folders.unsure)
-                with self.busy("classify"):
+                with self.busy("classify", among=self._engine.streams):
                     outcomes = judge(batch, known, self._engine, self._card, unsure=unsure)
                 inference_ms = 1000 * (time.perf_counter() - begun)
                 faults.point("classified")
@@ -206,9 +210,17 @@ class Pipeline:
             self._judged.put(None)
 
     def _file(self) -> None:
-        while (item := self._judged.get()) is not None:
+        while (item := self._next_judged()) is not None:
             outcomes, batch = item
             with self.busy("file"):
                 outcomes = self._filing.file(outcomes, batch, dry_run=self._dry_run)
             self.counts.update(outcome.fate or "failed" for outcome in outcomes)
             self._done([outcome.decoded.claimed for outcome in outcomes])
+
+    def _next_judged(self) -> tuple[list[Outcome], dict[str, Any]] | None:
+        """Waits for a batch that the network is done with; None when no more will come."""
+        while self._classifying:
+            if (item := self._judged.get()) is not None:
+                return item
+            self._classifying -= 1
+        return None

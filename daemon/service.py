@@ -73,7 +73,8 @@ class Service:
         # While the process is small: the networks' libraries bring hundreds of megabytes and threads.
         decoders = Decoders(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s)
         self._opened.callback(decoders.close)
-        network = open_engine(settings.model.engine, bundle, settings.batch.max_size)
+        model = settings.model
+        network = open_engine(model.engine, bundle, settings.batch.max_size, model.precision)
         self._loading = False
         log.info("model ready", model=bundle.model_name, engine=network.name)
         filing = Filing(

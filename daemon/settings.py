@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from models import EngineName
+from models import EngineName, Precision
 from models.errors import FoodsortError
 from models.formats import DEFAULT_MAX_PIXELS
 
@@ -101,6 +101,8 @@ class Model(_Section):
     """Folder of a model bundle, relative to the root or absolute; empty: the one that comes with foodsort."""
     engine: EngineName = "auto"
     """What runs the model: auto, tensorflow, openvino, or scripted (a fake for trying things out)."""
+    precision: Precision = "auto"
+    """What it computes in: auto (int8 where the bundle has it, else what the engine finds fastest) or float32, slower."""
 
 
 class Batch(_Section):

@@ -9,3 +9,6 @@ OWNER = "foodsort"
 
 EngineName = Literal["auto", "tensorflow", "openvino", "scripted"]
 """The engines by the names that settings and flags use; `auto` is whatever runs a bundle fastest."""
+
+Precision = Literal["auto", "float32"]
+"""What an engine computes in: `auto` is int8 where the bundle has it, else what the engine finds fastest."""

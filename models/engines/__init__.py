@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from models import OWNER, EngineName
+from models import OWNER, EngineName, Precision
 from models.bundle import INT8, Bundle
 from models.engines.gpu import gpu_present
 from models.errors import EngineError
@@ -17,15 +17,21 @@ Maps = npt.NDArray[np.float32]
 
 
 class Engine(Protocol):
-    """Runs a network. Used by one thread at a time.
+    """Runs a network. `logits` may be called by as many threads at a time as it has streams, `last_map` by one.
 
     name: which engine it is and on what, for rows and logs. largest: the batch size above which nothing is gained.
+    streams: how many batches are worked on at a time when all the cores are to have work.
     """
 
     name: str
 
     @property
     def largest(self) -> int:
+        """See above."""
+        ...
+
+    @property
+    def streams(self) -> int:
         """See above."""
         ...
 
@@ -41,7 +47,7 @@ class Engine(Protocol):
         ...
 
 
-def open_engine(name: EngineName, bundle: Bundle, max_batch: int) -> Engine:
+def open_engine(name: EngineName, bundle: Bundle, max_batch: int, precision: Precision = "auto") -> Engine:
     """Loads and warms an engine for batches of 1 to `max_batch` photos.
 
     `auto` is whatever runs the bundle fastest here; where OpenVINO cannot, it says why in the log and takes TensorFlow.
@@ -51,15 +57,16 @@ def open_engine(name: EngineName, bundle: Bundle, max_batch: int) -> Engine:
         from models.engines.scripted import ScriptedEngine
 
         return ScriptedEngine()
-    if name == "openvino" or (name == "auto" and INT8 in bundle.card.files and not gpu_present()):
+    can = INT8 in bundle.card.files or precision == "float32"
+    if name == "openvino" or (name == "auto" and can and not gpu_present()):
         from models.engines.openvino import OpenVinoEngine
 
         try:
-            return OpenVinoEngine(bundle, max_batch)
+            return OpenVinoEngine(bundle, max_batch, precision)
         except EngineError as error:
             if name == "openvino":
                 raise
             logging.getLogger(OWNER).warning("%s (auto does so this time)", error)
     from models.engines.tensorflow import TensorFlowEngine
 
-    return TensorFlowEngine(bundle, max_batch)
+    return TensorFlowEngine(bundle, max_batch, precision)

@@ -1,15 +1,19 @@
-"""Runs a bundle's int8 model with OpenVINO on the CPU, more than twice as fast as float32 there."""
+"""Runs a bundle with OpenVINO on the CPU: its int8 model, or its network in float32, which takes several times as long."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.bundle import INT8, Bundle
+from models import Precision
+from models.bundle import INT8, NETWORK, Bundle
 from models.engines import Logits, Maps
+from models.engines.converted import converted
 from models.engines.ladder import climb, rungs
-from models.engines.tensorflow import traced
+from models.engines.tensorflow import load_tensorflow, traced
 from models.errors import EngineError
 from models.images import Pixels
 from models.resnet50 import LAST_MAP
@@ -19,34 +23,55 @@ if TYPE_CHECKING:
 
 # Larger batches gain nothing on CPUs, and make photos and a stop wait for each other.
 _TOP = 8
-_LATENCY = {"PERFORMANCE_HINT": "LATENCY"}
+# As many batches at a time as pays, each on threads of its own. One batch on all cores is slower: at every layer its threads
+# wait for the one whose core a decoder has. For the same reason no thread is bound to a core.
+_STREAMS = {"PERFORMANCE_HINT": "THROUGHPUT", "ENABLE_CPU_PINNING": False}
 
 
 class OpenVinoEngine:
-    """All cores work on one small batch after another."""
+    """Each stream works on a small batch of its own."""
 
-    def __init__(self, bundle: Bundle, max_batch: int) -> None:
+    def __init__(self, bundle: Bundle, max_batch: int, precision: Precision = "auto") -> None:
         """Raises EngineError when the bundle holds no OpenVINO model or this CPU cannot run it."""
-        if INT8 not in bundle.card.files:
+        int8 = precision == "auto"
+        if int8 and INT8 not in bundle.card.files:
             raise EngineError(
                 f"the bundle {bundle.model_name} holds no OpenVINO model; set model.engine to auto or tensorflow"
             )
-        self._path = bundle.folder / INT8
+        self._bundle = bundle
+        self._path = bundle.folder / (INT8 if int8 else NETWORK)
+        self._hints = _STREAMS | ({} if int8 else {"INFERENCE_PRECISION_HINT": "f32"})
         self._core = load_openvino().Core()
-        self._request = self._compile()
-        self.name = f"openvino int8 {self._core.get_property('CPU', 'FULL_DEVICE_NAME').strip()}"
+        model = self._compile()
+        self.name = (
+            f"openvino {'int8' if int8 else 'float32'} {self._core.get_property('CPU', 'FULL_DEVICE_NAME').strip()}"
+        )
         self.ladder = rungs(min(max_batch, _TOP))
         self.largest = self.ladder[-1]
-        # Kernels for a batch size are built at the first batch of it.
-        for rung in self.ladder:
-            self.logits(np.zeros((rung, bundle.card.fit.side, bundle.card.fit.side, 3), np.uint8))
+        self.streams: int = model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        self._requests: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(self.streams):
+            self._requests.put(model.create_infer_request())
+        self._warm(bundle.card.fit.side)
+
+    def _warm(self, side: int) -> None:
+        """Has each stream build its kernels, which it does at the first batch of a size."""
+        # One thread first: OpenVINO's bindings look NumPy up at their first use, and two threads in there wait for each other.
+        self.logits(np.zeros((1, side, side, 3), np.uint8))
+        sizes = [rung for rung in self.ladder for _ in range(self.streams)]
+        with ThreadPoolExecutor(self.streams) as threads:
+            list(threads.map(lambda size: self.logits(np.zeros((size, side, side, 3), np.uint8)), sizes))
 
     def logits(self, pixels: Pixels) -> Logits:
         """uint8 RGB (n, side, side, 3) → float32 (n,)."""
-        return climb(lambda chunk: self._infer(self._request, chunk, 0), pixels, self.ladder)[:, 0]
+        request = self._requests.get()
+        try:
+            return climb(lambda chunk: self._infer(request, chunk, 0), pixels, self.ladder)[:, 0]
+        finally:
+            self._requests.put(request)
 
     def last_map(self, pixels: Pixels) -> Maps:
-        """uint8 RGB (n, side, side, 3) → float32 (n, h, w, 2048), computed in int8 as the logits are.
+        """uint8 RGB (n, side, side, 3) → float32 (n, h, w, 2048), computed as precisely as the logits are.
 
         The first call compiles the model anew with a second output. Raises EngineError when the model does not name it.
         """
@@ -55,11 +80,11 @@ class OpenVinoEngine:
 
     @cached_property
     def _request_for_map(self) -> Any:
-        return self._compile(LAST_MAP)
+        return self._compile(LAST_MAP).create_infer_request()
 
     def _compile(self, *more_outputs: str) -> Any:
         try:
-            model = self._core.read_model(self._path)
+            model = self._read()
             named = {name for step in model.get_ops() for output in step.outputs() for name in output.get_names()}
             if not named.issuperset(more_outputs):
                 raise EngineError(
@@ -67,9 +92,14 @@ class OpenVinoEngine:
                     "or explain it with the engine tensorflow"
                 )
             model.add_outputs(list(more_outputs))
-            return self._core.compile_model(model, "CPU", _LATENCY).create_infer_request()
+            return self._core.compile_model(model, "CPU", self._hints)
         except RuntimeError as error:
             raise self._cannot_run(error) from error
+
+    def _read(self) -> Any:
+        if self._path.name == INT8:
+            return self._core.read_model(self._path)
+        return converted(self._core, self._bundle, convert_bundle)
 
     def _infer(self, request: Any, pixels: Pixels, output: int | str) -> np.typing.NDArray[np.float32]:
         try:
@@ -93,6 +123,12 @@ def load_openvino() -> Any:
     except ImportError as error:
         raise EngineError(f"OpenVINO cannot be loaded ({error}); set model.engine to tensorflow") from error
     return openvino
+
+
+def convert_bundle(bundle: Bundle) -> Any:
+    """`convert` for the network of a bundle, TensorFlow imported for it. Raises BundleError."""
+    load_tensorflow()
+    return convert(bundle.network())
 
 
 def convert(network: "keras.Model") -> Any:

@@ -12,6 +12,7 @@ class ScriptedEngine:
 
     name = "scripted"
     largest = 1024
+    streams = 1
 
     def logits(self, pixels: Pixels) -> Logits:
         """uint8 RGB (n, side, side, 3) → float32 (n,)."""

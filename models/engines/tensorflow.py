@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from models import Precision
 from models.bundle import Bundle
 from models.engines import Logits, Maps
 from models.engines.gpu import gpu_present
@@ -28,14 +29,16 @@ _CPU_TOP = 8
 class TensorFlowEngine:
     """One `tf.function`, traced once, that only ever sees batches of a few sizes, each tried before the first photo comes."""
 
-    def __init__(self, bundle: Bundle, max_batch: int) -> None:
+    streams = 1
+
+    def __init__(self, bundle: Bundle, max_batch: int, precision: Precision = "auto") -> None:
         """Raises BundleError when the network cannot be loaded, EngineError when not even one photo fits the device."""
         tf = load_tensorflow()
         on_gpu = gpu_present() and _use_gpus(tf)
         self.name = "tensorflow gpu" if on_gpu else "tensorflow cpu"
         self.ladder = rungs(max_batch if on_gpu else min(max_batch, _CPU_TOP))
         network = bundle.network()
-        if on_gpu:
+        if on_gpu and precision == "auto":
             mix_float16(network)
         side = bundle.card.fit.side
         self._network = network

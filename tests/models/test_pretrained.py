@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models import pretrained, resnet50
+from models.cache import cache_folder
 from models.engines.tensorflow import load_tensorflow
 from models.errors import WeightsError
 from models.pretrained import imagenet_weights, keras_name
@@ -72,7 +73,7 @@ def test_another_tarball_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_damaged_cache_is_refused() -> None:
-    folder = pretrained.cache_folder()
+    folder = cache_folder()
     folder.mkdir(parents=True)
     (folder / "resnet50-imagenet-top.weights.h5").write_bytes(b"damaged")
     (folder / "resnet50-imagenet-top.weights.sha256").write_text("0" * 64)
@@ -148,4 +149,4 @@ def test_the_weights_from_npm_are_those_in_the_shipped_model(network: Any, pixel
     shipped = np.asarray(resnet50.backbone(network)(pixels(4)))
     # The shipped kernels are float16, so they differ by about a part in a thousand.
     np.testing.assert_allclose(ours, shipped, atol=0.01 * float(shipped.max()))
-    assert imagenet_weights() == pretrained.cache_folder() / "resnet50-imagenet-top.weights.h5"
+    assert imagenet_weights() == cache_folder() / "resnet50-imagenet-top.weights.h5"
