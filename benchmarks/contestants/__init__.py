@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from models import Precision
+
 Network = Literal["model.keras", "network.onnx", "network.xml"]
 """Keras' own file, or that network exported (see `benchmarks.export`) for ONNX Runtime or for OpenVINO."""
 
@@ -16,7 +18,7 @@ class Contestant(NamedTuple):
     """A way to sort photos.
 
     of: the library that runs the network. script: its file here, without .py; none for foodsort. network: what it reads.
-    option: the script's last word, or the engine of foodsort.
+    option: the script's last word, or the engine of foodsort. precision: of foodsort's engine.
     """
 
     name: str
@@ -24,6 +26,7 @@ class Contestant(NamedTuple):
     script: str
     network: Network
     option: str = ""
+    precision: Precision = "auto"
 
     def command(self, root: Path, exported: Path) -> list[str]:
         """What is run, in the project's folder, for the photos in `root/inbox`."""
@@ -40,11 +43,14 @@ class Contestant(NamedTuple):
     @property
     def environment(self) -> dict[str, str]:
         """Variables that it is run with."""
-        return {} if self.script else {"FOODSORT_MODEL__ENGINE": self.option}
+        return (
+            {} if self.script else {"FOODSORT_MODEL__ENGINE": self.option, "FOODSORT_MODEL__PRECISION": self.precision}
+        )
 
 
 FOODSORT = Contestant("foodsort", "foodsort", "", "model.keras", "auto")
 FOODSORT_TENSORFLOW = Contestant("foodsort tensorflow", "foodsort", "", "model.keras", "tensorflow")
+FOODSORT_FLOAT32 = Contestant("foodsort float32", "foodsort", "", "model.keras", "auto", "float32")
 ARTICLE = Contestant("article", "tensorflow", "article", "model.keras")
 
 CONTESTANTS = (
@@ -58,5 +64,6 @@ CONTESTANTS = (
     Contestant("OpenVINO async f32", "openvino", "openvino_async", "network.xml", "f32"),
     Contestant("OpenVINO async", "openvino", "openvino_async", "network.xml"),
     FOODSORT_TENSORFLOW,
+    FOODSORT_FLOAT32,
     FOODSORT,
 )

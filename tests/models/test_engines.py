@@ -1,6 +1,7 @@
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from models import resnet50
 from models.bundle import INT8, NETWORK, Bundle
-from models.engines import open_engine, tensorflow
+from models.cache import private_folder
+from models.engines import open_engine, openvino, tensorflow
 from models.engines.gpu import gpu_present
 from models.engines.ladder import rungs, steps
 from models.engines.openvino import OpenVinoEngine, convert, load_openvino
@@ -270,3 +272,63 @@ def test_the_scripted_engine_tells_red_from_blue(shipped: Bundle) -> None:
     assert engine.logits(pictures).tolist() == [10.0, -10.0]
     with pytest.raises(EngineError, match="scripted engine has no feature map"):
         engine.last_map(pictures)
+
+
+def test_openvino_runs_as_many_batches_at_a_time_as_it_has_streams(shipped: Bundle, pixels: Random) -> None:
+    engine, pictures = OpenVinoEngine(shipped, 8), pixels(24)
+    expected = engine.logits(pictures)
+    assert engine.streams == engine._requests.qsize()
+    with ThreadPoolExecutor(engine.streams) as threads:
+        found = list(threads.map(lambda _: engine.logits(pictures), range(2 * engine.streams)))
+    for logits in found:
+        np.testing.assert_allclose(logits, expected, atol=1e-3)
+
+
+def test_float32_is_converted_once_and_agrees_with_keras(
+    toy: Toy, pixels: Random, monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    made, convert_bundle = [], openvino.convert_bundle
+
+    def noted(bundle: Bundle) -> Any:
+        made.append(bundle)
+        return convert_bundle(bundle)
+
+    monkeypatch.setattr(openvino, "convert_bundle", noted)
+    bundle, pictures = toy("linear"), pixels(3, 32)
+    expected = np.asarray(bundle.network()(pictures))[:, 0]
+    for _ in range(2):
+        engine = open_engine("auto", bundle, 4, "float32")
+        assert engine.name.startswith("openvino float32")
+        np.testing.assert_allclose(engine.logits(pictures), expected, atol=1e-5)
+    assert engine.last_map(pictures).shape == (3, 8, 8, 8)
+    assert len(made) == 1
+    (weights,) = cache.rglob("*.bin")
+    weights.write_bytes(b"damaged")
+    np.testing.assert_allclose(open_engine("auto", bundle, 4, "float32").logits(pictures), expected, atol=1e-5)
+    assert len(made) == 2
+    assert len(weights.read_bytes()) > 7
+
+
+def test_a_cache_that_others_may_write_to_is_not_believed(toy: Toy, cache: Path) -> None:
+    OpenVinoEngine(toy("linear"), 1, "float32")
+    (folder,) = {path.parent for path in cache.rglob("*.bin")}
+    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(0o777)
+    assert private_folder(folder.name) is None
+    folder.rename(folder.with_name("moved"))
+    folder.symlink_to(folder.with_name("moved"))
+    assert private_folder(folder.name) is None
+
+
+def test_float32_goes_without_a_cache_where_there_can_be_none(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CACHE_DIRECTORY", str(tmp_path / "file"))
+    assert OpenVinoEngine(toy("linear"), 1, "float32").logits(np.zeros((1, 32, 32, 3), np.uint8)).shape == (1,)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CACHE_DIRECTORY", str(tmp_path))
+    return tmp_path
