@@ -18,7 +18,7 @@ from models.errors import ImageError
 from models.images import Picture
 from models.names import shown
 
-_BATCH = 8
+_BATCH = 8  # for each stream of the engine
 
 
 def classify(paths: list[Path], bundle: Bundle, engine: Engine, decoders: Decoders) -> Iterator[dict[str, Any]]:
@@ -28,7 +28,7 @@ def classify(paths: list[Path], bundle: Bundle, engine: Engine, decoders: Decode
     """
     files = _files(paths)
     with ThreadPoolExecutor(decoders.size) as threads:
-        while batch := list(itertools.islice(files, _BATCH)):
+        while batch := list(itertools.islice(files, _BATCH * engine.streams)):
             read = list(threads.map(lambda path: _read(path, decoders), batch))
             pixels = [picture.pixels for picture in read if isinstance(picture, Picture)]
             logits = engine.logits(np.stack(pixels)) if pixels else np.zeros(0, np.float32)

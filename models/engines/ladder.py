@@ -1,6 +1,7 @@
 """Batch sizes an engine is prepared for, and how a batch of any size is run on them."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -30,14 +31,24 @@ def steps(n: int, ladder: tuple[int, ...]) -> Iterator[tuple[int, int]]:
 
 
 def climb(
-    run: Callable[[Pixels], npt.NDArray[np.float32]], pixels: Pixels, ladder: tuple[int, ...]
+    run: Callable[[Pixels], npt.NDArray[np.float32]],
+    pixels: Pixels,
+    ladder: tuple[int, ...],
+    threads: ThreadPoolExecutor | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Runs `run` (uint8 (rung, side, side, 3) → float (rung, …)) over any number of photos; returns float32 (n, …)."""
-    parts, at = [], 0
+    """Runs `run` (uint8 (rung, side, side, 3) → float (rung, …)) over any number of photos; returns float32 (n, …).
+
+    threads: that run several rungs at a time; one rung, the usual batch, is run by the caller itself.
+    """
+    chunks, at = [], 0
     for photos, rung in steps(len(pixels), ladder):
-        chunk = pixels[at : at + photos]
-        if photos < rung:
-            chunk = np.concatenate([chunk, np.zeros((rung - photos, *chunk.shape[1:]), np.uint8)])
-        parts.append(run(chunk)[:photos])
+        chunks.append((pixels[at : at + photos], rung))
         at += photos
-    return np.concatenate(parts).astype(np.float32, copy=False)
+
+    def answer(chunk: Pixels, rung: int) -> npt.NDArray[np.float32]:
+        missing = rung - len(chunk)
+        padded = np.concatenate([chunk, np.zeros((missing, *chunk.shape[1:]), np.uint8)]) if missing else chunk
+        return run(padded)[: len(chunk)]
+
+    parts = (threads.map if threads and len(chunks) > 1 else map)(answer, *zip(*chunks, strict=True))
+    return np.concatenate(list(parts)).astype(np.float32, copy=False)

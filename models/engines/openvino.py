@@ -49,6 +49,7 @@ class OpenVinoEngine:
         self.ladder = rungs(min(max_batch, _TOP))
         self.largest = self.ladder[-1]
         self.streams: int = model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        self._threads = ThreadPoolExecutor(self.streams)
         self._requests: SimpleQueue[Any] = SimpleQueue()
         for _ in range(self.streams):
             self._requests.put(model.create_infer_request())
@@ -59,14 +60,16 @@ class OpenVinoEngine:
         # One thread first: OpenVINO's bindings look NumPy up at their first use, and two threads in there wait for each other.
         self.logits(np.zeros((1, side, side, 3), np.uint8))
         sizes = [rung for rung in self.ladder for _ in range(self.streams)]
-        with ThreadPoolExecutor(self.streams) as threads:
-            list(threads.map(lambda size: self.logits(np.zeros((size, side, side, 3), np.uint8)), sizes))
+        list(self._threads.map(lambda size: self.logits(np.zeros((size, side, side, 3), np.uint8)), sizes))
 
     def logits(self, pixels: Pixels) -> Logits:
         """uint8 RGB (n, side, side, 3) → float32 (n,)."""
+        return climb(self._answer, pixels, self.ladder, self._threads)[:, 0]
+
+    def _answer(self, chunk: Pixels) -> np.typing.NDArray[np.float32]:
         request = self._requests.get()
         try:
-            return climb(lambda chunk: self._infer(request, chunk, 0), pixels, self.ladder)[:, 0]
+            return self._infer(request, chunk, 0)
         finally:
             self._requests.put(request)
 

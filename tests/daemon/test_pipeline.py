@@ -3,7 +3,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
+from threading import Barrier, Event
 
 import pytest
 
@@ -20,8 +20,10 @@ from daemon.results import Results
 from daemon.retries import PAUSES_S
 from daemon.settings import load
 from models.bundle import Bundle
+from models.engines import Engine, Logits
 from models.engines.scripted import ScriptedEngine
 from models.errors import ImageError, ImageErrorKind
+from models.images import Pixels
 from tests.daemon.conftest import Photo, until
 
 
@@ -37,25 +39,44 @@ def returned() -> list[Returned]:
     return []
 
 
+class Paired(ScriptedEngine):
+    """Two streams, neither of which ends its batch of one before the other has begun."""
+
+    streams = 2
+    largest = 1
+
+    def __init__(self) -> None:
+        self._both = Barrier(2, timeout=60)
+
+    def logits(self, pixels: Pixels) -> Logits:
+        self._both.wait()
+        return super().logits(pixels)
+
+
 @pytest.fixture
-def pipeline(root: Path, claims: Claims, returned: list[Returned]) -> Iterator[Pipeline]:
-    """A running pipeline with the scripted engine."""
+def engine() -> Engine:
+    return ScriptedEngine()
+
+
+@pytest.fixture
+def pipeline(root: Path, claims: Claims, returned: list[Returned], engine: Engine) -> Iterator[Pipeline]:
+    """A running pipeline."""
     settings, bundle = load(root), Bundle.load()
     results = Results(database.connect(database.url(root, "")))
     results.use_model(bundle)
     filing = Filing(Destinations(root, settings.folders, claims), results, Patience(Event()))
     with Decoders(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s) as decoders:
-        pipeline = Pipeline(settings, bundle.card, ScriptedEngine(), filing, decoders, returned.append, lambda: None)
+        pipeline = Pipeline(settings, bundle.card, engine, filing, decoders, returned.append, lambda: None)
         pipeline.start()
         yield pipeline
         pipeline.stop()
     results.close()
 
 
-def take(claims: Claims, root: Path, data: bytes, still_since: float = 0) -> Claimed:
-    path = root / "inbox/a.jpg"
+def take(claims: Claims, root: Path, data: bytes, still_since: float = 0, name: str = "a.jpg") -> Claimed:
+    path = root / "inbox" / name
     path.write_bytes(data)
-    return claims.take(Ready(b"a.jpg", Look.of(path.stat()), still_since, overdue=False))
+    return claims.take(Ready(name.encode(), Look.of(path.stat()), still_since, overdue=False))
 
 
 def test_a_photo_written_to_while_it_was_read_goes_back(
@@ -141,3 +162,13 @@ def test_a_mistake_of_ours_ends_the_service_and_loses_nothing(
     pipeline.put(take(claims, root, photo()))
     until(lambda: pipeline.failure is not None)
     assert list(claims.leftovers()) == [(claims.generation, b"a.jpg")]
+
+
+@pytest.mark.parametrize("engine", [Paired()])
+def test_an_engine_of_two_streams_is_given_two_batches_at_a_time(
+    pipeline: Pipeline, claims: Claims, root: Path, photo: Photo
+) -> None:
+    for number in range(4):
+        pipeline.put(take(claims, root, photo(shade=number), name=f"{number}.jpg"))
+    until(lambda: pipeline.counts.total() == 4)
+    assert pipeline.failure is None

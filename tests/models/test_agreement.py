@@ -38,7 +38,9 @@ def test_an_engine_held_to_float32_agrees_with_keras_on_200_photos(
     shipped: Bundle, network: Any, photos: Pixels, expected: Logits, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tensorflow, "_use_gpus", lambda _: False)
-    run = TensorFlowEngine(shipped, 8).logits if kind == "tensorflow" else engines.openvino_run(network, "f32")
+    run = (
+        TensorFlowEngine(shipped, 8, "float32").logits if kind == "tensorflow" else engines.openvino_run(network, "f32")
+    )
     p, p_keras = (probability(logits, shipped.card.temperature) for logits in (run(photos), expected))
     assert len(p) == 200
     assert np.abs(p - p_keras).max() <= 0.002

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 def engine(shipped: Bundle) -> TensorFlowEngine:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tensorflow, "_use_gpus", lambda _: False)  # a GPU's float16 would not agree as closely
-        return TensorFlowEngine(shipped, 32)
+        return TensorFlowEngine(shipped, 32, "float32")
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,7 @@ def test_out_of_memory_makes_batches_smaller_and_loses_nothing(
     pictures = pixels(5)
     expected = engine.logits(pictures)
     monkeypatch.setattr(engine, "ladder", (1, 2, 4, 8))
+    monkeypatch.setattr(engine, "_threads", None)
     monkeypatch.setattr(engine, "_run", small)
     np.testing.assert_allclose(engine.logits(pictures), expected, atol=1e-3)
     assert engine.ladder == (1, 2)
@@ -104,7 +105,7 @@ def test_the_last_map_is_the_networks_and_only_made_ready_when_asked_for(
 
     monkeypatch.setattr(tensorflow, "traced", noted)
     monkeypatch.setattr(tensorflow, "_use_gpus", lambda _: False)
-    engine, pictures = TensorFlowEngine(toy("linear"), 4), pixels(7, 32)
+    engine, pictures = TensorFlowEngine(toy("linear"), 4, "float32"), pixels(7, 32)
     logits = engine.logits(pictures)
     assert made == [(None, 1)]
     maps = engine.last_map(pictures)
@@ -120,7 +121,7 @@ def test_the_last_map_too_is_made_of_smaller_batches_when_memory_runs_out(
     toy: Toy, pixels: Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tf = load_tensorflow()
-    engine, pictures = TensorFlowEngine(toy("linear"), 4), pixels(5, 32)
+    engine, pictures = TensorFlowEngine(toy("linear"), 4, "float32"), pixels(5, 32)
     expected, run = engine.last_map(pictures), engine._run_to_map
 
     def small(chunk: Pixels) -> Any:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 
 def opened(kind: str, bundle: Bundle) -> Engine:
-    return TensorFlowEngine(bundle, 4) if kind == "tensorflow" else OpenVinoEngine(bundle, 4)
+    return TensorFlowEngine(bundle, 4, "float32") if kind == "tensorflow" else OpenVinoEngine(bundle, 4)
 
 
 def test_with_a_linear_head_all_places_and_the_bias_add_up_to_the_logit(toy: Toy, pixels: Random) -> None:
