@@ -14,7 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from daemon.lock import holder
 from models.errors import FoodsortError
 
 FILE = "foodsort.status.json"
@@ -92,6 +91,8 @@ def read(root: Path, inbox: Path) -> State:
     try:
         fd = os.open(root / FILE, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:  # it cannot be made where the root is read-only, so the inbox's lock is asked
+        from daemon.lock import holder  # brings the database's library, for which a status need not wait
+
         with suppress(OSError):
             return EMPTY | ({"alive": True, "state": None} if holder(inbox) else {})
         return EMPTY

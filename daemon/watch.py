@@ -23,7 +23,7 @@ from watchdog.events import (
 from watchdog.observers.api import BaseObserver
 from watchdog.observers.inotify import InotifyFullEmitter, InotifyObserver
 from watchdog.observers.inotify_c import CallbackId, InotifyEvent, InotifyFD, Mask, WatchCallback, WatchDescriptor
-from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
+from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper, PathedInotifyEvent
 
 from daemon.claim import PRIVATE
 from daemon.inbox import Ignore
@@ -78,6 +78,26 @@ class _Inotify(InotifyFD):
             raise
 
 
+_held_back = InotifyMoveEventGrouper.put_event
+
+
+def _put_event(queue: InotifyMoveEventGrouper, event: PathedInotifyEvent) -> None:
+    """Takes an event as watchdog does, but holds nothing back when a file was moved away, as each photo is that we claim.
+
+    watchdog waits for the other half of a move, and lets all that comes after it wait too. Half a move of a file tells us
+    as much as a whole one; of a folder, watchdog needs to know from where it came.
+    """
+    if event.ev.is_moved_from and not event.ev.is_directory:
+        queue._queue.put(event)
+    else:
+        _held_back(queue, event)
+
+
+InotifyMoveEventGrouper.put_event = _put_event  # type: ignore[assignment, method-assign]
+# The kernel reports both halves at once, so watchdog's half a second of waiting for the other one gains nothing.
+InotifyMoveEventGrouper.delay = 0.05
+
+
 class _Observer(InotifyObserver):
     def __init__(self, inotify: _Inotify) -> None:
         self._inotify_fd = inotify
@@ -104,9 +124,6 @@ class Watch(FileSystemEventHandler):
         """
         self._root = os.fsencode(inbox)
         self._ignore, self._hint = ignore, hint
-        # watchdog holds everything back for so long after a file was moved away, as we do with every photo. The kernel
-        # reports both halves of a move at once, so its half a second of waiting for the other half gains nothing.
-        InotifyMoveEventGrouper.delay = 0.05
         # A folder that is made while its parent's watch is set up is watched from both sides, which does no harm.
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         # What it logs is told by us, or none: its emitter calls it an error that it is stopped while it reads.

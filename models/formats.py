@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from PIL import Image, UnidentifiedImageError
-
 from models.errors import ImageError, ImageErrorKind
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "DIB", "HEIF", "AVIF")
@@ -34,6 +32,8 @@ _HEAD_BYTES = 64 * 1024
 @contextmanager
 def as_image_errors(stream: BinaryIO) -> Iterator[None]:
     """Turns what Pillow and its plug-ins raise on bad data into ImageError; lets errors of the disk through."""
+    from PIL import Image, UnidentifiedImageError  # here: the settings need the limit above, and no pictures
+
     try:
         yield
     except ImageError:

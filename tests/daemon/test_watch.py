@@ -1,0 +1,52 @@
+import queue
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
+
+from daemon.inbox import Ignore
+from daemon.watch import Hint, Watch
+
+Hints = queue.SimpleQueue[Hint]
+
+
+@pytest.fixture
+def long_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is held back for the other half of a move comes later than anybody here waits for it."""
+    monkeypatch.setattr(InotifyMoveEventGrouper, "delay", 30)
+
+
+@pytest.fixture
+def hints(tmp_path: Path) -> Iterator[Hints]:
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox/old.jpg").touch()
+    (tmp_path / "new.jpg").touch()
+    found = Hints()
+    watch = Watch(tmp_path / "inbox", Ignore(), found.put)
+    yield found
+    watch.stop()
+
+
+def test_a_file_that_leaves_holds_nothing_back(tmp_path: Path, long_held: None, hints: Hints) -> None:
+    (tmp_path / "inbox/old.jpg").rename(tmp_path / "old.jpg")
+    (tmp_path / "new.jpg").rename(tmp_path / "inbox/new.jpg")
+    assert hints.get(timeout=10) == Hint("gone", b"old.jpg")
+    assert hints.get(timeout=10) == Hint("moved_in", b"new.jpg")
+
+
+def test_a_file_that_moves_within_the_inbox_is_told_of_at_both_places(tmp_path: Path, hints: Hints) -> None:
+    (tmp_path / "inbox/old.jpg").rename(tmp_path / "inbox/other.jpg")
+    assert hints.get(timeout=10) == Hint("gone", b"old.jpg")
+    assert hints.get(timeout=10) == Hint("moved_in", b"other.jpg")
+
+
+def test_photos_in_a_folder_that_was_moved_within_the_inbox_are_told_of_where_they_are(
+    tmp_path: Path, hints: Hints
+) -> None:
+    (tmp_path / "inbox/before").mkdir()
+    assert hints.get(timeout=10) == Hint("look", b"before")
+    (tmp_path / "inbox/before").rename(tmp_path / "inbox/after")
+    assert hints.get(timeout=10) == Hint("look", b"after")
+    (tmp_path / "new.jpg").rename(tmp_path / "inbox/after/new.jpg")
+    assert hints.get(timeout=10) == Hint("moved_in", b"after/new.jpg")
