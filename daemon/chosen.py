@@ -72,7 +72,8 @@ class Chosen:
 
     def last_batch(self) -> list[Photo]:
         """Those of the newest batch that has any."""
-        newest = sa.select(sa.func.max(photos.c.batch_id)).where(photos.c.state.in_(self._states))
+        of_it = sa.exists().where(photos.c.batch_id == batches.c.id, photos.c.state.in_(self._states))
+        newest = sa.select(batches.c.id).where(of_it).order_by(batches.c.id.desc()).limit(1)
         return self._ask(photos.c.batch_id == newest.scalar_subquery())
 
     def batch(self, number: int) -> list[Photo]:

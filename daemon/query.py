@@ -10,11 +10,14 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from daemon.schema import results, text
+from daemon.schema import photos, results, reviews, text
 
 Format = Literal["table", "json", "jsonl", "csv"]
 
 TABLE_LIMIT = 50
+
+_FEW = 100_000
+"""Most names that are found and sorted; where more begin alike, walking from the newest row soon meets enough of them."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,13 @@ class Filters:
     limit: int | None = None
 
 
-def select(filters: Filters) -> "sa.Select[Any]":
-    """The rows of the view `results` that the filters let through, newest first."""
+def select(filters: Filters, *, few_names: bool = False) -> "sa.Select[Any] | sa.CompoundSelect[Any]":
+    """The rows of the view `results` that the filters let through, newest first; by time where a time is asked for.
+
+    few_names: SQLite shall find the names that begin as asked by their index. Without, it goes through the rows in order.
+    """
     r = results.c
-    query = sa.select(results).order_by(r.id.desc())
-    if filters.label is not None:
-        query = query.where(r.label == filters.label)
+    query = sa.select(results)
     if filters.since is not None:
         query = query.where(r.classified_at >= text(filters.since))
     if filters.until is not None:
@@ -43,7 +47,10 @@ def select(filters: Filters) -> "sa.Select[Any]":
     if filters.state is not None:
         query = query.where(r.state == filters.state)
     if filters.name is not None and filters.name.endswith("*"):
-        query = query.where(r.name.startswith(filters.name[:-1], autoescape=True))
+        prefix = filters.name[:-1]
+        query = query.where(sa.func.substr(r.name, 1, len(prefix)) == prefix)
+        if few_names:
+            query = query.where(r.id.in_(_beginning(prefix)))
     elif filters.name is not None:
         query = query.where(r.name == filters.name)
     if filters.min_probability is not None:
@@ -54,14 +61,47 @@ def select(filters: Filters) -> "sa.Select[Any]":
             else_=sa.case((r.probability >= 0.5, r.probability), else_=1 - r.probability),
         )
         query = query.where(of_label >= filters.min_probability)
-    return query.limit(filters.limit)
+    by_time = filters.since is not None or filters.until is not None
+    order: list[sa.UnaryExpression[Any]] = [sa.desc(name) for name in (("classified_at", "id") if by_time else ("id",))]
+    if filters.label is None:
+        return query.order_by(*order).limit(filters.limit)
+    # There can be no index on the view's `label`, but on each of the two that it is one of; and both parts come in order.
+    corrected = sa.select(reviews.c.photo_id).where(reviews.c.label == filters.label)
+    return (
+        sa.union_all(
+            query.where(r.predicted_label == filters.label, r.corrected_label.is_(None)),
+            query.where(r.id.in_(corrected), r.corrected_label == filters.label),
+        )
+        .order_by(*order)
+        .limit(filters.limit)
+    )
 
 
 def rows(engine: sa.Engine, filters: Filters) -> Iterable[dict[str, Any]]:
     """The rows as dictionaries, read as they are asked for."""
     with engine.connect() as connection:
-        for row in connection.execution_options(yield_per=1000).execute(select(filters)).mappings():
+        query = select(filters, few_names=_few_names(connection, filters))
+        for row in connection.execution_options(yield_per=1000).execute(query).mappings():
             yield dict(row)
+
+
+def _few_names(connection: sa.Connection, filters: Filters) -> bool:
+    """Whether the index on names pays: not where too many begin alike, nor where the database sorts by a locale."""
+    if filters.name is None or not filters.name.endswith("*") or connection.dialect.name != "sqlite":
+        return False
+    some = _beginning(filters.name[:-1]).limit(_FEW + 1).subquery()
+    return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one() <= _FEW
+
+
+def _beginning(prefix: str) -> "sa.Select[Any]":
+    """The ids of photos whose names begin so, as a range of SQLite's order, which is that of code points."""
+    query = sa.select(photos.c.id).where(photos.c.name >= prefix)
+    kept = prefix.rstrip("\U0010ffff")
+    if not kept:
+        return query
+    last = ord(kept[-1])
+    after = chr(0xE000 if last == 0xD7FF else last + 1)  # between these two lie no characters
+    return query.where(photos.c.name < kept[:-1] + after)
 
 
 def write(found: Iterable[dict[str, Any]], form: Format) -> None:

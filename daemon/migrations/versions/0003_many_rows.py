@@ -1,0 +1,15 @@
+"""Indexes by which questions stay quick with millions of rows."""
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Adds what `undo` and `results --label` ask by, and drops what nothing asks by."""
+    op.create_index("ix_photos_batch_id", "photos", ["batch_id"])
+    op.create_index("ix_photos_predicted_label_classified_at", "photos", ["predicted_label", "classified_at"])
+    op.create_index("ix_photos_state_filed_at", "photos", ["state", "filed_at"])
+    op.create_index("ix_reviews_label_photo_id", "reviews", ["label", "photo_id"])
+    op.drop_index("ix_events_at", "events")

@@ -1,0 +1,147 @@
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from daemon import database, query, schema
+from daemon.chosen import Chosen
+from daemon.query import Filters
+from daemon.results import Results
+from daemon.states import FILED
+from daemon.takeback import UNDO
+
+DAY = "2026-11-%02dT12:00:00.000000Z"
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    engine = database.connect(database.url(tmp_path, ""))
+    with engine.begin() as connection:
+        model = {"id": 1, "sha256": "s", "name": "m", "card": "{}", "first_used_at": DAY % 1}
+        connection.execute(schema.models.insert().values(model))
+        for number in (1, 2):
+            batch = {"id": number, "started_at": DAY % 1, "photos": 1, "engine": "e", "inference_ms": 1.0}
+            connection.execute(schema.batches.insert().values(batch))
+    yield engine
+    engine.dispose()
+
+
+def add(engine: sa.Engine, name: str, day: int = 1, corrected: tuple[str, ...] = (), **values: Any) -> int:
+    """A row of a photo that is filed as food, unless something else is said; returns its id."""
+    place = {"name": name, "path": name, "path_bytes": name.encode(), "inbox_path": name, "inbox_path_bytes": b"a"}
+    facts = {"generation": "g", "identity": f"1:{name}", "sha256": name, "size_bytes": 1, "modified_at": DAY % 1}
+    keys = {"batch_id": 1, "model_id": 1, "claimed_at": DAY % day, "classified_at": DAY % day, "filed_at": DAY % day}
+    row = {"predicted_label": "food", "probability": 0.9, "state": FILED} | place | facts | keys | values
+    with engine.begin() as connection:
+        photo_id: int = connection.execute(
+            schema.photos.insert().values(row).returning(schema.photos.c.id)
+        ).scalar_one()
+        for label in corrected:
+            review = {"photo_id": photo_id, "label": label, "reviewed_at": DAY % day}
+            connection.execute(schema.reviews.insert().values(review))
+    return photo_id
+
+
+def names(engine: sa.Engine, **filters: Any) -> list[str]:
+    return [row["name"] for row in query.rows(engine, Filters(**filters))]
+
+
+def plan(engine: sa.Engine, statement: "sa.sql.Executable") -> str:
+    """How SQLite goes about a question; it does so alike with ten million rows, since nobody counts them for it."""
+    text = str(statement.compile(engine, compile_kwargs={"literal_binds": True}))  # type: ignore[attr-defined]
+    with engine.connect() as connection:
+        return "\n".join(row[3] for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + text.replace("%", "%%")))
+
+
+def test_a_label_is_a_persons_last_word_or_else_the_networks(engine: sa.Engine) -> None:
+    add(engine, "a", corrected=("food", "non_food"))
+    add(engine, "b")
+    add(engine, "c", predicted_label="non_food")
+    add(engine, "d", predicted_label="non_food", corrected=("non_food", "food"))
+    add(engine, "e", predicted_label=None)
+    assert names(engine, label="food") == ["d", "b"]
+    assert names(engine, label="non_food") == ["c", "a"]
+    assert names(engine, label="food", limit=1) == ["d"]
+    assert names(engine, label="unsure") == []
+
+
+def test_a_time_gives_the_newest_by_time_first(engine: sa.Engine) -> None:
+    for name, day in (("a", 5), ("b", 3), ("c", 4), ("d", 4)):
+        add(engine, name, day)
+    add(engine, "e", classified_at=None)
+    assert names(engine) == ["e", "d", "c", "b", "a"]
+    assert names(engine, since=datetime(2026, 11, 4, tzinfo=UTC)) == ["a", "d", "c"]
+    assert names(engine, until=datetime(2026, 11, 5, tzinfo=UTC), limit=2) == ["d", "c"]
+    assert names(engine, label="food", since=datetime(2026, 11, 1, tzinfo=UTC)) == ["a", "d", "c", "b"]
+
+
+@pytest.mark.parametrize("few", [0, 100_000])
+def test_a_beginning_is_found_by_its_exact_letters_whichever_way_is_taken(
+    engine: sa.Engine, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(query, "_FEW", few)
+    for name in ("IMG", "IMG_1", "IMH", "img_1", "IM", "x\ud7ffy", "x\U0010ffffz", "x\ue000", "\U0010ffff!"):
+        add(engine, name)
+    assert names(engine, name="IMG*") == ["IMG_1", "IMG"]
+    assert names(engine, name="IMG*", limit=1) == ["IMG_1"]
+    assert names(engine, name="x\ud7ff*") == ["x\ud7ffy"]
+    assert names(engine, name="x\U0010ffff*") == ["x\U0010ffffz"]
+    assert names(engine, name="\U0010ffff*") == ["\U0010ffff!"]
+    assert len(names(engine, name="*")) == 9
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"label": "unsure"},
+        {"since": datetime(2026, 11, 4, tzinfo=UTC)},
+        {"until": datetime(2026, 11, 4, tzinfo=UTC)},
+        {"label": "food", "since": datetime(2026, 11, 4, tzinfo=UTC)},
+        {"state": "failed"},
+        {"name": "a"},
+        {"name": "a*"},
+    ],
+)
+def test_what_is_rare_is_found_by_an_index_and_nothing_is_sorted(engine: sa.Engine, filters: dict[str, Any]) -> None:
+    found = plan(engine, query.select(Filters(limit=50, **filters), few_names=True))
+    assert "SCAN p" not in found
+    assert "ORDER BY" not in found.partition("RIGHT")[0]  # there are the few that a person corrected
+
+
+@pytest.mark.parametrize("filters", [{}, {"name": "IMG*"}])
+def test_what_is_frequent_is_read_from_the_newest_on(engine: sa.Engine, filters: dict[str, Any]) -> None:
+    found = plan(engine, query.select(Filters(limit=50, **filters)))
+    assert found.startswith("SCAN p\n")
+    assert "ORDER BY" not in found
+
+
+def test_the_last_batch_is_the_newest_that_has_photos_in_place(engine: sa.Engine) -> None:
+    first = add(engine, "a")
+    add(engine, "b", batch_id=2, state="undone")
+    chosen = Chosen(engine, Path("/"), UNDO.sources)
+    assert [photo.id for photo in chosen.last_batch()] == [first]
+
+
+def test_no_question_of_a_batch_or_a_person_goes_through_all_photos(engine: sa.Engine) -> None:
+    asked: list[str] = []
+    add(engine, "a")
+
+    def see(_connection: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
+        with engine.connect() as other:
+            lines = other.connection.cursor().execute("EXPLAIN QUERY PLAN " + statement, values)
+            asked.extend(line[3] for line in lines)
+
+    chosen = Chosen(engine, Path("/"), UNDO.sources)
+    sa.event.listen(engine, "before_cursor_execute", see)
+    chosen.last_batch()
+    chosen.batch(1)
+    chosen.since(datetime(2026, 11, 4, tzinfo=UTC))
+    Results(engine).undone(["1:a"])
+    sa.event.remove(engine, "before_cursor_execute", see)
+    indexes = [line.split("USING ")[1] for line in asked if line.startswith(("SEARCH photos", "SCAN photos"))]
+    by_state = "INDEX ix_photos_state_filed_at (state=? AND filed_at>?)"
+    by_batch = "INDEX ix_photos_batch_id (batch_id=?)"
+    assert indexes == [by_batch] * 3 + [by_state, "INDEX ix_photos_identity (identity=?)"]
