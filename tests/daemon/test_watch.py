@@ -39,14 +39,3 @@ def test_a_file_that_moves_within_the_inbox_is_told_of_at_both_places(tmp_path: 
     (tmp_path / "inbox/old.jpg").rename(tmp_path / "inbox/other.jpg")
     assert hints.get(timeout=10) == Hint("gone", b"old.jpg")
     assert hints.get(timeout=10) == Hint("moved_in", b"other.jpg")
-
-
-def test_photos_in_a_folder_that_was_moved_within_the_inbox_are_told_of_where_they_are(
-    tmp_path: Path, hints: Hints
-) -> None:
-    (tmp_path / "inbox/before").mkdir()
-    assert hints.get(timeout=10) == Hint("look", b"before")
-    (tmp_path / "inbox/before").rename(tmp_path / "inbox/after")
-    assert hints.get(timeout=10) == Hint("look", b"after")
-    (tmp_path / "new.jpg").rename(tmp_path / "inbox/after/new.jpg")
-    assert hints.get(timeout=10) == Hint("moved_in", b"after/new.jpg")
