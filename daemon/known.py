@@ -8,7 +8,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from daemon.decode import Decoded
-from daemon.schema import photos, unindexed
+from daemon.schema import photos
 from daemon.states import DUPLICATE, FILED, FILING, RETRY, RETRYING
 from models.decision import Label
 
@@ -70,7 +70,7 @@ def earlier(connection: sa.Connection, batch: list[Decoded]) -> dict[str, Earlie
     """The rows of those photos that a person asked to have sorted again, by identity (device and inode)."""
     p = photos.c
     query = sa.select(p.identity, p.sha256, p.inbox_path_bytes, p.id, p.attempts, p.first_failed_at).where(
-        p.identity.in_([photo.claimed.identity for photo in batch]), unindexed(p.state).in_((RETRY, RETRYING))
+        p.identity.in_([photo.claimed.identity for photo in batch]), p.state.in_((RETRY, RETRYING))
     )
     rows = {row.identity: row for row in connection.execute(query.order_by(p.id))}
     found = {}

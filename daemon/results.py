@@ -11,7 +11,7 @@ from daemon import known, schema
 from daemon.decode import Decoded
 from daemon.known import Copy, Earlier, Known
 from daemon.outcome import Failure, Fate
-from daemon.schema import text, unindexed
+from daemon.schema import text
 from daemon.states import DUPLICATE, FAILED, FILED, FILING, MISSING, RETRY, RETRYING, UNDOING, UNDONE
 from models.bundle import Bundle
 from models.names import shown
@@ -149,7 +149,7 @@ class Results:
         """Size and time of change of the photos among these (device and inode) that a person took back to the inbox."""
         p = schema.photos.c
         query = sa.select(p.identity, p.size_bytes, p.modified_at).where(
-            p.identity.in_(identities), unindexed(p.state).in_((UNDOING, UNDONE))
+            p.identity.in_(identities), p.state.in_((UNDOING, UNDONE))
         )
         with self._engine.connect() as connection:
             return {row[0]: (row[1], row[2]) for row in connection.execute(query.order_by(p.id))}

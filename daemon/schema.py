@@ -42,7 +42,7 @@ photos = sa.Table(
     sa.Column("inbox_path", sa.Text, nullable=False),
     sa.Column("inbox_path_bytes", sa.LargeBinary, nullable=False),
     sa.Column("generation", sa.Text, nullable=False),
-    sa.Column("identity", sa.Text, nullable=False, index=True),
+    sa.Column("identity", sa.Text, nullable=False),
     sa.Column("sha256", sa.String(64), nullable=False, index=True),
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
     sa.Column("modified_at", Time, nullable=False),
@@ -63,6 +63,7 @@ photos = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False, server_default="1"),
     sa.Column("first_failed_at", Time),
     sa.Column("duplicate_of", sa.Integer),
+    sa.Index("ix_photos_identity_state", "identity", "state"),
     sa.Index("ix_photos_predicted_label_classified_at", "predicted_label", "classified_at"),
     sa.Index("ix_photos_state_filed_at", "state", "filed_at"),
 )
@@ -99,11 +100,6 @@ results = sa.table(
     ),
 )
 """The documented view, one row a photo, for queries."""
-
-
-def unindexed(column: "sa.ColumnElement[str]") -> "sa.ColumnElement[str]":
-    """A column's value, without its index: SQLite keeps no counts, and would take one for better than it is."""
-    return sa.func.coalesce(column, "")
 
 
 def text(time: datetime) -> str:

@@ -144,4 +144,4 @@ def test_no_question_of_a_batch_or_a_person_goes_through_all_photos(engine: sa.E
     indexes = [line.split("USING ")[1] for line in asked if line.startswith(("SEARCH photos", "SCAN photos"))]
     by_state = "INDEX ix_photos_state_filed_at (state=? AND filed_at>?)"
     by_batch = "INDEX ix_photos_batch_id (batch_id=?)"
-    assert indexes == [by_batch] * 3 + [by_state, "INDEX ix_photos_identity (identity=?)"]
+    assert indexes == [by_batch] * 3 + [by_state, "INDEX ix_photos_identity_state (identity=? AND state=?)"]

@@ -7,7 +7,12 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Adds what `undo` and `results --label` ask by, and drops what nothing asks by."""
+    """Adds what `undo` and `results --label` ask by, and drops what nothing asks by.
+
+    An identity alone is not enough: all links of one file share it.
+    """
+    op.drop_index("ix_photos_identity", "photos")
+    op.create_index("ix_photos_identity_state", "photos", ["identity", "state"])
     op.create_index("ix_photos_batch_id", "photos", ["batch_id"])
     op.create_index("ix_photos_predicted_label_classified_at", "photos", ["predicted_label", "classified_at"])
     op.create_index("ix_photos_state_filed_at", "photos", ["state", "filed_at"])
