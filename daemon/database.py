@@ -53,9 +53,12 @@ def connect(address: sa.URL) -> sa.Engine:
 def reading(address: sa.URL) -> sa.Engine:
     """Opens a database that the daemon has made, to read it. Raises DatabaseError."""
     path = _made(address)
-    return _current(
-        address, sa.create_engine("sqlite://", creator=lambda: _read_only(path)) if path else _engine(address)
-    )
+    if path is None:
+        return _current(address, _engine(address))
+    # Each use opens it anew. By its address SQLAlchemy takes it for one in memory: it would keep a connection for each of a few
+    # threads, and fail, with a traceback in the log, at closing those of more.
+    engine = sa.create_engine("sqlite://", creator=lambda: _read_only(path), poolclass=sa.NullPool)
+    return _current(address, engine)
 
 
 def writing(address: sa.URL) -> sa.Engine:

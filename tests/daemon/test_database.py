@@ -1,4 +1,6 @@
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -131,3 +133,20 @@ def test_the_latest_review_is_the_label(address: sa.URL, tmp_path: Path) -> None
         row = connection.execute(sa.select(schema.results)).mappings().one()
     engine.dispose()
     assert (row["label"], row["predicted_label"], row["corrected_label"]) == ("non_food", "food", "non_food")
+
+
+def test_many_threads_may_read_at_a_time(address: sa.URL, caplog: pytest.LogCaptureFixture) -> None:
+    database.connect(address).dispose()
+    engine, all_there = database.reading(address), threading.Barrier(12)
+
+    def ask(number: int) -> int:
+        with engine.connect() as connection:
+            all_there.wait(30)
+            found = connection.execute(sa.select(sa.literal(number))).scalar_one()
+            all_there.wait(30)
+        return int(found)
+
+    with ThreadPoolExecutor(12) as threads:
+        assert list(threads.map(ask, range(12))) == list(range(12))
+    engine.dispose()
+    assert caplog.text == ""
