@@ -7,6 +7,7 @@ import os
 import re
 import resource
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -67,9 +68,18 @@ def await_ready(decoders: Decoders) -> None:
         decoders.network()
 
 
-def slow_picture() -> Image.Image:
-    """A picture that takes some tenths of a second to decode."""
-    return Image.effect_noise((6000, 6000), 64)
+def slow_picture() -> bytes:
+    """A BMP that takes seconds to decode anywhere: run by run of one pixel, which Pillow does in Python."""
+    side, colours = 4000, 256
+    start = 14 + 40 + 4 * colours
+    runs = (b"\x01\x80" * side + b"\0\0") * side + b"\0\1"
+    header = struct.pack("<2sIHHI", b"BM", start + len(runs), 0, 0, start)
+    return (
+        header
+        + struct.pack("<IiiHHIIiiII", 40, side, side, 1, 8, 1, len(runs), 0, 0, colours, 0)
+        + bytes(4 * colours)
+        + runs
+    )
 
 
 def in_hand(decoders: Decoders, fd: int, threads: ThreadPoolExecutor) -> tuple["Future[Picture]", int]:
@@ -491,11 +501,11 @@ def test_what_takes_too_long_fails_after_its_tries(
 ) -> None:
     monkeypatch.setenv("FOODSORT_IMAGES__TIMEOUT_S", "0.02")
     monkeypatch.setattr(retries, "PAUSES_S", (0.1, 0.1))
-    slow_picture().save(root / "inbox/slow.png", compress_level=1)
+    (root / "inbox/slow.bmp").write_bytes(slow_picture())
     code, out, err = foodsort("run", "--root", root, "--once")
     assert code == 0, err
     assert "1 failed" in out
     assert (err + out).count("trying again later") == 2
     assert [(row["error_kind"], row["state"]) for row in rows(root)] == [("decoder_timeout", "failed")]
-    said = json.loads((root / "failed/slow.png.error.json").read_text())
+    said = json.loads((root / "failed/slow.bmp.error.json").read_text())
     assert (said["kind"], said["attempts"]) == ("decoder_timeout", 3)
