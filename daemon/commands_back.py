@@ -148,7 +148,7 @@ def _opened(root: Path, *, dry_run: bool) -> "Iterator[tuple[sa.Engine, Takeback
                 yield engine, takeback, said
                 return
             _as_the_daemon(inbox / ".foodsort")
-            with turn(inbox, _wait):
+            with turn(claims.inbox, inbox, _wait):
                 said.backs(takeback.mend())
                 yield engine, takeback, said
         finally:

@@ -1,16 +1,14 @@
 """A claimed photo to its digest and pixels, read through the one descriptor that was opened when it was claimed."""
 
-import errno
 import hashlib
 import os
 from dataclasses import dataclass
 
+from daemon import tree
 from daemon.claim import Claimed
 from daemon.decoders.pool import Decoders
 from models.errors import ImageError
 from models.images import Picture
-
-_NOT_FOR_IT = {errno.EINVAL, errno.EROFS}  # files and filesystems that have nothing to write down
 
 
 @dataclass(frozen=True)
@@ -30,17 +28,9 @@ def read(claimed: Claimed, decoders: Decoders) -> Decoded:
     with os.fdopen(os.dup(claimed.fd), "rb") as file:
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    _sync(claimed.fd)
+    # Its writer may not have seen to that, and no row shall outlive, at a power cut, what it tells of.
+    tree.sync(claimed.fd, data_only=True)
     try:
         return Decoded(claimed, sha256, decoders.decode(claimed.fd), None)
     except ImageError as error:
         return Decoded(claimed, sha256, None, error)
-
-
-def _sync(fd: int) -> None:
-    """Writes the photo's bytes down, as its writer may not have: no row shall outlive, at a power cut, what it tells of."""
-    try:
-        os.fdatasync(fd)
-    except OSError as error:
-        if error.errno not in _NOT_FOR_IT:
-            raise

@@ -134,7 +134,7 @@ class Destinations:
             if at is None or not tree.exists(at, name):
                 return False
             stat = os.stat(name, dir_fd=at, follow_symlinks=False)
-            if f"{stat.st_dev}:{stat.st_ino}" == identity:
+            if tree.identity(stat) == identity:
                 return True
             # A rename leaves the photo in one of both places, so this is another one, however alike it is.
             if claimed and stat.st_dev == os.fstat(self._claims.inbox).st_dev:
@@ -156,7 +156,7 @@ class Destinations:
             with source_folder as source:
                 stat = os.stat(old, dir_fd=source, follow_symlinks=False)
                 # Not by its inode where a backup was restored; not by its bytes alone, which would be read once more.
-                same = move.identity == f"{stat.st_dev}:{stat.st_ino}"
+                same = move.identity == tree.identity(stat)
                 if not tree.is_regular(stat) or not (same or tree.sha256(source, old) == move.sha256):
                     raise Vanished
                 try:

@@ -13,7 +13,7 @@ from daemon.claim import PRIVATE
 from daemon.schema import text
 from models.errors import FoodsortError
 
-_NAME = b"lock"
+_NAME, _BACK = b"lock", b"back.lock"
 
 
 class Lock:
@@ -21,16 +21,7 @@ class Lock:
 
     def __init__(self, inbox: int, path: Path) -> None:
         """inbox: descriptor of the folder `path`. Raises FoodsortError that says who holds the lock, OSError."""
-        with suppress(FileExistsError):
-            os.mkdir(PRIVATE, 0o700, dir_fd=inbox)
-        try:
-            # By descriptor: where a member of the group puts a link, nothing is opened elsewhere.
-            with tree.folder(inbox, PRIVATE) as private:
-                self._fd = os.open(_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600, dir_fd=private)
-        except OSError as error:
-            if error.errno not in {errno.ENOTDIR, errno.EISDIR, errno.ELOOP}:
-                raise
-            raise FoodsortError(f"{path}/.foodsort is not the folder that foodsort makes; move it away") from error
+        self._fd = _opened(inbox, _NAME, path)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(self._fd, 0)
@@ -49,13 +40,13 @@ class Lock:
 
 
 @contextmanager
-def turn(inbox: Path, wait: Callable[[], bool]) -> Iterator[bool]:
+def turn(inbox: int, path: Path, wait: Callable[[], bool]) -> Iterator[bool]:
     """Holds `<inbox>/.foodsort/back.lock`, which whoever takes photos back does; yields whether it got it.
 
-    wait: asked when another one holds it; True waits for its end. Raises OSError.
+    inbox: descriptor of the folder `path`. wait: asked when another one holds it; True waits for its end.
+    Raises FoodsortError, OSError.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    fd = os.open(inbox / ".foodsort" / "back.lock", flags, 0o600)
+    fd = _opened(inbox, _BACK, path)
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -85,6 +76,20 @@ def holder(path: Path) -> str | None:
     finally:
         os.close(fd)
     return None
+
+
+def _opened(inbox: int, name: bytes, path: Path) -> int:
+    """Descriptor of a lock, made if missing. Raises FoodsortError when something else is in its folder's place, OSError."""
+    with suppress(FileExistsError):
+        os.mkdir(PRIVATE, 0o700, dir_fd=inbox)
+    try:
+        # By descriptor: where a member of the group puts a link, nothing is opened elsewhere.
+        with tree.folder(inbox, PRIVATE) as private:
+            return os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600, dir_fd=private)
+    except OSError as error:
+        if error.errno not in {errno.ENOTDIR, errno.EISDIR, errno.ELOOP}:
+            raise
+        raise FoodsortError(f"{path}/.foodsort is not the folder that foodsort makes; move it away") from error
 
 
 def _said(fd: int) -> str:

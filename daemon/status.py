@@ -39,7 +39,7 @@ EMPTY: State = {
     "waiting_for": None,
     "queue": {"inbox": 0, "in_flight": 0},
     "oldest_waiting": None,
-    "photos": {"food": 0, "non_food": 0, "unsure": 0, "failed": 0},
+    "photos": {"food": 0, "non_food": 0, "unsure": 0, "duplicate": 0, "failed": 0},
     "rate_per_min": 0,
     "slowest_stage": None,
     "model": None,

@@ -36,7 +36,7 @@ class Takeover:
                 self._adopt(step)
 
     def _mend_ways_back(self) -> None:
-        with turn(self._hold.path, wait=lambda: False) as ours:  # else somebody is at it, and alive
+        with turn(self._claims.inbox, self._hold.path, wait=lambda: False) as ours:  # else somebody is at it, and alive
             for back in self._takeback.mend() if ours else ():
                 log.info("recovering", photo=shown(back.photo.inbox_path), action="back", problem=back.problem)
 

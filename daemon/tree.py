@@ -62,10 +62,13 @@ def rename(source: int, old: bytes, target: int, new: bytes) -> None:
     sync(source)
 
 
-def sync(fd: int) -> None:
-    """Puts a file or a folder's entries on the disk, where the filesystem can (fsync(2)). Raises OSError when that fails."""
+def sync(fd: int, *, data_only: bool = False) -> None:
+    """Puts a file or a folder's entries on the disk, where the filesystem can. Raises OSError when that fails.
+
+    data_only: not times and mode of a file, which may need a write of their own (fdatasync(2)).
+    """
     try:
-        os.fsync(fd)
+        (os.fdatasync if data_only else os.fsync)(fd)
     except OSError as error:
         if error.errno not in {errno.EINVAL, errno.EROFS}:  # nothing there to be synced
             raise
