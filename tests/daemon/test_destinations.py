@@ -2,7 +2,6 @@ import errno
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,15 +24,6 @@ def claims(tmp_path: Path) -> Iterator[Claims]:
     claims = Claims(tmp_path / "inbox")
     yield claims
     claims.close()
-
-
-@pytest.fixture
-def elsewhere(tmp_path: Path) -> Iterator[Path]:
-    """A folder on another filesystem."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        if os.stat(folder).st_dev == tmp_path.stat().st_dev:
-            pytest.skip("/dev/shm is on the same filesystem as the temporary folder")
-        yield Path(folder)
 
 
 def claim(claims: Claims, root: Path, name: bytes = b"trip/a.jpg") -> None:

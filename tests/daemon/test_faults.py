@@ -5,8 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,13 +18,10 @@ FOOD, OTHERS, DAMAGED = 6, 3, 3
 
 
 @pytest.fixture
-def elsewhere(root: Path) -> Iterator[Path]:
+def elsewhere(root: Path, elsewhere: Path) -> Path:
     """A folder for non_food photos on another filesystem, so that they are copied."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        if os.stat(folder).st_dev == root.stat().st_dev:
-            pytest.skip("/dev/shm is on the same filesystem as the temporary folder")
-        (root / "foodsort.toml").write_text(f'[folders]\nnon_food = "{folder}"\n')
-        yield Path(folder)
+    (root / "foodsort.toml").write_text(f'[folders]\nnon_food = "{elsewhere}"\n')
+    return elsewhere
 
 
 def die(root: Path, point: str) -> None:

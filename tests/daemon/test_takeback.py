@@ -7,8 +7,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -33,13 +31,10 @@ def sorted_root(root: Path, photo: Photo, foodsort: Foodsort) -> Path:
 
 
 @pytest.fixture
-def elsewhere(root: Path) -> Iterator[Path]:
+def elsewhere(root: Path, elsewhere: Path) -> Path:
     """A root whose photos of food and failed ones go to another filesystem."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        if os.stat(folder).st_dev == root.stat().st_dev:
-            pytest.skip("/dev/shm is on the same filesystem as the temporary folder")
-        (root / "foodsort.toml").write_text(f'[folders]\nfood = "{folder}/food"\nfailed = "{folder}/failed"\n')
-        yield Path(folder)
+    (root / "foodsort.toml").write_text(f'[folders]\nfood = "{elsewhere}/food"\nfailed = "{elsewhere}/failed"\n')
+    return elsewhere
 
 
 def drop(root: Path, name: str, data: bytes) -> None:
