@@ -35,17 +35,11 @@ def damage(path: Path) -> str | None:
 
 def mend(address: sa.URL) -> str | None:
     """Moves a damaged database aside to make room for a new one; returns what to tell. Raises DatabaseError, OSError."""
-    path = file_of(address)
+    path = database.file_of(address)
     wrong = damage(path) if path else None
     if path is None or wrong is None:
         return None
     return f"the database {path} is damaged ({wrong}); it lies at {set_aside(path)} now, and a new one is begun"
-
-
-def file_of(address: sa.URL) -> Path | None:
-    """The file of a SQLite database, None for one in memory or on a server."""
-    named = address.get_backend_name() == "sqlite" and address.database not in {None, "", ":memory:"}
-    return Path(str(address.database)) if named else None
 
 
 def set_aside(path: Path) -> Path:

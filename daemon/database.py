@@ -33,6 +33,12 @@ def url(root: Path, setting: str) -> sa.URL:
         raise DatabaseError(f"database.url is no SQLAlchemy URL: {error}") from error
 
 
+def file_of(address: sa.URL) -> Path | None:
+    """The file of a SQLite database, None for one in memory or on a server."""
+    named = address.get_backend_name() == "sqlite" and address.database not in {None, "", ":memory:"}
+    return Path(str(address.database)) if named else None
+
+
 def connect(address: sa.URL) -> sa.Engine:
     """Opens the database, makes or migrates its tables. Raises DatabaseError."""
     folder = Path(address.database or "").absolute().parent
@@ -83,12 +89,11 @@ def told() -> Iterator[None]:
 
 
 def _made(address: sa.URL) -> Path | None:
-    """Path of an SQLite database that is there, None for another kind."""
-    if address.get_backend_name() != "sqlite" or not address.database:
-        return None
-    if not Path(address.database).exists():
-        raise DatabaseError(f"{address.database} is not there; `foodsort run` makes it when it sorts the first photo")
-    return Path(address.database)
+    """Path of an SQLite database that is there, None for another kind. Raises DatabaseError when it is not there."""
+    path = file_of(address)
+    if path is not None and not path.exists():
+        raise DatabaseError(f"{path} is not there; `foodsort run` makes it when it sorts the first photo")
+    return path
 
 
 def _current(address: sa.URL, engine: sa.Engine) -> sa.Engine:

@@ -65,7 +65,8 @@ class Store:
 
     def _asked(self) -> sa.Engine:
         """The database for a dry run; an empty one in memory where there is none yet."""
-        if self._address.database and not Path(self._address.database).exists():
+        path = database.file_of(self._address)
+        if path is not None and not path.exists():
             return database.connect(database.IN_MEMORY)
         return database.reading(self._address)
 

@@ -14,7 +14,7 @@ def check(place: Place, *, quick: bool) -> Iterator[Finding]:
     """Findings on the database; nothing of it is changed."""
     try:
         address = database.url(place.root, place.settings.database.url)
-        path = damage.file_of(address)
+        path = database.file_of(address)
         if path is not None and not path.exists():
             yield Finding("database", "ok", f"{path} is not there yet; `foodsort run` makes it")
             return

@@ -69,6 +69,12 @@ def test_a_server_that_cannot_be_reached_is_waited_for(root: Path, monkeypatch: 
             assert "secret" not in (root / "daemon.log").read_text()
 
 
+def test_a_dry_run_asks_the_server_too(root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOODSORT_DATABASE__URL", "postgresql+psycopg://nobody@127.0.0.1:1/none?connect_timeout=2")
+    code, _, err = foodsort("run", "--root", root, "--dry-run")
+    assert (code, "cannot be read" in err) == (1, True)
+
+
 def test_a_full_disk_of_the_database_is_waited_for(root: Path, photo: Photo, monkeypatch: pytest.MonkeyPatch) -> None:
     with mounted(root / "disk", "size=600k") as disk:
         monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{disk}/photos.db")
