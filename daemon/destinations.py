@@ -2,52 +2,21 @@
 
 import errno
 import itertools
-import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
-from daemon import faults, names, schema, tree
+from daemon import faults, names, reasons, tree
 from daemon.claim import Claims
-from daemon.outcome import Failure, Fate
+from daemon.move import Move
+from daemon.outcome import Fate
 from daemon.settings import Folders
 from daemon.transfer import Transfer
-from models import __version__
-from models.names import shown
-
-_REASON_BYTES = 64 << 10
 
 
 class Vanished(Exception):
     """Raised when a claimed photo is no longer in the claim folder: somebody else took or removed it."""
-
-
-@dataclass(frozen=True)
-class Move:
-    """A claimed photo and where it goes. source: its path in the inbox; target: its place as the row names it.
-
-    identity: its device and inode when it was claimed.
-    attempts, first_failed_at, model: what the reason beside a failed photo tells of its tries.
-    """
-
-    photo_id: int
-    generation: bytes
-    source: bytes
-    target: bytes
-    fate: Fate
-    identity: str
-    sha256: str
-    failure: Failure | None
-    attempts: int
-    first_failed_at: str | None
-    model: str
-
-    def to(self, target: bytes) -> "Move":
-        """The same move to another place."""
-        return replace(self, target=target)
 
 
 class Destinations:
@@ -82,7 +51,7 @@ class Destinations:
         with _opened(folder, parent) as at:
             for number in itertools.count(1):
                 candidate = names.numbered(name, number)
-                beside = [candidate] if fate else [candidate, error_name(candidate, sha256)]
+                beside = [candidate] if fate else [candidate, reasons.name_of(candidate, sha256)]
                 places = [self.place(os.path.join(folder, parent, one)) for one in beside]
                 if taken.isdisjoint(places) and (at is None or not any(tree.exists(at, one) for one in beside)):
                     taken.update(places)
@@ -103,13 +72,13 @@ class Destinations:
             with tree.folder(root, parent, create=True) as target:
                 self._touched.add((folder, parent))
                 if move.failure is not None:
-                    self._explain(target, name, move)
+                    reasons.write(target, name, move)
                     faults.point("explained")
                 try:
                     self._rename(move, target, name)
                 except (FileExistsError, Vanished):  # a reason without its photo explains nothing
                     if move.failure is not None:
-                        os.unlink(error_name(name, move.sha256), dir_fd=target)
+                        os.unlink(reasons.name_of(name, move.sha256), dir_fd=target)
                     raise
         finally:
             os.close(root)
@@ -168,37 +137,6 @@ class Destinations:
         except FileNotFoundError as error:
             raise Vanished from error
 
-    def _explain(self, target: int, name: bytes, move: Move) -> None:
-        assert move.failure is not None
-        now = schema.text(datetime.now(UTC))
-        said = {
-            "name": shown(tree.split(move.source)[1]),
-            "kind": move.failure.kind,
-            "message": move.failure.message,
-            "attempts": move.attempts,
-            "first_failed_at": move.first_failed_at or now,
-            "last_failed_at": now,
-            "sha256": move.sha256,
-            "foodsort": __version__,
-            "model": move.model,
-        }
-        reason = error_name(name, move.sha256)
-        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            fd = os.open(reason, flags | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=target)
-        except FileExistsError:
-            # Ours, of a try that was cut short, or somebody else's file, which stays: then the photo goes elsewhere.
-            fd = os.open(reason, flags, dir_fd=target)
-            if move.sha256.encode() not in os.read(fd, _REASON_BYTES):
-                os.close(fd)
-                raise
-            os.ftruncate(fd, 0)
-            os.lseek(fd, 0, os.SEEK_SET)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(json.dumps(said, indent=2, ensure_ascii=False) + "\n")
-            file.flush()
-            tree.sync(fd)
-
     def inside(self, place: bytes) -> tuple[bytes, bytes]:
         """(destination folder, path below it) of a place; of one in no such folder, since settings change, its own folder."""
         path = os.path.join(self._root, place)
@@ -245,9 +183,3 @@ def _make(folder: bytes) -> None:
             tree.sync(above)
         finally:
             os.close(above)
-
-
-def error_name(name: bytes, sha256: str) -> bytes:
-    """Name of the file that says why the photo `name` failed."""
-    beside = name + b".error.json"
-    return beside if len(beside) <= names.MAX_NAME_BYTES else sha256.encode() + b".error.json"

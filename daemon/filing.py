@@ -8,8 +8,9 @@ import structlog
 
 from daemon import faults
 from daemon.decode import Decoded
-from daemon.destinations import Destinations, Move, Vanished
+from daemon.destinations import Destinations, Vanished
 from daemon.known import Known
+from daemon.move import Move
 from daemon.outcome import Outcome
 from daemon.patience import Patience
 from daemon.recovery import Mend

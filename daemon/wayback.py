@@ -4,13 +4,13 @@ import errno
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-from daemon import names, tree
+from daemon import names, reasons, tree
 from daemon.chosen import Photo
 from daemon.claim import Claims
-from daemon.destinations import Destinations, error_name
+from daemon.destinations import Destinations
 from daemon.settings import Folders
 from daemon.transfer import Transfer, Whole
 from models.errors import FoodsortError
@@ -127,31 +127,5 @@ class Wayback:
         self._transfer.move(source, old, target, new, photo.id, tree.sha256(source, old), whole)
 
 
-@contextmanager
-def _without_reason(folder: int, name: bytes, photo: Photo) -> Iterator[None]:
-    """Removes the reason beside a failed photo; puts it back when the block fails.
-
-    It goes before the photo does: the next failure may write one of the same name the moment the photo is in the inbox.
-    """
-    reason = error_name(name, photo.sha256)
-    said = _read(folder, reason) if photo.error_kind else b""
-    if photo.sha256.encode() not in said:  # none, or somebody else's file
-        yield
-        return
-    os.unlink(reason, dir_fd=folder)
-    try:
-        yield
-    except OSError:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with open(os.open(reason, flags, 0o666, dir_fd=folder), "wb") as file:
-            file.write(said)
-        raise
-
-
-def _read(folder: int, name: bytes) -> bytes:
-    try:
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        with open(os.open(name, flags, dir_fd=folder), "rb") as file:
-            return file.read()
-    except FileNotFoundError:
-        return b""
+def _without_reason(folder: int, name: bytes, photo: Photo) -> AbstractContextManager[None]:
+    return reasons.removed(folder, name, photo.sha256) if photo.error_kind else nullcontext()

@@ -9,8 +9,9 @@ import pytest
 
 from daemon import tree
 from daemon.claim import Claims
-from daemon.destinations import Destinations, Move, Vanished
+from daemon.destinations import Destinations, Vanished
 from daemon.inbox import Look, Ready
+from daemon.move import Move
 from daemon.outcome import Failure
 from daemon.settings import Folders
 
