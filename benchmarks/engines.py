@@ -13,9 +13,9 @@ from rich.table import Table
 
 from models.bundle import INT8, Bundle
 from models.decision import probability
-from models.engines import Logits
+from models.engines import Logits, open_engine
 from models.engines.openvino import OpenVinoEngine, convert, load_openvino
-from models.engines.tensorflow import TensorFlowEngine, load_tensorflow
+from models.engines.tensorflow import load_tensorflow
 from models.errors import FoodsortError
 from models.images import Fit, Pixels, decode
 
@@ -68,7 +68,7 @@ def measure(bundle: Bundle, pixels: Pixels, rounds: int) -> list[Row]:
     """A row for each way that `bundle` can run, TensorFlow first, all in turn in each round: a busy moment hits each."""
     load_tensorflow()
     network = bundle.network()
-    tensorflow = TensorFlowEngine(bundle, BATCH)
+    tensorflow = open_engine("tensorflow", bundle, BATCH)
     runs: dict[str, Run] = {
         f"{tensorflow.name} float{'16' if 'gpu' in tensorflow.name else '32'}": tensorflow.logits,
         "openvino float32": openvino_run(network, "f32"),

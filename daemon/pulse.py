@@ -14,6 +14,7 @@ from daemon.pipeline import Pipeline
 from daemon.progress import ORDER
 from daemon.schema import text
 from daemon.status import State, StatusFile
+from models.engines import Engine
 from models.names import shown
 
 _EVERY_S = 1.0
@@ -27,7 +28,7 @@ class Pulse:
         self.phase = "starting"
         """`starting`, `running` or `stopping`."""
         self.model: str | None = None
-        self.engine: str | None = None
+        self.engine: Engine | None = None
         self.pipeline: Pipeline | None = None
         self.lookout: Lookout | None = None
         self._patience = patience
@@ -74,7 +75,7 @@ class Pulse:
             "rate_per_min": self._rate(sum(counts.values())),
             "slowest_stage": pipeline and pipeline.busy.slowest,
             "model": self.model,
-            "engine": self.engine,
+            "engine": self.engine and self.engine.name,
             "events": lookout and {"kind": lookout.kind, "why": lookout.why or None},
             "last_errors": [error | {"path": _short(error["path"])} for error in log.recent.copy()],
         }

@@ -97,7 +97,7 @@ class Service:
         )
         self._takeover = Takeover(store, filing, self._pipeline, self._intake, self._patience)
         self._lookout = Lookout(settings.watch, store.hold, self._messages.put, store.tell)
-        self._pulse.model, self._pulse.engine = bundle.model_name, network.name
+        self._pulse.model, self._pulse.engine = bundle.model_name, network
         self._pulse.pipeline, self._pulse.lookout = self._pipeline, self._lookout
 
     @property

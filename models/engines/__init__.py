@@ -1,6 +1,7 @@
 """How a bundle runs: one module an engine, all with the same members."""
 
 import logging
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -23,7 +24,10 @@ class Engine(Protocol):
     streams: how many batches are worked on at a time when all the cores are to have work.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """See above."""
+        ...
 
     @property
     def largest(self) -> int:
@@ -50,15 +54,30 @@ class Engine(Protocol):
 def open_engine(name: EngineName, bundle: Bundle, max_batch: int, precision: Precision = "auto") -> Engine:
     """Loads and warms an engine for batches of 1 to `max_batch` photos.
 
-    `auto` is whatever runs the bundle fastest here; where OpenVINO cannot, it says why in the log and takes TensorFlow.
-    Raises EngineError when the engine cannot run the bundle.
+    `auto` is whatever runs the bundle fastest here; where OpenVINO cannot, it says why in the log and takes TensorFlow. What
+    runs on a GPU goes on on the CPU when the GPU gives up. Raises EngineError when the engine cannot run the bundle.
     """
     if name == "scripted":
         from models.engines.scripted import ScriptedEngine
 
         return ScriptedEngine()
-    can = INT8 in bundle.card.files or precision == "float32"
-    if name == "openvino" or (name == "auto" and can and not gpu_present()):
+    on_cpu = partial(_open_on_cpu, name, bundle, max_batch, precision)
+    if name == "openvino" or not gpu_present():
+        return on_cpu()
+    from models.engines.guarded import GuardedEngine
+    from models.engines.tensorflow import TensorFlowEngine, first_gpu
+
+    gpu = first_gpu()
+    if gpu is None:
+        logging.getLogger(OWNER).warning(
+            "a GPU is there, and TensorFlow cannot use it (driver? CUDA?); the CPU does the work"
+        )
+        return on_cpu()
+    return GuardedEngine(TensorFlowEngine(bundle, max_batch, precision, gpu), on_cpu)
+
+
+def _open_on_cpu(name: EngineName, bundle: Bundle, max_batch: int, precision: Precision) -> Engine:
+    if name == "openvino" or (name == "auto" and (INT8 in bundle.card.files or precision == "float32")):
         from models.engines.openvino import OpenVinoEngine
 
         try:

@@ -27,9 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 @pytest.fixture(scope="module")
 def engine(shipped: Bundle) -> TensorFlowEngine:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tensorflow, "_use_gpus", lambda _: False)  # a GPU's float16 would not agree as closely
-        return TensorFlowEngine(shipped, 32, "float32")
+    return TensorFlowEngine(shipped, 32, "float32")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +102,6 @@ def test_the_last_map_is_the_networks_and_only_made_ready_when_asked_for(
         return trace(network)
 
     monkeypatch.setattr(tensorflow, "traced", noted)
-    monkeypatch.setattr(tensorflow, "_use_gpus", lambda _: False)
     engine, pictures = TensorFlowEngine(toy("linear"), 4, "float32"), pixels(7, 32)
     logits = engine.logits(pictures)
     assert made == [(None, 1)]
