@@ -158,9 +158,9 @@ def frozen(function: Any) -> Any:
 
 
 def multiplies_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the CPU has units for products of bfloat16 matrices (Intel's AMX); without them bfloat16 gains nothing."""
+    """Whether the CPU multiplies bfloat16 by itself (AVX-512 BF16, or AMX's units); elsewhere bfloat16 gains nothing."""
     try:
-        return "amx_bf16" in cpuinfo.read_text().split()
+        return not {"avx512_bf16", "amx_bf16"}.isdisjoint(cpuinfo.read_text().split())
     except OSError:
         return False
 

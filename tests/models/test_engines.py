@@ -16,7 +16,7 @@ from models.engines import open_engine, openvino, tensorflow
 from models.engines.gpu import gpu_present
 from models.engines.ladder import rungs, steps
 from models.engines.openvino import OpenVinoEngine, convert, load_openvino
-from models.engines.tensorflow import TensorFlowEngine, load_tensorflow, mix_float16
+from models.engines.tensorflow import TensorFlowEngine, load_tensorflow, mix_float16, multiplies_bfloat16
 from models.errors import EngineError
 from models.images import Pixels
 from tests.models.conftest import Random, Toy
@@ -246,6 +246,16 @@ def test_a_gpu_is_present_when_its_device_node_is(tmp_path: Path) -> None:
     assert gpu_present(tmp_path)
     (tmp_path / "nvidia0").rename(tmp_path / "kfd")
     assert gpu_present(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"), [("avx2 avx512f", False), ("avx2 avx512_bf16", True), ("amx_tile amx_bf16 amx_int8", True)]
+)
+def test_bfloat16_is_for_cpus_that_multiply_it(tmp_path: Path, flags: str, expected: bool) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    assert not multiplies_bfloat16(cpuinfo)
+    cpuinfo.write_text(f"model name\t: a CPU\nflags\t\t: fpu {flags} sse2\n")
+    assert multiplies_bfloat16(cpuinfo) is expected
 
 
 def last_map(bundle: Bundle, pictures: Pixels) -> npt.NDArray[np.float32]:
