@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from models.decision import Thresholds
 from models.errors import BundleError
 from models.images import Fit
+from models.reference import Reference
 
 if TYPE_CHECKING:
     import keras
@@ -25,7 +26,7 @@ class Card(BaseModel):
     """What `card.json` holds.
 
     data_sha256: digest of the labels, splits and bytes of all pictures the model was trained and chosen on.
-    metrics: figures by split as in `metrics.json`.
+    metrics: figures by split as in `metrics.json`. reference: of the validation split; bundles before 0.5 have none.
     files: sha256 of each file of the bundle by its name.
     """
 
@@ -40,6 +41,7 @@ class Card(BaseModel):
     thresholds: Thresholds
     recipe: dict[str, Any]
     metrics: dict[str, dict[str, Any]]
+    reference: Reference | None = None
     data_sha256: str
     libraries: dict[str, str]
     files: dict[str, str]

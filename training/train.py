@@ -20,6 +20,7 @@ from models.engines.tensorflow import load_tensorflow
 from models.errors import FoodsortError
 from models.names import shown
 from models.pretrained import imagenet_weights
+from models.reference import Reference
 from training import calibrate, dataset, facts, findings, report, suspects
 from training.audit import Audit, audit
 from training.evaluate import write_report
@@ -138,6 +139,7 @@ def _card(fitted: Fitted, labels: Labels, identity: dict[str, Any], recipe: Reci
         thresholds=thresholds,
         recipe=identity["recipe"],
         metrics={"validation": metrics(p_food, labels, thresholds.food)},
+        reference=Reference.of(p_food, thresholds),
         data_sha256=identity["photos_sha256"],
         libraries=identity["libraries"],
         files=dict.fromkeys(files, ""),
