@@ -85,7 +85,7 @@ def run(
 
     settings = load(root)
     console = Console(stderr=True)
-    configure(terminal=console.is_terminal and not dry_run)
+    configure(terminal=console.is_terminal and not dry_run, form=settings.log.format)
     warnings.filterwarnings("ignore", module="PIL")  # what it warns of in a photo's tags does not keep it from decoding
     with database.told(), Progress(console) as progress:
         service = Service(root, settings, progress, once=once, dry_run=dry_run)

@@ -134,6 +134,13 @@ class Metrics(_Section):
         return self
 
 
+class Log(_Section):
+    """What is said while it runs."""
+
+    format: Literal["auto", "json"] = "auto"
+    """Lines for a terminal, or with levels and fields for systemd's journal, as fits ("auto"), or JSON objects ("json")."""
+
+
 class Settings(BaseSettings):
     """All settings. Flags beat environment variables, those beat the file, that beats the defaults."""
 
@@ -149,6 +156,7 @@ class Settings(BaseSettings):
     batch: Batch = Batch()
     database: Database = Database()
     metrics: Metrics = Metrics()
+    log: Log = Log()
 
     @classmethod
     def settings_customise_sources(

@@ -1,9 +1,26 @@
 import json
 import logging
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+import structlog
+from logging_journald import JournaldTransport
 
 from daemon import log
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    before = structlog.get_config()
+    yield
+    logger = structlog.get_config()["logger_factory"]()
+    if isinstance(logger, log._Journal):
+        logger._transport.socket.close()
+    structlog.configure(**before)
 
 
 def test_what_models_has_to_say_is_a_line_like_any_other(capsys: pytest.CaptureFixture[str]) -> None:
@@ -12,3 +29,72 @@ def test_what_models_has_to_say_is_a_line_like_any_other(capsys: pytest.CaptureF
     logging.getLogger("foodsort").warning("OpenVINO cannot run %s", "it")
     (line,) = capsys.readouterr().err.splitlines()
     assert "level=warning event=" + json.dumps("OpenVINO cannot run it") in line
+
+
+def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure(terminal=True, form="json")
+    structlog.get_logger().warning("filed as failed", photo="Käse\\x0a.jpg", kind="corrupt")
+    (line,) = capsys.readouterr().err.splitlines()
+    said = json.loads(line)
+    assert said.pop("at").endswith("Z")
+    assert said == {"level": "warning", "event": "filed as failed", "photo": "Käse\\x0a.jpg", "kind": "corrupt"}
+
+
+@pytest.fixture
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """A socket that stands for journald's."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(path := tmp_path / "journal"))
+        listening.settimeout(5)
+        monkeypatch.setattr(JournaldTransport, "SOCKET_PATH", path)
+        yield listening
+
+
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Sets logging up as where stderr leads to the journal."""
+
+    def do() -> None:
+        stat = os.fstat(sys.stderr.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{stat.st_dev}:{stat.st_ino}")
+        log.configure(terminal=False)
+
+    return do
+
+
+def test_the_journal_gets_levels_and_fields_and_stderr_nothing(
+    journal: socket.socket, configure: Callable[[], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    configure()
+    structlog.get_logger().info("filed", photo="a.jpg", batch=7)
+    structlog.get_logger().error("out of room")
+    assert journal.recv(4096).decode().splitlines() == [
+        "MESSAGE=filed photo=a.jpg batch=7",
+        "PRIORITY=6",
+        "SYSLOG_IDENTIFIER=foodsort",
+        "PHOTO=a.jpg",
+        "BATCH=7",
+    ]
+    assert b"PRIORITY=3\n" in journal.recv(4096)
+    assert not capfd.readouterr().err
+
+
+def test_a_journal_that_is_gone_or_stuck_costs_the_line_alone(
+    journal: socket.socket, configure: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "_JOURNAL_S", 0.001)
+    configure()
+    for number in range(1000):  # more than the socket holds, by far
+        structlog.get_logger().info("filed", photo=f"{number}.jpg")
+    journal.close()
+    structlog.get_logger().info("filed", photo="last.jpg")
+
+
+@pytest.mark.parametrize("stream", ["", "1:2", "nonsense"])
+def test_without_a_journal_lines_go_to_stderr(
+    stream: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JOURNAL_STREAM", stream)
+    log.configure(terminal=False)
+    structlog.get_logger().info("watching", inbox="photos/inbox")
+    assert "level=info event=watching inbox=photos/inbox" in capsys.readouterr().err
