@@ -1,0 +1,75 @@
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from models.bundle import Bundle
+from models.engines import Engine, Logits, open_engine
+from models.engines.resting import RestingEngine
+from models.engines.scripted import ScriptedEngine
+from models.errors import BundleError
+from models.images import Pixels
+
+PIXELS = np.full((2, 8, 8, 3), (80, 0, 0), np.uint8)
+
+
+def test_an_engine_without_work_is_let_go_and_opened_once_for_all_who_ask(shipped: Bundle) -> None:
+    opened: list[Engine] = []
+
+    def reopen() -> Engine:
+        opened.append(open_engine("openvino", shipped, 1))
+        return opened[-1]
+
+    first = open_engine("openvino", shipped, 1)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), np.uint8)
+    expected = first.logits(pixels)
+    engine, kept = RestingEngine(first, reopen, 0.0), weakref.ref(first)
+    name = engine.name
+    del first
+    assert engine.rest()
+    assert kept() is None
+    assert engine.name == f"{name}, at rest"
+    assert not engine.rest()
+    with ThreadPoolExecutor(4) as threads:
+        for logits in threads.map(engine.logits, [pixels] * 4):
+            np.testing.assert_allclose(logits, expected, atol=1e-3)
+    assert len(opened) == 1
+    assert engine.name == name
+
+
+def test_an_engine_at_work_is_kept() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(ScriptedEngine):
+        def logits(self, pixels: Pixels) -> Logits:
+            begun.set()
+            go_on.wait()
+            return super().logits(pixels)
+
+    engine = RestingEngine(Slow(), ScriptedEngine, 0.0)
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(engine.logits, PIXELS)
+        begun.wait()
+        assert not engine.rest()
+        go_on.set()
+        assert asked.result().tolist() == [10.0, 10.0]
+    assert engine.rest()
+
+
+def test_an_engine_rests_only_after_its_time() -> None:
+    engine = RestingEngine(ScriptedEngine(), ScriptedEngine, 3600.0)
+    assert not engine.rest()
+    assert engine.logits(PIXELS).tolist() == [10.0, 10.0]
+
+
+def test_what_opening_it_again_raises_is_raised_and_tried_again() -> None:
+    def gone() -> Engine:
+        raise BundleError("the bundle is gone")
+
+    engine = RestingEngine(ScriptedEngine(), gone, 0.0)
+    assert engine.rest()
+    for _ in range(2):
+        with pytest.raises(BundleError, match="gone"):
+            engine.logits(PIXELS)
