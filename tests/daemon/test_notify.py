@@ -1,9 +1,10 @@
 import socket
+import time
 from pathlib import Path
 
 import pytest
 
-from daemon.notify import notify
+from daemon.notify import Watchdog, notify
 
 
 def test_tells_the_state_in_one_datagram(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,3 +19,38 @@ def test_tells_the_state_in_one_datagram(tmp_path: Path, monkeypatch: pytest.Mon
 def test_nobody_who_listens_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
     notify("STOPPING=1")
+
+
+def test_a_watchdog_is_fed_as_often_as_it_needs_and_not_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "400000")
+        systemd.settimeout(20)
+        watchdog = Watchdog()
+        for _ in range(100):
+            watchdog.feed()
+        assert systemd.recv(64) == b"WATCHDOG=1"
+        systemd.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            systemd.recv(64)
+        later = time.monotonic() + 0.1
+        monkeypatch.setattr("time.monotonic", lambda: later)
+        watchdog.feed()
+        assert systemd.recv(64) == b"WATCHDOG=1"
+
+
+@pytest.mark.parametrize(("usec", "pid"), [("", None), ("0", None), ("nonsense", None), ("1000000", "1")])
+def test_a_watchdog_that_is_not_for_us_is_not_fed(
+    usec: str, pid: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", usec)
+        if pid:
+            monkeypatch.setenv("WATCHDOG_PID", pid)
+        Watchdog().feed()
+        systemd.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            systemd.recv(64)
