@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from daemon import log
+from daemon.health import Health, judge
 from daemon.lookout import Lookout
 from daemon.patience import Patience, Trouble
 from daemon.pipeline import Pipeline
@@ -33,6 +34,7 @@ class Pulse:
         self.lookout: Lookout | None = None
         self._patience = patience
         self._since = datetime.now(UTC)
+        self._moved = time.monotonic()
         self._inbox: tuple[int, bytes | None, float] = (0, None, 0.0)
         self._filed: deque[tuple[float, int]] = deque()
         self._ended = threading.Event()
@@ -51,10 +53,38 @@ class Pulse:
         self._file.write(self._state() | {"state": "stopped", "waiting_for": None})
         self._file.close()
 
+    def moved(self) -> None:
+        """The daemon's loop goes on."""
+        self._moved = time.monotonic()
+
     def see(self, waiting: int, oldest: tuple[bytes, float] | None) -> None:
         """Takes note of the inbox: how many files wait there, the oldest one and since when (monotonic s)."""
         path, since = oldest or (None, 0.0)
         self._inbox = (waiting, path, since)
+
+    @property
+    def health(self) -> Health:
+        """Whether photos are being sorted, or would be."""
+        trouble = self._patience.trouble
+        return judge(self._named(trouble), trouble, time.monotonic() - self._moved)
+
+    @property
+    def in_trouble(self) -> bool:
+        """Whether trouble is being waited out."""
+        return self._patience.trouble is not None
+
+    @property
+    def waiting(self) -> int:
+        """Files that wait in the inbox."""
+        return self._inbox[0]
+
+    @property
+    def oldest_s(self) -> float:
+        """How long the photo has waited that has waited longest, in flight or in the inbox (s); 0 when none waits."""
+        held = self.pipeline and self.pipeline.oldest
+        _, path, since = self._inbox
+        sinces = ([held[1]] if held else []) + ([] if path is None else [since])
+        return time.monotonic() - min(sinces) if sinces else 0.0
 
     def _beat(self) -> None:
         while not self._ended.wait(_EVERY_S):
@@ -73,7 +103,7 @@ class Pulse:
             "oldest_waiting": self._oldest(),
             "photos": {name: counts.get(name, 0) for name in ORDER},
             "rate_per_min": self._rate(sum(counts.values())),
-            "slowest_stage": pipeline and pipeline.busy.slowest,
+            "slowest_stage": pipeline and pipeline.slowest_stage,
             "model": self.model,
             "engine": self.engine and self.engine.name,
             "events": lookout and {"kind": lookout.kind, "why": lookout.why or None},
@@ -93,7 +123,7 @@ class Pulse:
         """Of the photos in flight, or else of those in the inbox, the one that has waited longest."""
         held = self.pipeline and self.pipeline.oldest
         if held:
-            return {"path": _short(shown(held.path)), "since": text(held.at)}
+            return {"path": _short(shown(held[0].path)), "since": text(held[0].at)}
         _, path, since = self._inbox
         if path is None:
             return None

@@ -12,9 +12,12 @@ from types import FrameType
 import structlog
 
 from daemon.decoders.pool import Decoders
+from daemon.endpoint import Endpoint
 from daemon.filing import Filing
+from daemon.gauges import Gauges
 from daemon.intake import Intake
 from daemon.lookout import Lookout
+from daemon.metrics import Metrics
 from daemon.notify import notify
 from daemon.patience import GivenUp, Patience
 from daemon.pipeline import Pipeline, Returned
@@ -46,7 +49,7 @@ class Service:
         # Claiming asks the kernel for a lease; a writer who opens the file in that moment makes it send this.
         signal.signal(signal.SIGIO, signal.SIG_IGN)
         self._patience = Patience(self._stopping)
-        self._pulse = Pulse(root, self._patience)
+        self._metrics, self._pulse = Metrics(), Pulse(root, self._patience)
         self._next_scan = 0.0
         self._opened = ExitStack()
         try:
@@ -63,6 +66,7 @@ class Service:
         if not dry_run:
             self._pulse.start()
             self._opened.callback(self._pulse.stop)
+            self._serve_metrics(root)
         store = Store(root, settings, self._patience, once=self._once, dry_run=dry_run)
         self._opened.callback(store.close)
         if self._stopping.is_set():
@@ -88,6 +92,7 @@ class Service:
             decoders,
             give_back=self._messages.put,
             wake=lambda: self._messages.put(None),
+            metrics=self._metrics,
             dry_run=dry_run,
         )
         self._store, self._hold = store, store.hold
@@ -97,8 +102,14 @@ class Service:
         )
         self._takeover = Takeover(store, filing, self._pipeline, self._intake, self._patience)
         self._lookout = Lookout(settings.watch, store.hold, self._messages.put, store.tell)
+        self._metrics.runs(bundle, network.name)
         self._pulse.model, self._pulse.engine = bundle.model_name, network
         self._pulse.pipeline, self._pulse.lookout = self._pipeline, self._lookout
+
+    def _serve_metrics(self, root: Path) -> None:
+        if (address := self._settings.metrics.address) is not None:
+            self._metrics.registry.register(Gauges(root, self._pulse))
+            self._opened.callback(Endpoint(*address, self._metrics.registry, self._pulse).close)
 
     @property
     def counts(self) -> Counter[str]:
@@ -127,6 +138,7 @@ class Service:
 
     def _begin(self) -> None:
         """Watches the inbox that is held now, and takes up what an earlier life left."""
+        self._pulse.moved()
         self._lookout.open(prove=not self._dry_run)
         if not self._dry_run:
             self._takeover()
@@ -136,11 +148,12 @@ class Service:
 
     def _loop(self) -> None:
         while not self._stopping.is_set() and self._pipeline.failure is None:
+            self._pulse.moved()
             if why := self._hold.lost():
                 self._wait_for_inbox(why)
                 continue
             while not self._pipeline.full and not self._stopping.is_set() and self._intake.claim_next():
-                pass
+                self._pulse.moved()
             self._show()
             if self._once and self._idle():
                 return

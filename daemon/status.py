@@ -27,7 +27,8 @@ state: starting, watching (events tell everything), polling (they don't), waitin
 waiting_for: null, or what, since, attempt, next_try.
 queue: inbox (files that wait there), in_flight (claimed, not filed yet). oldest_waiting: null, or path, since.
 photos: food, non_food, unsure, duplicate, failed: filed in this life. rate_per_min: filed in the last minute.
-slowest_stage: decode, classify or file, whichever has worked longest. model, engine: names.
+slowest_stage: decode, look_up (in the database), classify or file, whichever worked longest in the last five minutes.
+model, engine: names.
 events: kind (inotify or polling), why. last_errors: up to 10 of at, kind, path, message, newest first.
 """
 

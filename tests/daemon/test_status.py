@@ -38,7 +38,7 @@ def test_a_life_is_told_from_start_to_stop(root: Path, photo: Photo, foodsort: F
     assert (state["alive"], state["pid"], state["state"], state["waiting_for"]) == (True, daemon.pid, "watching", None)
     assert state["oldest_waiting"]["path"] == "open.jpg"
     assert (state["rate_per_min"], state["engine"]) == (2, "scripted")
-    assert state["slowest_stage"] in {"decode", "classify", "file"}
+    assert state["slowest_stage"] in {"decode", "look_up", "classify", "file"}
     assert {(error["kind"], error["path"]) for error in state["last_errors"]} == {
         ("not_an_image", "bill.pdf"),
         ("skipped", "link.jpg"),
