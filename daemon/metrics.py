@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Concatenate, Literal, ParamSpec
+from typing import Concatenate, Literal, ParamSpec, get_args
 
 import structlog
 from prometheus_client import (
@@ -72,7 +72,7 @@ class Metrics:
         self._probability = Histogram(
             "foodsort_probability", "Calibrated P(food) of each photo.", buckets=_PROBABILITIES, registry=registry
         )
-        self._stage, self._queue, self._whole = (
+        stage, queue, self._whole = (
             Histogram(name, what, labels, buckets=_SECONDS, registry=registry)
             for name, what, labels in (
                 ("foodsort_stage_seconds", "Time of a photo (decode) or a batch in a stage.", ["stage"]),
@@ -80,6 +80,8 @@ class Metrics:
                 ("foodsort_filing_seconds", "Time of a photo from when it was claimed until it was filed.", []),
             )
         )
+        self._stage = {name: stage.labels(name) for name in get_args(Stage)}
+        self._queue = {name: queue.labels(name) for name in get_args(Queue)}
         self._begin_at_zero()
 
     def _begin_at_zero(self) -> None:
@@ -90,10 +92,6 @@ class Metrics:
         self._photos.labels(_NO_LABEL, "failed")
         for kind in ImageErrorKind:
             self._failures.labels(kind.value)
-        for stage in ("decode", "look_up", "classify", "file"):
-            self._stage.labels(stage)
-        for stage in ("decode", "classify", "file"):
-            self._queue.labels(stage)
 
     @contextmanager
     def stage(self, stage: Stage, among: int = 1) -> Iterator[None]:
@@ -107,12 +105,12 @@ class Metrics:
     @_harmless
     def _worked(self, stage: Stage, seconds: float, among: int) -> None:
         self.busy.add(stage, seconds / among)
-        self._stage.labels(stage).observe(seconds)
+        self._stage[stage].observe(seconds)
 
     @_harmless
     def waited(self, stage: Queue, since: float) -> None:
         """A stage begins with a photo or batch that has waited for it since then (monotonic s)."""
-        self._queue.labels(stage).observe(time.monotonic() - since)
+        self._queue[stage].observe(time.monotonic() - since)
 
     @_harmless
     def batch(self, photos: int) -> None:
