@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from daemon.pulse import Pulse
@@ -17,7 +18,7 @@ class Gauges(Collector):
         self._root, self._pulse = root, pulse
 
     def collect(self) -> Iterator[Metric]:
-        """The figures; free room is left out while the root cannot be asked."""
+        """The figures; the model is left out before it is loaded, and free room while the root cannot be asked."""
         pulse = self._pulse
         pipeline = pulse.pipeline
         waiting = GaugeMetricFamily("foodsort_waiting_photos", "Photos that are not filed yet.", labels=["place"])
@@ -30,8 +31,13 @@ class Gauges(Collector):
         yield CounterMetricFamily(
             "foodsort_decoder_deaths", "Decoders that ended unasked.", pipeline.decoder_deaths if pipeline else 0
         )
-        try:
+        model = InfoMetricFamily("foodsort_model", "The model, and the engine that runs it now.")
+        if pulse.bundle and pulse.engine:
+            named = {"name": pulse.bundle.model_name, "sha256": pulse.bundle.sha256, "engine": pulse.engine.name}
+            model.add_metric([], named)
+        yield model
+        room = GaugeMetricFamily("foodsort_disk_free_bytes", "Room on the root's disk.")
+        with suppress(OSError):
             disk = os.statvfs(self._root)
-        except OSError:
-            return
-        yield GaugeMetricFamily("foodsort_disk_free_bytes", "Room on the root's disk.", disk.f_bavail * disk.f_frsize)
+            room.add_metric([], disk.f_bavail * disk.f_frsize)
+        yield room

@@ -19,7 +19,6 @@ from prometheus_client import (
 from daemon.busy import Busy
 from daemon.outcome import Outcome
 from models import __version__
-from models.bundle import Bundle
 from models.errors import ImageErrorKind
 
 log = structlog.get_logger()
@@ -59,7 +58,6 @@ class Metrics:
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         Info("foodsort_build", "The program.", registry=registry).info({"version": __version__})
-        self._model = Info("foodsort_model", "The model, and the engine that runs it.", registry=registry)
         self._photos = Counter(
             "foodsort_photos",
             "Photos filed, by their label and where they went.",
@@ -133,8 +131,3 @@ class Metrics:
         if outcome.failure:
             self._failures.labels(outcome.failure.kind).inc()
         self._photos.labels(label, outcome.fate or "failed").inc()
-
-    @_harmless
-    def runs(self, bundle: Bundle, engine: str) -> None:
-        """Names the model, and the engine that runs it."""
-        self._model.info({"name": bundle.model_name, "sha256": bundle.sha256, "engine": engine})

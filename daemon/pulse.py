@@ -15,6 +15,7 @@ from daemon.pipeline import Pipeline
 from daemon.progress import ORDER
 from daemon.schema import text
 from daemon.status import State, StatusFile
+from models.bundle import Bundle
 from models.engines import Engine
 from models.names import shown
 
@@ -28,7 +29,7 @@ class Pulse:
     def __init__(self, root: Path, patience: Patience) -> None:
         self.phase = "starting"
         """`starting`, `running` or `stopping`."""
-        self.model: str | None = None
+        self.bundle: Bundle | None = None
         self.engine: Engine | None = None
         self.pipeline: Pipeline | None = None
         self.lookout: Lookout | None = None
@@ -104,7 +105,7 @@ class Pulse:
             "photos": {name: counts.get(name, 0) for name in ORDER},
             "rate_per_min": self._rate(sum(counts.values())),
             "slowest_stage": pipeline and pipeline.slowest_stage,
-            "model": self.model,
+            "model": self.bundle and self.bundle.model_name,
             "engine": self.engine and self.engine.name,
             "events": lookout and {"kind": lookout.kind, "why": lookout.why or None},
             "last_errors": [error | {"path": _short(error["path"])} for error in log.recent.copy()],

@@ -102,8 +102,7 @@ class Service:
         )
         self._takeover = Takeover(store, filing, self._pipeline, self._intake, self._patience)
         self._lookout = Lookout(settings.watch, store.hold, self._messages.put, store.tell)
-        self._metrics.runs(bundle, network.name)
-        self._pulse.model, self._pulse.engine = bundle.model_name, network
+        self._pulse.bundle, self._pulse.engine = bundle, network
         self._pulse.pipeline, self._pulse.lookout = self._pipeline, self._lookout
 
     def _serve_metrics(self, root: Path) -> None:
