@@ -161,8 +161,9 @@ class Pipeline:
             and time.monotonic() - claimed.still_since < patience_s
         ):
             return Returned(claimed, wait_s=patience_s)
+        photo = claimed.identity + (f":{shown(claimed.path)}" if claimed.linked else "")
         with self._lock:
-            number, pause_s = self._tries.judge(claimed.identity, decoded.error.kind if decoded.error else None)
+            number, pause_s = self._tries.judge(photo, decoded.error.kind if decoded.error else None)
         if pause_s is not None:
             log.warning("trying again later", photo=shown(claimed.path), reason=str(decoded.error), attempt=number)
             return Returned(claimed, wait_s=time.monotonic() - claimed.still_since + pause_s)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from daemon import log
+from daemon.inbox import Inbox
 from daemon.lookout import Lookout
 from daemon.patience import Patience, Trouble
 from daemon.pipeline import Pipeline
@@ -32,7 +33,9 @@ class Pulse:
         self.lookout: Lookout | None = None
         self._patience = patience
         self._since = datetime.now(UTC)
-        self._inbox: tuple[int, bytes | None, float] = (0, None, 0.0)
+        self._waiting, self._more = 0, False
+        self._oldest_file: tuple[bytes, float] | None = None
+        self._next_oldest = 0.0
         self._filed: deque[tuple[float, int]] = deque()
         self._ended = threading.Event()
         self._file = StatusFile(root)
@@ -50,10 +53,12 @@ class Pulse:
         self._file.write(self._state() | {"state": "stopped", "waiting_for": None})
         self._file.close()
 
-    def see(self, waiting: int, oldest: tuple[bytes, float] | None) -> None:
-        """Takes note of the inbox: how many files wait there, the oldest one and since when (monotonic s)."""
-        path, since = oldest or (None, 0.0)
-        self._inbox = (waiting, path, since)
+    def see(self, inbox: Inbox, *, more: bool) -> None:
+        """Takes note of the files that wait, and of whether there may be more. Called very often."""
+        self._waiting, self._more = len(inbox), more
+        now = time.monotonic()
+        if not self._waiting or now >= self._next_oldest:  # which takes a while to find among many
+            self._oldest_file, self._next_oldest = inbox.oldest, now + _EVERY_S
 
     def _beat(self) -> None:
         while not self._ended.wait(_EVERY_S):
@@ -68,7 +73,8 @@ class Pulse:
             "since": text(self._since),
             "state": self._named(trouble),
             "waiting_for": trouble and _told(trouble),
-            "queue": {"inbox": self._inbox[0], "in_flight": pipeline.in_flight if pipeline else 0},
+            "queue": {"inbox": self._waiting, "in_flight": pipeline.in_flight if pipeline else 0},
+            "more_waiting": self._more,
             "oldest_waiting": self._oldest(),
             "photos": {name: counts.get(name, 0) for name in ORDER},
             "rate_per_min": self._rate(sum(counts.values())),
@@ -93,9 +99,10 @@ class Pulse:
         held = self.pipeline and self.pipeline.oldest
         if held:
             return {"path": _short(shown(held.path)), "since": text(held.at)}
-        _, path, since = self._inbox
-        if path is None:
+        oldest = self._oldest_file
+        if oldest is None:
             return None
+        path, since = oldest
         began = datetime.now(UTC) - timedelta(seconds=time.monotonic() - since)
         return {"path": _short(shown(path)), "since": text(began.replace(microsecond=0))}
 
