@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from daemon import tree as walk
 from daemon.listing import Found, Listing
+from daemon.progress import Progress
+from daemon.service import Service
+from daemon.settings import load
 from tests.daemon.conftest import Foodsort, Photo, running, status, tree, until
 from tests.daemon.test_run import rows
 
@@ -122,6 +126,15 @@ def test_what_events_tell_while_the_inbox_is_listed_is_not_lost(
     names = [f"{number}.jpg" for number in range(100)] + [f"new/{number}.jpg" for number in range(100, 120)]
     assert set(tree(root)) == {f"food/{name}" for name in (*names, "slow.jpg")}
     assert sorted(row["path"] for row in rows(root)) == sorted(tree(root))
+
+
+def test_once_ends_when_all_are_filed_and_not_before(root: Path, photo: Photo) -> None:
+    for number in range(50):
+        (root / f"inbox/{number}.jpg").write_bytes(photo(shade=number))
+    service = Service(root, load(root), Progress(Console(stderr=True)), once=True, dry_run=False, window=8)
+    service.run()
+    assert (service.counts, service.left) == ({"food": 50}, 0)
+    assert sorted(tree(root)) == sorted(f"food/{number}.jpg" for number in range(50))
 
 
 def test_files_that_stay_do_not_keep_others_out_of_the_window(root: Path, photo: Photo, foodsort: Foodsort) -> None:
