@@ -97,8 +97,9 @@ class Pipeline:
 
     @property
     def full(self) -> bool:
-        """Whether enough photos are claimed to keep every stage busy."""
-        return self.in_flight >= max(4 * self._settings.batch.max_size, 2 * self._engine.largest * self._engine.streams)
+        """Whether enough photos are claimed to keep every stage busy. More would only take memory: each has its pixels there."""
+        size = self._settings.batch.max_size
+        return self.in_flight >= max(4 * size, 2 * min(size, self._engine.largest) * self._engine.streams)
 
     def start(self) -> None:
         """Starts the threads."""
