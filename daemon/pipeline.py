@@ -120,8 +120,9 @@ class Pipeline:
 
     @property
     def full(self) -> bool:
-        """Whether enough photos are claimed to keep every stage busy."""
-        return self.in_flight >= max(4 * self._settings.batch.max_size, 2 * self._engine.largest * self._engine.streams)
+        """Whether enough photos are claimed to keep every stage busy. More would only take memory: each has its pixels there."""
+        size = self._settings.batch.max_size
+        return self.in_flight >= max(4 * size, 2 * min(size, self._engine.largest) * self._engine.streams)
 
     def start(self) -> None:
         """Starts the threads."""
@@ -186,8 +187,9 @@ class Pipeline:
             and time.monotonic() - claimed.still_since < patience_s
         ):
             return Returned(claimed, wait_s=patience_s)
+        photo = claimed.identity + (f":{shown(claimed.path)}" if claimed.linked else "")
         with self._lock:
-            number, pause_s = self._tries.judge(claimed.identity, decoded.error.kind if decoded.error else None)
+            number, pause_s = self._tries.judge(photo, decoded.error.kind if decoded.error else None)
         if pause_s is not None:
             log.warning("trying again later", photo=shown(claimed.path), reason=str(decoded.error), attempt=number)
             return Returned(claimed, wait_s=time.monotonic() - claimed.still_since + pause_s)

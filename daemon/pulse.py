@@ -9,6 +9,7 @@ from pathlib import Path
 
 from daemon import log
 from daemon.health import Health, judge
+from daemon.inbox import Inbox
 from daemon.lookout import Lookout
 from daemon.patience import Patience, Trouble
 from daemon.pipeline import Pipeline
@@ -36,7 +37,9 @@ class Pulse:
         self._patience = patience
         self._since = datetime.now(UTC)
         self._moved = time.monotonic()
-        self._inbox: tuple[int, bytes | None, float] = (0, None, 0.0)
+        self._waiting, self._more = 0, False
+        self._oldest_file: tuple[bytes, float] | None = None
+        self._next_oldest = 0.0
         self._filed: deque[tuple[float, int]] = deque()
         self._ended = threading.Event()
         self._file = StatusFile(root)
@@ -58,10 +61,14 @@ class Pulse:
         """The daemon's loop goes on."""
         self._moved = time.monotonic()
 
-    def see(self, waiting: int, oldest: tuple[bytes, float] | None) -> None:
-        """Takes note of the inbox: how many files wait there, the oldest one and since when (monotonic s)."""
-        path, since = oldest or (None, 0.0)
-        self._inbox = (waiting, path, since)
+    def see(self, inbox: Inbox, *, more: bool) -> None:
+        """Takes note of the files that wait, and of whether there may be more. Called very often."""
+        self._waiting, self._more = len(inbox), more
+        now = time.monotonic()
+        oldest = self._oldest_file
+        # Which takes a while to find among many. Nothing new is older, but the oldest may be gone.
+        if (oldest is None or oldest[0] not in inbox or now >= self._next_oldest) and (oldest or self._waiting):
+            self._oldest_file, self._next_oldest = inbox.oldest, now + _EVERY_S
 
     @property
     def health(self) -> Health:
@@ -76,15 +83,15 @@ class Pulse:
 
     @property
     def waiting(self) -> int:
-        """Files that wait in the inbox."""
-        return self._inbox[0]
+        """Files of the inbox that wait in memory."""
+        return self._waiting
 
     @property
     def oldest_s(self) -> float:
         """How long the photo has waited that has waited longest, in flight or in the inbox (s); 0 when none waits."""
         held = self.pipeline and self.pipeline.oldest
-        _, path, since = self._inbox
-        sinces = ([held[1]] if held else []) + ([] if path is None else [since])
+        oldest = self._oldest_file
+        sinces = ([held[1]] if held else []) + ([oldest[1]] if oldest else [])
         return time.monotonic() - min(sinces) if sinces else 0.0
 
     def _beat(self) -> None:
@@ -100,7 +107,8 @@ class Pulse:
             "since": text(self._since),
             "state": self._named(trouble),
             "waiting_for": trouble and _told(trouble),
-            "queue": {"inbox": self._inbox[0], "in_flight": pipeline.in_flight if pipeline else 0},
+            "queue": {"inbox": self._waiting, "in_flight": pipeline.in_flight if pipeline else 0},
+            "more_waiting": self._more,
             "oldest_waiting": self._oldest(),
             "photos": {name: counts.get(name, 0) for name in ORDER},
             "rate_per_min": self._rate(sum(counts.values())),
@@ -125,9 +133,10 @@ class Pulse:
         held = self.pipeline and self.pipeline.oldest
         if held:
             return {"path": _short(shown(held[0].path)), "since": text(held[0].at)}
-        _, path, since = self._inbox
-        if path is None:
+        oldest = self._oldest_file
+        if oldest is None:
             return None
+        path, since = oldest
         began = datetime.now(UTC) - timedelta(seconds=time.monotonic() - since)
         return {"path": _short(shown(path)), "since": text(began.replace(microsecond=0))}
 

@@ -15,6 +15,7 @@ from daemon.decoders.pool import Decoders
 from daemon.endpoint import Endpoint
 from daemon.filing import Filing
 from daemon.gauges import Gauges
+from daemon.inbox import WINDOW
 from daemon.intake import Intake
 from daemon.lookout import Lookout
 from daemon.metrics import Metrics
@@ -38,8 +39,20 @@ _IDLE_S = 1.0  # longest sleep, so that a stopped clock or a lost wake-up costs 
 class Service:
     """One daemon on one root, from start to stop. Used by one thread."""
 
-    def __init__(self, root: Path, settings: Settings, progress: Progress, *, once: bool, dry_run: bool) -> None:
-        """Loads the model and opens folders and database. Raises FoodsortError, OSError."""
+    def __init__(
+        self,
+        root: Path,
+        settings: Settings,
+        progress: Progress,
+        *,
+        once: bool,
+        dry_run: bool,
+        window: int = WINDOW,
+    ) -> None:
+        """Loads the model and opens folders and database. Raises FoodsortError, OSError.
+
+        window: how many files wait in memory at most, see Inbox.
+        """
         self._settings, self._progress, self._once, self._dry_run = settings, progress, once or dry_run, dry_run
         self._messages: queue.SimpleQueue[Hint | Returned | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
@@ -51,6 +64,7 @@ class Service:
         self._patience = Patience(self._stopping)
         self._metrics, self._pulse = Metrics(), Pulse(root, self._patience)
         self._next_scan = 0.0
+        self._window = window
         self._opened = ExitStack()
         try:
             self._open(root)
@@ -99,6 +113,7 @@ class Service:
         self._intake = Intake(
             *(settings.watch, store.hold.claims, self._pipeline, store.results, self._patience, store.tell),
             dry_run=dry_run,
+            window=self._window,
         )
         self._takeover = Takeover(store, filing, self._pipeline, self._intake, self._patience)
         self._lookout = Lookout(settings.watch, store.hold, self._messages.put, store.tell)
@@ -151,20 +166,18 @@ class Service:
             if why := self._hold.lost():
                 self._wait_for_inbox(why)
                 continue
+            self._list()
             while not self._pipeline.full and not self._stopping.is_set() and self._intake.claim_next():
                 self._pulse.moved()
             self._show()
             if self._once and self._idle():
                 return
             self._handle(self._sleep_s())
-            if time.monotonic() >= self._next_scan:
-                self._lookout.renew()
-                self._scan()
 
     def _show(self) -> None:
         inbox = self._intake.inbox
         self._progress.show(self._pipeline.counts, len(inbox) + self._pipeline.in_flight)
-        self._pulse.see(len(inbox), inbox.oldest)
+        self._pulse.see(inbox, more=self._intake.listing)
 
     def _wait_for_inbox(self, why: str) -> None:
         """Finishes what is held, then waits until there is a folder at the inbox's path, and begins anew with that."""
@@ -185,13 +198,19 @@ class Service:
         """Whether nothing is ready, settling or on its way, also after a fresh look at the whole inbox."""
 
         def quiet() -> bool:
-            return not len(self._intake.inbox) and not self._pipeline.in_flight and self._messages.empty()
+            at_rest = not self._pipeline.in_flight and self._messages.empty()
+            return at_rest and not self._intake.listing and not len(self._intake.inbox)
 
-        if quiet():
-            self._scan()
+        if not quiet():
+            return False
+        self._scan()
+        while self._intake.listing and not len(self._intake.inbox) and not self._stopping.is_set():
+            self._intake.list_more()
         return quiet()
 
     def _sleep_s(self) -> float:
+        if self._intake.may_list:
+            return 0.0
         wake = self._next_scan
         due = self._intake.next_due()
         if due is not None and not self._pipeline.full:
@@ -211,11 +230,19 @@ class Service:
         except queue.Empty:
             return
 
+    def _list(self) -> None:
+        """Goes on with a listing of the inbox, or begins one when it is time to; that counts from the end of the last."""
+        if self._intake.listing:
+            self._intake.list_more()
+            self._next_scan = time.monotonic() + self._lookout.look_every_s
+        elif time.monotonic() >= self._next_scan:
+            self._lookout.renew()
+            self._scan()
+
     def _scan(self) -> None:
-        """Looks at the whole inbox: events are hints, this is the truth."""
+        """Begins a listing of the whole inbox: events are hints, this is the truth."""
         self._hold.claims.settle()
         self._intake.scan()
-        self._next_scan = time.monotonic() + self._lookout.look_every_s
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         self._stopping.set()
@@ -225,6 +252,7 @@ class Service:
 
     def _end(self) -> None:
         self._lookout.close()
+        self._intake.stop_listing()
         self._pipeline.stop()
         while not self._messages.empty():
             message = self._messages.get()
