@@ -50,6 +50,11 @@ class Claimed:
         """Device and inode, which a rename keeps."""
         return tree.identity(self.stat)
 
+    @property
+    def linked(self) -> bool:
+        """Whether the file has several names (hard links), each a photo of its own, so that they share the identity."""
+        return self.stat.st_nlink > 1
+
     def changed(self) -> bool:
         """Whether the file was written to since it was taken."""
         now = os.fstat(self.fd)

@@ -7,7 +7,8 @@ import structlog
 
 from daemon import tree
 from daemon.claim import Changed, Claims, Refused
-from daemon.inbox import Ignore, Inbox, Look, Ready
+from daemon.inbox import WINDOW, Ignore, Inbox, Look, Ready
+from daemon.listing import Found, Listing
 from daemon.patience import FIRST_PAUSE_S, Patience
 from daemon.pipeline import Pipeline, Returned
 from daemon.results import Results
@@ -18,7 +19,7 @@ from daemon.watch import Hint
 
 log = structlog.get_logger()
 
-_ASKED = 500  # held files in one question
+_SLICE = 500  # files of a listing at once, and in one question to the database
 _RUN = 32  # files that are claimed between two questions to the database
 
 
@@ -35,9 +36,12 @@ class Intake:
         tell: Teller,
         *,
         dry_run: bool = False,
+        window: int = WINDOW,
     ) -> None:
+        """window: how many files may wait, see Inbox."""
         self._ignore = Ignore(settings.ignore)
-        self.inbox = Inbox(settings.settle_s, settings.open_s, settings.empty_s)
+        self.inbox = Inbox(settings.settle_s, settings.open_s, settings.empty_s, window)
+        self._listing = Listing(lambda folder: tree.files(self._claims.inbox, folder, self._ignore, self._closed))
         self._settle_s = settings.settle_s
         self._claims, self._pipeline, self._results, self._dry_run = claims, pipeline, results, dry_run
         self._patience, self._tell = patience, tell
@@ -72,22 +76,38 @@ class Intake:
                     self.inbox.gone(path)
 
     def scan(self, path: bytes = b"") -> None:
-        """Looks at a file, or at everything in a folder; at the whole inbox when nothing is named."""
+        """Looks at a file, or begins to list a folder; the whole inbox when nothing is named."""
         look = self._look(path) if path else None
         if look is not None:
             self.inbox.found(path, look, time.monotonic())
             return
         if not path and not self._dry_run:
             self._identify()
-            self._release()
-        for found, stat in tree.files(self._claims.inbox, path, self._ignore, self._closed):
-            if found in self._tried:
-                continue
-            if tree.is_regular(stat):
-                self.inbox.found(found, Look.of(stat), time.monotonic())
-            elif found not in self._strange:
-                self._strange.add(found)
-                self._tell("skipped", "is no regular file (a link, FIFO, socket or device), so it stays", found)
+        self._listing.add(path)
+        self.inbox.listing = True
+
+    @property
+    def listing(self) -> bool:
+        """Whether a listing is under way or owed, so that there may be more in the inbox than is waiting."""
+        return self._listing.under_way or self.inbox.missed
+
+    @property
+    def may_list(self) -> bool:
+        """Whether a listing is under way or owed, and there is room for what it finds."""
+        return self.listing and self.inbox.room > 0
+
+    def list_more(self) -> None:
+        """Takes the next slice of the listing, as far as there is room. Raises GivenUp."""
+        if self.inbox.missed and not self._listing.under_way:
+            self.inbox.missed = False
+            self._listing.add()
+        if self.may_list:
+            self._find(self._listing.take(min(_SLICE, self.inbox.room)))
+        self.inbox.listing = self._listing.under_way
+
+    def stop_listing(self) -> None:
+        """Lets go of the folder that is being listed."""
+        self._listing.stop()
 
     def claim_next(self) -> bool:
         """Claims the next files that are ready; returns whether there were any to look at."""
@@ -120,9 +140,27 @@ class Intake:
 
     def forget(self) -> None:
         """The inbox is another folder now."""
+        self._listing.stop()
         self.inbox.forget()
         self._strange.clear()
         self._device = 0
+
+    def _find(self, some: list[Found]) -> None:
+        """Lets the files of a slice wait, those changed longest ago first, unless a person took them back to here."""
+        now = time.monotonic()
+        looks = {}
+        for path, stat in sorted(some, key=lambda found: found[1].st_mtime_ns):
+            if tree.is_regular(stat):
+                if path not in self._tried:
+                    looks[path] = Look.of(stat)
+            elif path not in self._strange:
+                self._strange.add(path)
+                self._tell("skipped", "is no regular file (a link, FIFO, socket or device), so it stays", path)
+        # Asked each time, and not remembered: there may be a million of them, and `foodsort retry` releases them.
+        held = self._held({path: look for path, look in looks.items() if path not in self.inbox})
+        for path, look in looks.items():
+            if path not in held:
+                self.inbox.found(path, look, now, by="listing")
 
     def _not_held(self, ready: list[Ready]) -> list[Ready]:
         """Leaves alone those that a person took back to here; the database is asked after the files were looked at.
@@ -130,21 +168,26 @@ class Intake:
         A row says that its photo is on its way before the photo moves, and a claim is given back when the file is not the
         one that was looked at. So none can come in between.
         """
-        if not ready:
-            return []
         held = self._held({one.path: one.look for one in ready})
-        for one in ready:
-            if one.path in held:
-                self.inbox.hold(one.path, one.look)
         if held:
             log.info("undone, so left in the inbox until `foodsort retry` asks for it", photos=len(held))
         return [one for one in ready if one.path not in held]
 
     def _held(self, looks: dict[bytes, Look]) -> set[bytes]:
-        """Which of these files are photos that a person took back and nobody has changed since."""
-        undone = self._patience(self._results.undone, [look.identity for look in looks.values()])
+        """Which of these files are photos that a person took back and nobody has changed since.
+
+        A file of several names is held under the one name that it was taken back to; the others are photos of their own.
+        """
+        if not looks:
+            return set()
+        undone = self._patience(self._results.undone, list({look.identity for look in looks.values()}))
+        known = {(row.identity, row.size_bytes, row.modified_at) for row in undone}
+        by_name = {(row.inbox_path, row.identity, row.size_bytes, row.modified_at) for row in undone}
+        facts = {path: (look.identity, look.size, modified_at(look.mtime_ns)) for path, look in looks.items()}
         return {
-            path for path, look in looks.items() if undone.get(look.identity) == (look.size, modified_at(look.mtime_ns))
+            path
+            for path, look in looks.items()
+            if ((path, *facts[path]) in by_name if look.linked else facts[path] in known)
         }
 
     def _identify(self) -> None:
@@ -152,24 +195,18 @@ class Intake:
         device = os.fstat(self._claims.inbox).st_dev
         if device == self._device:
             return
-        changed = {}
-        for row in self._patience(self._results.in_inbox):
-            stat = self._stat(row.inbox_path)
-            if stat is None or (stat.st_size, modified_at(stat.st_mtime_ns)) != (row.size_bytes, row.modified_at):
-                continue
-            if row.identity != tree.identity(stat):
-                changed[row.id] = tree.identity(stat)
-        self._patience(self._results.identify, changed)
+        rows = self._patience(self._results.in_inbox, 0, _SLICE)
+        while rows:
+            changed = {}
+            for row in rows:
+                stat = self._stat(row.inbox_path)
+                if stat is None or (stat.st_size, modified_at(stat.st_mtime_ns)) != (row.size_bytes, row.modified_at):
+                    continue
+                if row.identity != tree.identity(stat):
+                    changed[row.id] = tree.identity(stat)
+            self._patience(self._results.identify, changed)
+            rows = self._patience(self._results.in_inbox, rows[-1].id, _SLICE)
         self._device = device
-
-    def _release(self) -> None:
-        """Lets go of files that are held no longer."""
-        looks = self.inbox.held
-        paths = list(looks)
-        for at in range(0, len(paths), _ASKED):
-            some = paths[at : at + _ASKED]
-            for path in set(some) - self._held({path: looks[path] for path in some}):
-                self.inbox.release(path)
 
     def _look(self, path: bytes) -> Look | None:
         """A look at one path, None when no regular file is there that can be looked at."""
@@ -195,7 +232,7 @@ class Intake:
             if look is not None and change.writing:
                 self.inbox.put_back_open(ready.path, look, now)
             elif look is not None:
-                self.inbox.found(ready.path, look, now)
+                self.inbox.found(ready.path, look, now, by="us")
         except Refused as refusal:
             self.refuse(ready.path, str(refusal))
         except OSError as error:
@@ -231,4 +268,4 @@ class Intake:
         elif returned.wait_s:
             self.inbox.put_back(path, look, claimed.still_since, returned.wait_s)
         else:
-            self.inbox.found(path, look, time.monotonic())
+            self.inbox.found(path, look, time.monotonic(), by="us")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -66,20 +66,23 @@ def reviewed(copies: Iterable[Copy]) -> Review | None:
     return max((copy.review for copy in copies if copy.review), default=None)
 
 
-def earlier(connection: sa.Connection, batch: list[Decoded]) -> dict[str, Earlier]:
-    """The rows of those photos that a person asked to have sorted again, by identity (device and inode)."""
+def earlier(connection: sa.Connection, batch: list[Decoded]) -> list[Earlier | None]:
+    """For each photo its row, where it has one because a person asked to have it sorted again; by device and inode."""
     p = photos.c
     query = sa.select(p.identity, p.sha256, p.inbox_path_bytes, p.id, p.attempts, p.first_failed_at).where(
         p.identity.in_([photo.claimed.identity for photo in batch]), p.state.in_((RETRY, RETRYING))
     )
-    rows = {row.identity: row for row in connection.execute(query.order_by(p.id))}
-    found = {}
-    for photo in batch:
-        row = rows.get(photo.claimed.identity)
-        # An inode that was given to another file since is known by neither its bytes nor its place.
-        if row is not None and (row.sha256 == photo.sha256 or row.inbox_path_bytes == photo.claimed.path):
-            found[row.identity] = Earlier(*row[3:])
-    return found
+    rows = connection.execute(query.order_by(p.id.desc())).all()
+    return [next((Earlier(*row[3:]) for row in rows if _is_of(row, photo)), None) for photo in batch]
+
+
+def _is_of(row: Any, photo: Decoded) -> bool:
+    if row.identity != photo.claimed.identity:
+        return False
+    # An inode that was given to another file since is known by neither its bytes nor its place; of a file of several
+    # names each is a photo of its own.
+    same_bytes = row.sha256 == photo.sha256 and not photo.claimed.linked
+    return same_bytes or bool(row.inbox_path_bytes == photo.claimed.path)
 
 
 def copies(connection: sa.Connection, digests: set[str]) -> dict[str, list[Copy]]:

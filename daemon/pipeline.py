@@ -8,17 +8,17 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
 from daemon import decode, faults
 from daemon.batcher import Batcher
-from daemon.busy import Busy
 from daemon.claim import Claimed
 from daemon.decode import Decoded
 from daemon.decoders.pool import Decoders, Stopped
 from daemon.filing import Filing
+from daemon.metrics import Metrics
 from daemon.outcome import Outcome, judge
 from daemon.retries import Tries
 from daemon.schema import text
@@ -46,6 +46,14 @@ class Returned:
     refused: str = ""
 
 
+class _Judged(NamedTuple):
+    """A batch that the network is done with, its row, and since when it has waited to be filed (monotonic s)."""
+
+    outcomes: list[Outcome]
+    batch: dict[str, Any]
+    since: float
+
+
 class Pipeline:
     """Takes claimed photos, files them, and counts what became of them."""
 
@@ -58,26 +66,31 @@ class Pipeline:
         decoders: Decoders,
         give_back: Callable[[Returned], None],
         wake: Callable[[], None],
+        metrics: Metrics,
         *,
         dry_run: bool = False,
     ) -> None:
         """Called from several threads: `give_back` puts a photo back into the inbox, `wake` says that there is room again."""
         self._settings, self._card, self._engine, self._filing = settings, card, engine, filing
         self._decoders, self._tries = decoders, Tries()
-        self._give_back, self._wake, self._dry_run = give_back, wake, dry_run
+        self._give_back, self._wake, self._metrics, self._dry_run = give_back, wake, metrics, dry_run
         self.counts: Counter[str] = Counter()
         """Photos filed, by label or `failed`."""
         self.failure: BaseException | None = None
         """What ended a thread that must not end."""
-        self.busy = Busy()
         self._decoding = 0
-        self._held: dict[int, Claimed] = {}  # in the order in which they came
+        self._held: dict[int, tuple[Claimed, float]] = {}  # with when they came (monotonic s), in that order
         self._lock = threading.Lock()
         self._reading = ThreadPoolExecutor(decoders.size, "decode")
         # Larger batches than the engine runs in one go would only make photos, and a stop, wait for each other.
         largest = min(settings.batch.max_size, engine.largest)
-        self._batcher = Batcher(largest, settings.batch.max_delay_ms / 1000, lambda: self._decoding)
-        self._judged: queue.Queue[tuple[list[Outcome], dict[str, Any]] | None] = queue.Queue(2)
+        self._batcher = Batcher(
+            largest,
+            settings.batch.max_delay_ms / 1000,
+            coming=lambda: self._decoding,
+            taken=lambda since: metrics.waited("classify", since),
+        )
+        self._judged: queue.Queue[_Judged | None] = queue.Queue(2)
         self._classifying = engine.streams  # threads that have not ended yet; counted by the one that files
         self._threads = [
             *(self._thread(self._classify, "classify") for _ in range(engine.streams)),
@@ -90,15 +103,26 @@ class Pipeline:
         return len(self._held)
 
     @property
-    def oldest(self) -> Claimed | None:
-        """The photo that has been in flight longest."""
+    def oldest(self) -> tuple[Claimed, float] | None:
+        """The photo that has been in flight longest, and since when (monotonic s)."""
         with self._lock:
             return next(iter(self._held.values()), None)
 
     @property
+    def slowest_stage(self) -> str | None:
+        """The stage that has worked longest in the last minutes."""
+        return self._metrics.busy.slowest
+
+    @property
+    def decoder_deaths(self) -> int:
+        """Decoders that ended without having been asked to."""
+        return self._decoders.deaths
+
+    @property
     def full(self) -> bool:
-        """Whether enough photos are claimed to keep every stage busy."""
-        return self.in_flight >= max(4 * self._settings.batch.max_size, 2 * self._engine.largest * self._engine.streams)
+        """Whether enough photos are claimed to keep every stage busy. More would only take memory: each has its pixels there."""
+        size = self._settings.batch.max_size
+        return self.in_flight >= max(4 * size, 2 * min(size, self._engine.largest) * self._engine.streams)
 
     def start(self) -> None:
         """Starts the threads."""
@@ -107,10 +131,11 @@ class Pipeline:
 
     def put(self, claimed: Claimed) -> None:
         """Adds a claimed photo."""
+        now = time.monotonic()
         with self._lock:
             self._decoding += 1
-            self._held[id(claimed)] = claimed
-        future = self._reading.submit(self._decode, claimed)
+            self._held[id(claimed)] = claimed, now
+        future = self._reading.submit(self._decode, claimed, now)
         future.add_done_callback(lambda done: self._decoded(claimed, done))
 
     def stop(self) -> None:
@@ -123,8 +148,9 @@ class Pipeline:
         for thread in self._threads:
             thread.join()
 
-    def _decode(self, claimed: Claimed) -> Decoded:
-        with self.busy("decode", among=self._decoders.size):
+    def _decode(self, claimed: Claimed, since: float) -> Decoded:
+        self._metrics.waited("decode", since)
+        with self._metrics.stage("decode", among=self._decoders.size):
             return decode.read(claimed, self._decoders)
 
     def _decoded(self, claimed: Claimed, done: "Future[Decoded]") -> None:
@@ -161,8 +187,9 @@ class Pipeline:
             and time.monotonic() - claimed.still_since < patience_s
         ):
             return Returned(claimed, wait_s=patience_s)
+        photo = claimed.identity + (f":{shown(claimed.path)}" if claimed.linked else "")
         with self._lock:
-            number, pause_s = self._tries.judge(claimed.identity, decoded.error.kind if decoded.error else None)
+            number, pause_s = self._tries.judge(photo, decoded.error.kind if decoded.error else None)
         if pause_s is not None:
             log.warning("trying again later", photo=shown(claimed.path), reason=str(decoded.error), attempt=number)
             return Returned(claimed, wait_s=time.monotonic() - claimed.still_since + pause_s)
@@ -170,6 +197,7 @@ class Pipeline:
 
     def _leave(self, returned: Returned) -> None:
         self._give_back(returned)
+        self._metrics.returned()
         self._done([returned.claimed])
 
     def _done(self, photos: list[Claimed]) -> None:
@@ -197,27 +225,32 @@ class Pipeline:
         try:
             while (batch := self._batcher.take()) is not None:
                 faults.point("batched")
+                self._metrics.batch(len(batch))
                 started, begun = datetime.now(UTC), time.perf_counter()
-                known = self._filing.known(batch)
+                streams = self._engine.streams
+                with self._metrics.stage("look_up", among=streams):
+                    known = self._filing.known(batch)
                 unsure = bool(self._settings.folders.unsure)
-                with self.busy("classify", among=self._engine.streams):
+                with self._metrics.stage("classify", among=streams):
                     outcomes = judge(batch, known, self._engine, self._card, unsure=unsure)
                 inference_ms = 1000 * (time.perf_counter() - begun)
                 faults.point("classified")
                 row = {"started_at": text(started), "photos": len(batch), "engine": self._engine.name}
-                self._judged.put((outcomes, row | {"inference_ms": inference_ms}))
+                self._judged.put(_Judged(outcomes, row | {"inference_ms": inference_ms}, time.monotonic()))
         finally:
             self._judged.put(None)
 
     def _file(self) -> None:
         while (item := self._next_judged()) is not None:
-            outcomes, batch = item
-            with self.busy("file"):
-                outcomes = self._filing.file(outcomes, batch, dry_run=self._dry_run)
+            self._metrics.waited("file", item.since)
+            with self._metrics.stage("file"):
+                outcomes = self._filing.file(item.outcomes, item.batch, dry_run=self._dry_run)
             self.counts.update(outcome.fate or "failed" for outcome in outcomes)
+            for outcome in outcomes:
+                self._metrics.filed(outcome, self._held[id(outcome.decoded.claimed)][1])
             self._done([outcome.decoded.claimed for outcome in outcomes])
 
-    def _next_judged(self) -> tuple[list[Outcome], dict[str, Any]] | None:
+    def _next_judged(self) -> _Judged | None:
         """Waits for a batch that the network is done with; None when no more will come."""
         while self._classifying:
             if (item := self._judged.get()) is not None:

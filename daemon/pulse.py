@@ -8,12 +8,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from daemon import log
+from daemon.health import Health, judge
+from daemon.inbox import Inbox
 from daemon.lookout import Lookout
 from daemon.patience import Patience, Trouble
 from daemon.pipeline import Pipeline
 from daemon.progress import ORDER
 from daemon.schema import text
 from daemon.status import State, StatusFile
+from models.bundle import Bundle
 from models.engines import Engine
 from models.names import shown
 
@@ -27,13 +30,16 @@ class Pulse:
     def __init__(self, root: Path, patience: Patience) -> None:
         self.phase = "starting"
         """`starting`, `running` or `stopping`."""
-        self.model: str | None = None
+        self.bundle: Bundle | None = None
         self.engine: Engine | None = None
         self.pipeline: Pipeline | None = None
         self.lookout: Lookout | None = None
         self._patience = patience
         self._since = datetime.now(UTC)
-        self._inbox: tuple[int, bytes | None, float] = (0, None, 0.0)
+        self._moved = time.monotonic()
+        self._waiting, self._more = 0, False
+        self._oldest_file: tuple[bytes, float] | None = None
+        self._next_oldest = 0.0
         self._filed: deque[tuple[float, int]] = deque()
         self._ended = threading.Event()
         self._file = StatusFile(root)
@@ -51,10 +57,42 @@ class Pulse:
         self._file.write(self._state() | {"state": "stopped", "waiting_for": None})
         self._file.close()
 
-    def see(self, waiting: int, oldest: tuple[bytes, float] | None) -> None:
-        """Takes note of the inbox: how many files wait there, the oldest one and since when (monotonic s)."""
-        path, since = oldest or (None, 0.0)
-        self._inbox = (waiting, path, since)
+    def moved(self) -> None:
+        """The daemon's loop goes on."""
+        self._moved = time.monotonic()
+
+    def see(self, inbox: Inbox, *, more: bool) -> None:
+        """Takes note of the files that wait, and of whether there may be more. Called very often."""
+        self._waiting, self._more = len(inbox), more
+        now = time.monotonic()
+        oldest = self._oldest_file
+        # Which takes a while to find among many. Nothing new is older, but the oldest may be gone.
+        if (oldest is None or oldest[0] not in inbox or now >= self._next_oldest) and (oldest or self._waiting):
+            self._oldest_file, self._next_oldest = inbox.oldest, now + _EVERY_S
+
+    @property
+    def health(self) -> Health:
+        """Whether photos are being sorted, or would be."""
+        trouble = self._patience.trouble
+        return judge(self._named(trouble), trouble, time.monotonic() - self._moved)
+
+    @property
+    def in_trouble(self) -> bool:
+        """Whether trouble is being waited out."""
+        return self._patience.trouble is not None
+
+    @property
+    def waiting(self) -> int:
+        """Files of the inbox that wait in memory."""
+        return self._waiting
+
+    @property
+    def oldest_s(self) -> float:
+        """How long the photo has waited that has waited longest, in flight or in the inbox (s); 0 when none waits."""
+        held = self.pipeline and self.pipeline.oldest
+        oldest = self._oldest_file
+        sinces = ([held[1]] if held else []) + ([oldest[1]] if oldest else [])
+        return time.monotonic() - min(sinces) if sinces else 0.0
 
     def _beat(self) -> None:
         while not self._ended.wait(_EVERY_S):
@@ -69,12 +107,13 @@ class Pulse:
             "since": text(self._since),
             "state": self._named(trouble),
             "waiting_for": trouble and _told(trouble),
-            "queue": {"inbox": self._inbox[0], "in_flight": pipeline.in_flight if pipeline else 0},
+            "queue": {"inbox": self._waiting, "in_flight": pipeline.in_flight if pipeline else 0},
+            "more_waiting": self._more,
             "oldest_waiting": self._oldest(),
             "photos": {name: counts.get(name, 0) for name in ORDER},
             "rate_per_min": self._rate(sum(counts.values())),
-            "slowest_stage": pipeline and pipeline.busy.slowest,
-            "model": self.model,
+            "slowest_stage": pipeline and pipeline.slowest_stage,
+            "model": self.bundle and self.bundle.model_name,
             "engine": self.engine and self.engine.name,
             "events": lookout and {"kind": lookout.kind, "why": lookout.why or None},
             "last_errors": [error | {"path": _short(error["path"])} for error in log.recent.copy()],
@@ -93,10 +132,11 @@ class Pulse:
         """Of the photos in flight, or else of those in the inbox, the one that has waited longest."""
         held = self.pipeline and self.pipeline.oldest
         if held:
-            return {"path": _short(shown(held.path)), "since": text(held.at)}
-        _, path, since = self._inbox
-        if path is None:
+            return {"path": _short(shown(held[0].path)), "since": text(held[0].at)}
+        oldest = self._oldest_file
+        if oldest is None:
             return None
+        path, since = oldest
         began = datetime.now(UTC) - timedelta(seconds=time.monotonic() - since)
         return {"path": _short(shown(path)), "since": text(began.replace(microsecond=0))}
 

@@ -44,6 +44,12 @@ class Lying(NamedTuple):
     modified_at: str
 
 
+_LYING = sa.select(
+    *(schema.photos.c.id, schema.photos.c.inbox_path_bytes, schema.photos.c.identity),
+    *(schema.photos.c.size_bytes, schema.photos.c.modified_at),
+)
+
+
 class Results:
     """The results database of one daemon."""
 
@@ -79,11 +85,11 @@ class Results:
             copies = known.copies(connection, {photo.sha256 for photo in batch})
         return [
             Known(
-                own.get(photo.claimed.identity),
+                before,
                 known.judged(copies[photo.sha256], self._model_id),
                 known.reviewed(copies[photo.sha256]),
             )
-            for photo in batch
+            for photo, before in zip(batch, own, strict=True)
         ]
 
     def copies(self, digests: set[str]) -> dict[str, list[Copy]]:
@@ -145,21 +151,19 @@ class Results:
             connection.execute(gone.values(state=MISSING))
         self.event("missing", path, "the photo was taken away from the claim folder")
 
-    def undone(self, identities: list[str]) -> dict[str, tuple[int, str]]:
-        """Size and time of change of the photos among these (device and inode) that a person took back to the inbox."""
+    def undone(self, identities: list[str]) -> list[Lying]:
+        """The rows of photos among these (device and inode) that a person took back to the inbox."""
         p = schema.photos.c
-        query = sa.select(p.identity, p.size_bytes, p.modified_at).where(
-            p.identity.in_(identities), p.state.in_((UNDOING, UNDONE))
-        )
+        query = _LYING.where(p.identity.in_(identities), p.state.in_((UNDOING, UNDONE)))
         with self._engine.connect() as connection:
-            return {row[0]: (row[1], row[2]) for row in connection.execute(query.order_by(p.id))}
+            return [Lying(*row) for row in connection.execute(query)]
 
-    def in_inbox(self) -> list[Lying]:
-        """The photos that have a row and lie in the inbox."""
+    def in_inbox(self, after: int, most: int) -> list[Lying]:
+        """The photos that have a row and lie in the inbox: the first `most` of those whose ids follow `after`."""
         p = schema.photos.c
-        query = sa.select(p.id, p.inbox_path_bytes, p.identity, p.size_bytes, p.modified_at)
+        query = _LYING.where(p.state.in_((UNDONE, RETRY)), p.id > after).order_by(p.id).limit(most)
         with self._engine.connect() as connection:
-            return [Lying(*row) for row in connection.execute(query.where(p.state.in_((UNDONE, RETRY))))]
+            return [Lying(*row) for row in connection.execute(query)]
 
     def identify(self, identities: dict[int, str]) -> None:
         """Records what photos are known by (device and inode), by the ids of their rows."""

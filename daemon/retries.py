@@ -21,7 +21,7 @@ class Try(NamedTuple):
 
 
 class Tries:
-    """Counts the failed tries of photos, by device and inode, within one life of the daemon."""
+    """Counts the failed tries of photos, by device and inode, and path where one has several, within one life of the daemon."""
 
     def __init__(self) -> None:
         self._failed: OrderedDict[str, int] = OrderedDict()

@@ -12,9 +12,13 @@ from types import FrameType
 import structlog
 
 from daemon.decoders.pool import Decoders
+from daemon.endpoint import Endpoint
 from daemon.filing import Filing
+from daemon.gauges import Gauges
+from daemon.inbox import WINDOW
 from daemon.intake import Intake
 from daemon.lookout import Lookout
+from daemon.metrics import Metrics
 from daemon.notify import notify
 from daemon.patience import GivenUp, Patience
 from daemon.pipeline import Pipeline, Returned
@@ -35,8 +39,20 @@ _IDLE_S = 1.0  # longest sleep, so that a stopped clock or a lost wake-up costs 
 class Service:
     """One daemon on one root, from start to stop. Used by one thread."""
 
-    def __init__(self, root: Path, settings: Settings, progress: Progress, *, once: bool, dry_run: bool) -> None:
-        """Loads the model and opens folders and database. Raises FoodsortError, OSError."""
+    def __init__(
+        self,
+        root: Path,
+        settings: Settings,
+        progress: Progress,
+        *,
+        once: bool,
+        dry_run: bool,
+        window: int = WINDOW,
+    ) -> None:
+        """Loads the model and opens folders and database. Raises FoodsortError, OSError.
+
+        window: how many files wait in memory at most, see Inbox.
+        """
         self._settings, self._progress, self._once, self._dry_run = settings, progress, once or dry_run, dry_run
         self._messages: queue.SimpleQueue[Hint | Returned | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
@@ -46,8 +62,9 @@ class Service:
         # Claiming asks the kernel for a lease; a writer who opens the file in that moment makes it send this.
         signal.signal(signal.SIGIO, signal.SIG_IGN)
         self._patience = Patience(self._stopping)
-        self._pulse = Pulse(root, self._patience)
+        self._metrics, self._pulse = Metrics(), Pulse(root, self._patience)
         self._next_scan = 0.0
+        self._window = window
         self._opened = ExitStack()
         try:
             self._open(root)
@@ -63,6 +80,7 @@ class Service:
         if not dry_run:
             self._pulse.start()
             self._opened.callback(self._pulse.stop)
+            self._serve_metrics(root)
         store = Store(root, settings, self._patience, once=self._once, dry_run=dry_run)
         self._opened.callback(store.close)
         if self._stopping.is_set():
@@ -88,17 +106,24 @@ class Service:
             decoders,
             give_back=self._messages.put,
             wake=lambda: self._messages.put(None),
+            metrics=self._metrics,
             dry_run=dry_run,
         )
         self._store, self._hold = store, store.hold
         self._intake = Intake(
             *(settings.watch, store.hold.claims, self._pipeline, store.results, self._patience, store.tell),
             dry_run=dry_run,
+            window=self._window,
         )
         self._takeover = Takeover(store, filing, self._pipeline, self._intake, self._patience)
         self._lookout = Lookout(settings.watch, store.hold, self._messages.put, store.tell)
-        self._pulse.model, self._pulse.engine = bundle.model_name, network
+        self._pulse.bundle, self._pulse.engine = bundle, network
         self._pulse.pipeline, self._pulse.lookout = self._pipeline, self._lookout
+
+    def _serve_metrics(self, root: Path) -> None:
+        if (address := self._settings.metrics.address) is not None:
+            self._metrics.registry.register(Gauges(root, self._pulse))
+            self._opened.callback(Endpoint(*address, self._metrics.registry, self._pulse).close)
 
     @property
     def counts(self) -> Counter[str]:
@@ -127,6 +152,7 @@ class Service:
 
     def _begin(self) -> None:
         """Watches the inbox that is held now, and takes up what an earlier life left."""
+        self._pulse.moved()
         self._lookout.open(prove=not self._dry_run)
         if not self._dry_run:
             self._takeover()
@@ -136,23 +162,22 @@ class Service:
 
     def _loop(self) -> None:
         while not self._stopping.is_set() and self._pipeline.failure is None:
+            self._pulse.moved()
             if why := self._hold.lost():
                 self._wait_for_inbox(why)
                 continue
+            self._list()
             while not self._pipeline.full and not self._stopping.is_set() and self._intake.claim_next():
-                pass
+                self._pulse.moved()
             self._show()
             if self._once and self._idle():
                 return
             self._handle(self._sleep_s())
-            if time.monotonic() >= self._next_scan:
-                self._lookout.renew()
-                self._scan()
 
     def _show(self) -> None:
         inbox = self._intake.inbox
         self._progress.show(self._pipeline.counts, len(inbox) + self._pipeline.in_flight)
-        self._pulse.see(len(inbox), inbox.oldest)
+        self._pulse.see(inbox, more=self._intake.listing)
 
     def _wait_for_inbox(self, why: str) -> None:
         """Finishes what is held, then waits until there is a folder at the inbox's path, and begins anew with that."""
@@ -173,13 +198,19 @@ class Service:
         """Whether nothing is ready, settling or on its way, also after a fresh look at the whole inbox."""
 
         def quiet() -> bool:
-            return not len(self._intake.inbox) and not self._pipeline.in_flight and self._messages.empty()
+            at_rest = not self._pipeline.in_flight and self._messages.empty()
+            return at_rest and not self._intake.listing and not len(self._intake.inbox)
 
-        if quiet():
-            self._scan()
+        if not quiet():
+            return False
+        self._scan()
+        while self._intake.listing and not len(self._intake.inbox) and not self._stopping.is_set():
+            self._intake.list_more()
         return quiet()
 
     def _sleep_s(self) -> float:
+        if self._intake.may_list:
+            return 0.0
         wake = self._next_scan
         due = self._intake.next_due()
         if due is not None and not self._pipeline.full:
@@ -199,11 +230,19 @@ class Service:
         except queue.Empty:
             return
 
+    def _list(self) -> None:
+        """Goes on with a listing of the inbox, or begins one when it is time to; that counts from the end of the last."""
+        if self._intake.listing:
+            self._intake.list_more()
+            self._next_scan = time.monotonic() + self._lookout.look_every_s
+        elif time.monotonic() >= self._next_scan:
+            self._lookout.renew()
+            self._scan()
+
     def _scan(self) -> None:
-        """Looks at the whole inbox: events are hints, this is the truth."""
+        """Begins a listing of the whole inbox: events are hints, this is the truth."""
         self._hold.claims.settle()
         self._intake.scan()
-        self._next_scan = time.monotonic() + self._lookout.look_every_s
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         self._stopping.set()
@@ -213,6 +252,7 @@ class Service:
 
     def _end(self) -> None:
         self._lookout.close()
+        self._intake.stop_listing()
         self._pipeline.stop()
         while not self._messages.empty():
             message = self._messages.get()

@@ -3,10 +3,11 @@
 import json
 import os
 import tomllib
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from models import EngineName, Precision
@@ -127,11 +128,32 @@ class Metrics(_Section):
     listen: str = ""
     """Address and port that serve /metrics and /healthz, such as "127.0.0.1:9108"; empty: none."""
 
-    @model_validator(mode="after")
-    def _not_yet(self) -> "Metrics":
-        if self.listen:
-            raise ValueError("this version serves no metrics yet; leave it empty")
-        return self
+    @field_validator("listen")
+    @classmethod
+    def _an_address(cls, listen: str) -> str:
+        _address(listen)
+        return listen
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """IP address and port to listen at."""
+        return _address(self.listen)
+
+
+def _address(listen: str) -> tuple[str, int] | None:
+    """Raises ValueError for what is neither an IP address with a port nor empty."""
+    if not listen:
+        return None
+    try:
+        host, _, port = listen.rpartition(":")
+        number = int(port) if port.isascii() and port.isdigit() else 0
+        v6 = host.startswith("[") and host.endswith("]")
+        ip = ip_address(host[1:-1] if v6 else host)
+        if (ip.version == 6) != v6 or not 0 < number < 65536:
+            raise ValueError
+    except ValueError:
+        raise ValueError('is no IP address with a port, such as "127.0.0.1:9108" or "[::1]:9108"') from None
+    return str(ip), number
 
 
 class Log(_Section):

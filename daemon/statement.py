@@ -30,7 +30,8 @@ def _facts(state: State, now: datetime) -> Iterator[tuple[str, str]]:
     if not state["pid"]:
         return
     if state["alive"]:
-        yield "queue", f"{state['queue']['inbox']} in the inbox, {state['queue']['in_flight']} in flight"
+        more = " or more" if state["more_waiting"] else ""
+        yield "queue", f"{state['queue']['inbox']}{more} in the inbox, {state['queue']['in_flight']} in flight"
         if oldest := state["oldest_waiting"]:
             yield "oldest", f"{oldest['path']}, for {_ago(oldest['since'], now)}"
     yield (

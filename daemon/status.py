@@ -25,9 +25,11 @@ State = dict[str, Any]
 alive: whether a daemon runs; pid, since: of it, or of the last one.
 state: starting, watching (events tell everything), polling (they don't), waiting (for trouble to pass), stopping, stopped.
 waiting_for: null, or what, since, attempt, next_try.
-queue: inbox (files that wait there), in_flight (claimed, not filed yet). oldest_waiting: null, or path, since.
+queue: inbox (files there that the daemon has listed, 10,000 or little more at most), in_flight (claimed, not filed yet).
+more_waiting: whether the inbox may hold more than that, since a listing is under way. oldest_waiting: null, or path, since.
 photos: food, non_food, unsure, duplicate, failed: filed in this life. rate_per_min: filed in the last minute.
-slowest_stage: decode, classify or file, whichever has worked longest. model, engine: names.
+slowest_stage: decode, look_up (in the database), classify or file, whichever worked longest in the last five minutes.
+model, engine: names.
 events: kind (inotify or polling), why. last_errors: up to 10 of at, kind, path, message, newest first.
 """
 
@@ -38,6 +40,7 @@ EMPTY: State = {
     "state": "stopped",
     "waiting_for": None,
     "queue": {"inbox": 0, "in_flight": 0},
+    "more_waiting": False,
     "oldest_waiting": None,
     "photos": {"food": 0, "non_food": 0, "unsure": 0, "duplicate": 0, "failed": 0},
     "rate_per_min": 0,

@@ -33,6 +33,8 @@ class Decoders:
         # One more than cores, so that none is idle while a thread takes over pixels and hands out the next photo.
         self.size = 1 + max(2, len(os.sched_getaffinity(0)))
         """How many photos are decoded at a time."""
+        self.deaths = 0
+        """How many workers have ended without having been asked to."""
         self._timeout_s = timeout_s
         self._task = Task(os.getpid(), fit, max_pixels, timeout_s)
         self._stopping = threading.Event()
@@ -82,7 +84,7 @@ class Decoders:
                 try:
                     return child.decode(fd, self._timeout_s)
                 except (Unused, Died) as end:
-                    self._end(child)
+                    self._end(child, unasked=True)
                     child = None
                     if isinstance(end, Died) and not self._stopping.is_set():
                         chances -= end.death.by_others
@@ -146,10 +148,11 @@ class Decoders:
             self._alive.add(child)
             return child
 
-    def _end(self, child: Child) -> None:
+    def _end(self, child: Child, *, unasked: bool = False) -> None:
         child.end()
         with self._lock:
             self._alive.discard(child)
+            self.deaths += unasked and not self._stopping.is_set()
 
     def _say(self, state: tenacity.RetryCallState) -> None:
         if not self._in_trouble:

@@ -26,16 +26,19 @@ def test_a_batch_closes_when_full_or_old_or_alone(size: int, oldest_s: float, co
 
 
 def test_photos_leave_in_the_order_in_which_they_came_and_never_more_than_fit() -> None:
-    batcher = Batcher(4, 60, coming=lambda: 0)
+    waits: list[float] = []
+    batcher = Batcher(4, 60, coming=lambda: 0, taken=waits.append)
     for photo in PHOTOS:
         batcher.put(photo)
     taken = [batcher.take() for _ in range(3)]
     assert taken == [PHOTOS[:4], PHOTOS[4:8], PHOTOS[8:]]
+    assert waits == sorted(waits)
+    assert len(waits) == len(PHOTOS)
 
 
 def test_a_photo_waits_for_the_ones_that_are_coming_until_none_is() -> None:
     coming = [1]
-    batcher = Batcher(4, 60, coming=lambda: coming[0])
+    batcher = Batcher(4, 60, coming=lambda: coming[0], taken=lambda _: None)
     taken: list[list[Decoded] | None] = []
     taker = threading.Thread(target=lambda: taken.append(batcher.take()))
     taker.start()
@@ -49,7 +52,7 @@ def test_a_photo_waits_for_the_ones_that_are_coming_until_none_is() -> None:
 
 
 def test_the_end_gives_back_what_was_waiting_and_ends_the_taker() -> None:
-    batcher = Batcher(4, 60, coming=lambda: 1)
+    batcher = Batcher(4, 60, coming=lambda: 1, taken=lambda _: None)
     batcher.put(PHOTOS[0])
     assert batcher.end() == [PHOTOS[0]]
     assert batcher.take() is None

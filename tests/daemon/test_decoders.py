@@ -134,6 +134,7 @@ def test_a_crash_costs_one_photo(
     assert caught.value.kind == ImageErrorKind.DECODER_CRASHED
     assert all(decoders.decode(fd).format == "JPEG" for _ in range(decoders.size + 1))
     assert pid not in decoders.pids
+    assert decoders.deaths == 1
 
 
 def test_a_worker_that_others_killed_is_not_the_photos_fault(
@@ -152,6 +153,7 @@ def test_workers_that_died_idle_are_replaced(decoders: Decoders, open_photo: Cal
     until(lambda: all(map(gone, before)))
     assert all(decoders.decode(open_photo()).format == "JPEG" for _ in range(decoders.size))
     assert decoders.pids.isdisjoint(before)
+    assert decoders.deaths == len(before)
 
 
 def test_a_hang_ends_at_the_time_limit(open_photo: Callable[..., int]) -> None:
@@ -165,6 +167,7 @@ def test_a_hang_ends_at_the_time_limit(open_photo: Callable[..., int]) -> None:
                 decoders.decode(open_photo())
             assert caught.value.kind == ImageErrorKind.DECODER_TIMEOUT
         assert decoders.decode(open_photo()).format == "JPEG"
+    assert decoders.deaths == len(stopped)
 
 
 def test_processor_time_is_limited_too(

@@ -12,7 +12,8 @@ import pytest
 
 from daemon import tree as walk
 from daemon.claim import Changed, Claims, Refused
-from daemon.inbox import Inbox, Look, Ready
+from daemon.inbox import WINDOW, Inbox, Look, Ready
+from daemon.listing import Listing
 from daemon.settings import load
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
 from tests.daemon.test_run import ask, rows
@@ -63,6 +64,31 @@ def test_hard_links_are_photos_each_and_stay_one_file(root: Path, photo: Photo, 
     assert sorted(row["path"] for row in rows(root)) == ["food/one.jpg", "food/two.jpg"]
 
 
+def test_links_of_one_file_are_undone_and_retried_each_for_itself(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    (root / "kept.jpg").write_bytes(photo())
+    for name in ("one.jpg", "two.jpg"):
+        os.link(root / "kept.jpg", root / "inbox" / name)
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    assert foodsort("undo", "--root", root, root / "food/one.jpg")[0] == 0
+    os.link(root / "kept.jpg", root / "inbox/three.jpg")
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    assert {row["path"]: row["state"] for row in rows(root)} == {
+        "inbox/one.jpg": "undone",
+        "food/two.jpg": "filed",
+        "food/three.jpg": "filed",
+    }
+    ids = {row["name"]: row["id"] for row in rows(root)}
+    assert foodsort("undo", "--root", root, root / "food/two.jpg")[0] == 0
+    assert foodsort("retry", "--root", root, root / "inbox/one.jpg", root / "inbox/two.jpg")[0] == 0
+    os.link(root / "kept.jpg", root / "inbox/four.jpg")
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    assert {row["name"]: row["id"] for row in rows(root)} == ids | {"four.jpg": 4}
+    assert {row["path"] for row in rows(root) if row["state"] == "filed"} == {
+        f"food/{name}" for name in (*ids, "four.jpg")
+    }
+    assert {path.stat().st_ino for path in (root / "food").iterdir()} == {(root / "kept.jpg").stat().st_ino}
+
+
 def test_names_that_differ_in_case_alone_are_kept(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     for shade, name in enumerate(("a.jpg", "A.JPG", "A.jpg")):
         (root / "inbox" / name).write_bytes(photo(shade=shade))
@@ -100,17 +126,19 @@ def test_a_hundred_thousand_files_in_one_folder_are_all_noticed(root: Path, clai
     at = os.open(root / "inbox/many", os.O_RDONLY)
     for number in range(100_000):
         os.close(os.open(b"%d" % number, os.O_WRONLY | os.O_CREAT, dir_fd=at))
-    inbox = Inbox(0.1, 1, 0.1)
-    for found, stat in walk.files(claims.inbox):
-        inbox.found(found, Look.of(stat), 0)
-    assert len(inbox) == 100_000
-    taken = 0
-    while path := inbox.due(1):
-        stat = os.stat(path.partition(b"/")[2], dir_fd=at)
-        if (one := inbox.judge(path, Look.of(stat), 1)) and taken < 100:
-            claims.take(one).close()
-            taken += 1
-    assert (len(inbox), taken) == (0, 100)
+    inbox, listing = Inbox(0.1, 1, 0.1), Listing(lambda folder: walk.files(claims.inbox, folder))
+    listing.add()
+    taken: set[bytes] = set()
+    while listing.under_way:
+        for found, stat in listing.take(inbox.room):
+            inbox.found(found, Look.of(stat), 0, by="listing")
+        assert len(inbox) <= WINDOW
+        while path := inbox.due(1):
+            look = Look.of(os.stat(path.partition(b"/")[2], dir_fd=at))
+            if (one := inbox.judge(path, look, 1)) and len(taken) % 1000 == 0:
+                claims.take(one).close()
+            taken.add(path)
+    assert (len(inbox), len(taken)) == (0, 100_000)
     os.close(at)
 
 

@@ -1,3 +1,7 @@
+import os
+import time
+from pathlib import Path
+
 import pytest
 
 from daemon.inbox import REFUSED_S, Ignore, Inbox, Look, Ready
@@ -12,6 +16,12 @@ ZERO = Look(0, 1, 7, 1)
 @pytest.fixture
 def inbox() -> Inbox:
     return Inbox(SETTLE, OPEN, EMPTY)
+
+
+@pytest.fixture
+def window() -> Inbox:
+    """An inbox for ten files."""
+    return Inbox(SETTLE, OPEN, EMPTY, window=10)
 
 
 def check(inbox: Inbox, now: float, look: Look | None = LOOK) -> Ready | None:
@@ -185,25 +195,108 @@ def test_many_small_writes_do_not_pile_up(inbox: Inbox) -> None:
     assert inbox.due(10**6) is None
 
 
-def test_a_held_file_waits_for_nothing_until_it_changes_or_is_released(inbox: Inbox) -> None:
-    inbox.found(A, LOOK, 0)
-    assert check(inbox, 2) is not None
-    inbox.hold(A, LOOK)
-    inbox.found(A, LOOK, 3)
-    assert (len(inbox), inbox.refused, inbox.held) == (0, 0, {A: LOOK})
-    inbox.found(A, GROWN, 4)
-    assert check(inbox, 6, GROWN) == Ready(A, GROWN, 4, overdue=False)
-    inbox.gone(A)
-    inbox.hold(A, LOOK)
-    inbox.release(A)
-    inbox.found(A, LOOK, 10)
-    assert check(inbox, 12) is not None
+def test_a_million_files_written_one_after_another_leave_nothing_behind() -> None:
+    inbox = Inbox(SETTLE, OPEN, EMPTY, window=10)
+    for number in range(1000):
+        inbox.modified(b"%d" % number, number)
+        inbox.closed(b"%d" % number, number)
+        assert check(inbox, number + SETTLE) is not None
+    assert len(inbox._queue) <= 21
 
 
-def test_a_close_lets_a_held_file_be_looked_at_again(inbox: Inbox) -> None:
-    inbox.hold(A, LOOK)
-    inbox.closed(A, 0)
-    assert check(inbox, 2) == Ready(A, LOOK, 0, overdue=False)
+def list_all(inbox: Inbox, names: list[bytes], now: float) -> list[bytes]:
+    """Lets a listing bring as many files as there is room for; returns those that it has yet to bring."""
+    fitting = inbox.room
+    for name in names[:fitting]:
+        inbox.found(name, LOOK, now, by="listing")
+    return names[fitting:]
+
+
+def test_a_listing_brings_half_a_window_and_goes_on_as_files_leave(window: Inbox) -> None:
+    names = [b"%d" % number for number in range(12)]
+    window.listing = True
+    left = list_all(window, names, 0)
+    assert (len(window), window.room, window.missed) == (5, 0, False)
+    taken = []
+    for now in range(2, 100, 3):
+        while one := check(window, now):
+            taken.append(one.path)
+        left = list_all(window, left, now)
+        assert len(window) <= 5
+    assert (taken, len(window), window.room) == (names, 0, 5)
+
+
+def test_events_fill_the_other_half_and_what_does_not_fit_is_missed(window: Inbox) -> None:
+    window.listing = True
+    list_all(window, [b"%d" % number for number in range(9)], 0)
+    for tell in (window.modified, window.closed):
+        for number in range(3):
+            tell(b"told %d" % number, 0)  # one told twice takes one place
+    window.moved_in(b"moved in", LOOK, 0)
+    assert (len(window), window.missed) == (9, False)
+    window.found(b"made", LOOK, 0)
+    window.found(b"one too many", LOOK, 0)
+    assert (len(window), window.missed, b"one too many" in window) == (10, True, False)
+
+
+def test_events_do_not_keep_a_listing_out(window: Inbox) -> None:
+    for number in range(20):
+        window.modified(b"%d" % number, 0)
+    assert (len(window), window.room, window.missed) == (10, 0, True)
+    window.listing = True
+    for number in range(5):
+        window.gone(b"%d" % number)
+        window.closed(b"another %d" % number, 0)
+    assert (len(window), window.room) == (5, 5)
+    assert list_all(window, [b"listed"], 0) == []
+
+
+def test_a_listed_file_that_an_event_tells_of_leaves_room_for_another(window: Inbox) -> None:
+    window.listing = True
+    list_all(window, [b"%d" % number for number in range(5)], 0)
+    window.modified(b"0", 1)
+    assert window.room == 1
+    list_all(window, [b"0", b"5"], 2)
+    assert check(window, 3) == Ready(b"1", LOOK, 0, overdue=False)  # the one that is written waits on
+    assert window.due(OPEN) != b"0"
+
+
+def test_a_file_that_we_put_back_is_always_let_in(window: Inbox) -> None:
+    for number in range(20):
+        window.modified(b"%d" % number, 0)
+    window.put_back(b"cut off", LOOK, 0, 30)
+    window.put_back_open(b"open", LOOK, 0)
+    window.found(b"changed", LOOK, 0, by="us")
+    assert (len(window), window.room) == (13, 0)
+    assert {b"cut off", b"open", b"changed"} <= {window.due(OPEN) for _ in range(13)}
+
+
+def test_what_is_forgotten_leaves_the_whole_window_free(window: Inbox) -> None:
+    window.listing = True
+    list_all(window, [b"%d" % number for number in range(5)], 0)
+    window.modified(b"1", 0)
+    window.events_lost()
+    assert (len(window), window.room) == (4, 1)
+    window.refuse(b"2", LOOK, 0)
+    window.gone(b"3")
+    assert (len(window), window.room) == (2, 3)
+    window.forget()
+    assert (len(window), window.room, window.listing, window.missed) == (0, 5, False, False)
+
+
+def test_of_a_file_with_other_names_the_time_that_they_change_tells_nothing(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.jpg", tmp_path / "other.jpg"
+    one.write_bytes(b"photo")
+    alone = Look.of(one.stat())
+    os.link(one, other)
+    before, inbox = Look.of(one.stat()), Inbox(SETTLE, OPEN, EMPTY)
+    inbox.found(A, before, 0)
+    time.sleep(0.05)  # the kernel's clock for files moves on in steps of some milliseconds
+    changed = one.stat().st_ctime_ns
+    other.rename(tmp_path / "renamed.jpg")
+    assert one.stat().st_ctime_ns > changed
+    assert (before.linked, alone.linked) == (True, False)
+    assert check(inbox, 2, Look.of(one.stat())) == Ready(A, before, 0, overdue=False)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from daemon.decoders.pool import Decoders
 from daemon.destinations import Destinations
 from daemon.filing import Filing
 from daemon.inbox import Look, Ready
+from daemon.metrics import Metrics
 from daemon.outcome import Outcome
 from daemon.patience import Patience
 from daemon.pipeline import Pipeline, Returned
@@ -66,7 +67,7 @@ def pipeline(root: Path, claims: Claims, returned: list[Returned], engine: Engin
     results.use_model(bundle)
     filing = Filing(Destinations(root, settings.folders, claims), results, Patience(Event()))
     with Decoders(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s) as decoders:
-        pipeline = Pipeline(settings, bundle.card, engine, filing, decoders, returned.append, lambda: None)
+        pipeline = Pipeline(settings, bundle.card, engine, filing, decoders, returned.append, lambda: None, Metrics())
         pipeline.start()
         yield pipeline
         pipeline.stop()

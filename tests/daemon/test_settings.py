@@ -1,8 +1,9 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from daemon.settings import Settings, SettingsError, load, template
+from daemon.settings import Metrics, Settings, SettingsError, load, template
 
 
 def refused(root: Path, text: str) -> str:
@@ -41,7 +42,7 @@ def test_the_file_beats_defaults_and_variables_beat_the_file(tmp_path: Path, mon
         ('[folders]\nfood = "inbox/food"\n', "inbox/food lies in the inbox"),
         ('[folders]\nfood = "same"\nnon_food = "./same"\n', "the same name"),
         ('[folders]\ninbox = ""\n', "folders.inbox = ''"),
-        ('[metrics]\nlisten = "127.0.0.1:9108"\n', "serves no metrics yet"),
+        ('[metrics]\nlisten = "nonsense"\n', "metrics.listen = 'nonsense': is no IP address with a port"),
         ("[watch\n", "is not TOML"),
         ("watch = 3\n", "watch = 3"),
     ],
@@ -50,6 +51,29 @@ def test_mistakes_in_the_file_name_file_key_and_what_is_allowed(tmp_path: Path, 
     message = refused(tmp_path, text)
     assert str(tmp_path / "foodsort.toml") in message
     assert said in message
+
+
+@pytest.mark.parametrize(
+    ("listen", "address"),
+    [
+        ("", None),
+        ("127.0.0.1:9108", ("127.0.0.1", 9108)),
+        ("0.0.0.0:1", ("0.0.0.0", 1)),
+        ("[::1]:65535", ("::1", 65535)),
+    ],
+)
+def test_an_address_is_read(listen: str, address: tuple[str, int] | None) -> None:
+    assert Metrics(listen=listen).address == address
+
+
+@pytest.mark.parametrize(
+    "listen",
+    ["127.0.0.1", "127.0.0.1:", ":9108", "9108", "localhost:9108", "::1:9108", "[127.0.0.1]:9108", "[::1:9108",
+     "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1: 80", "127.0.0.1:٩", "[[::1]]:9108", " 127.0.0.1:9108"],
+)  # fmt: skip
+def test_what_is_no_address_is_refused(listen: str) -> None:
+    with pytest.raises(ValidationError, match="is no IP address with a port"):
+        Metrics(listen=listen)
 
 
 def test_a_mistake_in_a_variable_names_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

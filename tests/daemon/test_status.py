@@ -38,7 +38,7 @@ def test_a_life_is_told_from_start_to_stop(root: Path, photo: Photo, foodsort: F
     assert (state["alive"], state["pid"], state["state"], state["waiting_for"]) == (True, daemon.pid, "watching", None)
     assert state["oldest_waiting"]["path"] == "open.jpg"
     assert (state["rate_per_min"], state["engine"]) == (2, "scripted")
-    assert state["slowest_stage"] in {"decode", "classify", "file"}
+    assert state["slowest_stage"] in {"decode", "look_up", "classify", "file"}
     assert {(error["kind"], error["path"]) for error in state["last_errors"]} == {
         ("not_an_image", "bill.pdf"),
         ("skipped", "link.jpg"),
@@ -144,6 +144,7 @@ def test_a_person_reads_a_few_lines() -> None:
             "next_try": "2026-11-24T12:00:08.000000Z",
         },
         "queue": {"inbox": 3, "in_flight": 12},
+        "more_waiting": True,
         "oldest_waiting": {"path": "trip/a.jpg", "since": "2026-11-24T11:50:00.000000Z"},
         "photos": {"food": 812, "non_food": 90, "unsure": 0, "duplicate": 0, "failed": 3},
         "rate_per_min": 120,
@@ -155,7 +156,7 @@ def test_a_person_reads_a_few_lines() -> None:
     assert list(lines(state, NOW)) == [
         "daemon    waiting, process 17 for 3 h",
         "trouble   database is locked (for 60 s, try 4, again in 8 s)",
-        "queue     3 in the inbox, 12 in flight",
+        "queue     3 or more in the inbox, 12 in flight",
         "oldest    trip/a.jpg, for 10 min",
         "filed     812 food, 90 non_food, 3 failed; 120 in the last minute",
         "slowest   classify",

@@ -1,0 +1,43 @@
+"""What is true of the daemon at the moment it is asked, gathered afresh for each answer."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from daemon.pulse import Pulse
+
+
+class Gauges(Collector):
+    """Figures that nobody has to count, as the status has them."""
+
+    def __init__(self, root: Path, pulse: Pulse) -> None:
+        self._root, self._pulse = root, pulse
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures; the model is left out before it is loaded, and free room while the root cannot be asked."""
+        pulse = self._pulse
+        pipeline = pulse.pipeline
+        waiting = GaugeMetricFamily("foodsort_waiting_photos", "Photos that are not filed yet.", labels=["place"])
+        waiting.add_metric(["inbox"], pulse.waiting)
+        waiting.add_metric(["in_flight"], pipeline.in_flight if pipeline else 0)
+        yield waiting
+        yield GaugeMetricFamily("foodsort_oldest_waiting_seconds", "How long the oldest of them waits.", pulse.oldest_s)
+        yield GaugeMetricFamily("foodsort_healthy", "1 when /healthz says 200, else 0.", pulse.health.well)
+        yield GaugeMetricFamily("foodsort_in_trouble", "1 while trouble is waited out, else 0.", pulse.in_trouble)
+        yield CounterMetricFamily(
+            "foodsort_decoder_deaths", "Decoders that ended unasked.", pipeline.decoder_deaths if pipeline else 0
+        )
+        model = InfoMetricFamily("foodsort_model", "The model, and the engine that runs it now.")
+        if pulse.bundle and pulse.engine:
+            named = {"name": pulse.bundle.model_name, "sha256": pulse.bundle.sha256, "engine": pulse.engine.name}
+            model.add_metric([], named)
+        yield model
+        room = GaugeMetricFamily("foodsort_disk_free_bytes", "Room on the root's disk.")
+        with suppress(OSError):
+            disk = os.statvfs(self._root)
+            room.add_metric([], disk.f_bavail * disk.f_frsize)
+        yield room

@@ -1,0 +1,31 @@
+"""Whether the daemon is well, for who restarts it or calls a person. Pure."""
+
+from typing import NamedTuple
+
+from daemon.patience import Trouble
+
+STILL_S = 60.0
+"""How long the daemon's loop may stand still (s).
+
+It goes round once a second. What holds it up longest are a few waits for SQLite's lock, five seconds each before one becomes
+trouble with a name, and a full look at an inbox of hundreds of thousands of files; a folder on a server that does not answer
+holds it up for ever.
+"""
+
+
+class Health(NamedTuple):
+    """well: photos are being sorted, or would be. text: what the daemon is at, or why it is not well."""
+
+    well: bool
+    text: str
+
+
+def judge(state: str, trouble: Trouble | None, still_s: float) -> Health:
+    """Judges by the status's `state`, the trouble that is waited out, and how long the loop has stood still (s)."""
+    if state in {"starting", "stopping"}:
+        return Health(False, state)
+    if trouble:
+        return Health(False, f"waiting: {trouble.what}")
+    if still_s > STILL_S:
+        return Health(False, f"stuck: the daemon's loop has not moved for {still_s:.0f} s")
+    return Health(True, state)
