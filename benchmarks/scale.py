@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import machine
-from benchmarks.memory import children, recorded, resident
+from benchmarks.memory import children, recorded
 from benchmarks.start import Daemon
 
 DISTINCT = 20
@@ -89,15 +89,12 @@ def table(runs: list[Run]) -> Table:
 def run(root: Path, files: int) -> Run:
     """Runs a daemon before an inbox of so many files until FILED of them are filed."""
     fill(root, files)
-    most = 0.0
 
     def until(photos: int) -> int:
         """Waits until so many photos are recorded; returns how many are."""
-        nonlocal most
         while (done := recorded(root)) < photos:
             if daemon.process.poll() is not None:
                 sys.exit("benchmarks: the daemon ended; `foodsort run` says why")
-            most = max(most, resident(daemon.process.pid) * 2**20 / 1e6)
             time.sleep(SAMPLE_S)
         return done
 
@@ -107,11 +104,11 @@ def run(root: Path, files: int) -> Run:
         first_s = time.perf_counter() - ready
         begun = until(WARMING), time.perf_counter(), core_s(daemon.process.pid)
         ended = until(begun[0] + FILED), time.perf_counter(), core_s(daemon.process.pid)
-        waiting = files - ended[0]
+        waiting, most_mb = files - ended[0], peak_mb(daemon.process.pid)
     photos, wall_s, used_s = (after - before for after, before in zip(ended, begun, strict=True))
     costs = 1000 * wall_s / photos, 1000 * used_s / photos
     filed = sum(map(count, (root / "food", root / "non_food", root / "failed")))
-    return Run(files, daemon.ready_s, first_s, most, *costs, waiting, count(root / "inbox"), filed)
+    return Run(files, daemon.ready_s, first_s, most_mb, *costs, waiting, count(root / "inbox"), filed)
 
 
 def fill(root: Path, files: int) -> None:
@@ -136,6 +133,12 @@ def count(folder: Path) -> int:
     """Files in a folder, without hidden ones."""
     with os.scandir(folder) as entries:
         return sum(not entry.name.startswith(".") for entry in entries)
+
+
+def peak_mb(pid: int) -> float:
+    """The most memory that a process has had resident since it began, in MB; see proc_pid_status(5)."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:"))
 
 
 def core_s(pid: int) -> float:
