@@ -36,9 +36,9 @@ class Drift(NamedTuple):
 class Window:
     """The calibrated P(food) of the newest photos."""
 
-    def __init__(self, card: Card) -> None:
+    def __init__(self, card: Card, newest: Iterable[float] = ()) -> None:
         self._thresholds, self._reference = card.thresholds, card.reference
-        self._newest: deque[float] = deque(maxlen=WINDOW)
+        self._newest: deque[float] = deque(newest, WINDOW)
 
     def add(self, p_food: Iterable[float]) -> None:
         """Takes note of photos, oldest first."""

@@ -32,6 +32,8 @@ class Endpoint:
                 f"metrics.listen: nothing can be served at {host} port {port}: {error.strerror};"
                 " set another address or port, or end what listens there (`ss -ltnp` shows it)"
             ) from error
+        self.address = host, port
+        """Where it serves."""
         threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
 
     def close(self) -> None:

@@ -8,7 +8,21 @@ from pathlib import Path
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from daemon.drift import Drift
 from daemon.pulse import Pulse
+
+
+def _drift(drift: Drift | None) -> Iterator[Metric]:
+    stability = GaugeMetricFamily("foodsort_drift", "Population stability index of P(food) against the model's card.")
+    shares = GaugeMetricFamily("foodsort_share", "Share of the newest photos, and on the card.", labels=["of", "where"])
+    if drift:
+        stability.add_metric([], drift.stability)
+        shares.add_metric(["food", "newest"], drift.food)
+        shares.add_metric(["food", "card"], drift.expected_food)
+        shares.add_metric(["unsure", "newest"], drift.unsure)
+        shares.add_metric(["unsure", "card"], drift.expected_unsure)
+    yield stability
+    yield shares
 
 
 class Gauges(Collector):
@@ -32,10 +46,12 @@ class Gauges(Collector):
             "foodsort_decoder_deaths", "Decoders that ended unasked.", pipeline.decoder_deaths if pipeline else 0
         )
         model = InfoMetricFamily("foodsort_model", "The model, and the engine that runs it now.")
-        if pulse.bundle and pulse.engine:
-            named = {"name": pulse.bundle.model_name, "sha256": pulse.bundle.sha256, "engine": pulse.engine.name}
+        if network := pulse.network:
+            bundle, engine = network
+            named = {"name": bundle.model_name, "sha256": bundle.sha256, "engine": engine.name}
             model.add_metric([], named)
         yield model
+        yield from _drift(pulse.drift)
         room = GaugeMetricFamily("foodsort_disk_free_bytes", "Room on the root's disk.")
         with suppress(OSError):
             disk = os.statvfs(self._root)

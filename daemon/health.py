@@ -20,12 +20,14 @@ class Health(NamedTuple):
     text: str
 
 
-def judge(state: str, trouble: Trouble | None, still_s: float) -> Health:
-    """Judges by the status's `state`, the trouble that is waited out, and how long the loop has stood still (s)."""
+def judge(state: str, trouble: Trouble | None, still_s: float, stuck: str | None) -> Health:
+    """Judges by the status's `state`, the trouble that is waited out, for how long the loop stands still (s), and `Heart.stuck`."""
     if state in {"starting", "stopping"}:
         return Health(False, state)
     if trouble:
         return Health(False, f"waiting: {trouble.what}")
     if still_s > STILL_S:
         return Health(False, f"stuck: the daemon's loop has not moved for {still_s:.0f} s")
+    if stuck:
+        return Health(False, f"stuck: {stuck}")
     return Health(True, state)

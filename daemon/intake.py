@@ -7,7 +7,7 @@ import structlog
 
 from daemon import tree
 from daemon.claim import Changed, Claims, Refused
-from daemon.inbox import WINDOW, Ignore, Inbox, Look, Ready
+from daemon.inbox import Ignore, Inbox, Look, Ready
 from daemon.listing import Found, Listing
 from daemon.patience import FIRST_PAUSE_S, Patience
 from daemon.pipeline import Pipeline, Returned
@@ -35,12 +35,12 @@ class Intake:
         patience: Patience,
         tell: Teller,
         *,
+        inbox: Inbox,
         dry_run: bool = False,
-        window: int = WINDOW,
     ) -> None:
-        """window: how many files may wait, see Inbox."""
+        """inbox: the files known to wait."""
         self._ignore = Ignore(settings.ignore)
-        self.inbox = Inbox(settings.settle_s, settings.open_s, settings.empty_s, window)
+        self.inbox = inbox
         self._listing = Listing(lambda folder: tree.files(self._claims.inbox, folder, self._ignore, self._closed))
         self._settle_s = settings.settle_s
         self._claims, self._pipeline, self._results, self._dry_run = claims, pipeline, results, dry_run
@@ -267,5 +267,7 @@ class Intake:
             self.refuse(path, returned.refused)
         elif returned.wait_s:
             self.inbox.put_back(path, look, claimed.still_since, returned.wait_s)
+        elif look[:3] == Look.of(claimed.stat)[:3]:  # all but ctime, which the renames changed
+            self.inbox.put_back(path, look, claimed.still_since, self._settle_s)
         else:
             self.inbox.found(path, look, time.monotonic(), by="us")

@@ -17,6 +17,7 @@ from prometheus_client import (
 )
 
 from daemon.busy import Busy
+from daemon.drift import Window
 from daemon.outcome import Outcome
 from models import __version__
 from models.errors import ImageErrorKind
@@ -53,6 +54,8 @@ class Metrics:
         self.registry = registry = CollectorRegistry(auto_describe=True)
         """Everything that is counted here, and what the process uses."""
         self.busy = Busy()
+        self.drift: Window | None = None
+        """The newest photos, and how far they are from what the model's card has; None before a model is in use."""
         # They would double the series, and say what process_start_time_seconds says.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         ProcessCollector(registry=registry)
@@ -128,6 +131,8 @@ class Metrics:
         if outcome.verdict:
             label = outcome.known.review.label if outcome.known.review else outcome.verdict.label
             self._probability.observe(outcome.verdict.probability)
+            if self.drift:
+                self.drift.add([outcome.verdict.probability])
         if outcome.failure:
             self._failures.labels(outcome.failure.kind).inc()
         self._photos.labels(label, outcome.fate or "failed").inc()

@@ -48,8 +48,9 @@ class Trouble:
 class Patience:
     """Tries again with back-off until it works or `giving_up` is set, and knows what it is waiting for. Used by any thread."""
 
-    def __init__(self, giving_up: threading.Event) -> None:
-        self._giving_up = giving_up
+    def __init__(self, giving_up: threading.Event, waits: Callable[[], None] = lambda: None) -> None:
+        """waits: called before each pause, in the thread that makes it."""
+        self._giving_up, self._waits = giving_up, waits
         self._troubles: dict[object, Trouble] = {}
 
     @property
@@ -76,6 +77,7 @@ class Patience:
         now = datetime.now(UTC)
         since = known.since if known else now
         self._troubles[key] = Trouble(what, since, attempt, now + timedelta(seconds=pause_s))
+        self._waits()
         return pause_s
 
     def over(self, key: object) -> None:

@@ -18,6 +18,7 @@ from daemon.claim import Claimed
 from daemon.decode import Decoded
 from daemon.decoders.pool import Decoders, Stopped
 from daemon.filing import Filing
+from daemon.heart import Heart
 from daemon.metrics import Metrics
 from daemon.outcome import Outcome, judge
 from daemon.retries import Tries
@@ -67,15 +68,19 @@ class Pipeline:
         give_back: Callable[[Returned], None],
         wake: Callable[[], None],
         metrics: Metrics,
+        heart: Heart,
         *,
+        counts: Counter[str],
         dry_run: bool = False,
     ) -> None:
-        """Called from several threads: `give_back` puts a photo back into the inbox, `wake` says that there is room again."""
+        """Called from several threads: `give_back` puts a photo back into the inbox, `wake` says that there is room again.
+
+        counts: of photos filed, by label or `failed`, to be added to.
+        """
         self._settings, self._card, self._engine, self._filing = settings, card, engine, filing
         self._decoders, self._tries = decoders, Tries()
         self._give_back, self._wake, self._metrics, self._dry_run = give_back, wake, metrics, dry_run
-        self.counts: Counter[str] = Counter()
-        """Photos filed, by label or `failed`."""
+        self._heart, self.counts = heart, counts
         self.failure: BaseException | None = None
         """What ended a thread that must not end."""
         self._decoding = 0
@@ -135,6 +140,7 @@ class Pipeline:
         with self._lock:
             self._decoding += 1
             self._held[id(claimed)] = claimed, now
+        self._heart.comes("decode")
         future = self._reading.submit(self._decode, claimed, now)
         future.add_done_callback(lambda done: self._decoded(claimed, done))
 
@@ -147,6 +153,8 @@ class Pipeline:
             self._leave(Returned(decoded.claimed))
         for thread in self._threads:
             thread.join()
+        for claimed, _ in self._held.values():  # of what a thread that failed has left to the next start
+            claimed.close()
 
     def _decode(self, claimed: Claimed, since: float) -> Decoded:
         self._metrics.waited("decode", since)
@@ -158,7 +166,9 @@ class Pipeline:
             onward = self._onward(claimed, done)
             with self._lock:
                 self._decoding -= 1
+            self._heart.goes("decode")
             if isinstance(onward, Decoded):
+                self._heart.comes("classify")
                 self._batcher.put(onward)
             else:
                 self._leave(onward)
@@ -236,6 +246,8 @@ class Pipeline:
                 inference_ms = 1000 * (time.perf_counter() - begun)
                 faults.point("classified")
                 row = {"started_at": text(started), "photos": len(batch), "engine": self._engine.name}
+                self._heart.goes("classify", len(batch))
+                self._heart.comes("file", len(batch))
                 self._judged.put(_Judged(outcomes, row | {"inference_ms": inference_ms}, time.monotonic()))
         finally:
             self._judged.put(None)
@@ -245,6 +257,7 @@ class Pipeline:
             self._metrics.waited("file", item.since)
             with self._metrics.stage("file"):
                 outcomes = self._filing.file(item.outcomes, item.batch, dry_run=self._dry_run)
+            self._heart.goes("file", len(item.outcomes))
             self.counts.update(outcome.fate or "failed" for outcome in outcomes)
             for outcome in outcomes:
                 self._metrics.filed(outcome, self._held[id(outcome.decoded.claimed)][1])

@@ -31,6 +31,10 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Leaves the terminal as it was before."""
         self._bar.stop()
 
     def show(self, counts: Counter[str], waiting: int) -> None:

@@ -8,16 +8,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from daemon import log
+from daemon.drift import Drift
 from daemon.health import Health, judge
 from daemon.inbox import Inbox
-from daemon.lookout import Lookout
-from daemon.patience import Patience, Trouble
+from daemon.network import Network
+from daemon.notify import notify
+from daemon.patience import Trouble
 from daemon.pipeline import Pipeline
 from daemon.progress import ORDER
 from daemon.schema import text
+from daemon.session import Lasting, Session
+from daemon.statement import in_short
 from daemon.status import State, StatusFile
-from models.bundle import Bundle
-from models.engines import Engine
 from models.names import shown
 
 _EVERY_S = 1.0
@@ -27,14 +29,13 @@ _PATH_CHARACTERS = 300  # a path may have thousands, and ten of them are kept
 class Pulse:
     """Gathers what there is to say, more and more as the daemon starts."""
 
-    def __init__(self, root: Path, patience: Patience) -> None:
+    def __init__(self, root: Path, lasting: Lasting, session: Session) -> None:
         self.phase = "starting"
         """`starting`, `running` or `stopping`."""
-        self.bundle: Bundle | None = None
-        self.engine: Engine | None = None
-        self.pipeline: Pipeline | None = None
-        self.lookout: Lookout | None = None
-        self._patience = patience
+        self.session = session
+        """What is open, or about to be."""
+        self._metrics, self._counts = lasting.metrics, lasting.counts
+        self._told = ""
         self._since = datetime.now(UTC)
         self._moved = time.monotonic()
         self._waiting, self._more = 0, False
@@ -73,13 +74,28 @@ class Pulse:
     @property
     def health(self) -> Health:
         """Whether photos are being sorted, or would be."""
-        trouble = self._patience.trouble
-        return judge(self._named(trouble), trouble, time.monotonic() - self._moved)
+        trouble = self.session.patience.trouble
+        return judge(self._named(trouble), trouble, time.monotonic() - self._moved, self.session.heart.stuck)
 
     @property
     def in_trouble(self) -> bool:
         """Whether trouble is being waited out."""
-        return self._patience.trouble is not None
+        return self.session.patience.trouble is not None
+
+    @property
+    def pipeline(self) -> Pipeline | None:
+        """The one in use, once there is one."""
+        return self.session.pipeline if self.session.is_open else None
+
+    @property
+    def network(self) -> Network | None:
+        """The one in use, once there is one."""
+        return Network(self.session.bundle, self.session.engine) if self.session.is_open else None
+
+    @property
+    def drift(self) -> Drift | None:
+        """How far the newest photos are from those that the model was made with."""
+        return self._metrics.drift.drift() if self._metrics.drift else None
 
     @property
     def waiting(self) -> int:
@@ -96,11 +112,20 @@ class Pulse:
 
     def _beat(self) -> None:
         while not self._ended.wait(_EVERY_S):
-            self._file.write(self._state())
+            state = self._state()
+            self._file.write(state)
+            self._tell_systemd(state)
+
+    def _tell_systemd(self, state: State) -> None:
+        told = in_short(state)
+        if told != self._told and self.phase == "running":
+            notify(f"STATUS={told}")
+            self._told = told
 
     def _state(self) -> State:
-        trouble, pipeline, lookout = self._patience.trouble, self.pipeline, self.lookout
-        counts = pipeline.counts.copy() if pipeline else {}
+        trouble, pipeline, network, drift = self.session.patience.trouble, self.pipeline, self.network, self.drift
+        lookout = self.session.lookout if self.session.is_open else None
+        counts = self._counts.copy()
         return {
             "alive": True,
             "pid": os.getpid(),
@@ -113,8 +138,9 @@ class Pulse:
             "photos": {name: counts.get(name, 0) for name in ORDER},
             "rate_per_min": self._rate(sum(counts.values())),
             "slowest_stage": pipeline and pipeline.slowest_stage,
-            "model": self.bundle and self.bundle.model_name,
-            "engine": self.engine and self.engine.name,
+            "model": network and network.bundle.model_name,
+            "engine": network and network.engine.name,
+            "drift": drift and drift._asdict() | {"shifted": drift.shifted},
             "events": lookout and {"kind": lookout.kind, "why": lookout.why or None},
             "last_errors": [error | {"path": _short(error["path"])} for error in log.recent.copy()],
         }
@@ -124,9 +150,9 @@ class Pulse:
             return "stopping"
         if trouble:
             return "waiting"
-        if self.phase == "starting" or self.lookout is None:
+        if self.phase == "starting" or not self.session.is_open:
             return "starting"
-        return "polling" if self.lookout.why else "watching"
+        return "polling" if self.session.lookout.why else "watching"
 
     def _oldest(self) -> dict[str, str | None] | None:
         """Of the photos in flight, or else of those in the inbox, the one that has waited longest."""

@@ -158,6 +158,16 @@ class Results:
         with self._engine.connect() as connection:
             return [Lying(*row) for row in connection.execute(query)]
 
+    def newest_probabilities(self, most: int) -> list[float]:
+        """P(food) of those of the `most` newest photos that the model in use has judged, oldest first."""
+        p = schema.photos.c
+        query = sa.select(p.model_id, p.probability).order_by(p.id.desc()).limit(most)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [
+            row.probability for row in reversed(rows) if row.model_id == self._model_id and row.probability is not None
+        ]
+
     def in_inbox(self, after: int, most: int) -> list[Lying]:
         """The photos that have a row and lie in the inbox: the first `most` of those whose ids follow `after`."""
         p = schema.photos.c

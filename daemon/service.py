@@ -1,39 +1,42 @@
-"""The life of the daemon: start, recover, watch, claim, stop."""
+"""The life of the daemon: start, recover, watch, claim, change over to other settings, stop."""
 
+import os
 import queue
 import signal
+import sys
 import threading
 import time
 from collections import Counter
-from contextlib import ExitStack, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
 import structlog
 
-from daemon.decoders.pool import Decoders
+from daemon import network
 from daemon.endpoint import Endpoint
-from daemon.filing import Filing
 from daemon.gauges import Gauges
-from daemon.inbox import WINDOW
-from daemon.intake import Intake
-from daemon.lookout import Lookout
-from daemon.metrics import Metrics
-from daemon.notify import notify
-from daemon.patience import GivenUp, Patience
-from daemon.pipeline import Pipeline, Returned
+from daemon.inbox import WINDOW, Inbox
+from daemon.network import Network
+from daemon.notify import Watchdog, notify
+from daemon.patience import GivenUp
+from daemon.pipeline import Returned
 from daemon.progress import Progress
 from daemon.pulse import Pulse
+from daemon.reload import Reload
+from daemon.session import Lasting, Session
 from daemon.settings import Settings
-from daemon.store import Store
-from daemon.takeover import Takeover
 from daemon.watch import Hint
 from models.bundle import Bundle
-from models.engines import open_engine
+from models.engines import Engine
+from models.engines.resting import RestingEngine
+from models.errors import FoodsortError
 
 log = structlog.get_logger()
 
 _IDLE_S = 1.0  # longest sleep, so that a stopped clock or a lost wake-up costs no more
+_LOADING_S = 300  # that systemd gives each step of a start that takes longest: migrating a database, loading a model
 
 
 class Service:
@@ -53,91 +56,74 @@ class Service:
 
         window: how many files wait in memory at most, see Inbox.
         """
-        self._settings, self._progress, self._once, self._dry_run = settings, progress, once or dry_run, dry_run
-        self._messages: queue.SimpleQueue[Hint | Returned | None] = queue.SimpleQueue()
+        self._root, self._progress, self._once, self._dry_run = root, progress, once or dry_run, dry_run
+        self._window = window
         self._stopping = threading.Event()
         self._loading = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._stop)
-        # Claiming asks the kernel for a lease; a writer who opens the file in that moment makes it send this.
-        signal.signal(signal.SIGIO, signal.SIG_IGN)
-        self._patience = Patience(self._stopping)
-        self._metrics, self._pulse = Metrics(), Pulse(root, self._patience)
+        self._watchdog = Watchdog()
+        self._lasting = Lasting(root, self._once, dry_run, self._waits)
+        self._messages = self._lasting.messages
+        self._endpoint: Endpoint | None = None
+        self._asked_to_reload = False
+        self._reload: Reload | None = None
         self._next_scan = 0.0
-        self._window = window
-        self._opened = ExitStack()
+        self._session = self._plan(settings, network.load(root, settings), self._warm)
+        self._handle_signals()
+        self._pulse = Pulse(root, self._lasting, self._session)
         try:
-            self._open(root)
+            if not dry_run:
+                self._pulse.start()
+                self._lasting.metrics.registry.register(Gauges(root, self._pulse))
+                self._serve_metrics(settings)
+            notify(f"EXTEND_TIMEOUT_USEC={_LOADING_S * 10**6}", "STATUS=opening folders and database")
+            self._session.open()
         except GivenUp:
-            self._opened.close()
+            self._close()
             raise SystemExit(0) from None
         except BaseException:
-            self._opened.close()
+            self._close()
             raise
+        log.info("model ready", model=self._session.bundle.model_name, engine=self._session.engine.name)
 
-    def _open(self, root: Path) -> None:
-        settings, dry_run = self._settings, self._dry_run
-        if not dry_run:
-            self._pulse.start()
-            self._opened.callback(self._pulse.stop)
-            self._serve_metrics(root)
-        store = Store(root, settings, self._patience, once=self._once, dry_run=dry_run)
-        self._opened.callback(store.close)
+    def _plan(
+        self, settings: Settings, bundle: Bundle, engine: Callable[[], Engine], inbox: Inbox | None = None
+    ) -> Session:
+        watch = settings.watch
+        inbox = inbox or Inbox(watch.settle_s, watch.open_s, watch.empty_s, self._window)
+        return Session(self._lasting, settings, bundle, engine, inbox)
+
+    def _warm(self) -> Engine:
+        notify(f"EXTEND_TIMEOUT_USEC={_LOADING_S * 10**6}", "STATUS=loading the model")
+        self._loading = True
         if self._stopping.is_set():
             raise GivenUp("stopped before the model was loaded")
-        self._loading = True
-        self._bundle = bundle = Bundle.load(root.absolute() / settings.model.bundle if settings.model.bundle else None)
-        store.use_model(bundle)
-        # While the process is small: the networks' libraries bring hundreds of megabytes and threads.
-        decoders = Decoders(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s)
-        self._opened.callback(decoders.close)
-        model = settings.model
-        network = open_engine(model.engine, bundle, settings.batch.max_size, model.precision)
+        engine = network.warm(self._root, self._session.settings, self._session.bundle)
         self._loading = False
-        log.info("model ready", model=bundle.model_name, engine=network.name)
-        filing = Filing(
-            *(store.destinations, store.results, self._patience), skip_duplicates=settings.images.duplicates == "skip"
-        )
-        self._pipeline = Pipeline(
-            settings,
-            bundle.card,
-            network,
-            filing,
-            decoders,
-            give_back=self._messages.put,
-            wake=lambda: self._messages.put(None),
-            metrics=self._metrics,
-            dry_run=dry_run,
-        )
-        self._store, self._hold = store, store.hold
-        self._intake = Intake(
-            *(settings.watch, store.hold.claims, self._pipeline, store.results, self._patience, store.tell),
-            dry_run=dry_run,
-            window=self._window,
-        )
-        self._takeover = Takeover(store, filing, self._pipeline, self._intake, self._patience)
-        self._lookout = Lookout(settings.watch, store.hold, self._messages.put, store.tell)
-        self._pulse.bundle, self._pulse.engine = bundle, network
-        self._pulse.pipeline, self._pulse.lookout = self._pipeline, self._lookout
+        return engine
 
-    def _serve_metrics(self, root: Path) -> None:
-        if (address := self._settings.metrics.address) is not None:
-            self._metrics.registry.register(Gauges(root, self._pulse))
-            self._opened.callback(Endpoint(*address, self._metrics.registry, self._pulse).close)
+    def _serve_metrics(self, settings: Settings) -> None:
+        """Listens where the settings say, if anywhere. Raises FoodsortError, and then goes on listening where it did."""
+        address = settings.metrics.address
+        if address == (self._endpoint and self._endpoint.address):
+            return
+        fresh = Endpoint(*address, self._lasting.metrics.registry, self._pulse) if address else None
+        if self._endpoint:
+            self._endpoint.close()
+        self._endpoint = fresh
 
     @property
     def counts(self) -> Counter[str]:
         """Photos filed so far, by label or `failed`."""
-        return self._pipeline.counts
+        return self._lasting.counts
 
     @property
     def left(self) -> int:
         """Files that had to stay in the inbox because they can't be read or moved."""
-        return self._intake.inbox.refused
+        return self._session.intake.inbox.refused
 
     def run(self) -> None:
         """Sorts until it is told to stop, or with `once` until nothing is left to wait for. Raises what ended it early."""
-        self._pipeline.start()
+        self._session.pipeline.start()
         try:
             with suppress(GivenUp):
                 self._begin()
@@ -147,73 +133,85 @@ class Service:
             notify("STOPPING=1")
             self._pulse.phase = "stopping"
             self._end()
-        if self._pipeline.failure and not self._stopping.is_set():
-            raise self._pipeline.failure
+        failure = self._session.pipeline.failure
+        if failure and not self._stopping.is_set():
+            raise failure
 
     def _begin(self) -> None:
         """Watches the inbox that is held now, and takes up what an earlier life left."""
+        session = self._session
         self._pulse.moved()
-        self._lookout.open(prove=not self._dry_run)
+        session.lookout.open(prove=not self._dry_run)
         if not self._dry_run:
-            self._takeover()
+            session.takeover()
         self._scan()
         self._pulse.phase = "running"
-        log.info("watching", inbox=str(self._hold.path), events=self._lookout.kind)
+        log.info("watching", inbox=str(session.store.hold.path), events=session.lookout.kind)
 
     def _loop(self) -> None:
-        while not self._stopping.is_set() and self._pipeline.failure is None:
-            self._pulse.moved()
-            if why := self._hold.lost():
+        while not self._stopping.is_set() and self._session.pipeline.failure is None:
+            self._beat()
+            session = self._session
+            if why := session.store.hold.lost():
                 self._wait_for_inbox(why)
                 continue
+            self._renew()
             self._list()
-            while not self._pipeline.full and not self._stopping.is_set() and self._intake.claim_next():
-                self._pulse.moved()
+            while not session.pipeline.full and not self._stopping.is_set() and session.intake.claim_next():
+                self._beat()
             self._show()
             if self._once and self._idle():
                 return
+            if isinstance(session.engine, RestingEngine) and session.engine.rest():
+                log.info("the model is let go of until the next photo", engine=session.engine.name)
             self._handle(self._sleep_s())
 
     def _show(self) -> None:
-        inbox = self._intake.inbox
-        self._progress.show(self._pipeline.counts, len(inbox) + self._pipeline.in_flight)
-        self._pulse.see(inbox, more=self._intake.listing)
+        inbox = self._session.intake.inbox
+        self._progress.show(self._lasting.counts, len(inbox) + self._session.pipeline.in_flight)
+        self._pulse.see(inbox, more=self._session.intake.listing)
 
     def _wait_for_inbox(self, why: str) -> None:
         """Finishes what is held, then waits until there is a folder at the inbox's path, and begins anew with that."""
-        self._store.tell("inbox_lost", f"the inbox {self._hold.path} is gone ({why}); sorting goes on when it is back")
-        self._patience.wait("inbox", f"the inbox {self._hold.path} is gone: {why}")
-        self._lookout.close()
-        while self._pipeline.in_flight and not self._stopping.is_set() and self._pipeline.failure is None:
+        self._session.store.tell(
+            "inbox_lost", f"the inbox {self._session.store.hold.path} is gone ({why}); sorting goes on when it is back"
+        )
+        self._session.patience.wait("inbox", f"the inbox {self._session.store.hold.path} is gone: {why}")
+        self._session.lookout.close()
+        while (
+            self._session.pipeline.in_flight and not self._stopping.is_set() and self._session.pipeline.failure is None
+        ):
             self._handle(_IDLE_S)
         self._handle(0)  # the last ones that came back
-        self._hold.let_go()
-        self._intake.forget()
-        if self._pipeline.failure is None and self._hold.wait(self._patience, self._stopping):
-            self._store.open_database_again(self._bundle)
-            self._store.tell("inbox_back", f"the inbox {self._hold.path} is back")
+        self._session.store.hold.let_go()
+        self._session.intake.forget()
+        if self._session.pipeline.failure is None and self._session.store.hold.wait(
+            self._session.patience, self._stopping
+        ):
+            self._session.store.open_database_again(self._session.bundle)
+            self._session.store.tell("inbox_back", f"the inbox {self._session.store.hold.path} is back")
             self._begin()
 
     def _idle(self) -> bool:
         """Whether nothing is ready, settling or on its way, also after a fresh look at the whole inbox."""
 
         def quiet() -> bool:
-            at_rest = not self._pipeline.in_flight and self._messages.empty()
-            return at_rest and not self._intake.listing and not len(self._intake.inbox)
+            at_rest = not self._session.pipeline.in_flight and self._messages.empty()
+            return at_rest and not self._session.intake.listing and not len(self._session.intake.inbox)
 
         if not quiet():
             return False
         self._scan()
-        while self._intake.listing and not len(self._intake.inbox) and not self._stopping.is_set():
-            self._intake.list_more()
+        while self._session.intake.listing and not len(self._session.intake.inbox) and not self._stopping.is_set():
+            self._session.intake.list_more()
         return quiet()
 
     def _sleep_s(self) -> float:
-        if self._intake.may_list:
+        if self._session.intake.may_list:
             return 0.0
         wake = self._next_scan
-        due = self._intake.next_due()
-        if due is not None and not self._pipeline.full:
+        due = self._session.intake.next_due()
+        if due is not None and not self._session.pipeline.full:
             wake = min(wake, due)
         return min(max(wake - time.monotonic(), 0.0), _IDLE_S)
 
@@ -223,39 +221,124 @@ class Service:
             message = self._messages.get(timeout=timeout_s) if timeout_s else self._messages.get_nowait()
             while True:
                 if isinstance(message, Hint) and message.kind == "unwatched":
-                    self._lookout.unwatched()
+                    self._session.lookout.unwatched()
                 elif message is not None:
-                    self._intake.handle(message)
+                    self._session.intake.handle(message)
                 message = self._messages.get_nowait()
         except queue.Empty:
             return
 
     def _list(self) -> None:
         """Goes on with a listing of the inbox, or begins one when it is time to; that counts from the end of the last."""
-        if self._intake.listing:
-            self._intake.list_more()
-            self._next_scan = time.monotonic() + self._lookout.look_every_s
+        if self._session.intake.listing:
+            self._session.intake.list_more()
+            self._next_scan = time.monotonic() + self._session.lookout.look_every_s
         elif time.monotonic() >= self._next_scan:
-            self._lookout.renew()
+            self._session.lookout.renew()
             self._scan()
 
     def _scan(self) -> None:
         """Begins a listing of the whole inbox: events are hints, this is the truth."""
-        self._hold.claims.settle()
-        self._intake.scan()
+        self._session.store.hold.claims.settle()
+        self._session.intake.scan()
 
-    def _stop(self, number: int, _frame: FrameType | None) -> None:
+    def _beat(self) -> None:
+        """The loop goes round. systemd is told so as long as every stage of the pipeline moves, too."""
+        self._pulse.moved()
+        if self._session.heart.stuck is None:
+            self._watchdog.feed()
+
+    def _waits(self) -> None:
+        """Trouble is being waited out, which is no standing still."""
+        if threading.current_thread() is threading.main_thread():
+            self._watchdog.feed()
+            notify(f"EXTEND_TIMEOUT_USEC={_LOADING_S * 10**6}")
+
+    def _renew(self) -> None:
+        """Goes on with the reading of settings and model that was asked for, if any."""
+        if self._asked_to_reload and self._reload is None:
+            self._asked_to_reload = False
+            notify(
+                "RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", "STATUS=reading settings and model anew"
+            )
+            at_hand = Network(self._session.bundle, self._session.engine)
+            self._reload = Reload(self._root, self._session.settings, at_hand, lambda: self._messages.put(None))
+        elif self._reload and self._reload.outcome:
+            outcome, self._reload = self._reload.outcome, None
+            try:
+                if isinstance(outcome, FoodsortError):
+                    raise outcome
+                self._change_over(*outcome)
+            except FoodsortError as error:
+                log.error("nothing was reloaded, all stays as it was", kind="reload", reason=str(error))
+            notify("READY=1")
+
+    def _change_over(self, settings: Settings, fresh: Network) -> None:
+        """Sorts by other settings from the next batch on. What the old ones have claimed and not begun goes back first.
+
+        Raises FoodsortError when they cannot be had after all, and goes on with the old ones.
+        """
+        self._serve_metrics(settings)
+        old = self._session
+        old.give_up()
+        old.halt()
+        self._handle(0)
+        old.close()
+        kept = old.intake.inbox
+        kept.events_lost()  # what was being written may be closed while nobody watches
+        same = settings.watch == old.settings.watch and settings.folders.inbox == old.settings.folders.inbox
+        try:
+            self._open(self._plan(settings, fresh.bundle, lambda: fresh.engine, kept if same else None))
+        except (FoodsortError, OSError) as error:
+            self._open(self._plan(old.settings, old.bundle, lambda: old.engine, kept))
+            self._begin()
+            raise FoodsortError(str(error)) from error
+        self._begin()
+        log.info("reloaded", model=fresh.bundle.model_name, engine=fresh.engine.name)
+
+    def _open(self, session: Session) -> None:
+        session.open()
+        self._session = self._pulse.session = session
+        if self._stopping.is_set():
+            session.give_up()
+        session.pipeline.start()
+
+    def _handle_signals(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+        if not self._once:
+            # On a terminal it says that the terminal is gone.
+            signal.signal(signal.SIGHUP, self._stop if sys.stdin and sys.stdin.isatty() else self._ask_to_reload)
+        # Claiming asks the kernel for a lease; a writer who opens the file in that moment makes it send this.
+        signal.signal(signal.SIGIO, signal.SIG_IGN)
+
+    def _ask_to_reload(self, _number: int, _frame: FrameType | None) -> None:
+        self._asked_to_reload = True
+        self._messages.put(None)
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        if self._stopping.is_set():  # asked twice: the next start mends what is left half done now
+            self._progress.stop()
+            os.write(2, b"foodsort: stopped at once; what was in hand is finished at the next start\n")
+            os._exit(1)
         self._stopping.set()
+        self._session.give_up()
         self._messages.put(None)
         if self._loading:  # nothing is begun yet that would have to be finished
             raise SystemExit(0)
 
     def _end(self) -> None:
-        self._lookout.close()
-        self._intake.stop_listing()
-        self._pipeline.stop()
+        session = self._session
+        session.halt()
         while not self._messages.empty():
             message = self._messages.get()
             if isinstance(message, Returned) and not self._dry_run:
-                self._hold.claims.give_back(message.claimed.path, message.claimed.generation)
-        self._opened.close()
+                session.store.hold.claims.give_back(message.claimed.path, message.claimed.generation)
+        session.close()
+        self._close()
+
+    def _close(self) -> None:
+        if self._endpoint:
+            self._endpoint.close()
+        if not self._dry_run:
+            self._pulse.stop()

@@ -102,6 +102,8 @@ class Model(_Section):
     """Folder of a model bundle, relative to the root or absolute; empty: the one that comes with foodsort."""
     engine: EngineName = "auto"
     """What runs the model: auto, tensorflow, openvino, or scripted (a fake for trying things out)."""
+    idle_unload_s: float = Field(0.0, ge=0, allow_inf_nan=False)
+    """Seconds without a photo after which the model is let go of until the next one; 0: never. TensorFlow keeps its memory."""
     precision: Precision = "auto"
     """What it computes in: auto (int8 where the bundle has it, else what the engine finds fastest) or float32, slower."""
 

@@ -19,6 +19,16 @@ def lines(state: State, now: datetime | None = None) -> Iterator[str]:
         yield f"{'error':9} {_when(error['at'])}  {error['kind']}: {where}{error['message']}"
 
 
+def in_short(state: State) -> str:
+    """One line, for systemctl status."""
+    if trouble := state["waiting_for"]:
+        return f"waiting: {trouble['what']}"
+    queue, errors = state["queue"], state["last_errors"]
+    waiting = f"{queue['inbox']} in the inbox, {queue['in_flight']} in flight"
+    said = f"{state['state']}; {waiting}, {state['rate_per_min']} in the last minute"
+    return said + (f"; last error: {errors[0]['message']}" if errors else "")
+
+
 def _facts(state: State, now: datetime) -> Iterator[tuple[str, str]]:
     yield "daemon", _life(state, now)
     if trouble := state["waiting_for"]:
@@ -42,6 +52,10 @@ def _facts(state: State, now: datetime) -> Iterator[tuple[str, str]]:
         yield "slowest", state["slowest_stage"]
     if state["model"]:
         yield "model", f"{state['model']} on {state['engine']}"
+    if drift := state["drift"]:
+        alike = "unlike" if drift["shifted"] else "like"
+        shares = f"{drift['food']:.0%} food, {drift['unsure']:.0%} unsure, stability index {drift['stability']:.2f}"
+        yield "drift", f"the newest {drift['photos']} photos look {alike} those the model was made with ({shares})"
     if events := state["events"]:
         yield "events", events["kind"] + (f": {events['why']}" if events["why"] else "")
 

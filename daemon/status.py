@@ -30,6 +30,7 @@ more_waiting: whether the inbox may hold more than that, since a listing is unde
 photos: food, non_food, unsure, duplicate, failed: filed in this life. rate_per_min: filed in the last minute.
 slowest_stage: decode, look_up (in the database), classify or file, whichever worked longest in the last five minutes.
 model, engine: names.
+drift: null while photos are few, or photos, stability (index), food, unsure, expected_food, expected_unsure (shares), shifted.
 events: kind (inotify or polling), why. last_errors: up to 10 of at, kind, path, message, newest first.
 """
 
@@ -47,6 +48,7 @@ EMPTY: State = {
     "slowest_stage": None,
     "model": None,
     "engine": None,
+    "drift": None,
     "events": None,
     "last_errors": [],
 }

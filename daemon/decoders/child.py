@@ -19,7 +19,8 @@ from daemon.decoders.worker import MESSAGE_BYTES, Task
 from models.errors import ImageError, ImageErrorKind
 from models.images import Picture
 
-_START_S = 60.0
+START_S = 60.0
+"""How long a worker may take to come up (s)."""
 _END_S = 1.0
 _FORMAT = re.compile(r"\w{1,16}", re.ASCII)
 # Each worker has a core to itself, and allocators of several threads would reserve address space that is counted.
@@ -75,7 +76,7 @@ class Child:
         if self.network is not None:
             return
         try:
-            said = _parse(self._receive(_START_S))
+            said = _parse(self._receive(START_S))
             if said.get("network") not in {"seccomp", "none"}:
                 raise ValueError(said)
             self.network = said["network"]

@@ -24,4 +24,9 @@ LOCKED = Trouble("database is locked", NOW, 3, NOW)
 def test_who_sorts_and_moves_is_well(
     state: str, trouble: Trouble | None, still_s: float, well: bool, text: str
 ) -> None:
-    assert judge(state, trouble, still_s) == (well, text)
+    assert judge(state, trouble, still_s, None) == (well, text)
+
+
+def test_a_stage_that_is_stuck_is_named() -> None:
+    assert judge("watching", None, 1, "file has not moved") == (False, "stuck: file has not moved")
+    assert judge("waiting", LOCKED, 1, "file has not moved") == (False, "waiting: database is locked")

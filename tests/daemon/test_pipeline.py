@@ -1,5 +1,6 @@
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from daemon.claim import Claimed, Claims
 from daemon.decoders.pool import Decoders
 from daemon.destinations import Destinations
 from daemon.filing import Filing
+from daemon.heart import Heart
 from daemon.inbox import Look, Ready
 from daemon.metrics import Metrics
 from daemon.outcome import Outcome
@@ -67,7 +69,8 @@ def pipeline(root: Path, claims: Claims, returned: list[Returned], engine: Engin
     results.use_model(bundle)
     filing = Filing(Destinations(root, settings.folders, claims), results, Patience(Event()))
     with Decoders(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s) as decoders:
-        pipeline = Pipeline(settings, bundle.card, engine, filing, decoders, returned.append, lambda: None, Metrics())
+        hands = (filing, decoders, returned.append, lambda: None, Metrics(), Heart(300.0))
+        pipeline = Pipeline(settings, bundle.card, engine, *hands, counts=Counter())
         pipeline.start()
         yield pipeline
         pipeline.stop()

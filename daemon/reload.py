@@ -1,0 +1,36 @@
+"""Reads settings and model anew while photos go on being sorted with those at hand."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from daemon import network
+from daemon.network import Network
+from daemon.settings import Settings, load
+from models.errors import FoodsortError
+
+Fresh = tuple[Settings, Network]
+
+
+class Reload:
+    """One reading, in a thread of its own; `outcome` is there once `done` was called, in that thread."""
+
+    def __init__(self, root: Path, settings: Settings, at_hand: Network, done: Callable[[], None]) -> None:
+        """settings, at_hand: those in use; an engine that would be opened in the same way is kept."""
+        self._root, self._settings, self._at_hand, self._done = root, settings, at_hand, done
+        self.outcome: Fresh | FoodsortError | None = None
+        """The new settings with a warm engine, or why there are none; None before."""
+        threading.Thread(target=self._run, name="reload", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            settings = load(self._root)
+            bundle, engine = network.load(self._root, settings), self._at_hand.engine
+            if bundle.sha256 != self._at_hand.bundle.sha256 or not network.same(settings, self._settings):
+                engine = network.warm(self._root, settings, bundle)
+            self.outcome = settings, Network(bundle, engine)
+        except FoodsortError as error:
+            self.outcome = error
+        except Exception as error:  # noqa: BLE001  # whatever it is, the daemon goes on with what it has
+            self.outcome = FoodsortError(repr(error))
+        self._done()

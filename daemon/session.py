@@ -1,0 +1,121 @@
+"""What is open while one set of settings holds: disks, decoders, the pipeline, the watch on the inbox."""
+
+import queue
+import threading
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from daemon.decoders.child import START_S
+from daemon.decoders.pool import Decoders
+from daemon.drift import WINDOW, Window
+from daemon.filing import Filing
+from daemon.heart import Heart
+from daemon.inbox import Inbox
+from daemon.intake import Intake
+from daemon.lookout import Lookout
+from daemon.metrics import Metrics
+from daemon.patience import GivenUp, Patience
+from daemon.pipeline import Pipeline, Returned
+from daemon.settings import Settings
+from daemon.store import Store
+from daemon.takeover import Takeover
+from daemon.watch import Hint
+from models.bundle import Bundle
+from models.engines import Engine
+
+Messages = queue.SimpleQueue[Hint | Returned | None]
+
+
+@dataclass(frozen=True)
+class Lasting:
+    """What outlasts a change of settings. waits: called in whichever thread waits for trouble to pass, before each pause."""
+
+    root: Path
+    once: bool
+    dry_run: bool
+    waits: Callable[[], None]
+    messages: Messages = field(default_factory=queue.SimpleQueue)
+    metrics: Metrics = field(default_factory=Metrics)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+class Session:
+    """Used by one thread, but for `giving_up`."""
+
+    def __init__(
+        self, lasting: Lasting, settings: Settings, bundle: Bundle, engine: Callable[[], Engine], inbox: Inbox
+    ) -> None:
+        """Opens nothing yet. engine: opens it, when all that a start waits for is there. inbox: the files known to wait."""
+        self.settings, self.bundle = settings, bundle
+        # No worker is given up on sooner: each of two may be started anew and take all its time.
+        self.heart = Heart(2 * (settings.images.timeout_s + START_S))
+        self._giving_up = threading.Event()
+        self.patience = Patience(self._giving_up, self._wait(lasting))
+        self.is_open = False
+        """Whether there is more of it than settings, bundle, heart and patience."""
+        self._lasting, self._inbox, self._engine = lasting, inbox, engine
+
+    def open(self) -> None:
+        """Opens it all. Raises FoodsortError, OSError, and GivenUp when `give_up` is called meanwhile."""
+        lasting, settings, bundle, patience = self._lasting, self.settings, self.bundle, self.patience
+        dry_run = lasting.dry_run
+        with ExitStack() as opened:
+            store = self.store = Store(lasting.root, settings, patience, once=lasting.once, dry_run=dry_run)
+            opened.callback(store.close)
+            if self._giving_up.is_set():
+                raise GivenUp("stopped before the model was loaded")
+            store.use_model(bundle)
+            lasting.metrics.drift = Window(bundle.card, patience(store.results.newest_probabilities, WINDOW))
+            # While the process is small: the networks' libraries bring hundreds of megabytes and threads.
+            decoders = Decoders(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s)
+            opened.callback(decoders.close)
+            engine = self.engine = self._engine()
+            filing = Filing(
+                *(store.destinations, store.results, patience), skip_duplicates=settings.images.duplicates == "skip"
+            )
+            self.pipeline = Pipeline(
+                settings,
+                bundle.card,
+                engine,
+                filing,
+                decoders,
+                give_back=lasting.messages.put,
+                wake=lambda: lasting.messages.put(None),
+                metrics=lasting.metrics,
+                heart=self.heart,
+                counts=lasting.counts,
+                dry_run=dry_run,
+            )
+            self.intake = Intake(
+                *(settings.watch, store.hold.claims, self.pipeline, store.results, patience, store.tell),
+                inbox=self._inbox,
+                dry_run=dry_run,
+            )
+            self.takeover = Takeover(store, filing, self.pipeline, self.intake, patience)
+            self.lookout = Lookout(settings.watch, store.hold, lasting.messages.put, store.tell)
+            self._opened = opened.pop_all()
+        self.is_open = True
+
+    def give_up(self) -> None:
+        """Lets no trouble be waited for any longer. Called by any thread and by handlers of signals."""
+        self._giving_up.set()
+
+    def halt(self) -> None:
+        """Ends the watch, and the pipeline once the batches that the network has begun are filed; the rest is given back."""
+        self.lookout.close()
+        self.intake.stop_listing()
+        self.pipeline.stop()
+
+    def close(self) -> None:
+        """Closes it all, after `halt`."""
+        self._opened.close()
+
+    def _wait(self, lasting: Lasting) -> Callable[[], None]:
+        def waits() -> None:
+            self.heart.excuse()
+            lasting.waits()
+
+        return waits
