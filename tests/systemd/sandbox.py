@@ -6,10 +6,9 @@ import shlex
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _TOOLS = ("unshare", "nsenter", "setpriv", "mount", "pivot_root", "systemctl")
@@ -93,7 +92,7 @@ def booted(folder: Path, shared: Mapping[str, Path]) -> Iterator[Sandbox]:
         raise Unavailable("only root can boot a systemd")
     if missing or not os.access(_SYSTEMD, os.X_OK):
         raise Unavailable(f"not installed: {', '.join(missing) or 'systemd'}")
-    with (Path(tempfile.gettempdir()) / "foodsort-sandbox.lock").open("w") as lock:
+    with Path("/run/foodsort-sandbox.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with _own_cgroup() as own:
             yield from _run(folder, shared, own)
@@ -125,11 +124,13 @@ def _awaited(outer: "subprocess.Popen[bytes]", log: Path) -> Sandbox:
     while time.monotonic() < end:
         if outer.poll() is not None:
             raise Unavailable(f"no systemd could be booted: {log.read_text().strip() or outer.returncode}")
-        pid = children.read_text().strip()
-        if pid and Path(f"/proc/{pid}/comm").read_text().strip() == "systemd":
-            sandbox = Sandbox(int(pid))
-            if sandbox.call("systemctl", "is-system-running", check=False).stdout.strip() in {"running", "degraded"}:
-                return sandbox
+        with suppress(FileNotFoundError):  # it has just ended
+            pid = children.read_text().strip()
+            if pid and Path(f"/proc/{pid}/comm").read_text().strip() == "systemd":
+                sandbox = Sandbox(int(pid))
+                state = sandbox.call("systemctl", "is-system-running", check=False).stdout.strip()
+                if state in {"running", "degraded"}:
+                    return sandbox
         time.sleep(0.05)
     raise TimeoutError(f"systemd did not come up: {log.read_text()}")
 
@@ -163,7 +164,8 @@ def _remove(own: Path) -> None:
     end = time.monotonic() + 10
     while "populated 1" in (own / "cgroup.events").read_text() and time.monotonic() < end:
         for pid in (own / "cgroup.procs").read_text().split():
-            os.kill(int(pid), signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
         time.sleep(0.05)
     for below, _, _ in os.walk(own, topdown=False):
         os.rmdir(below)

@@ -3,26 +3,50 @@
 import pytest
 
 from tests.daemon.conftest import Photo
-from tests.systemd.conftest import ROOT, Machine, drop, until
+from tests.systemd.conftest import PROJECT, ROOT, Machine, drop, until
+
+_FOLDERS = {
+    "": "2750 foodsort foodsort",
+    "inbox": "3770 foodsort foodsort",
+    "inbox/.foodsort": "700 foodsort foodsort",
+    **dict.fromkeys(("food", "non_food", "failed"), "2770 foodsort foodsort"),
+}
 
 
-def _modes(machine: Machine) -> dict[str, str]:
-    lines = machine.call("find", ROOT, "-type", "d", "-printf", "%P %m %u %g\n").stdout.splitlines()
+def _modes(machine: Machine, root: str = ROOT) -> dict[str, str]:
+    lines = machine.call("find", root, "-type", "d", "-printf", "%P %m %u %g\n").stdout.splitlines()
     return {line.split(" ", 1)[0]: line.split(" ", 1)[1] for line in lines}
 
 
 def test_folders_have_their_modes_also_once_the_service_has_run(machine: Machine) -> None:
-    expected = {
-        "": "2750 foodsort foodsort",
-        "inbox": "3770 foodsort foodsort",
-        "inbox/.foodsort": "700 foodsort foodsort",
-        **dict.fromkeys(("food", "non_food", "failed"), "2770 foodsort foodsort"),
-    }
-    assert _modes(machine) == expected
+    assert _modes(machine) == _FOLDERS
     machine.set()
     machine.start()
     machine.call("systemctl", "stop", "foodsort")
-    assert _modes(machine) == expected
+    assert _modes(machine) == _FOLDERS
+
+
+def test_a_further_root_is_made_as_the_text_says(machine: Machine, photo: Photo) -> None:
+    machine.set(unit="foodsort@holiday.service")
+    text = (PROJECT / "docs/service.md").read_text().partition("## Several roots")[2]
+    commands = text.partition("```sh\n")[2].partition("```")[0].replace("sudo ", "")
+    assert "foodsort@holiday" in commands
+    machine.call("sh", "-e", stdin=commands)
+    try:
+        assert _modes(machine, f"{ROOT}-holiday") == _FOLDERS
+        drop(machine.path(f"{ROOT}-holiday/inbox"), "soup.jpg", photo=photo())
+        until(lambda: machine.path(f"{ROOT}-holiday/food/soup.jpg").exists(), "the photo is filed")
+    finally:
+        machine.call("systemctl", "disable", "--now", "foodsort@holiday")
+        machine.call("rm", "/etc/tmpfiles.d/foodsort-holiday.conf")
+
+
+@pytest.mark.parametrize("name", ["gpu", "growing-pauses"])
+def test_it_starts_with_drop_ins_that_this_machine_has_no_use_for(machine: Machine, name: str) -> None:
+    machine.set()
+    machine.example(name)
+    machine.start()
+    assert machine.show("ActiveState") == "active"
 
 
 def test_installing_again_changes_nothing_and_uninstalling_keeps_photos(machine: Machine, photo: Photo) -> None:
