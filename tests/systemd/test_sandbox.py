@@ -55,3 +55,10 @@ def test_it_ends_with_tests_that_are_killed(tmp_path: Path) -> None:
     if not pid:
         pytest.skip("no systemd could be booted")
     until(lambda: _gone(pid), "systemd ends")
+    # The next one finds what these left, and removes it.
+    assert cgroup().exists()
+    folder.rmdir()
+    folder.mkdir()
+    with boot(folder, {}):
+        pass
+    assert not cgroup().exists()
