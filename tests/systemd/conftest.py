@@ -92,11 +92,6 @@ class Machine:
         rows = json.loads(self.foodsort("results", "--root", root, "--format", "json", user=user).stdout)
         return {row["inbox_path"]: row for row in rows}
 
-    def state(self, root: str = ROOT) -> str:
-        """What `foodsort status` calls the daemon's state."""
-        done = self.foodsort("status", "--root", root, "--format", "json", check=False)
-        return str(json.loads(done.stdout)["state"])
-
     def fresh(self) -> None:
         """Stops everything and begins anew: no photos, no drop-ins, the folders of tmpfiles.d."""
         self.call("systemctl", "stop", "foodsort.service", "foodsort@*.service")
@@ -136,11 +131,10 @@ def _machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 
 @pytest.fixture
-def machine(_machine: Machine) -> Iterator[Machine]:
+def machine(_machine: Machine) -> Machine:
     """A machine with foodsort's units, on which nothing has been sorted yet."""
     _machine.fresh()
-    yield _machine
-    _machine.fresh()
+    return _machine
 
 
 def until(done: Callable[[], bool], what: str, patience_s: float = 50) -> None:

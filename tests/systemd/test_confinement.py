@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.systemd.conftest import PROBE, Machine
+from tests.systemd.conftest import PROBE, Machine, until
 
 pytestmark = pytest.mark.usefixtures("surroundings")
 
@@ -53,3 +53,21 @@ def test_the_probe_would_tell(machine: Machine) -> None:
 def test_loopback_opens_this_machine_alone(machine: Machine) -> None:
     machine.example("loopback")
     assert _done(machine) == _ALLOWED | {"talk to this machine"}
+
+
+def test_decoders_take_away_more_from_themselves(machine: Machine) -> None:
+    machine.set()
+    machine.start()
+    daemon = machine.show("MainPID")
+    decoders = machine.call("pgrep", "--parent", daemon).stdout.split()
+    assert decoders
+    until(
+        lambda: all(_filters(machine, pid) > _filters(machine, daemon) > 0 for pid in decoders),
+        "all have a filter more",
+    )
+
+
+def _filters(machine: Machine, pid: str) -> int:
+    """How many filters of system calls hold for a process."""
+    status = machine.call("cat", f"/proc/{pid}/status").stdout
+    return int(status.partition("Seccomp_filters:")[2].split()[0])
