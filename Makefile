@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 NO_VENV := { echo "python3 cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
-.PHONY: setup demo test soak fuzz bench check format lock install-service uninstall-service
+.PHONY: setup demo test soak fuzz bench check format lock install-service service-user service-units uninstall-service
 
 setup: $(STAMP)
 
@@ -67,15 +67,20 @@ PREFIX ?= /usr/local
 TARGET := $(abspath $(DESTDIR))$(PREFIX)
 APP := $(TARGET)/lib/foodsort
 COMMAND := $(TARGET)/bin/foodsort
-UNIT := $(TARGET)/lib/systemd/system/foodsort.service
+SHARE := $(TARGET)/share/foodsort
+UNITS := $(TARGET)/lib/systemd/system
+USER_UNIT := $(TARGET)/lib/systemd/user/foodsort.service
 SYSUSERS := $(TARGET)/lib/sysusers.d/foodsort.conf
+TMPFILES := $(TARGET)/lib/tmpfiles.d/foodsort.conf
 SYSTEMD := $(if $(DESTDIR),,$(wildcard /run/systemd/system))
+PLACED := sed -e 's|@PREFIX@|$(PREFIX)|'
+# The same unit for a root of each name: -%i after its folders.
+INSTANCE := -e 's,^\(State\|Cache\)Directory=foodsort$$,&-%i,' -e '/^[A-Z]/s|/var/[a-z]*/foodsort|&-%i|' \
+	-e 's|^Description=.*|& (%i)|'
 
 # Also updates; until everything is built, what is installed stays as it is.
 install-service:
-	install -d $(dir $(APP) $(COMMAND) $(UNIT) $(SYSUSERS))
-	install -m 644 systemd/foodsort.sysusers $(SYSUSERS)
-	$(if $(SYSTEMD),systemd-sysusers $(SYSUSERS))
+	@$(MAKE) --no-print-directory service-user
 	rm -rf $(APP).new
 	@# The system's Python, not a person's pyenv or venv: the daemon's user has to reach it.
 	PATH=/usr/local/bin:/usr/bin:/bin $(PYTHON) -m venv --prompt foodsort $(APP).new || $(NO_VENV)
@@ -92,19 +97,38 @@ install-service:
 		echo "the user foodsort cannot run this; nothing was replaced; PYTHON=/usr/bin/python3 names another Python" >&2; exit 1; })
 	rm -rf $(APP) && mv $(APP).new $(APP)
 	ln -sfn ../lib/foodsort/bin/foodsort $(COMMAND)
-	sed 's|@PREFIX@|$(PREFIX)|' systemd/foodsort.service | install -m 644 /dev/stdin $(UNIT)
-	$(if $(SYSTEMD),systemctl daemon-reload)
+	@$(MAKE) --no-print-directory service-units
 	@# A daemon that runs on after an update would load what it has not loaded yet from another version.
-	$(if $(SYSTEMD),systemctl try-restart foodsort)
+	$(if $(SYSTEMD),systemctl try-restart foodsort.service 'foodsort@*.service')
 	@echo
 	@echo "Start it, now and at every boot:  systemctl enable --now foodsort"
 	@echo "Drop photos into:                 /var/lib/foodsort/inbox"
 	@echo "Ask what became of them:          foodsort results --root /var/lib/foodsort"
 	@echo "Let a person do both:             usermod -aG foodsort NAME"
+	@echo "Several roots, a GPU, and so on:  $(PREFIX)/share/foodsort/service.md"
+
+# The two parts that need no network and take no time.
+service-user:
+	install -d $(dir $(APP) $(COMMAND) $(SYSUSERS))
+	install -m 644 systemd/foodsort.sysusers $(SYSUSERS)
+	$(if $(SYSTEMD),systemd-sysusers $(SYSUSERS))
+
+service-units:
+	install -d $(UNITS) $(dir $(USER_UNIT) $(TMPFILES)) $(SHARE)/systemd
+	$(PLACED) systemd/foodsort.service | install -m 644 /dev/stdin $(UNITS)/foodsort.service
+	$(PLACED) $(INSTANCE) systemd/foodsort.service | install -m 644 /dev/stdin $(UNITS)/foodsort@.service
+	$(PLACED) systemd/user/foodsort.service | install -m 644 /dev/stdin $(USER_UNIT)
+	install -m 644 systemd/foodsort.tmpfiles $(TMPFILES)
+	install -m 644 systemd/examples/*.conf $(SHARE)/systemd
+	install -m 644 docs/service.md $(SHARE)/service.md
+	@# This file alone: others' may want to wait for the next boot.
+	$(if $(SYSTEMD),systemd-tmpfiles --create $(TMPFILES))
+	$(if $(SYSTEMD),systemctl daemon-reload)
 
 # The photos, their database and the user stay.
 uninstall-service:
-	$(if $(and $(SYSTEMD),$(wildcard $(UNIT))),systemctl disable --now foodsort)
-	rm -rf $(APP)
-	rm -f $(COMMAND) $(UNIT) $(SYSUSERS)
+	$(if $(and $(SYSTEMD),$(wildcard $(UNITS)/foodsort.service)),systemctl disable foodsort.service foodsort@.service && \
+		systemctl stop foodsort.service 'foodsort@*.service')
+	rm -rf $(APP) $(SHARE)
+	rm -f $(COMMAND) $(UNITS)/foodsort.service $(UNITS)/foodsort@.service $(USER_UNIT) $(SYSUSERS) $(TMPFILES)
 	$(if $(SYSTEMD),systemctl daemon-reload)

@@ -1,20 +1,65 @@
-"""The unit that `make install-service` installs."""
+"""The units that `make install-service` installs, as systemd-analyze sees them. tests/systemd runs them."""
 
 import configparser
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-SYSTEMD = Path(__file__).parents[1] / "systemd"
-UNIT = SYSTEMD / "foodsort.service"
+PROJECT = Path(__file__).parents[1]
+EXAMPLES = PROJECT / "systemd/examples"
+ANALYZE = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+
+
+@pytest.fixture(scope="module")
+def units(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder `lib/systemd` of an installation that has no program yet, but an executable of its name."""
+    prefix = tmp_path_factory.mktemp("prefix")
+    program = prefix / "lib/foodsort/bin/foodsort"
+    program.parent.mkdir(parents=True)
+    program.touch(mode=0o755)
+    # DESTDIR: nothing is told to this machine's systemd.
+    command = ["make", "--silent", "-C", str(PROJECT), "service-user", "service-units", f"PREFIX={prefix}", "DESTDIR=/"]
+    subprocess.run(command, check=True, capture_output=True)
+    return prefix / "lib/systemd"
+
+
+@pytest.fixture
+def extended(units: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """The unit with the drop-in of the test's parameter."""
+    unit = tmp_path / "foodsort.service"
+    shutil.copy(units / "system/foodsort.service", unit)
+    unit.with_name("foodsort.service.d").mkdir()
+    shutil.copy(EXAMPLES / f"{request.param}.conf", unit.with_name("foodsort.service.d"))
+    return unit
+
+
+def _verified(*words: str | Path) -> tuple[int, str]:
+    """Exit code and complaints."""
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *words], capture_output=True, text=True, check=False
+    )
+    return verified.returncode, verified.stderr
+
+
+def _exposure(unit: Path) -> float:
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    found = re.search(r"Overall exposure level for .*: ([0-9.]+)", said)
+    assert found, said
+    return float(found[1])
+
+
+def _lines(path: Path) -> set[str]:
+    return {line for line in path.read_text().splitlines() if line and not line.startswith("#")}
 
 
 def test_unit_keeps_the_contract() -> None:
-    unit = configparser.ConfigParser(interpolation=None)
+    unit = configparser.RawConfigParser(strict=False)
     unit.optionxform = str  # type: ignore[assignment, method-assign]
-    unit.read_string(UNIT.read_text())
+    unit.read(PROJECT / "systemd/foodsort.service")
     promised = {
         "Type": "notify",
         "User": "foodsort",
@@ -22,23 +67,70 @@ def test_unit_keeps_the_contract() -> None:
         "StateDirectory": "foodsort",
         "ExecStart": "@PREFIX@/lib/foodsort/bin/foodsort run --root /var/lib/foodsort",
         "Restart": "on-failure",
+        "RestartSec": "5",
         "RestartPreventExitStatus": "2",
+        "TimeoutStopSec": "30",
+        "UMask": "0007",
     }
     assert promised.items() <= dict(unit["Service"]).items()
+    assert dict(unit["Unit"]).items() >= {"StartLimitIntervalSec": "15min", "StartLimitBurst": "20"}.items()
     assert unit["Install"]["WantedBy"] == "multi-user.target"
+    # Machine code is made at run time by what runs the network.
+    assert "MemoryDenyWriteExecute" not in unit["Service"]
+
+
+def test_a_further_root_has_the_same_unit_but_for_its_folders(units: Path) -> None:
+    one, many = _lines(units / "system/foodsort.service"), _lines(units / "system/foodsort@.service")
+    program = f"{units.parent}/foodsort/bin/foodsort"
+    assert many - one == {
+        "Description=foodsort sorts photos into food and non_food (%i)",
+        f"ExecStartPre=-{program} doctor --quick --root /var/lib/foodsort-%i",
+        f"ExecStart={program} run --root /var/lib/foodsort-%i",
+        "StateDirectory=foodsort-%i",
+        "CacheDirectory=foodsort-%i",
+        "Environment=HOME=/var/cache/foodsort-%i",
+    }
+    assert len(one - many) == len(many - one)
 
 
 def test_sysusers_makes_the_user_of_the_unit() -> None:
-    lines = [line for line in (SYSTEMD / "foodsort.sysusers").read_text().splitlines() if not line.startswith("#")]
-    assert lines == ['u foodsort - "foodsort daemon" /var/lib/foodsort']
+    assert _lines(PROJECT / "systemd/foodsort.sysusers") == {'u foodsort - "foodsort daemon" /var/lib/foodsort'}
 
 
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
-def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
-    program = tmp_path / "lib/foodsort/bin/foodsort"
-    program.parent.mkdir(parents=True)
-    program.touch(mode=0o755)
-    unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text().replace("@PREFIX@", str(tmp_path)))
-    verified = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True)
-    assert (verified.returncode, verified.stderr) == (0, "")
+@ANALYZE
+def test_systemd_accepts_the_units(units: Path) -> None:
+    assert _verified(units / "system/foodsort.service", units / "system/foodsort@.service") == (0, "")
+
+
+@ANALYZE
+def test_a_persons_systemd_accepts_its_unit(units: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert _verified("--user", units / "user/foodsort.service") == (0, "")
+
+
+@ANALYZE
+@pytest.mark.parametrize("extended", ["gpu", "loopback", "home"], indirect=True)
+def test_systemd_accepts_the_drop_ins(extended: Path) -> None:
+    assert _verified(extended) == (0, "")
+
+
+@ANALYZE
+@pytest.mark.parametrize("extended", ["growing-pauses"], indirect=True)
+def test_an_older_systemd_passes_over_growing_pauses(extended: Path) -> None:
+    _, complaints = _verified(extended)
+    said = subprocess.run(["systemd-analyze", "--version"], capture_output=True, text=True, check=True).stdout
+    known = int(said.split()[1]) >= 254
+    assert re.findall(r"Unknown key.* '(\w+)'", complaints) == ([] if known else ["RestartSteps", "RestartMaxDelaySec"])
+    assert complaints.count("\n") == (0 if known else 2)
+
+
+@ANALYZE
+@pytest.mark.parametrize("unit", ["foodsort.service", "foodsort@.service"])
+def test_the_units_are_hardened(units: Path, unit: str) -> None:
+    assert _exposure(units / "system" / unit) <= 0.5
+
+
+@ANALYZE
+@pytest.mark.parametrize(("extended", "most"), [("gpu", 0.7), ("loopback", 1.2), ("home", 0.5)], indirect=["extended"])
+def test_drop_ins_open_no_more_than_they_say(extended: Path, most: float) -> None:
+    assert _exposure(extended) <= most

@@ -156,6 +156,47 @@ def test_a_photo_whose_decoder_crashes_is_tried_three_times(
     assert [(one.failure and one.failure.kind, one.decoded.attempts) for one in filed] == [("decoder_crashed", 3)]
 
 
+def test_links_of_one_file_are_tried_each_for_itself(
+    root: Path,
+    claims: Claims,
+    pipeline: Pipeline,
+    returned: list[Returned],
+    photo: Photo,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def crash(*_: object) -> None:
+        raise ImageError(ImageErrorKind.DECODER_CRASHED, "SIGSEGV")
+
+    monkeypatch.setattr(Decoders, "decode", crash)
+    (root / "kept.jpg").write_bytes(photo())
+    for number in range(4):
+        os.link(root / "kept.jpg", path := root / f"inbox/{number}.jpg")
+        pipeline.put(
+            claims.take(Ready(b"%d.jpg" % number, Look.of(path.stat()), time.monotonic() - 100, overdue=False))
+        )
+    until(lambda: pipeline.in_flight == 0)
+    assert [one.wait_s for one in returned] == pytest.approx([100 + PAUSES_S[0]] * 4, abs=1)
+
+
+def test_no_more_photos_are_claimed_than_batches_have_use_for(
+    root: Path, claims: Claims, pipeline: Pipeline, photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Event()
+
+    def waiting(*_: object) -> decode.Decoded:
+        gate.wait(20)
+        raise OSError(5, os.strerror(5))
+
+    monkeypatch.setattr(decode, "read", waiting)
+    most = 4 * load(root).batch.max_size
+    for number in range(most):
+        assert not pipeline.full
+        pipeline.put(take(claims, root, photo(), name=f"{number}.jpg"))
+    assert pipeline.full
+    gate.set()
+    until(lambda: not pipeline.full)
+
+
 def test_a_mistake_of_ours_ends_the_service_and_loses_nothing(
     root: Path, claims: Claims, pipeline: Pipeline, photo: Photo, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,154 @@
+import json
+import os
+import shlex
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.daemon.conftest import photo as photo
+from tests.systemd.sandbox import Sandbox, Unavailable, booted
+
+ROOT = "/var/lib/foodsort"
+PROJECT = Path(__file__).parents[2]
+# Where the service's user can reach them, whoever runs the tests.
+_AT = "/opt/foodsort"
+_PYTHON = f"{_AT}/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+_START = f"import sys; sys.path[:0] = ['{_AT}/project', '{_AT}/packages']; from daemon.cli import app; app()"
+PROBE = f"{_PYTHON} -I {_AT}/project/tests/systemd/probe.py"
+"""Command that tells what it can do, see probe.py."""
+_FAST = ("MODEL__ENGINE=scripted", "WATCH__SETTLE_S=0.2", "WATCH__RESCAN_S=1")
+
+
+class Machine:
+    """A machine on which foodsort's units are installed, with the environment of the tests in the place of their own."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.call, self.path = sandbox.call, sandbox.path
+
+    def install(self) -> None:
+        """What `make install-service` does, but for the environment, which takes minutes and a network."""
+        app = self.path("/usr/local/lib/foodsort/bin/foodsort")
+        app.parent.mkdir(parents=True, exist_ok=True)
+        # A Python that is not the system's may have its library beside it.
+        words = f"LD_LIBRARY_PATH={_AT}/python/lib exec {_PYTHON} -I -c {shlex.quote(_START)}"
+        app.write_text(f'#!/bin/sh\n{words} "$@"\n')
+        app.chmod(0o755)
+        self.call("ln", "-sfn", "../lib/foodsort/bin/foodsort", "/usr/local/bin/foodsort")
+        self.call("make", "-C", f"{_AT}/project", "service-user", "service-units")
+
+    def as_user(
+        self, name: str, *command: str, stdin: str = "", check: bool = True
+    ) -> "subprocess.CompletedProcess[str]":
+        """Runs a command as a person with an everyday umask."""
+        become = ("setpriv", "--reset-env", "--reuid", name, "--regid", name, "--init-groups")
+        return self.call(
+            *become, "sh", "-c", 'cd / && umask 022 && exec "$@"', "sh", *command, stdin=stdin, check=check
+        )
+
+    def set(self, *lines: str, unit: str = "foodsort.service", fast: bool = True, doctor: bool = False) -> None:
+        """A drop-in of these lines for [Service]. fast: the scripted engine and short waits. doctor: is asked at a start."""
+        settings = [f"Environment=FOODSORT_{setting}" for setting in _FAST] if fast else []
+        settings += [] if doctor else ["ExecStartPre="]
+        folder = self.path(f"/run/systemd/system/{unit}.d")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "50-test.conf").write_text("\n".join(["[Service]", *settings, *lines, ""]))
+        self.call("systemctl", "daemon-reload")
+
+    def example(self, name: str, unit: str = "foodsort.service", **replaced: str) -> None:
+        """Puts a shipped drop-in into effect, as docs/service.md says."""
+        text = self.path(f"/usr/local/share/foodsort/systemd/{name}.conf").read_text()
+        for old, new in replaced.items():
+            text = text.replace(old, new)
+        folder = self.path(f"/run/systemd/system/{unit}.d")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"60-{name}.conf").write_text(text)
+        self.call("systemctl", "daemon-reload")
+
+    def start(self, unit: str = "foodsort.service") -> None:
+        """Starts a unit, which is when it says that it is ready."""
+        self.call("systemctl", "start", unit)
+
+    def show(self, what: str, unit: str = "foodsort.service") -> str:
+        """A property of a unit."""
+        return self.call("systemctl", "show", "--value", "--property", what, unit).stdout.strip()
+
+    def journal(self, unit: str = "foodsort.service") -> str:
+        """What a unit has said in this test."""
+        return self.call("journalctl", "--no-pager", "--output=cat", "--since", self._since, "--unit", unit).stdout
+
+    def foodsort(self, *words: str, user: str = "foodsort", check: bool = True) -> "subprocess.CompletedProcess[str]":
+        """Runs the command as a user."""
+        return self.as_user(user, "foodsort", *words, check=check)
+
+    def results(self, root: str = ROOT, user: str = "foodsort") -> dict[str, dict[str, Any]]:
+        """The rows of the database by where the photo lay in the inbox."""
+        rows = json.loads(self.foodsort("results", "--root", root, "--format", "json", user=user).stdout)
+        return {row["inbox_path"]: row for row in rows}
+
+    def fresh(self) -> None:
+        """Stops everything and begins anew: no photos, no drop-ins, the folders of tmpfiles.d."""
+        self.call("systemctl", "stop", "foodsort.service", "foodsort@*.service")
+        self.call(
+            "sh", "-c", f"umount -q {ROOT}-*; rm -rf {ROOT}* /var/cache/foodsort* /run/systemd/system/foodsort*.d"
+        )
+        self.call("systemctl", "reset-failed")
+        self.call("systemctl", "daemon-reload")
+        self.call("systemd-tmpfiles", "--create", "foodsort.conf")
+        self._since = f"@{time.time():.6f}"
+
+
+@contextmanager
+def boot(folder: Path, shared: Mapping[str, Path]) -> Iterator[Sandbox]:
+    """A systemd in an empty folder; skips where there can be none."""
+    try:
+        with booted(folder, shared) as sandbox:
+            yield sandbox
+    except Unavailable as why:
+        pytest.skip(str(why))
+
+
+@pytest.fixture(scope="module")
+def _machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    shared = {
+        f"{_AT}/project": PROJECT,
+        f"{_AT}/python": Path(sys.base_prefix),
+        f"{_AT}/packages": Path(sysconfig.get_path("purelib")),
+    }
+    with boot(tmp_path_factory.mktemp("sandbox"), shared) as sandbox:
+        machine = Machine(sandbox)
+        machine.install()
+        for person in ("anna", "bob"):
+            sandbox.call("useradd", "--create-home", "--groups", "foodsort", person)
+        sandbox.call("useradd", "--create-home", "eve")
+        yield machine
+
+
+@pytest.fixture
+def machine(_machine: Machine) -> Machine:
+    """A machine with foodsort's units, on which nothing has been sorted yet."""
+    _machine.fresh()
+    return _machine
+
+
+def until(done: Callable[[], bool], what: str, patience_s: float = 50) -> None:
+    """Waits for a condition; fails when it does not come."""
+    end = time.monotonic() + patience_s
+    while not done():
+        assert time.monotonic() < end, f"it did not come to pass: {what}"
+        time.sleep(0.1)
+
+
+def drop(folder: Path, *names: str, photo: bytes) -> None:
+    """Puts files with these bytes into a folder, in one step each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        hidden = folder / f".{name}.part"
+        hidden.write_bytes(photo)
+        os.rename(hidden, folder / name)

@@ -1,0 +1,73 @@
+"""What the unit keeps the daemon from, tried from inside by a probe in the daemon's place."""
+
+import json
+
+import pytest
+
+from tests.systemd.conftest import PROBE, Machine, until
+
+pytestmark = pytest.mark.usefixtures("surroundings")
+
+_ALLOWED = {
+    "write /var/lib/foodsort",
+    "write /var/lib/foodsort/inbox",
+    "write /var/cache/foodsort",
+    "write /var/tmp, its own",
+    "write /dev/shm",
+    "make an AF_UNIX socket",
+    "open /dev/full",
+    "bind a thread to a core",
+}
+
+
+@pytest.fixture
+def surroundings(machine: Machine) -> None:
+    """What a probe could reach: a folder open to everybody, and another machine, as far as the kernel would know."""
+    machine.call("mkdir", "--parents", "--mode=1777", "/var/lib/open")
+    machine.call("ip", "route", "replace", "192.0.2.1", "dev", "lo")
+
+
+def _done(machine: Machine, *lines: str) -> set[str]:
+    """What a probe with the unit's own settings can do."""
+    machine.set("Type=oneshot", "Restart=no", "ExecStart=", f"ExecStart={PROBE}", *lines, fast=False)
+    machine.start()
+    said = json.loads(machine.journal().splitlines()[1])
+    return {what for what, came in said.items() if came == "done"}
+
+
+def test_it_reaches_its_folders_and_nothing_else(machine: Machine) -> None:
+    assert _done(machine) == _ALLOWED
+
+
+def test_the_probe_would_tell(machine: Machine) -> None:
+    # Without the unit's settings its user can do most of it, so that it is the unit that keeps it from that.
+    said = machine.call("systemd-run", "--wait", "--pipe", "--quiet", "--uid=foodsort", *PROBE.split()).stdout
+    can = {what for what, came in json.loads(said).items() if came == "done"}
+    assert {
+        *("see /home", "write /var/lib/open", "talk to this machine", "talk to another machine"),
+        *("make an AF_NETLINK socket", "make a user namespace", "make a setgid folder", "see another's process"),
+    } <= can
+    assert not {"read /etc/shadow", "see /root"} & can
+
+
+def test_loopback_opens_this_machine_alone(machine: Machine) -> None:
+    machine.example("loopback")
+    assert _done(machine) == _ALLOWED | {"talk to this machine"}
+
+
+def test_decoders_take_away_more_from_themselves(machine: Machine) -> None:
+    machine.set()
+    machine.start()
+    daemon = machine.show("MainPID")
+    decoders = machine.call("pgrep", "--parent", daemon).stdout.split()
+    assert decoders
+    until(
+        lambda: all(_filters(machine, pid) > _filters(machine, daemon) > 0 for pid in decoders),
+        "all have a filter more",
+    )
+
+
+def _filters(machine: Machine, pid: str) -> int:
+    """How many filters of system calls hold for a process."""
+    status = machine.call("cat", f"/proc/{pid}/status").stdout
+    return int(status.partition("Seccomp_filters:")[2].split()[0])

@@ -1,0 +1,64 @@
+"""The tests' own systemd is gone with them, however they end."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.systemd.conftest import PROJECT, boot, until
+from tests.systemd.sandbox import cgroup
+
+_BOOT = """
+import sys, time
+from pathlib import Path
+from tests.systemd.sandbox import booted
+with booted(Path(sys.argv[1]), {}) as sandbox:
+    print(sandbox.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+def _gone(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_it_ends_with_a_test_that_fails(tmp_path: Path) -> None:
+    folder = tmp_path / "sandbox"
+    folder.mkdir()
+    pids = []
+
+    def fail() -> None:
+        with boot(folder, {}) as sandbox:
+            pids.append(sandbox.pid)
+            assert sandbox.call("systemctl", "is-active", "basic.target").stdout == "active\n"
+            sandbox.call("touch", "/etc/foodsort-was-here")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert _gone(pids[0])
+    assert not Path("/etc/foodsort-was-here").exists()
+    assert not cgroup().exists()
+
+
+def test_it_ends_with_tests_that_are_killed(tmp_path: Path) -> None:
+    folder = tmp_path / "sandbox"
+    folder.mkdir()
+    command = [sys.executable, "-c", _BOOT, str(folder)]
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as tests:
+        assert tests.stdout
+        pid = int(tests.stdout.readline() or 0)
+        tests.send_signal(signal.SIGKILL)
+    if not pid:
+        pytest.skip("no systemd could be booted")
+    until(lambda: _gone(pid), "systemd ends")
+    # The next one finds what these left, and removes it.
+    assert cgroup().exists()
+    folder.rmdir()
+    folder.mkdir()
+    with boot(folder, {}):
+        pass
+    assert not cgroup().exists()

@@ -1,0 +1,128 @@
+"""The service under a real systemd: it sorts, it comes back, it stops; a wrong setting and a full disk."""
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.conftest import Photo, fill
+from tests.systemd.conftest import ROOT, Machine, drop, until
+
+
+def _claimed(machine: Machine) -> list[Path]:
+    return [path for path in machine.path(f"{ROOT}/inbox/.foodsort").rglob("claimed/*/*") if path.is_file()]
+
+
+def _inodes(*folders: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_ino for folder in folders for path in folder.iterdir() if path.is_file()}
+
+
+def _dropped_until_claimed(machine: Machine, photo: Photo) -> list[str]:
+    """Drops photos until some have been claimed and are not filed yet, however fast the machine; returns their names."""
+    names: list[str] = []
+    while not _claimed(machine):
+        assert len(names) < 5000, "none was ever claimed"
+        for number in range(len(names), len(names) + 25):
+            drop(machine.path(f"{ROOT}/inbox"), f"{number}.jpg", photo=photo(shade=number % 256))
+            names.append(f"{number}.jpg")
+    return names
+
+
+@pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
+def test_the_real_model_sorts_photos_and_copies_none(machine: Machine, photo: Photo, engine: str) -> None:
+    machine.set(f"Environment=FOODSORT_MODEL__ENGINE={engine}", fast=False, doctor=True)
+    names = [f"{shade}.jpg" for shade in range(3)]
+    for shade, name in enumerate(names):
+        drop(machine.path(f"{ROOT}/inbox"), name, photo=photo(shade=shade))
+    before = _inodes(machine.path(f"{ROOT}/inbox"))
+    machine.start()
+    sorted_ = [machine.path(f"{ROOT}/{label}") for label in ("food", "non_food")]
+    until(lambda: set(_inodes(*sorted_)) == set(names), "all are sorted")
+    rows = machine.results()
+    assert {name: machine.path(f"{ROOT}/{row['path']}").stat().st_ino for name, row in rows.items()} == before
+    assert f'engine="{engine}' in machine.journal()
+    assert set(os.listdir(machine.path(ROOT))) == {
+        *("inbox", "food", "non_food", "failed", "foodsort.db", "foodsort.db-shm", "foodsort.db-wal"),
+        "foodsort.status.json",
+    }
+
+
+def test_after_sudden_death_it_is_back_and_every_photo_has_its_place(machine: Machine, photo: Photo) -> None:
+    machine.set("RestartSec=100ms")
+    machine.start()
+    first = machine.show("MainPID")
+    names = _dropped_until_claimed(machine, photo)
+    machine.call("systemctl", "kill", "--kill-whom=main", "--signal=KILL", "foodsort")
+    until(lambda: set(_inodes(machine.path(f"{ROOT}/food"))) == set(names), "all are sorted")
+    until(lambda: {row["state"] for row in machine.results().values()} == {"filed"}, "every row says so")
+    assert set(machine.results()) == set(names)
+    assert machine.show("NRestarts") == "1"
+    assert machine.show("MainPID") != first
+    assert not _claimed(machine)
+
+
+def test_a_stop_under_load_leaves_nothing_claimed(machine: Machine, photo: Photo) -> None:
+    machine.set()
+    machine.start()
+    names = _dropped_until_claimed(machine, photo)
+    machine.call("systemctl", "stop", "foodsort")
+    assert machine.show("Result") == "success"
+    assert not _claimed(machine)
+    rows = machine.results()
+    assert {row["state"] for row in rows.values()} <= {"filed"}
+    sorted_, waiting = _inodes(machine.path(f"{ROOT}/food")), _inodes(machine.path(f"{ROOT}/inbox"))
+    assert set(sorted_) == set(rows)
+    assert sorted([*sorted_, *waiting]) == sorted(names)
+
+
+def test_a_wrong_setting_ends_it_for_good(machine: Machine) -> None:
+    machine.set("RestartSec=100ms", doctor=True)
+    machine.path(f"{ROOT}/foodsort.toml").write_text("[watch]\nsetle_s = 1\n")
+    assert machine.call("systemctl", "start", "foodsort", check=False).returncode != 0
+    assert machine.show("ExecMainStatus") == "2"
+    assert (machine.show("ActiveState"), machine.show("NRestarts")) == ("failed", "0")
+    assert "setle_s" in machine.journal()
+
+
+def test_what_the_doctor_calls_a_problem_is_mended_all_the_same(machine: Machine, photo: Photo) -> None:
+    machine.set(doctor=True)
+    database = machine.path(f"{ROOT}/foodsort.db")
+    database.write_bytes(b"no database" * 1000)
+    machine.call("chown", "foodsort:foodsort", f"{ROOT}/foodsort.db")
+    machine.start()
+    assert re.search("^problem +database", machine.journal(), re.MULTILINE)
+    drop(machine.path(f"{ROOT}/inbox"), "soup.jpg", photo=photo())
+    until(lambda: "soup.jpg" in machine.results(), "a row for the photo")
+    assert list(database.parent.glob("foodsort.db.corrupt-*"))
+
+
+def test_a_decoder_killed_for_want_of_memory_stops_nothing(machine: Machine, photo: Photo) -> None:
+    machine.set()
+    machine.start()
+    assert machine.show("OOMPolicy") == "continue"
+    daemon = machine.show("MainPID")
+    machine.call("pkill", "--signal", str(int(signal.SIGKILL)), "--parent", daemon)
+    drop(machine.path(f"{ROOT}/inbox"), "soup.jpg", photo=photo())
+    until(lambda: "soup.jpg" in _inodes(machine.path(f"{ROOT}/food")), "the photo is filed")
+    assert machine.show("MainPID") == daemon
+
+
+def test_a_second_root_on_a_disk_that_is_full_is_waited_for(machine: Machine, photo: Photo) -> None:
+    unit, root = "foodsort@small.service", f"{ROOT}-small"
+    machine.set(unit=unit)
+    machine.call("mkdir", root)
+    # Through its root the tests reach the sandbox's files, but cannot mount there.
+    machine.call("mount", "-t", "tmpfs", "-o", "size=1M", "tmpfs", root)
+    drop(machine.path(f"{root}/inbox"), "soup.jpg", photo=photo())
+    machine.call("chown", "-R", "foodsort:foodsort", root)
+    filling = fill(machine.path(root))
+    machine.call("systemctl", "start", "--no-block", unit)
+    until(lambda: "level=warning" in machine.journal(unit), "it says what it waits for")
+    assert machine.show("ActiveState", unit) == "activating"
+    filling.unlink()
+    until(lambda: machine.path(f"{root}/food/soup.jpg").exists(), "the photo is filed")
+    until(lambda: machine.show("ActiveState", unit) == "active", "it is ready")
+    assert machine.show("NRestarts", unit) == "0"
+    assert not machine.path(f"{ROOT}/foodsort.db").exists()
