@@ -164,7 +164,7 @@ def _batch(results: Results) -> int:
         for photo in range(BATCH)
     ]
     batch = {"started_at": now, "photos": BATCH, "engine": "bench", "inference_ms": 1.0}
-    ids = results.begin(batch, rows, [Known()] * BATCH)
+    _, ids = results.begin(batch, rows, [Known()] * BATCH)
     results.finish(ids)
     return len(ids)
 

@@ -1,11 +1,12 @@
-"""Named points on a photo's path at which a test can have the process killed, to see what the next start makes of it."""
+"""Named points on a photo's path at which a test can have the process killed, to see what the next start makes of it; or hang."""
 
 import itertools
 import os
 import signal
+import threading
 
 VARIABLE = "FOODSORT_FAULT"
-"""Set by tests alone: `POINT` or `POINT:N`, to die when the point is passed for the first or the N-th time."""
+"""Set by tests alone: `POINT` or `POINT:N`, to die when the point is passed for the first or the N-th time; `POINT:N:hang`."""
 
 POINTS = (
     "claimed",  # moved into the claim folder, not opened yet
@@ -25,11 +26,13 @@ POINTS = (
 )
 """Every point, in the order in which a photo comes by."""
 
-_NAME, _, _NUMBER = os.environ.get(VARIABLE, "").partition(":")
+_NAME, _NUMBER, _HOW = ([*os.environ.get(VARIABLE, "").split(":"), "", ""])[:3]
 _passed = itertools.count(1)
 
 
 def point(name: str) -> None:
-    """Kills this process, as `kill -9` does, when the variable names this point and this passing of it."""
+    """Kills this process, as `kill -9` does, or hangs, when the variable names this point and this passing of it."""
     if name == _NAME and next(_passed) == int(_NUMBER or 1):
+        if _HOW == "hang":
+            threading.Event().wait()
         os.kill(os.getpid(), signal.SIGKILL)

@@ -49,7 +49,9 @@ class Filing:
         targets = self._targets(outcomes)
         now = text(datetime.now(UTC))
         rows = [outcome.row(target, now) for outcome, target in zip(outcomes, targets, strict=True)]
-        ids = self._retry(self._results.begin, batch | {"photos": len(rows)}, rows, [one.known for one in outcomes])
+        batch_id, ids = self._retry(
+            self._results.begin, batch | {"photos": len(rows)}, rows, [one.known for one in outcomes]
+        )
         faults.point("recorded")
         moved = []
         for photo_id, outcome, target, row in zip(ids, outcomes, targets, rows, strict=True):
@@ -60,7 +62,7 @@ class Filing:
             move = Move(photo_id, *source, outcome.fate, claimed.identity, digest, outcome.failure, *tries)
             if self._move(move):
                 moved.append(photo_id)
-                _report("filed", outcome, target)
+                _report("filed", outcome, target, batch=batch_id)
         self._finish(moved)
         return outcomes + (self.file(again, batch | {"inference_ms": 0.0}) if again else [])
 
@@ -146,10 +148,10 @@ def _move(row: Pending) -> Move:
     )
 
 
-def _report(what: str, outcome: Outcome, target: bytes) -> None:
-    photo = shown(outcome.decoded.claimed.path)
+def _report(what: str, outcome: Outcome, target: bytes, **more: int) -> None:
+    said = {"photo": shown(outcome.decoded.claimed.path), "to": shown(target), **more}
     if outcome.verdict:
-        log.info(what, photo=photo, to=shown(target), probability=round(outcome.verdict.probability, 4))
+        log.info(what, **said, probability=round(outcome.verdict.probability, 4))
     elif outcome.failure:
         why = {"kind": outcome.failure.kind, "reason": outcome.failure.message}
-        log.warning(f"{what} as failed", photo=photo, to=shown(target), **why)
+        log.warning(f"{what} as failed", **said, **why)

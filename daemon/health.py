@@ -21,7 +21,7 @@ class Health(NamedTuple):
 
 
 def judge(state: str, trouble: Trouble | None, still_s: float, stuck: str | None) -> Health:
-    """Judges by the status's `state`, the trouble that is waited out, for how long the loop stands still (s), and `Heart.stuck`."""
+    """Judges by the status's `state`, the trouble that is waited out, how long the loop stands still (s), and `Heart.stuck`."""
     if state in {"starting", "stopping"}:
         return Health(False, state)
     if trouble:

@@ -16,6 +16,7 @@ Format = Literal["auto", "json"]
 recent: deque[dict[str, str | None]] = deque(maxlen=10)
 """The newest warnings and errors, newest first: at, kind, path, message. What came again stands there once."""
 
+_logfmt = structlog.processors.LogfmtRenderer()
 _JOURNAL_S = 1.0  # that a journal which takes nothing holds a line up, before it is dropped: no photo waits for a log
 
 
@@ -84,8 +85,8 @@ def _leads_to_journal() -> bool:
 
 def _fields(_logger: Any, _method: str, said: EventDict) -> EventDict:
     """What journald is sent: the line for people, its priority (syslog's), and each of its parts as a field of its own."""
-    level, parts = said.pop("level"), {key: value for key, value in said.items() if key not in {"at", "event"}}
-    message = " ".join([str(said["event"]), *(f"{key}={value}" for key, value in parts.items())])
+    level, parts = said["level"], {key: value for key, value in said.items() if key not in {"at", "level", "event"}}
+    message = f"{said['event']} {_logfmt(None, '', parts.copy())}".rstrip()
     priority = {"critical": 2, "error": 3, "warning": 4, "info": 6}.get(level, 7)
     fields = {"MESSAGE": message, "PRIORITY": priority, "SYSLOG_IDENTIFIER": OWNER}
     return fields | {key.upper(): str(value) for key, value in parts.items()}

@@ -97,8 +97,8 @@ class Results:
         with self._engine.connect() as connection:
             return known.copies(connection, digests)
 
-    def begin(self, batch: dict[str, Any], rows: list[dict[str, Any]], of: list[Known]) -> list[int]:
-        """Records a batch and its photos, each with the place it is about to move to; returns the ids of the rows.
+    def begin(self, batch: dict[str, Any], rows: list[dict[str, Any]], of: list[Known]) -> tuple[int, list[int]]:
+        """Records a batch and its photos, each with the place it is about to move to; returns its id and those of the rows.
 
         batch, rows: columns of the tables `batches` and `photos`; `path_bytes` and `inbox_path_bytes` give the texts.
         of: what is known of each photo; one that has a row keeps it, and a person's label becomes its own.
@@ -127,7 +127,7 @@ class Results:
             ]
             if reviews:
                 connection.execute(schema.reviews.insert(), reviews)
-            return filled
+            return batch_id, filled
 
     def move(self, photo_id: int, path: bytes) -> None:
         """Names another place for a photo that has not moved yet."""
