@@ -99,8 +99,9 @@ class Daemon:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-            if told.recv(64) != b"READY=1":
-                sys.exit("benchmarks: the daemon ended before it was ready; `foodsort run` says why")
+            while (state := told.recv(256)) != b"READY=1":
+                if state == b"STOPPING=1":
+                    sys.exit("benchmarks: the daemon ended before it was ready; `foodsort run` says why")
             self.ready_s = time.perf_counter() - start
 
     def __enter__(self) -> "Daemon":

@@ -86,6 +86,7 @@ def test_a_further_root_has_the_same_unit_but_for_its_folders(units: Path) -> No
         "Description=foodsort sorts photos into food and non_food (%i)",
         f"ExecStartPre=-{program} doctor --quick --root /var/lib/foodsort-%i",
         f"ExecStart={program} run --root /var/lib/foodsort-%i",
+        f"ExecReload={program} status --root /var/lib/foodsort-%i",
         "StateDirectory=foodsort-%i",
         "CacheDirectory=foodsort-%i",
         "Environment=HOME=/var/cache/foodsort-%i",

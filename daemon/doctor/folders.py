@@ -1,8 +1,11 @@
 """Folders: there, open to us, on one filesystem, with room; and what of the inbox will have to stay."""
 
+import grp
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from daemon import tree
@@ -89,11 +92,19 @@ def _strangers(place: Place) -> Iterator[Finding]:
         os.close(root)
     kept += [path + b"/" for path in closed]
     for path in kept[:_NAMED]:
-        yield Finding("inbox", "warning", f"{shown(path)} may not be read or moved by us; chown it, or chmod g+rw")
+        yield Finding("inbox", "warning", f"{shown(path)} may not be read or moved by us; {_let_in(path)}")
     if len(kept) > _NAMED:
         yield Finding("inbox", "warning", f"{len(kept) - _NAMED} more may not be read or moved by us")
     if not kept:
         yield Finding("inbox", "ok", "all that lies there may be read and moved")
+
+
+def _let_in(path: bytes) -> str:
+    """What the owner of a file of the inbox can do: for all of the folder that came with it, since that is what came wrong."""
+    group, top = str(os.getegid()), shlex.quote(shown(path.split(b"/")[0]))
+    with suppress(KeyError):
+        group = grp.getgrgid(int(group)).gr_name
+    return f"its owner mends it with: chgrp -R {group} {top}; chmod -R g+rwX {top}"
 
 
 def _ours(root: int, path: bytes) -> bool:
