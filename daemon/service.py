@@ -243,9 +243,9 @@ class Service:
         self._session.intake.scan()
 
     def _beat(self) -> None:
-        """The loop goes round. systemd is told so as long as every stage of the pipeline moves, too."""
+        """The loop goes round. systemd is told so as long as every stage of the pipeline moves, or waits for trouble to pass."""
         self._pulse.moved()
-        if self._session.heart.stuck is None:
+        if self._session.patience.trouble or self._session.heart.stuck is None:
             self._watchdog.feed()
 
     def _waits(self) -> None:

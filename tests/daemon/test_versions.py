@@ -43,4 +43,5 @@ def test_a_database_of_a_released_version_becomes_what_the_code_uses(released: P
 def test_what_this_version_makes_from_nothing_is_kept(tmp_path: Path) -> None:
     database.connect(database.url(tmp_path, "")).dispose()
     kept = RELEASED[0].with_name(f"schema-{__version__}.sql")
-    assert kept.read_text() == dump(tmp_path / "foodsort.db")
+    made = dump(tmp_path / "foodsort.db")
+    assert sorted(kept.read_text().splitlines()) == sorted(made.splitlines())  # indexes come in any order
