@@ -11,6 +11,8 @@ from models.errors import FoodsortError
 
 Fresh = tuple[Settings, Network]
 
+_JOIN_S = 15.0
+
 
 class Reload:
     """One reading, in a thread of its own; `outcome` is there once `done` was called, in that thread."""
@@ -20,7 +22,12 @@ class Reload:
         self._root, self._settings, self._at_hand, self._done = root, settings, at_hand, done
         self.outcome: Fresh | FoodsortError | None = None
         """The new settings with a warm engine, or why there are none; None before."""
-        threading.Thread(target=self._run, name="reload", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="reload", daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Waits until it is over, for a while: a network that is compiled as the process ends may take that with it."""
+        self._thread.join(_JOIN_S)
 
     def _run(self) -> None:
         try:

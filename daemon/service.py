@@ -1,7 +1,6 @@
 """The life of the daemon: start, recover, watch, claim, change over to other settings, stop."""
 
 import os
-import queue
 import signal
 import sys
 import threading
@@ -27,7 +26,7 @@ from daemon.pulse import Pulse
 from daemon.reload import Reload
 from daemon.session import Lasting, Session
 from daemon.settings import Settings
-from daemon.watch import Hint
+from daemon.sorting import Sorting
 from models.bundle import Bundle
 from models.engines import Engine
 from models.engines.resting import RestingEngine
@@ -35,7 +34,6 @@ from models.errors import FoodsortError
 
 log = structlog.get_logger()
 
-_IDLE_S = 1.0  # longest sleep, so that a stopped clock or a lost wake-up costs no more
 _LOADING_S = 300  # that systemd gives each step of a start that takes longest: migrating a database, loading a model
 
 
@@ -66,24 +64,24 @@ class Service:
         self._endpoint: Endpoint | None = None
         self._asked_to_reload = False
         self._reload: Reload | None = None
-        self._next_scan = 0.0
-        self._session = self._plan(settings, network.load(root, settings), self._warm)
+        session = self._plan(settings, network.load(root, settings), lambda: self._warm(session))
+        self._give_up = session.give_up
         self._handle_signals()
-        self._pulse = Pulse(root, self._lasting, self._session)
+        self._pulse = Pulse(root, self._lasting, session)
         try:
             if not dry_run:
                 self._pulse.start()
                 self._lasting.metrics.registry.register(Gauges(root, self._pulse))
                 self._serve_metrics(settings)
             notify(f"EXTEND_TIMEOUT_USEC={_LOADING_S * 10**6}", "STATUS=opening folders and database")
-            self._session.open()
+            self._sorting = self._open(session)
         except GivenUp:
             self._close()
             raise SystemExit(0) from None
         except BaseException:
             self._close()
             raise
-        log.info("model ready", model=self._session.bundle.model_name, engine=self._session.engine.name)
+        log.info("model ready", model=session.bundle.model_name, engine=session.engine.name)
 
     def _plan(
         self, settings: Settings, bundle: Bundle, engine: Callable[[], Engine], inbox: Inbox | None = None
@@ -92,12 +90,12 @@ class Service:
         inbox = inbox or Inbox(watch.settle_s, watch.open_s, watch.empty_s, self._window)
         return Session(self._lasting, settings, bundle, engine, inbox)
 
-    def _warm(self) -> Engine:
+    def _warm(self, session: Session) -> Engine:
         notify(f"EXTEND_TIMEOUT_USEC={_LOADING_S * 10**6}", "STATUS=loading the model")
         self._loading = True
         if self._stopping.is_set():
             raise GivenUp("stopped before the model was loaded")
-        engine = network.warm(self._root, self._session.settings, self._session.bundle)
+        engine = network.warm(self._root, session.settings, session.bundle)
         self._loading = False
         return engine
 
@@ -119,11 +117,10 @@ class Service:
     @property
     def left(self) -> int:
         """Files that had to stay in the inbox because they can't be read or moved."""
-        return self._session.intake.inbox.refused
+        return self._sorting.session.intake.inbox.refused
 
     def run(self) -> None:
         """Sorts until it is told to stop, or with `once` until nothing is left to wait for. Raises what ended it early."""
-        self._session.pipeline.start()
         try:
             with suppress(GivenUp):
                 self._begin()
@@ -133,119 +130,30 @@ class Service:
             notify("STOPPING=1")
             self._pulse.phase = "stopping"
             self._end()
-        failure = self._session.pipeline.failure
+        failure = self._sorting.session.pipeline.failure
         if failure and not self._stopping.is_set():
             raise failure
 
     def _begin(self) -> None:
-        """Watches the inbox that is held now, and takes up what an earlier life left."""
-        session = self._session
-        self._pulse.moved()
-        session.lookout.open(prove=not self._dry_run)
-        if not self._dry_run:
-            session.takeover()
-        self._scan()
-        self._pulse.phase = "running"
-        log.info("watching", inbox=str(session.store.hold.path), events=session.lookout.kind)
+        self._sorting.session.pipeline.start()
+        self._sorting.begin()
 
     def _loop(self) -> None:
-        while not self._stopping.is_set() and self._session.pipeline.failure is None:
-            self._beat()
-            session = self._session
-            if why := session.store.hold.lost():
-                self._wait_for_inbox(why)
-                continue
+        while not self._stopping.is_set() and not self._sorting.over:
             self._renew()
-            self._list()
-            while not session.pipeline.full and not self._stopping.is_set() and session.intake.claim_next():
-                self._beat()
-            self._show()
-            if self._once and self._idle():
+            sorting, engine = self._sorting, self._sorting.session.engine
+            sorting.round(self._beat)
+            if self._once and sorting.idle():
                 return
-            if isinstance(session.engine, RestingEngine) and session.engine.rest():
-                log.info("the model is let go of until the next photo", engine=session.engine.name)
-            self._handle(self._sleep_s())
-
-    def _show(self) -> None:
-        inbox = self._session.intake.inbox
-        self._progress.show(self._lasting.counts, len(inbox) + self._session.pipeline.in_flight)
-        self._pulse.see(inbox, more=self._session.intake.listing)
-
-    def _wait_for_inbox(self, why: str) -> None:
-        """Finishes what is held, then waits until there is a folder at the inbox's path, and begins anew with that."""
-        self._session.store.tell(
-            "inbox_lost", f"the inbox {self._session.store.hold.path} is gone ({why}); sorting goes on when it is back"
-        )
-        self._session.patience.wait("inbox", f"the inbox {self._session.store.hold.path} is gone: {why}")
-        self._session.lookout.close()
-        while (
-            self._session.pipeline.in_flight and not self._stopping.is_set() and self._session.pipeline.failure is None
-        ):
-            self._handle(_IDLE_S)
-        self._handle(0)  # the last ones that came back
-        self._session.store.hold.let_go()
-        self._session.intake.forget()
-        if self._session.pipeline.failure is None and self._session.store.hold.wait(
-            self._session.patience, self._stopping
-        ):
-            self._session.store.open_database_again(self._session.bundle)
-            self._session.store.tell("inbox_back", f"the inbox {self._session.store.hold.path} is back")
-            self._begin()
-
-    def _idle(self) -> bool:
-        """Whether nothing is ready, settling or on its way, also after a fresh look at the whole inbox."""
-
-        def quiet() -> bool:
-            at_rest = not self._session.pipeline.in_flight and self._messages.empty()
-            return at_rest and not self._session.intake.listing and not len(self._session.intake.inbox)
-
-        if not quiet():
-            return False
-        self._scan()
-        while self._session.intake.listing and not len(self._session.intake.inbox) and not self._stopping.is_set():
-            self._session.intake.list_more()
-        return quiet()
-
-    def _sleep_s(self) -> float:
-        if self._session.intake.may_list:
-            return 0.0
-        wake = self._next_scan
-        due = self._session.intake.next_due()
-        if due is not None and not self._session.pipeline.full:
-            wake = min(wake, due)
-        return min(max(wake - time.monotonic(), 0.0), _IDLE_S)
-
-    def _handle(self, timeout_s: float) -> None:
-        """Waits for a message and handles it and all that have come with it."""
-        try:
-            message = self._messages.get(timeout=timeout_s) if timeout_s else self._messages.get_nowait()
-            while True:
-                if isinstance(message, Hint) and message.kind == "unwatched":
-                    self._session.lookout.unwatched()
-                elif message is not None:
-                    self._session.intake.handle(message)
-                message = self._messages.get_nowait()
-        except queue.Empty:
-            return
-
-    def _list(self) -> None:
-        """Goes on with a listing of the inbox, or begins one when it is time to; that counts from the end of the last."""
-        if self._session.intake.listing:
-            self._session.intake.list_more()
-            self._next_scan = time.monotonic() + self._session.lookout.look_every_s
-        elif time.monotonic() >= self._next_scan:
-            self._session.lookout.renew()
-            self._scan()
-
-    def _scan(self) -> None:
-        """Begins a listing of the whole inbox: events are hints, this is the truth."""
-        self._session.store.hold.claims.settle()
-        self._session.intake.scan()
+            if isinstance(engine, RestingEngine) and engine.rest():
+                log.info("the model is let go of until the next photo", engine=engine.name)
+            sorting.handle(sorting.sleep_s())
 
     def _beat(self) -> None:
         """The loop goes round. systemd is told so as long as every stage of the pipeline moves, or waits for trouble to pass."""
+        session = self._sorting.session
         self._pulse.moved()
-        if self._session.patience.trouble or self._session.heart.stuck is None:
+        if session.patience.trouble or session.heart.stuck is None:
             self._watchdog.feed()
 
     def _waits(self) -> None:
@@ -258,11 +166,10 @@ class Service:
         """Goes on with the reading of settings and model that was asked for, if any."""
         if self._asked_to_reload and self._reload is None:
             self._asked_to_reload = False
-            notify(
-                "RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", "STATUS=reading settings and model anew"
-            )
-            at_hand = Network(self._session.bundle, self._session.engine)
-            self._reload = Reload(self._root, self._session.settings, at_hand, lambda: self._messages.put(None))
+            notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+            session = self._sorting.session
+            at_hand = Network(session.bundle, session.engine)
+            self._reload = Reload(self._root, session.settings, at_hand, lambda: self._messages.put(None))
         elif self._reload and self._reload.outcome:
             outcome, self._reload = self._reload.outcome, None
             try:
@@ -279,36 +186,39 @@ class Service:
         Raises FoodsortError when they cannot be had after all, and goes on with the old ones.
         """
         self._serve_metrics(settings)
-        old = self._session
+        old = self._sorting.session
         old.give_up()
         old.halt()
-        self._handle(0)
+        self._sorting.handle(0)
         old.close()
         kept = old.intake.inbox
         kept.events_lost()  # what was being written may be closed while nobody watches
         same = settings.watch == old.settings.watch and settings.folders.inbox == old.settings.folders.inbox
         try:
-            self._open(self._plan(settings, fresh.bundle, lambda: fresh.engine, kept if same else None))
+            self._sorting = self._open(self._plan(settings, fresh.bundle, lambda: fresh.engine, kept if same else None))
         except (FoodsortError, OSError) as error:
-            self._open(self._plan(old.settings, old.bundle, lambda: old.engine, kept))
+            self._sorting = self._open(self._plan(old.settings, old.bundle, lambda: old.engine, kept))
             self._begin()
             raise FoodsortError(str(error)) from error
         self._begin()
         log.info("reloaded", model=fresh.bundle.model_name, engine=fresh.engine.name)
 
-    def _open(self, session: Session) -> None:
-        session.open()
-        self._session = self._pulse.session = session
-        if self._stopping.is_set():
+    def _open(self, session: Session) -> Sorting:
+        """Raises FoodsortError, OSError, and GivenUp when a stop comes meanwhile."""
+        self._give_up = session.give_up
+        if self._stopping.is_set():  # before it could be told
             session.give_up()
-        session.pipeline.start()
+        session.open()
+        self._pulse.session = session
+        return Sorting(session, self._lasting, self._pulse, self._progress, self._stopping)
 
     def _handle_signals(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
-        if not self._once:
-            # On a terminal it says that the terminal is gone.
-            signal.signal(signal.SIGHUP, self._stop if sys.stdin and sys.stdin.isatty() else self._ask_to_reload)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup has it
+            # A terminal says by it that it is gone.
+            ends = self._once or (sys.stdin and sys.stdin.isatty())
+            signal.signal(signal.SIGHUP, self._stop if ends else self._ask_to_reload)
         # Claiming asks the kernel for a lease; a writer who opens the file in that moment makes it send this.
         signal.signal(signal.SIGIO, signal.SIG_IGN)
 
@@ -322,19 +232,21 @@ class Service:
             os.write(2, b"foodsort: stopped at once; what was in hand is finished at the next start\n")
             os._exit(1)
         self._stopping.set()
-        self._session.give_up()
+        self._give_up()
         self._messages.put(None)
         if self._loading:  # nothing is begun yet that would have to be finished
             raise SystemExit(0)
 
     def _end(self) -> None:
-        session = self._session
+        session = self._sorting.session
         session.halt()
         while not self._messages.empty():
             message = self._messages.get()
             if isinstance(message, Returned) and not self._dry_run:
                 session.store.hold.claims.give_back(message.claimed.path, message.claimed.generation)
         session.close()
+        if self._reload:
+            self._reload.join()
         self._close()
 
     def _close(self) -> None:
