@@ -4,6 +4,7 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 from models.bundle import Bundle
 from tests.daemon.conftest import Photo
@@ -63,10 +64,10 @@ def test_a_daemon_that_stands_still_is_started_again(machine: Machine, photo: Ph
     assert "Watchdog timeout" in machine.journal()
 
 
-def test_a_database_of_the_version_before_is_brought_up_to_date(machine: Machine, photo: Photo) -> None:
-    database = machine.path(f"{ROOT}/foodsort.db")
-    with closing(sqlite3.connect(database)) as connection:
+def test_a_database_of_the_version_before_is_brought_up_to_date(machine: Machine, photo: Photo, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "old.db")) as connection:
         connection.executescript((PROJECT / "tests/data/schema-0.3.0.sql").read_text())
+    shutil.copy(tmp_path / "old.db", machine.path(f"{ROOT}/foodsort.db"))
     machine.call("chown", "foodsort:foodsort", f"{ROOT}/foodsort.db")
     machine.set(doctor=True)
     machine.start()
