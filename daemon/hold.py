@@ -2,14 +2,14 @@
 
 import os
 from pathlib import Path
-from threading import Event
 
 from daemon.claim import Claims
 from daemon.lock import Lock
 from daemon.patience import Patience
 from models.errors import FoodsortError
 
-_LOOK_EVERY_S = 1.0
+LOOK_EVERY_S = 1.0
+"""Seconds between two tries to hold an inbox again."""
 
 
 class Hold:
@@ -25,7 +25,12 @@ class Hold:
         self._take_lock()
 
     def lost(self) -> str | None:
-        """Why what is held is no longer the folder at its path: removed, moved, unmounted, mounted over. None: it is."""
+        """Why what is held is no longer the folder at its path: removed, moved, unmounted, mounted over. None: it is.
+
+        After `let_go` it is lost until it is taken again.
+        """
+        if not self.held:
+            return "nothing is held"
         try:
             there = os.stat(self.path)
         except OSError as error:
@@ -41,17 +46,20 @@ class Hold:
             self._lock.release()
             self._lock = None
 
-    def wait(self, patience: Patience, giving_up: Event) -> bool:
-        """After `let_go`: waits until there is a folder at the path that can be held, and holds it; False when given up."""
-        while not giving_up.is_set():
-            try:
-                self._take_again()
-            except (OSError, FoodsortError) as error:
-                giving_up.wait(patience.wait("inbox", f"the inbox {self.path} is gone: {error}", _LOOK_EVERY_S))
-            else:
-                patience.over("inbox")
-                return True
-        return False
+    @property
+    def held(self) -> bool:
+        """Whether it is held, be it at its path or elsewhere by now; not so after `let_go`."""
+        return self.claims.inbox >= 0
+
+    def take_again(self, patience: Patience) -> bool:
+        """After `let_go`: holds the folder at the path if there is one that can be; else that is noted as trouble."""
+        try:
+            self._take_again()
+        except (OSError, FoodsortError) as error:
+            patience.wait("inbox", f"the inbox {self.path} is gone: {error}", LOOK_EVERY_S)
+            return False
+        patience.over("inbox")
+        return True
 
     def _take_again(self) -> None:
         """Holds the folder that is at the path now.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
+from daemon.hold import LOOK_EVERY_S
 from daemon.progress import Progress
 from daemon.pulse import Pulse
 from daemon.session import Lasting, Session
@@ -46,11 +47,13 @@ class Sorting:
         log.info("watching", inbox=str(session.store.hold.path), events=session.lookout.kind)
 
     def round(self, beat: Callable[[], None]) -> None:
-        """Lists and claims what there is room for, calling `beat` all along; waits while the inbox is gone. Raises GivenUp."""
+        """Lists and claims what there is room for, or looks for the inbox while it is gone. Calls `beat` all along; raises GivenUp."""
         beat()
         session = self.session
         if why := session.store.hold.lost():
-            self._wait_for_inbox(why)
+            if session.store.hold.held:
+                self._lose_inbox(why, beat)
+            self._look_for_inbox()
             return
         self._list()
         while not session.pipeline.full and not self._stopping.is_set() and session.intake.claim_next():
@@ -60,6 +63,8 @@ class Sorting:
     def idle(self) -> bool:
         """Whether nothing is ready, settling or on its way, also after a fresh look at the whole inbox."""
         intake = self.session.intake
+        if not self.session.store.hold.held:
+            return False
 
         def quiet() -> bool:
             at_rest = not self.session.pipeline.in_flight and self._messages.empty()
@@ -75,6 +80,8 @@ class Sorting:
     def sleep_s(self) -> float:
         """How long there is nothing to do unless a message comes (s)."""
         intake = self.session.intake
+        if not self.session.store.hold.held:
+            return LOOK_EVERY_S
         if intake.may_list:
             return 0.0
         wake, due = self._next_scan, intake.next_due()
@@ -100,18 +107,23 @@ class Sorting:
         self._progress.show(self._counts, len(inbox) + self.session.pipeline.in_flight)
         self._pulse.see(inbox, more=self.session.intake.listing)
 
-    def _wait_for_inbox(self, why: str) -> None:
-        """Finishes what is held, then waits until there is a folder at the inbox's path, and begins anew with that."""
+    def _lose_inbox(self, why: str, beat: Callable[[], None]) -> None:
+        """Finishes what is held of an inbox that is no longer at its path, and lets go of it."""
         session, store = self.session, self.session.store
         store.tell("inbox_lost", f"the inbox {store.hold.path} is gone ({why}); sorting goes on when it is back")
         session.patience.wait("inbox", f"the inbox {store.hold.path} is gone: {why}")
         session.lookout.close()
         while session.pipeline.in_flight and not self._stopping.is_set() and not self.over:
+            beat()
             self.handle(_IDLE_S)
         self.handle(0)  # the last ones that came back
         store.hold.let_go()
         session.intake.forget()
-        if not self.over and store.hold.wait(session.patience, self._stopping):
+
+    def _look_for_inbox(self) -> None:
+        """Begins anew with the folder at the inbox's path, if there is one."""
+        session, store = self.session, self.session.store
+        if store.hold.take_again(session.patience):
             store.open_database_again(session.bundle)
             store.tell("inbox_back", f"the inbox {store.hold.path} is back")
             self.begin()

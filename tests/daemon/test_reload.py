@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon.drift import ENOUGH
+from daemon.status import read
 from models.bundle import CARD, Bundle
 from tests.daemon.conftest import Photo, running, status, tree, until
 from tests.daemon.test_run import rows
@@ -49,6 +50,18 @@ def test_other_folders_and_another_database_hold_from_the_reload_on(root: Path, 
         until(lambda: status(root)["photos"]["food"] == 3, daemon)
     assert [row["path"] for row in rows(root)] == ["food/1.jpg"]
     assert (tmp_path / "other.db").exists()
+
+
+def test_another_inbox_can_be_named_while_the_old_one_is_away(root: Path, photo: Photo) -> None:
+    with running(root) as daemon:
+        (root / "inbox").rename(root / "away")
+        until(lambda: status(root)["state"] == "waiting", daemon)
+        (root / "new").mkdir()
+        (root / "new/1.jpg").write_bytes(photo(shade=1))
+        (root / "foodsort.toml").write_text('[folders]\ninbox = "new"\n')
+        reload(root, daemon, "event=reloaded")
+        until((root / "food/1.jpg").exists, daemon)
+        until(lambda: read(root, root / "new")["state"] == "watching", daemon)
 
 
 @pytest.mark.parametrize(
