@@ -1,4 +1,4 @@
-"""`python -m benchmarks.memory PHOTOS`: the daemon's resident memory while it sorts 20,000 photos, as figures and a plot."""
+"""`python -m benchmarks.memory PHOTOS`: what the daemon holds while it sorts 20,000 photos, and a plot of its memory."""
 
 import argparse
 import contextlib
@@ -6,6 +6,7 @@ import io
 import itertools
 import os
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,14 +23,21 @@ from benchmarks.engines import processor
 SAMPLE_S = 0.5
 PORTION = 500
 """Photos that are dropped at once; the next portion follows when half of it is sorted."""
+SETTLED = 2_000
+"""Photos after which all buffers have the size that they keep."""
 
 
 class Sample(NamedTuple):
-    """Photos recorded so far; resident memory of the daemon and, together, of its decoders, in MiB."""
+    """Photos recorded so far; resident memory of the daemon and, together, of its decoders, in MiB.
+
+    descriptors, threads: of the daemon.
+    """
 
     photos: int
     daemon: float
     decoders: float
+    descriptors: int
+    threads: int
 
 
 def main() -> None:
@@ -49,7 +57,10 @@ def main() -> None:
     say(f"{given.number} photos, engine {given.engine}, {processor()}")
     for part, of in zip(("first", "second", "last"), thirds(samples), strict=True):
         daemon, decoders = max(one.daemon for one in of), max(one.decoders for one in of)
-        say(f"{part:6} third: daemon at most {daemon:.0f} MiB, decoders together {decoders:.0f} MiB")
+        held = f"{max(one.descriptors for one in of)} descriptors, {max(one.threads for one in of)} threads"
+        say(f"{part:6} third: daemon at most {daemon:.0f} MiB, decoders together {decoders:.0f} MiB, {held}")
+    if samples[-1].photos > SETTLED:
+        say(f"after the first {SETTLED} photos the daemon grows by {slope(samples):.2f} MiB per 1,000")
     if given.plot:
         given.plot.write_text(draw(samples), encoding="utf-8")
 
@@ -74,7 +85,9 @@ def measure(root: Path, sources: list[bytes], number: int, engine: str) -> list[
                     (root / "new").rename(root / f"inbox/{one}.jpg")
                 dropped = min(dropped + PORTION, number)
             if done:
-                samples.append(Sample(done, resident(daemon.pid), sum(map(resident, children(daemon.pid)))))
+                decoders = sum(map(resident, children(daemon.pid)))
+                held = (len(os.listdir(f"/proc/{daemon.pid}/{what}")) for what in ("fd", "task"))
+                samples.append(Sample(done, resident(daemon.pid), decoders, *held))
             time.sleep(SAMPLE_S)
     finally:
         daemon.terminate()
@@ -106,6 +119,12 @@ def children(pid: int) -> list[int]:
     """The processes that a process has started."""
     lists = (Path(f"/proc/{pid}/task/{task}/children").read_text() for task in os.listdir(f"/proc/{pid}/task"))
     return [int(child) for child in itertools.chain.from_iterable(map(str.split, lists))]
+
+
+def slope(samples: list[Sample]) -> float:
+    """MiB that the daemon grows by for 1,000 photos once it is settled: least squares over the samples."""
+    settled = [one for one in samples if one.photos > SETTLED]
+    return 1000 * statistics.linear_regression([one.photos for one in settled], [one.daemon for one in settled]).slope
 
 
 def thirds(samples: list[Sample]) -> list[list[Sample]]:
