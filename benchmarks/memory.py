@@ -53,7 +53,7 @@ def main() -> None:
         parser.exit(1, f"benchmarks: {given.photos} holds no photos; name a folder that does\n")
     with tempfile.TemporaryDirectory() as folder:
         samples = measure(Path(folder), sources, given.number, given.engine)
-    say = Console(highlight=False).print
+    say = Console(highlight=False, soft_wrap=True).print
     say(f"{given.number} photos, engine {given.engine}, {processor()}")
     for part, of in zip(("first", "second", "last"), thirds(samples), strict=True):
         daemon, decoders = max(one.daemon for one in of), max(one.decoders for one in of)

@@ -47,7 +47,7 @@ class Sorting:
         log.info("watching", inbox=str(session.store.hold.path), events=session.lookout.kind)
 
     def round(self, beat: Callable[[], None]) -> None:
-        """Lists and claims what there is room for, or looks for the inbox while it is gone. Calls `beat` all along; raises GivenUp."""
+        """Lists and claims what there is room for, or looks for an inbox that is gone. Calls `beat` often. Raises GivenUp."""
         beat()
         session = self.session
         if why := session.store.hold.lost():
