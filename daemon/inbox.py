@@ -179,10 +179,11 @@ class Inbox:
     def moved_in(self, path: bytes, look: Look, now: float) -> None:
         """An event says that the file was renamed to here, so it was whole before it came.
 
-        When it looks like one that waits already, it is the one that we put back ourselves, and goes on waiting.
+        When it looks like one that waits already, it is the one that we put back ourselves, and goes on waiting; unless a
+        listing was quicker than the event.
         """
         waiting = self._waiting.get(path)
-        if waiting is None or waiting.look != look:
+        if waiting is None or waiting.look != look or waiting.listed:
             self._tell(path, _Waiting(now, 0.0, look))
 
     def put_back(self, path: bytes, look: Look, since: float, wait_s: float) -> None:

@@ -268,6 +268,6 @@ class Intake:
         elif returned.wait_s:
             self.inbox.put_back(path, look, claimed.still_since, returned.wait_s)
         elif look[:3] == Look.of(claimed.stat)[:3]:  # all but ctime, which the renames changed
-            self.inbox.put_back(path, look, claimed.still_since, self._settle_s)
+            self.inbox.put_back(path, look, claimed.still_since, 0.0)  # it was ready
         else:
             self.inbox.found(path, look, time.monotonic(), by="us")

@@ -35,6 +35,15 @@ class Lookout:
         self.why = ""
         """Why events don't tell everything, empty while they do."""
 
+    def take_over(self, hold: Hold, tell: Callable[[str, str], None]) -> None:
+        """Goes on watching the same folder, which is held anew."""
+        self._hold, self._tell = hold, tell
+
+    @property
+    def watching(self) -> bool:
+        """Whether it is open."""
+        return self._watch is not None
+
     @property
     def kind(self) -> str:
         """`inotify` where events tell everything, `polling` where they don't."""

@@ -84,11 +84,12 @@ class Service:
         log.info("model ready", model=session.bundle.model_name, engine=session.engine.name)
 
     def _plan(
-        self, settings: Settings, bundle: Bundle, engine: Callable[[], Engine], inbox: Inbox | None = None
+        self, settings: Settings, bundle: Bundle, engine: Callable[[], Engine], before: Session | None = None
     ) -> Session:
+        """before: whose inbox is watched on."""
         watch = settings.watch
-        inbox = inbox or Inbox(watch.settle_s, watch.open_s, watch.empty_s, self._window)
-        return Session(self._lasting, settings, bundle, engine, inbox)
+        inbox = before.intake.inbox if before else Inbox(watch.settle_s, watch.open_s, watch.empty_s, self._window)
+        return Session(self._lasting, settings, bundle, engine, inbox, before.lookout if before else None)
 
     def _warm(self, session: Session) -> Engine:
         notify(f"EXTEND_TIMEOUT_USEC={_LOADING_S * 10**6}", "STATUS=loading the model")
@@ -187,17 +188,16 @@ class Service:
         """
         self._serve_metrics(settings)
         old = self._sorting.session
+        same = settings.watch == old.settings.watch and settings.folders.inbox == old.settings.folders.inbox
+        watched = old if same else None
         old.give_up()
-        old.halt()
+        old.halt(watch_on=same)
         self._sorting.handle(0)
         old.close()
-        kept = old.intake.inbox
-        kept.events_lost()  # what was being written may be closed while nobody watches
-        same = settings.watch == old.settings.watch and settings.folders.inbox == old.settings.folders.inbox
         try:
-            self._sorting = self._open(self._plan(settings, fresh.bundle, lambda: fresh.engine, kept if same else None))
+            self._sorting = self._open(self._plan(settings, fresh.bundle, lambda: fresh.engine, watched))
         except (FoodsortError, OSError) as error:
-            self._sorting = self._open(self._plan(old.settings, old.bundle, lambda: old.engine, kept))
+            self._sorting = self._open(self._plan(old.settings, old.bundle, lambda: old.engine, watched))
             self._begin()
             raise FoodsortError(str(error)) from error
         self._begin()

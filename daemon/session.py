@@ -46,9 +46,18 @@ class Session:
     """Used by one thread, but for `giving_up`."""
 
     def __init__(
-        self, lasting: Lasting, settings: Settings, bundle: Bundle, engine: Callable[[], Engine], inbox: Inbox
+        self,
+        lasting: Lasting,
+        settings: Settings,
+        bundle: Bundle,
+        engine: Callable[[], Engine],
+        inbox: Inbox,
+        lookout: Lookout | None = None,
     ) -> None:
-        """Opens nothing yet. engine: opens it, when all that a start waits for is there. inbox: the files known to wait."""
+        """Opens nothing yet. engine: opens it, when all that a start waits for is there. inbox: the files known to wait.
+
+        lookout: one that watches the same inbox already.
+        """
         self.settings, self.bundle = settings, bundle
         # No worker is given up on sooner: each of two may be started anew and take all its time.
         self.heart = Heart(2 * (settings.images.timeout_s + START_S))
@@ -56,7 +65,7 @@ class Session:
         self.patience = Patience(self._giving_up, self._wait(lasting))
         self.is_open = False
         """Whether there is more of it than settings, bundle, heart and patience."""
-        self._lasting, self._inbox, self._engine = lasting, inbox, engine
+        self._lasting, self._inbox, self._engine, self._watching = lasting, inbox, engine, lookout
 
     def open(self) -> None:
         """Opens it all. Raises FoodsortError, OSError, and GivenUp when `give_up` is called meanwhile."""
@@ -95,7 +104,8 @@ class Session:
                 dry_run=dry_run,
             )
             self.takeover = Takeover(store, filing, self.pipeline, self.intake, patience)
-            self.lookout = Lookout(settings.watch, store.hold, lasting.messages.put, store.tell)
+            self.lookout = self._watching or Lookout(settings.watch, store.hold, lasting.messages.put, store.tell)
+            self.lookout.take_over(store.hold, store.tell)
             self._opened = opened.pop_all()
         self.is_open = True
 
@@ -103,9 +113,10 @@ class Session:
         """Lets no trouble be waited for any longer. Called by any thread and by handlers of signals."""
         self._giving_up.set()
 
-    def halt(self) -> None:
-        """Ends the watch, and the pipeline once the batches that the network has begun are filed; the rest is given back."""
-        self.lookout.close()
+    def halt(self, *, watch_on: bool = False) -> None:
+        """Ends the pipeline once the batches that the network has begun are filed; the rest is given back. And the watch."""
+        if not watch_on:
+            self.lookout.close()
         self.intake.stop_listing()
         self.pipeline.stop()
 

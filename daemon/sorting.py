@@ -39,7 +39,8 @@ class Sorting:
         """Watches the inbox that is held now, and takes up what an earlier life left."""
         session = self.session
         self._pulse.moved()
-        session.lookout.open(prove=not self._dry_run)
+        if not session.lookout.watching:
+            session.lookout.open(prove=not self._dry_run)
         if not self._dry_run:
             session.takeover()
         self._scan()

@@ -78,6 +78,14 @@ def test_a_rescan_does_not_hurry_a_file_that_is_written(inbox: Inbox) -> None:
     assert check(inbox, 100) is None
 
 
+def test_a_file_moved_in_is_ready_at_once_also_when_a_listing_found_it_first(inbox: Inbox) -> None:
+    inbox.found(A, LOOK, 5, by="listing")
+    inbox.moved_in(A, LOOK, 5)
+    assert check(inbox, 5) == Ready(A, LOOK, 5, overdue=False)
+    assert len(inbox) == 0
+    assert inbox.due(1000) is None
+
+
 def test_a_file_moved_in_is_ready_at_once(inbox: Inbox) -> None:
     inbox.moved_in(A, LOOK, 5)
     assert check(inbox, 5) == Ready(A, LOOK, 5, overdue=False)
