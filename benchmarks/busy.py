@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from daemon import service
+from daemon import network, session
 from daemon.decoders.pool import Decoders
 from daemon.log import configure
 from daemon.progress import Progress
@@ -71,8 +71,8 @@ def main() -> None:
     count = parser.parse_args().count
     configure(terminal=False)
     engine = Timed()
-    setattr(service, "open_engine", lambda *_: engine)  # noqa: B010  # mypy knows it under no such name
-    setattr(service, "Decoders", HandedIn)  # noqa: B010
+    setattr(network, "open_engine", lambda *_: engine)  # noqa: B010  # mypy knows it under no such name
+    setattr(session, "Decoders", HandedIn)  # noqa: B010
     settings = Settings(watch=Watch(settle_s=0.01), batch=Batch(max_size=BATCH))
     with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):
         root = Path(folder)

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.engines import processor
-from daemon import decode, service
+from daemon import decode, session
 from daemon.claim import Claimed
 from daemon.decoders.pool import Decoders
 from daemon.log import configure
@@ -122,7 +122,7 @@ def sorted_by_daemon(copies: list[Path], kind: type[Decoders]) -> float:
         shutil.copytree(copies[0].parent, Path(folder, "inbox"))
         os.sync()
         settings = Settings.model_validate({"model": {"engine": "scripted"}, "watch": {"settle_s": 0.1}})
-        setattr(service, "Decoders", kind)  # noqa: B010  # mypy knows that it is a class
+        setattr(session, "Decoders", kind)  # noqa: B010  # mypy knows that it is a class
         with (
             Path(os.devnull).open("w") as nowhere,
             redirect_stderr(nowhere),

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import engines
 from models.bundle import Bundle
 from models.decision import probability
-from models.engines import Logits, tensorflow
+from models.engines import Logits
 from models.engines.tensorflow import TensorFlowEngine
 from models.images import Pixels
 from tests.models.conftest import Random, Toy
@@ -35,9 +35,8 @@ def expected(photos: Pixels, network: Any) -> Logits:
 @needs_photos
 @pytest.mark.parametrize("kind", ["tensorflow", "openvino"])
 def test_an_engine_held_to_float32_agrees_with_keras_on_200_photos(
-    shipped: Bundle, network: Any, photos: Pixels, expected: Logits, kind: str, monkeypatch: pytest.MonkeyPatch
+    shipped: Bundle, network: Any, photos: Pixels, expected: Logits, kind: str
 ) -> None:
-    monkeypatch.setattr(tensorflow, "_use_gpus", lambda _: False)
     run = (
         TensorFlowEngine(shipped, 8, "float32").logits if kind == "tensorflow" else engines.openvino_run(network, "f32")
     )
