@@ -156,7 +156,10 @@ def results(
     if format == "table" and limit is None:
         limit = query.TABLE_LIMIT
     filters = query.Filters(label, since, until, min_probability, state, name, limit)
-    query.write(query.rows(engine, filters), format)
+    try:
+        query.write(query.rows(engine, filters), format)
+    finally:
+        engine.dispose()
 
 
 @app.command()

@@ -15,6 +15,8 @@ from models.errors import FoodsortError
 FILE = "foodsort.db"
 BUSY_S = 5
 """How long SQLite itself waits for a lock; the daemon tries again after that, and meanwhile can be told to stop."""
+_LIBPQ = {"connect_timeout": BUSY_S, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+"""A server that is gone without a word is missed within a minute, not after the two hours that are Linux's default (s)."""
 IN_MEMORY = sa.URL.create("sqlite", database=":memory:")
 """A database for a dry run, gone when it ends."""
 
@@ -28,9 +30,11 @@ def url(root: Path, setting: str) -> sa.URL:
     if not setting:
         return sa.URL.create("sqlite", database=str(root.absolute() / FILE))
     try:
-        return sa.make_url(setting)
+        address = sa.make_url(setting)
     except ArgumentError as error:
         raise DatabaseError(f"database.url is no SQLAlchemy URL: {error}") from error
+    # Where no driver is named, it is the one that foodsort[postgres] brings, not SQLAlchemy's own choice.
+    return address.set(drivername="postgresql+psycopg") if address.drivername == "postgresql" else address
 
 
 def file_of(address: sa.URL) -> Path | None:
@@ -40,7 +44,7 @@ def file_of(address: sa.URL) -> Path | None:
 
 
 def connect(address: sa.URL) -> sa.Engine:
-    """Opens the database, makes or migrates its tables. Raises DatabaseError."""
+    """Opens the database, makes or migrates its tables. Raises DatabaseError, OSError."""
     folder = Path(address.database or "").absolute().parent
     if address.get_backend_name() == "sqlite" and not folder.is_dir():
         raise DatabaseError(f"the database {address!r} cannot be used: the folder {folder} is not there; make it")
@@ -49,10 +53,15 @@ def connect(address: sa.URL) -> sa.Engine:
         with engine.connect() as connection:
             revision = _revision(connection)
         if revision != REVISION:
-            _migrate(engine, revision)
+            from daemon.upgrade import upgrade  # Alembic takes its time to load, and is needed once
+
+            upgrade(engine, revision)
     except DBAPIError as error:
         engine.dispose()
         raise DatabaseError(f"the database {address!r} cannot be used: {error.orig}") from error
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 
@@ -102,8 +111,10 @@ def _current(address: sa.URL, engine: sa.Engine) -> sa.Engine:
         with engine.connect() as connection:
             revision = _revision(connection)
     except DBAPIError as error:
+        engine.dispose()
         raise DatabaseError(f"the database {address!r} cannot be read: {error.orig}") from error
     if revision != REVISION:
+        engine.dispose()
         raise DatabaseError(
             f"the database {address!r} is of schema {revision}, not {REVISION}; start `foodsort run` once"
         )
@@ -118,18 +129,22 @@ def damaged(error: BaseException | None) -> bool:
 
 
 def _engine(address: sa.URL) -> sa.Engine:
-    sqlite = address.get_backend_name() == "sqlite"
+    kind = address.get_backend_name()
+    options: dict[str, Any] = {}
+    if address == IN_MEMORY:  # one connection for all threads: each other one would open a database of its own
+        options = {"poolclass": sa.StaticPool, "connect_args": {"check_same_thread": False}}
+    elif kind == "sqlite":
+        options = {"connect_args": {"timeout": BUSY_S}}
+    elif address.drivername == "postgresql+psycopg":
+        options = {"connect_args": _LIBPQ | {name: value for name, value in address.query.items() if name in _LIBPQ}}
     try:
-        if address == IN_MEMORY:  # one connection for all threads: each other one would open a database of its own
-            engine = sa.create_engine(address, poolclass=sa.StaticPool, connect_args={"check_same_thread": False})
-        else:
-            engine = sa.create_engine(address, connect_args={"timeout": BUSY_S} if sqlite else {})
+        engine = sa.create_engine(address, **options)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise DatabaseError(
-            f"no driver for {address.drivername}: {error}; `pip install foodsort[postgres]` brings one"
+            f"no driver for {address.drivername}: {error}; `pip install 'foodsort[postgres]'` brings one"
         ) from error
-    if sqlite:
-        sa.event.listen(engine, "connect", _prepare_sqlite)
+    if kind in _PREPARE:
+        sa.event.listen(engine, "connect", _PREPARE[kind])
     return engine
 
 
@@ -148,24 +163,24 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    # A photo moves only after its row is on the disk, whatever the server's default is.
+    cursor.execute(
+        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+    )
+    cursor.execute("SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()")
+    (encoding,) = cursor.fetchone()
+    cursor.close()
+    connection.commit()
+    if encoding != "UTF8":  # names of photos may be in any script
+        raise DatabaseError(f"the database keeps text as {encoding}; make it anew with ENCODING 'UTF8'")
+
+
+_PREPARE = {"sqlite": _prepare_sqlite, "postgresql": _prepare_postgresql}
+
+
 def _revision(connection: sa.Connection) -> str | None:
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-
-
-def _migrate(engine: sa.Engine, revision: str | None) -> None:
-    from alembic import command
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if revision is not None and revision not in known:
-        raise DatabaseError(
-            f"the database {engine.url!r} was written by a newer foodsort (schema {revision}); install that"
-        )
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")

@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 import tenacity
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 
 from models.errors import FoodsortError
 
@@ -129,7 +129,8 @@ def passes(error: BaseException) -> bool:
         return passes(error.__cause__)
     if isinstance(error, OSError):
         return error.errno in PASSING
-    return isinstance(error, OperationalError | InterfaceError | sqlite3.OperationalError)
+    # PostgreSQL calls it internal that a server is read-only, as one with a full disk or in a failover is.
+    return isinstance(error, OperationalError | InterfaceError | InternalError | sqlite3.OperationalError)
 
 
 def in_hand(error: BaseException) -> bool:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -33,9 +34,12 @@ class Filters:
     limit: int | None = None
 
 
-def select(filters: Filters, *, few_names: bool = False) -> "sa.Select[Any] | sa.CompoundSelect[Any]":
+def select(
+    filters: Filters, dialect: str = "sqlite", *, few_names: bool = False
+) -> "sa.Select[Any] | sa.CompoundSelect[Any]":
     """The rows of the view `results` that the filters let through, newest first; by time where a time is asked for.
 
+    dialect: SQLAlchemy's name for the kind of database.
     few_names: SQLite shall find the names that begin as asked by their index. Without, it goes through the rows in order.
     """
     r = results.c
@@ -48,7 +52,10 @@ def select(filters: Filters, *, few_names: bool = False) -> "sa.Select[Any] | sa
         query = query.where(r.state == filters.state)
     if filters.name is not None and filters.name.endswith("*"):
         prefix = filters.name[:-1]
-        query = query.where(sa.func.substr(r.name, 1, len(prefix)) == prefix)
+        if dialect == "postgresql":  # it knows how many begin alike, and finds few by the index
+            query = query.where(r.name.like(re.sub(r"([\\%_])", r"\\\1", prefix) + "%"))
+        else:
+            query = query.where(sa.func.substr(r.name, 1, len(prefix)) == prefix)
         if few_names:
             query = query.where(r.id.in_(_beginning(prefix)))
     elif filters.name is not None:
@@ -80,13 +87,13 @@ def select(filters: Filters, *, few_names: bool = False) -> "sa.Select[Any] | sa
 def rows(engine: sa.Engine, filters: Filters) -> Iterable[dict[str, Any]]:
     """The rows as dictionaries, read as they are asked for."""
     with engine.connect() as connection:
-        query = select(filters, few_names=_few_names(connection, filters))
+        query = select(filters, connection.dialect.name, few_names=_few_names(connection, filters))
         for row in connection.execution_options(yield_per=1000).execute(query).mappings():
             yield dict(row)
 
 
 def _few_names(connection: sa.Connection, filters: Filters) -> bool:
-    """Whether the index on names pays: not where too many begin alike, nor where the database sorts by a locale."""
+    """Whether SQLite's index on names pays: not where too many begin alike."""
     if filters.name is None or not filters.name.endswith("*") or connection.dialect.name != "sqlite":
         return False
     some = _beginning(filters.name[:-1]).limit(_FEW + 1).subquery()

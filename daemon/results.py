@@ -102,8 +102,11 @@ class Results:
 
         batch, rows: columns of the tables `batches` and `photos`; `path_bytes` and `inbox_path_bytes` give the texts.
         of: what is known of each photo; one that has a row keeps it, and a person's label becomes its own.
+        To be called with the same words again when the database was lost meanwhile: what it has of them already stays as it is.
         """
         with self._engine.begin() as connection:
+            if before := _begun(connection, batch, rows):
+                return before
             insert = schema.batches.insert().returning(schema.batches.c.id)
             batch_id = connection.execute(insert.values(batch)).scalar_one()
             for row in rows:
@@ -215,6 +218,20 @@ class Asked(Results):
 
     def event(self, kind: str, path: bytes | None, message: str) -> None:
         """Nothing: the log says it."""
+
+
+def _begun(
+    connection: sa.Connection, batch: dict[str, Any], rows: list[dict[str, Any]]
+) -> tuple[int, list[int]] | None:
+    """What an earlier try recorded, if the connection broke after the commit and before it was known here."""
+    batch_id = rows[0].get("batch_id") if rows else None
+    if batch_id is None:
+        return None
+    b, p = schema.batches.c, schema.photos.c
+    query = sa.select(p.generation, p.inbox_path_bytes, p.id).join_from(schema.photos, schema.batches)
+    found = connection.execute(query.where(b.id == batch_id, b.started_at == batch["started_at"])).all()
+    ids = {(generation, path): photo_id for generation, path, photo_id in found}
+    return (batch_id, [ids[row["generation"], row["inbox_path_bytes"]] for row in rows]) if ids else None
 
 
 def _begin_again(connection: sa.Connection, earlier: Earlier, row: dict[str, Any]) -> int | None:

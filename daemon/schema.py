@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-REVISION = "0003"
+REVISION = "0004"
 """The schema that this version of foodsort reads and writes; see migrations/versions/."""
 
 metadata = sa.MetaData()
@@ -36,7 +36,7 @@ photos = sa.Table(
     "photos",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("name", sa.Text, nullable=False, index=True),
+    sa.Column("name", sa.Text, nullable=False),
     sa.Column("path", sa.Text, nullable=False),
     sa.Column("path_bytes", sa.LargeBinary, nullable=False),
     sa.Column("inbox_path", sa.Text, nullable=False),
@@ -63,6 +63,8 @@ photos = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False, server_default="1"),
     sa.Column("first_failed_at", Time),
     sa.Column("duplicate_of", sa.Integer),
+    # By code points, as SQLite sorts: a locale's order does not find names by their beginning.
+    sa.Index("ix_photos_name", "name", postgresql_ops={"name": "text_pattern_ops"}),
     sa.Index("ix_photos_identity_state", "identity", "state"),
     sa.Index("ix_photos_predicted_label_classified_at", "predicted_label", "classified_at"),
     sa.Index("ix_photos_state_filed_at", "state", "filed_at"),

@@ -121,7 +121,7 @@ class Database(_Section):
     """Where results are recorded."""
 
     url: str = ""
-    """SQLAlchemy URL of the database; empty: foodsort.db in the root."""
+    """Database, as a SQLAlchemy URL such as postgresql://user@host/photos; empty: foodsort.db in the root."""
 
 
 class Metrics(_Section):

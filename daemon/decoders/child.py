@@ -135,7 +135,10 @@ class Child:
         """What an answer stands for. Raises ValueError for one that no sound worker gives."""
         match said:
             case {"kind": str(kind), "message": str(message)}:
-                return ImageError(ImageErrorKind(kind), message.encode("utf-8", "replace").decode())
+                message = (
+                    message.encode("utf-8", "replace").decode().replace("\0", "\\x00")
+                )  # as PostgreSQL can't keep it
+                return ImageError(ImageErrorKind(kind), message)
             case {"errno": int(code)} if code in errno.errorcode:
                 return OSError(code, os.strerror(code))
             case {"format": str(form), "width": int(width), "height": int(height)} if (

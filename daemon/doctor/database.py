@@ -1,4 +1,4 @@
-"""The database: opens, of our schema, undamaged, not locked."""
+"""The database: opens, of our schema; a file also undamaged and not locked."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -25,7 +25,8 @@ def check(place: Place, *, quick: bool) -> Iterator[Finding]:
             yield Finding("database", "problem", message)
             return
         database.reading(address).dispose()
-        yield Finding("database", "ok", f"{address!r} opens, of schema {REVISION}" + ("" if quick else ", undamaged"))
+        undamaged = ", undamaged" if path is not None and not quick else ""  # of a server's files nothing is known
+        yield Finding("database", "ok", f"{address!r} opens, of schema {REVISION}{undamaged}")
         if path is not None:
             yield from _lock(str(path))
     except FoodsortError as error:

@@ -9,10 +9,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from PIL import Image
 
+from daemon import database
 from daemon.cli import app
 from daemon.status import State, read
+from tests.daemon.postgres import cluster, made
+
+__all__ = ["cluster"]
 
 FAST = {
     "FOODSORT_MODEL__ENGINE": "scripted",
@@ -46,6 +51,23 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, value)
     (tmp_path / "root/inbox").mkdir(parents=True)
     return tmp_path / "root"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.URL]:
+    """A database of each kind that is not made yet."""
+    if request.param == "sqlite":
+        yield database.url(tmp_path, "")
+        return
+    with made(request.getfixturevalue("cluster")) as address:
+        yield address
+
+
+@pytest.fixture
+def each_database(address: sa.URL, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has results recorded in a database of each kind."""
+    if address.get_backend_name() != "sqlite":
+        monkeypatch.setenv("FOODSORT_DATABASE__URL", address.render_as_string(hide_password=False))
 
 
 @pytest.fixture

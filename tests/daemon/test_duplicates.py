@@ -1,20 +1,25 @@
 """Photos of which the same bytes were sorted before, and the schema that remembers them."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from daemon import database
+from daemon import schema
 from daemon.known import Copy, Review, copies, judged, reviewed
 from models.engines.scripted import ScriptedEngine
 from tests.daemon.conftest import Foodsort, Photo, tree
 from tests.daemon.test_faults import die
-from tests.daemon.test_run import ask, rows
+from tests.daemon.test_run import ask, opened, rows
 
 NOW = "2026-11-24T12:00:00.000000Z"
+
+
+@pytest.fixture
+def root(root: Path, each_database: None) -> Path:
+    """A root whose results are recorded in a database of each kind."""
+    return root
 
 
 def copy(**changes: Any) -> Copy:
@@ -32,9 +37,8 @@ def run(root: Path, foodsort: Foodsort, **photos: bytes) -> str:
 
 
 def label_by_a_person(root: Path, photo_id: int, label: str) -> None:
-    with closing(sqlite3.connect(root / "foodsort.db")) as connection, connection:
-        said = "INSERT INTO reviews (photo_id, label, reviewed_at) VALUES (?, ?, ?)"
-        connection.execute(said, (photo_id, label, NOW))
+    with opened(root) as connection:
+        connection.execute(schema.reviews.insert().values(photo_id=photo_id, label=label, reviewed_at=NOW))
 
 
 @pytest.fixture
@@ -88,8 +92,8 @@ def test_an_exact_copy_is_filed_without_the_network(
 
 def test_another_model_judges_anew(root: Path, photo: Photo, foodsort: Foodsort, seen: list[int]) -> None:
     run(root, foodsort, a=photo())
-    with closing(sqlite3.connect(root / "foodsort.db")) as connection, connection:
-        connection.execute("UPDATE models SET sha256 = 'an older one'")
+    with opened(root) as connection:
+        connection.execute(sa.text("UPDATE models SET sha256 = 'an older one'"))
     run(root, foodsort, b=photo())
     assert seen == [1, 1]
 
@@ -103,7 +107,7 @@ def test_a_label_by_a_person_decides_where_a_copy_goes_and_becomes_its_own(
     assert set(tree(root)) == {"food/a.jpg", "non_food/b.jpg"}
     b = rows(root)[1]
     assert (b["label"], b["predicted_label"], b["corrected_label"]) == ("non_food", "food", "non_food")
-    assert ask(root / "foodsort.db", "SELECT photo_id, label, reviewed_at FROM reviews ORDER BY id") == [
+    assert ask(root, "SELECT photo_id, label, reviewed_at FROM reviews ORDER BY id") == [
         {"photo_id": 1, "label": "non_food", "reviewed_at": NOW},
         {"photo_id": 2, "label": "non_food", "reviewed_at": NOW},
     ]
@@ -154,15 +158,12 @@ def test_a_copy_is_no_duplicate_of_a_photo_that_a_person_took_away(
 
 def test_of_copies_without_number_the_newest_are_looked_at(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     run(root, foodsort, a=photo())
-    with closing(sqlite3.connect(root / "foodsort.db")) as connection, connection:
-        columns = ", ".join(row[1] for row in connection.execute("PRAGMA table_info(photos)") if row[1] != "id")
-        for _ in range(70):
-            connection.execute(f"INSERT INTO photos ({columns}) SELECT {columns} FROM photos WHERE id = 1")
-    engine = database.connect(database.url(root, ""))
+    columns = ", ".join(column.name for column in schema.photos.columns if column.name != "id")
     digest = rows(root)[0]["sha256"]
-    with engine.connect() as asking:
-        found = copies(asking, {digest, "unknown"})
-    engine.dispose()
+    with opened(root) as connection:
+        for _ in range(70):
+            connection.execute(sa.text(f"INSERT INTO photos ({columns}) SELECT {columns} FROM photos WHERE id = 1"))
+        found = copies(connection, {digest, "unknown"})
     assert [one.original for one in found[digest]] == list(range(71, 7, -1))
     assert found["unknown"] == []
 

@@ -33,7 +33,7 @@ def limited(name: str, limit: int) -> list[str]:
 
 
 def told(root: Path, kind: str) -> list[str]:
-    return [row["message"] for row in ask(root / "foodsort.db", f"SELECT message FROM events WHERE kind = '{kind}'")]
+    return [row["message"] for row in ask(root, f"SELECT message FROM events WHERE kind = '{kind}'")]
 
 
 def sorts(root: Path, photo: bytes, path: str, daemon: "subprocess.Popen[str]") -> None:

@@ -18,6 +18,12 @@ FOOD, OTHERS, DAMAGED = 6, 3, 3
 
 
 @pytest.fixture
+def root(root: Path, each_database: None) -> Path:
+    """A root whose results are recorded in a database of each kind."""
+    return root
+
+
+@pytest.fixture
 def elsewhere(root: Path, elsewhere: Path) -> Path:
     """A folder for non_food photos on another filesystem, so that they are copied."""
     (root / "foodsort.toml").write_text(f'[folders]\nnon_food = "{elsewhere}"\n')
@@ -103,7 +109,10 @@ def test_killed_in_the_middle_of_mending_it_mends_again(
     check(root, elsewhere, expected)
 
 
-def test_killed_while_it_gives_a_photo_back(root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_killed_while_it_gives_a_photo_back(
+    root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOODSORT_WATCH__TRUNCATED_S", "60")  # longer than a start takes
     expected = drop(root, photo)
     (root / "inbox/trip/20.jpg").write_bytes(photo(size=512)[:3000])  # cut off, so it goes back to be waited for
     die(root, "given_back")

@@ -153,7 +153,7 @@ def test_devices_and_links_are_told_once(root: Path, photo: Photo) -> None:
             (root / "inbox/a.jpg").write_bytes(photo(shade=number))
             until(lambda number=number: len(list((root / "food").iterdir())) > number, daemon)  # type: ignore[misc]
             time.sleep(load(root).watch.rescan_s)
-    events = ask(root / "foodsort.db", "SELECT kind, path FROM events ORDER BY path")
+    events = ask(root, "SELECT kind, path FROM events ORDER BY path")
     assert [(event["kind"], event["path"]) for event in events] == [("skipped", "link.jpg"), ("skipped", "null.jpg")]
     assert (root / "inbox/link.jpg").is_symlink()
 

@@ -12,21 +12,63 @@ from daemon.query import Filters
 from daemon.results import Results
 from daemon.states import FILED
 from daemon.takeback import UNDO
+from tests.daemon.postgres import Cluster, made
 
 DAY = "2026-11-%02dT12:00:00.000000Z"
+RARE: list[dict[str, Any]] = [
+    {"label": "unsure"},
+    {"since": datetime(2026, 11, 4, tzinfo=UTC)},
+    {"until": datetime(2026, 11, 4, tzinfo=UTC)},
+    {"label": "food", "since": datetime(2026, 11, 4, tzinfo=UTC)},
+    {"state": "failed"},
+    {"name": "a"},
+    {"name": "a*"},
+]
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = database.connect(database.url(tmp_path, ""))
+def engine(address: sa.URL) -> Iterator[sa.Engine]:
+    engine = begun(address)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def of_sqlite(tmp_path: Path) -> Iterator[sa.Engine]:
+    engine = begun(database.url(tmp_path, ""))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def of_postgresql(cluster: Cluster) -> Iterator[sa.Engine]:
+    """With enough rows, all but a few of them alike, that it pays to think about how they are found."""
+    with made(cluster) as address:
+        engine = begun(address)
+        add(engine, "a")
+        names = [column.name for column in schema.photos.columns if column.name != "id"]
+        time = "timestamp '2026-10-01' + number * interval '1 minute'"
+        changed = {"name": "'IMG_' || number", "classified_at": f"to_char({time}, 'YYYY-MM-DD\"T\"HH24:MI:SS.USZ')"}
+        others = f"SELECT {', '.join(changed.get(name, name) for name in names)} FROM photos, generate_series(1, 20000) number"
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"INSERT INTO photos ({', '.join(names)}) {others}")
+        add(engine, "b", 5, ("non_food",), state="failed")
+        with engine.begin() as connection:
+            connection.exec_driver_sql("ANALYZE")
+        yield engine
+        engine.dispose()
+
+
+def begun(address: sa.URL) -> sa.Engine:
+    """A new database with a model and two batches."""
+    engine = database.connect(address)
     with engine.begin() as connection:
         model = {"id": 1, "sha256": "s", "name": "m", "card": "{}", "first_used_at": DAY % 1}
         connection.execute(schema.models.insert().values(model))
         for number in (1, 2):
             batch = {"id": number, "started_at": DAY % 1, "photos": 1, "engine": "e", "inference_ms": 1.0}
             connection.execute(schema.batches.insert().values(batch))
-    yield engine
-    engine.dispose()
+    return engine
 
 
 def add(engine: sa.Engine, name: str, day: int = 1, corrected: tuple[str, ...] = (), **values: Any) -> int:
@@ -83,37 +125,62 @@ def test_a_beginning_is_found_by_its_exact_letters_whichever_way_is_taken(
     engine: sa.Engine, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(query, "_FEW", few)
-    for name in ("IMG", "IMG_1", "IMH", "img_1", "IM", "x\ud7ffy", "x\U0010ffffz", "x\ue000", "\U0010ffff!"):
+    for name in (
+        "IMG",
+        "IMG_1",
+        "IMG%1",
+        "IMH",
+        "img_1",
+        "IM",
+        "x\ud7ffy",
+        "x\U0010ffffz",
+        "x\ue000",
+        "\U0010ffff!",
+        "a\\x0a",
+    ):
         add(engine, name)
-    assert names(engine, name="IMG*") == ["IMG_1", "IMG"]
-    assert names(engine, name="IMG*", limit=1) == ["IMG_1"]
+    assert names(engine, name="IMG*") == ["IMG%1", "IMG_1", "IMG"]
+    assert names(engine, name="IMG*", limit=1) == ["IMG%1"]
+    assert names(engine, name="IMG_*") == ["IMG_1"]
+    assert names(engine, name="IMG%*") == ["IMG%1"]
+    assert names(engine, name="a\\*") == ["a\\x0a"]
     assert names(engine, name="x\ud7ff*") == ["x\ud7ffy"]
     assert names(engine, name="x\U0010ffff*") == ["x\U0010ffffz"]
     assert names(engine, name="\U0010ffff*") == ["\U0010ffff!"]
-    assert len(names(engine, name="*")) == 9
+    assert len(names(engine, name="*")) == 11
 
 
-@pytest.mark.parametrize(
-    "filters",
-    [
-        {"label": "unsure"},
-        {"since": datetime(2026, 11, 4, tzinfo=UTC)},
-        {"until": datetime(2026, 11, 4, tzinfo=UTC)},
-        {"label": "food", "since": datetime(2026, 11, 4, tzinfo=UTC)},
-        {"state": "failed"},
-        {"name": "a"},
-        {"name": "a*"},
-    ],
-)
-def test_what_is_rare_is_found_by_an_index_and_nothing_is_sorted(engine: sa.Engine, filters: dict[str, Any]) -> None:
-    found = plan(engine, query.select(Filters(limit=50, **filters), few_names=True))
+@pytest.mark.parametrize("filters", RARE)
+def test_what_is_rare_is_found_by_an_index_and_nothing_is_sorted(of_sqlite: sa.Engine, filters: dict[str, Any]) -> None:
+    found = plan(of_sqlite, query.select(Filters(limit=50, **filters), few_names=True))
     assert "SCAN p" not in found
     assert "ORDER BY" not in found.partition("RIGHT")[0]  # there are the few that a person corrected
 
 
+@pytest.mark.parametrize(
+    ("filters", "index"),
+    [
+        *zip(
+            RARE, ("predicted_label", *["classified_at"] * 2, "predicted_label", "state", "name", "name"), strict=True
+        ),
+        ({"name": "IMG_1*", "limit": 1}, None),
+        ({}, None),
+    ],
+)
+def test_postgresql_finds_what_is_rare_by_an_index_too(
+    of_postgresql: sa.Engine, filters: dict[str, Any], index: str | None
+) -> None:
+    asked = query.select(Filters(**{"limit": 50} | filters), "postgresql")
+    with of_postgresql.connect() as connection:
+        bound = asked.compile(connection)
+        found = "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {bound}", dict(bound.params)))
+    assert f" ix_photos_{index}" in found if index else "Backward using photos_pkey" in found
+    assert "Seq Scan on photos" not in found
+
+
 @pytest.mark.parametrize("filters", [{}, {"name": "IMG*"}])
-def test_what_is_frequent_is_read_from_the_newest_on(engine: sa.Engine, filters: dict[str, Any]) -> None:
-    found = plan(engine, query.select(Filters(limit=50, **filters)))
+def test_what_is_frequent_is_read_from_the_newest_on(of_sqlite: sa.Engine, filters: dict[str, Any]) -> None:
+    found = plan(of_sqlite, query.select(Filters(limit=50, **filters)))
     assert found.startswith("SCAN p\n")
     assert "ORDER BY" not in found
 
@@ -125,7 +192,8 @@ def test_the_last_batch_is_the_newest_that_has_photos_in_place(engine: sa.Engine
     assert [photo.id for photo in chosen.last_batch()] == [first]
 
 
-def test_no_question_of_a_batch_or_a_person_goes_through_all_photos(engine: sa.Engine) -> None:
+def test_no_question_of_a_batch_or_a_person_goes_through_all_photos(of_sqlite: sa.Engine) -> None:
+    engine = of_sqlite
     asked: list[str] = []
     add(engine, "a")
 

@@ -4,30 +4,44 @@ import io
 import json
 import os
 import socket
-import sqlite3
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from PIL import Image
 
+from daemon import database
 from daemon.hold import Hold
+from daemon.settings import load
 from models import __version__
 from tests.daemon.conftest import Foodsort, Photo, tree
 
 
 def rows(root: Path) -> list[dict[str, Any]]:
-    return ask(root / "foodsort.db", "SELECT * FROM results ORDER BY id")
+    return ask(root, "SELECT * FROM results ORDER BY id")
 
 
-def ask(database: Path, question: str) -> list[dict[str, Any]]:
-    with closing(sqlite3.connect(database)) as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute(question)]
+def ask(root: Path, question: str) -> list[dict[str, Any]]:
+    with opened(root) as connection:
+        return [dict(row) for row in connection.execute(sa.text(question)).mappings()]
 
 
+@contextmanager
+def opened(root: Path) -> Iterator[sa.Connection]:
+    """A connection to a root's database of whatever kind; what it writes is committed at the end."""
+    engine = sa.create_engine(database.url(root, load(root).database.url))
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+@pytest.mark.usefixtures("each_database")
 def test_photos_are_sorted_and_each_has_a_row(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     (root / "inbox/trip/day 1").mkdir(parents=True)
     (root / "inbox/soup.jpg").write_bytes(photo("food"))
@@ -76,6 +90,7 @@ def test_the_same_name_again_and_again_and_the_same_bytes_too(root: Path, photo:
     assert len({row["sha256"] for row in rows(root)}) == 1
 
 
+@pytest.mark.usefixtures("each_database")
 def test_what_is_no_picture_fails_with_the_reason_beside_it(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     (root / "inbox/papers").mkdir()
     (root / "inbox/papers/bill.pdf").write_bytes(b"%PDF-1.7 and so on")
@@ -122,6 +137,7 @@ def test_a_name_too_long_for_its_reason_has_it_under_its_digest(root: Path, food
     assert set(tree(root)) == {f"failed/{name}", f"failed/{digest}.error.json"}
 
 
+@pytest.mark.usefixtures("each_database")
 def test_odd_names_are_kept_byte_for_byte_and_shown_escaped(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     names = [b"-rf.jpg", b"new\nline.jpg", b"caf\xe9.jpg", "\u202etxt.jpg".encode(), b"x" * 251 + b".jpg", b"a\\b.jpg"]
     for shade, name in enumerate(names):
@@ -130,13 +146,14 @@ def test_odd_names_are_kept_byte_for_byte_and_shown_escaped(root: Path, photo: P
     assert sorted(os.listdir(os.fsencode(root / "food"))) == sorted(names)
     shown = {row["name"] for row in rows(root)}
     assert {r"new\x0aline.jpg", r"caf\xe9.jpg", r"a\x5cb.jpg", r"\xe2\x80\xaetxt.jpg"} <= shown
-    stored = ask(root / "foodsort.db", "SELECT path_bytes FROM photos")
+    stored = ask(root, "SELECT path_bytes FROM photos")
     assert sorted(row["path_bytes"] for row in stored) == sorted(b"food/" + name for name in names)
     code, out, _ = foodsort("results", "--root", root, "--format", "json")
     assert code == 0
     assert {row["name"] for row in json.loads(out)} == shown
 
 
+@pytest.mark.usefixtures("each_database")
 def test_links_fifos_sockets_and_ignored_files_stay_and_get_no_row(
     root: Path, photo: Photo, foodsort: Foodsort
 ) -> None:
@@ -162,7 +179,7 @@ def test_links_fifos_sockets_and_ignored_files_stay_and_get_no_row(
     assert {path.name for path in (root / "inbox").iterdir()} - {".foodsort"} == before - {"real.jpg"}
     assert outside.exists()
     assert [row["name"] for row in rows(root)] == ["real.jpg"]
-    events = ask(root / "foodsort.db", "SELECT kind, path FROM events")
+    events = ask(root, "SELECT kind, path FROM events")
     told = ("link.jpg", "dangling.jpg", "loop", "pipe.jpg", "socket.jpg")
     assert sorted((event["kind"], event["path"]) for event in events) == sorted(("skipped", name) for name in told)
 
@@ -242,4 +259,4 @@ def test_other_folders_and_another_database_are_used(
     assert (root / "Essen/gut/a.jpg").exists()
     assert (tmp_path / "far/rest/b.jpg").exists()
     assert not (root / "foodsort.db").exists()
-    assert "Essen/gut/a.jpg" in {row["path"] for row in ask(tmp_path / "other.db", "SELECT path FROM results")}
+    assert "Essen/gut/a.jpg" in {row["path"] for row in ask(root, "SELECT path FROM results")}

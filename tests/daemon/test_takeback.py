@@ -4,19 +4,24 @@ import json
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from daemon.faults import VARIABLE
 from tests.daemon.conftest import Foodsort, Photo, mounted, running, tree, until
-from tests.daemon.test_run import ask, rows
+from tests.daemon.test_run import ask, opened, rows
 
 COMMAND = [sys.executable, "-m", "daemon"]
+
+
+@pytest.fixture
+def root(root: Path, each_database: None) -> Path:
+    """A root whose results are recorded in a database of each kind."""
+    return root
 
 
 @pytest.fixture
@@ -143,11 +148,11 @@ def test_on_overlayfs_where_files_and_folders_are_of_other_devices(
 def test_a_dry_run_knows_what_is_undone_and_writes_nothing(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
     foodsort("undo", "--root", sorted_root, "food/trip/soup.jpg")
     drop(sorted_root, "new.jpg", photo(shade=7))
-    before = (sorted_root / "foodsort.db").read_bytes()
+    before = stored(sorted_root)
     code, out, err = foodsort("run", "--root", sorted_root, "--dry-run")
     assert (code, out.split(":")[0]) == (0, "1 photos would be sorted")
     assert "to=food/new.jpg" in err
-    assert (sorted_root / "foodsort.db").read_bytes() == before
+    assert stored(sorted_root) == before
 
 
 def test_what_is_changed_or_replaced_is_a_new_photo(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
@@ -168,7 +173,7 @@ def test_an_undone_photo_is_known_by_its_place_when_the_device_has_another_numbe
     foodsort("undo", "--root", sorted_root, "food")
     ask_to(sorted_root, "UPDATE photos SET identity = '999999:1' WHERE state = 'undone'")
     assert once(sorted_root, foodsort).startswith("0 photos sorted")
-    assert ask(sorted_root / "foodsort.db", "SELECT 1 FROM photos WHERE identity = '999999:1'") == []
+    assert ask(sorted_root, "SELECT 1 FROM photos WHERE identity = '999999:1'") == []
 
 
 def test_the_last_batch_then_the_one_before(root: Path, photo: Photo, foodsort: Foodsort) -> None:
@@ -390,8 +395,14 @@ def test_a_photo_that_may_not_be_moved_is_named_and_stays(sorted_root: Path, pho
 
 
 def ask_to(root: Path, change: str) -> None:
-    with closing(sqlite3.connect(root / "foodsort.db")) as connection, connection:
-        connection.execute(change)
+    with opened(root) as connection:
+        connection.execute(sa.text(change))
+
+
+def stored(root: Path) -> object:
+    """What the database is made of: its file, or what a server has in it."""
+    file = root / "foodsort.db"
+    return file.read_bytes() if file.exists() else [ask(root, f"SELECT * FROM {name}") for name in ("photos", "events")]
 
 
 def _tries(root: Path) -> set[int]:

@@ -1,0 +1,133 @@
+"""A PostgreSQL of the tests' own: a throw-away cluster that only a Unix socket leads to, and databases in it."""
+
+import itertools
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+_USERS = ("postgres", "nobody")
+_SETTINGS = ("listen_addresses=", "fsync=off", "max_connections=50", "log_min_messages=log")
+_numbers = itertools.count(1)
+
+
+class Cluster:
+    """One server. folder: its data and its socket; of a user who is not root, since PostgreSQL refuses that one."""
+
+    def __init__(self, folder: Path, programs: Path) -> None:
+        self._data, self._programs, self.folder = folder / "data", programs, folder
+        self._under = _as_nobody(folder)
+        words = ("-U", "foodsort", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        command = [*self._under, programs / "initdb", "-D", self._data, *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+        assert done.returncode == 0, done.stdout + done.stderr
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it, where it does not run yet, and waits until it takes connections."""
+        if self._server:
+            return
+        settings = (f"--{setting}" for setting in (*_SETTINGS, f"unix_socket_directories={self.folder}"))
+        # It ends with the tests, however these end.
+        command = [*self._under, "--pdeathsig", "INT", self._programs / "postgres", "-D", self._data, *settings]
+        with (self.folder / "log").open("ab") as log:
+            self._server = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
+        end = time.monotonic() + 60
+        while True:
+            try:
+                self.ask("SELECT 1")
+            except psycopg.OperationalError:
+                assert self._server.poll() is None, (self.folder / "log").read_text()
+                assert time.monotonic() < end, (self.folder / "log").read_text()
+                time.sleep(0.02)
+            else:
+                return
+
+    def stop(self) -> None:
+        """Stops it, whoever is connected, and waits for its end."""
+        if self._server:
+            self._server.send_signal(signal.SIGINT)  # a fast shutdown
+            self._server.wait(60)
+            self._server = None
+
+    def ask(self, statement: str, *words: Any, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Runs a statement as its own transaction, outside of those that are tried."""
+        with psycopg.connect(
+            host=str(self.folder), user="foodsort", dbname=database, autocommit=True, connect_timeout=30
+        ) as connection:
+            cursor = connection.execute(statement, words or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def make(self, encoding: str = "UTF8") -> sa.URL:
+        """A new database, empty. It sorts as people do in English, not by code points, where text is UTF8."""
+        name = f"photos_{next(_numbers)}"
+        locale = "LOCALE_PROVIDER icu ICU_LOCALE 'en-US'" if encoding == "UTF8" else ""
+        self.ask(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' {locale}")
+        return sa.make_url(f"postgresql+psycopg://foodsort@/{name}?host={self.folder}")
+
+    def drop(self, address: sa.URL) -> None:
+        """Removes a database, whoever is connected to it."""
+        self.ask(f"DROP DATABASE {address.database} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A server that runs as long as the tests do."""
+    programs = _programs()
+    if programs is None:
+        pytest.skip("no server of PostgreSQL 15 or newer is installed (Debian's package postgresql)")
+    # Not in pytest's own folder: other users can't come there. A socket's path has to be short, too.
+    with tempfile.TemporaryDirectory(prefix="foodsort-pg-", dir="/tmp") as folder:
+        cluster = Cluster(Path(folder), programs)
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            cluster.stop()
+
+
+@contextmanager
+def made(cluster: Cluster, encoding: str = "UTF8") -> Iterator[sa.URL]:
+    """A database that is removed again."""
+    address = cluster.make(encoding)
+    try:
+        yield address
+    finally:
+        cluster.drop(address)
+
+
+def _programs() -> Path | None:
+    """Where initdb and postgres are; Debian keeps them out of the way, one folder a version."""
+    known = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
+    on_path = shutil.which("initdb")
+    folders = [*known, *([Path(on_path).resolve().parent] if on_path else [])]
+    return next((folder for folder in folders if _version(folder / "postgres") >= 15), None)
+
+
+def _version(program: Path) -> int:
+    if not program.exists():
+        return 0
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    return int(re.findall(r"\d+", said)[0])  # postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)
+
+
+def _as_nobody(folder: Path) -> list[str | Path]:
+    """Words to run a program as a user to whom the folder is given; as oneself who is not root."""
+    if os.geteuid() != 0:
+        return ["setpriv"]
+    user = next(pwd.getpwnam(name) for name in _USERS if name in {entry.pw_name for entry in pwd.getpwall()})
+    os.chown(folder, user.pw_uid, 0)
+    folder.chmod(0o710)  # root may need to come here without its right to go everywhere, too
+    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
