@@ -64,24 +64,18 @@ class Destinations:
 
     def carry_out(self, move: Move) -> None:
         """Moves the photo. Raises FileExistsError when the place was taken meanwhile, Vanished, or OSError."""
-        folder, below = self.inside(move.target)
-        parent, name = tree.split(below)
-        _make(folder)
-        root = tree.open_root(folder)
-        try:
-            with tree.folder(root, parent, create=True) as target:
-                self._touched.add((folder, parent))
+        with self.folder_of(move.target, create=True) as (target, name):
+            folder, below = self.inside(move.target)
+            self._touched.add((folder, tree.split(below)[0]))
+            if move.failure is not None:
+                reasons.write(target, name, move)
+                faults.point("explained")
+            try:
+                self._rename(move, target, name)
+            except (FileExistsError, Vanished):  # a reason without its photo explains nothing
                 if move.failure is not None:
-                    reasons.write(target, name, move)
-                    faults.point("explained")
-                try:
-                    self._rename(move, target, name)
-                except (FileExistsError, Vanished):  # a reason without its photo explains nothing
-                    if move.failure is not None:
-                        os.unlink(reasons.name_of(name, move.sha256), dir_fd=target)
-                    raise
-        finally:
-            os.close(root)
+                    os.unlink(reasons.name_of(name, move.sha256), dir_fd=target)
+                raise
         self._claims.tidy(move.source, move.generation)
 
     def sync(self) -> None:
@@ -143,6 +137,24 @@ class Destinations:
         around = [folder for folder in self._folders.values() if path.startswith(folder + b"/")]
         folder = max(around, key=len, default=os.path.dirname(path))
         return folder, path[len(folder) + 1 :]
+
+    @contextmanager
+    def folder_of(self, place: bytes, *, create: bool = False) -> Iterator[tuple[int, bytes]]:
+        """Descriptor of the folder that a place lies in, made if asked, and the name there. Raises OSError."""
+        folder, below = self.inside(place)
+        parent, name = tree.split(below)
+        if create:
+            _make(folder)
+        root = tree.open_root(folder)
+        try:
+            with tree.folder(root, parent, create=create) as at:
+                yield at, name
+        finally:
+            os.close(root)
+
+    def is_in(self, place: bytes, fate: Fate) -> bool:
+        """Whether a place lies in the folder that photos of a fate go to."""
+        return self.inside(place)[0] == self._folders[fate]
 
     def holds(self, place: bytes) -> bool:
         """Whether there is a file at a place."""
