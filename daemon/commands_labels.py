@@ -63,7 +63,7 @@ def export(
     from daemon import database
     from daemon.claim import Claims
     from daemon.destinations import Destinations
-    from daemon.export import SPLITS, ExportError, labelled, place, write
+    from daemon.export import LABELS, SPLITS, ExportError, labelled, place, write
     from daemon.settings import load
 
     settings = load(root)
@@ -79,7 +79,7 @@ def export(
     said = (f"{counts[one, 'food']} food and {counts[one, 'non_food']} non_food in {one}" for one in SPLITS)
     others = f"; {len(problems)} could not be exported" if problems else ""
     typer.echo(f"{counts.total()} photos are in {out}: {', '.join(said)}{others}")
-    if all(counts[one, label] for one in SPLITS for label in ("food", "non_food")):
+    if all(counts[one, label] for one in SPLITS for label in LABELS):
         typer.echo(f"train with: foodsort train --data {out} --out BUNDLE")
     else:
         more = "label more" if split else "divide them with --split, or put them to another data set"

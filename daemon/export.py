@@ -22,6 +22,7 @@ from models.names import shown
 
 SPLITS = ("training", "validation", "evaluation")
 TABLE = "manifest.csv"
+LABELS = ("food", "non_food")
 COLUMNS = ("path", "label", "split", "source", "id", "sha256", "predicted_label")
 
 _ENDINGS = {
@@ -73,6 +74,7 @@ def labelled(engine: sa.Engine, *, corrected: bool) -> Iterator[list[Labelled]]:
         sa.select(p.id, p.path_bytes, p.sha256, p.format, p.predicted_label, r.label)
         .join_from(photos, reviews, p.id == r.photo_id)
         .where(r.id.in_(newest), p.error_kind.is_(None), p.state.in_((FILED, DUPLICATE, UNDONE, RETRY)))
+        .where(r.label.in_(LABELS))
         .order_by(p.sha256, r.id.desc())
     )
     with engine.connect() as connection:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from daemon.corrections import NO_LABEL
+from daemon.faults import VARIABLE
 from daemon.states import FILED, State
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
 from tests.daemon.test_run import ask, rows
@@ -272,6 +273,29 @@ def test_to_and_from_another_filesystem(
     assert (goal.stat().st_mtime_ns, goal.stat().st_mode & 0o777) == (10**18 + 1007, 0o640)
     assert [path.name for path in goal.parent.iterdir()] == ["a.jpg"]
     assert [(row["state"], row["label"], root / row["path"]) for row in rows(root)] == [("filed", label, goal)]
+
+
+def test_in_the_middle_of_it_a_daemon_and_other_calls_leave_the_photo_alone(
+    root: Path, photo: Photo, foodsort: Foodsort
+) -> None:
+    (root / "foodsort.toml").write_text('[images]\nduplicates = "skip"\n')
+    drop(root, "a.jpg", photo())
+    once(root, foodsort)
+    words = [*COMMAND, "correct", "--root", str(root), "food", "--label", "non_food"]
+    with subprocess.Popen(words, env=os.environ | {VARIABLE: "correcting:1:hang"}) as call:
+        try:
+            until(lambda: states(root) == {"non_food/a.jpg": "correcting"})
+            drop(root, "b.jpg", photo())
+            once(root, foodsort)
+            assert states(root) == {"non_food/a.jpg": "correcting", "duplicates/b.jpg": "duplicate"}
+            assert foodsort("undo", "--root", root, "non_food/a.jpg", "--dry-run")[2].endswith(
+                "try again in a moment\n"
+            )
+            assert foodsort("export", "--root", root, "--out", root.parent / "data")[0] == 0  # the copy
+        finally:
+            call.kill()
+    once(root, foodsort)
+    assert photos(root) == {"non_food/a.jpg": photo(), "duplicates/b.jpg": photo()}
 
 
 def test_what_may_not_be_moved_keeps_its_label_and_place(sorted_root: Path, foodsort: Foodsort) -> None:

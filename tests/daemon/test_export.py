@@ -12,8 +12,7 @@ import pytest
 from PIL import Image
 
 from daemon.export import COLUMNS, SPLITS, split_of
-from tests.daemon.conftest import Foodsort, Photo, tree
-from tests.daemon.test_run import rows
+from tests.daemon.conftest import Foodsort, Photo, mounted, tree
 from tests.daemon.test_takeback import COMMAND, ask_to, drop, once
 
 
@@ -206,15 +205,19 @@ def test_half_an_export_is_never_taken_for_a_whole_one(labelled_root: Path, food
     assert len(table(out)) == 1
 
 
-def test_a_full_disk_leaves_nothing(
-    labelled_root: Path, foodsort: Foodsort, out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    big = labelled_root / "inbox/big.bmp"
-    Image.new("RGB", (512, 512), (200, 1, 40)).save(big)
+def test_a_full_disk_leaves_nothing(labelled_root: Path, tmp_path: Path, foodsort: Foodsort) -> None:
+    Image.new("RGB", (512, 512), (200, 1, 40)).save(labelled_root / "inbox/big.bmp")
     once(labelled_root, foodsort)
     foodsort("correct", "--root", labelled_root, "food", "--label", "food")
-    limited = ["prlimit", f"--fsize={100 << 10}", *COMMAND, "export", "--root", str(labelled_root), "--out", str(out)]
-    done = subprocess.run(limited, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (1, "foodsort: File too large\n")
-    assert not [path for path in out.parent.iterdir() if path.name.startswith("data")]
-    assert rows(labelled_root)[-1]["label"] == "food"
+    with mounted(tmp_path / "small", "size=128k") as small:
+        code, said, err = foodsort("export", "--root", labelled_root, "--out", small / "data")
+        assert (code, said, err) == (1, "", "foodsort: No space left on device\n")
+        assert list(small.iterdir()) == []
+
+
+def test_a_label_that_somebody_wrote_into_the_database_and_is_none(
+    labelled_root: Path, foodsort: Foodsort, out: Path
+) -> None:
+    ask_to(labelled_root, "INSERT INTO reviews (photo_id, label, reviewed_at) VALUES (1, 'unsure', '2026')")
+    assert foodsort("export", "--root", labelled_root, "--out", out)[0] == 0
+    assert [row["id"] for row in table(out)] == ["2"]
