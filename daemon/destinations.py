@@ -64,9 +64,10 @@ class Destinations:
 
     def carry_out(self, move: Move) -> None:
         """Moves the photo. Raises FileExistsError when the place was taken meanwhile, Vanished, or OSError."""
-        with self.folder_of(move.target, create=True) as (target, name):
-            folder, below = self.inside(move.target)
-            self._touched.add((folder, tree.split(below)[0]))
+        folder, below = self.inside(move.target)
+        parent, name = tree.split(below)
+        with _entered(folder, parent, create=True) as target:
+            self._touched.add((folder, parent))
             if move.failure is not None:
                 reasons.write(target, name, move)
                 faults.point("explained")
@@ -143,14 +144,8 @@ class Destinations:
         """Descriptor of the folder that a place lies in, made if asked, and the name there. Raises OSError."""
         folder, below = self.inside(place)
         parent, name = tree.split(below)
-        if create:
-            _make(folder)
-        root = tree.open_root(folder)
-        try:
-            with tree.folder(root, parent, create=create) as at:
-                yield at, name
-        finally:
-            os.close(root)
+        with _entered(folder, parent, create=create) as at:
+            yield at, name
 
     def is_in(self, place: bytes, fate: Fate) -> bool:
         """Whether a place lies in the folder that photos of a fate go to."""
@@ -177,14 +172,25 @@ def _opened(folder: bytes, below: bytes) -> Iterator[int | None]:
     """Descriptor of the folder `below` a destination folder; None where there is none, or something else in its place."""
     with ExitStack() as stack:
         try:
-            root = tree.open_root(folder)
-            stack.callback(os.close, root)
-            at = stack.enter_context(tree.folder(root, below))
+            at = stack.enter_context(_entered(folder, below))
         except OSError as error:
             if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
                 raise
             at = None
         yield at
+
+
+@contextmanager
+def _entered(folder: bytes, below: bytes, *, create: bool = False) -> Iterator[int]:
+    """Descriptor of the folder `below` a destination folder, made if asked. Raises OSError."""
+    if create:
+        _make(folder)
+    root = tree.open_root(folder)
+    try:
+        with tree.folder(root, below, create=create) as at:
+            yield at
+    finally:
+        os.close(root)
 
 
 def _make(folder: bytes) -> None:
