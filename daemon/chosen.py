@@ -1,7 +1,8 @@
 """Which photos a person means: by path, by batch, by time, by kind of failure."""
 
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 
 from daemon import tree
 from daemon.schema import batches, modified_at, photos, text
-from daemon.states import DUPLICATE, FAILED, FILED, FILING, State
+from daemon.states import CORRECTING, DUPLICATE, FAILED, FILED, FILING, State
 from models.errors import FoodsortError
 from models.names import raw, shown
 
@@ -40,16 +41,20 @@ _COLUMNS = (
     *(photos.c.sha256, photos.c.size_bytes, photos.c.modified_at, photos.c.error_kind, photos.c.filed_at),
 )
 
-_WHY: dict[State, str] = {
+WHY: Mapping[State, str] = {
     "filing": "is on its way to there; try again in a moment",
     "filed": "is filed; `foodsort undo` takes it back first",
     "duplicate": "is set aside; `foodsort undo` takes it back first",
+    "correcting": "is on its way to there; try again in a moment",
     "missing": "was taken away by somebody else before it came there",
     "undoing": "is on its way back to the inbox",
     "undone": "is in the inbox already, and stays there until `foodsort retry` asks for it",
     "retrying": "is on its way back to the inbox",
     "retry": "is in the inbox already, to be sorted again",
 }
+"""Why a photo in a state is not to be had."""
+
+_AT_ONCE = 64  # photos whose rows are written in one transaction
 
 
 class Unknown(FoodsortError):
@@ -59,8 +64,9 @@ class Unknown(FoodsortError):
 class Chosen:
     """Asks for photos of one root in some states."""
 
-    def __init__(self, engine: sa.Engine, root: Path, states: Sequence[State]) -> None:
-        self._engine, self._root, self._states = engine, root, states
+    def __init__(self, engine: sa.Engine, root: Path, states: Sequence[State], why: Mapping[State, str] = WHY) -> None:
+        """why: what to say of a photo in another state."""
+        self._engine, self._root, self._states, self._reasons = engine, root, states, why
 
     def all(self, kinds: Sequence[str] = ()) -> list[Photo]:
         """All, or those that failed for one of these reasons."""
@@ -96,8 +102,8 @@ class Chosen:
         found = self._ask(sa.or_(photos.c.path_bytes.in_(places), *below))
         if not found:
             raise Unknown(self._why(given, places))
-        # A place may have been another photo's before.
-        newest = {photo.path: photo for photo in found}
+        # A place may have been another photo's before, and that one's row be the younger of the two.
+        newest = {photo.path: photo for photo in sorted(found, key=lambda photo: photo.filed_at or "")}
         return [photo for photo in newest.values() if not kinds or photo.error_kind in kinds]
 
     def _ask(self, *conditions: "sa.ColumnElement[bool]") -> list[Photo]:
@@ -111,7 +117,7 @@ class Chosen:
             state: Any = connection.execute(query.limit(1)).scalar()
         if state is None:
             return f"{given}: no photo is there by the database; `foodsort results` shows where each is"
-        return f"{given}: {_WHY[state]}"
+        return f"{given}: {self._reasons[state]}"
 
 
 def again(engine: sa.Engine, photo: Photo) -> Photo:
@@ -120,14 +126,27 @@ def again(engine: sa.Engine, photo: Photo) -> Photo:
         return Photo._make(connection.execute(sa.select(*_COLUMNS).where(photos.c.id == photo.id)).one())
 
 
+def a_few(chosen: Iterable[Photo]) -> Iterator[list[Photo]]:
+    """Photos by as many as are handled in one transaction."""
+    remaining = iter(chosen)
+    while some := list(itertools.islice(remaining, _AT_ONCE)):
+        yield some
+
+
+def update(connection: sa.Connection, photo: Photo, states: tuple[State, ...], **values: Any) -> bool:
+    """Changes a row if it is still in one of these states; whoever else handles it changes that first."""
+    ours = sa.and_(photos.c.id == photo.id, photos.c.state.in_(states))
+    return bool(connection.execute(photos.update().where(ours).values(values)).rowcount)
+
+
 def elsewhere(engine: sa.Engine, photo: Photo) -> bool:
     """Whether the place that a photo's row names has become another one's since."""
     name = shown(os.path.basename(photo.path))  # there is an index on it
     p = photos.c
     query = sa.select(p.id).where(p.name == name, p.path_bytes == photo.path, p.id != photo.id)
-    later = sa.or_(p.state == FILING, p.filed_at > photo.filed_at)
+    later = sa.or_(p.state.in_((FILING, CORRECTING)), p.filed_at > photo.filed_at)
     with engine.connect() as connection:
-        found = connection.execute(query.where(p.state.in_((FILING, FILED, FAILED, DUPLICATE)), later))
+        found = connection.execute(query.where(p.state.in_((FILING, FILED, CORRECTING, FAILED, DUPLICATE)), later))
         return found.first() is not None
 
 

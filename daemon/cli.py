@@ -11,7 +11,7 @@ from daemon.ownership import check
 
 check()
 
-from daemon import commands_back
+from daemon import commands_back, commands_labels
 from daemon.options import Root, time_option
 from daemon.states import State
 from models import EngineName, Precision, __version__
@@ -24,6 +24,7 @@ app = Commands(
     help="Sorts photos dropped into a folder into food/ and non_food/, each with a row in a database.",
 )
 app.add_typer(commands_back.app)
+app.add_typer(commands_labels.app)
 for _room in entry_points(group="foodsort.commands"):
     app.add_typer(_room.load())
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from daemon.chosen import Photo
+    from daemon.corrections import Corrections
     from daemon.takeback import Back, Takeback
 
 app = typer.Typer()
@@ -46,7 +47,7 @@ def retry(
     from daemon.states import FAILED, UNDONE
     from daemon.takeback import RETRY_FAILED
 
-    with _opened(root, dry_run=dry_run) as (engine, takeback, said):
+    with opened(root, dry_run=dry_run) as (engine, takeback, _, said):
         failed, named = Chosen(engine, root, (FAILED,)), Chosen(engine, root, (FAILED, UNDONE))
         chosen = said.known(paths, lambda path: named.path(path, kind or ())) if paths else failed.all(kind or ())
         of_failed = [photo for photo in chosen if photo.state == FAILED]
@@ -74,7 +75,7 @@ def undo(
 
     if [bool(paths), last, batch is not None, since is not None].count(True) != 1:
         raise typer.BadParameter("say which photos, in one way: PATH..., --last, --batch ID or --since TIME")
-    with _opened(root, dry_run=dry_run) as (engine, takeback, said):
+    with opened(root, dry_run=dry_run) as (engine, takeback, _, said):
         choice = Chosen(engine, root, UNDO.sources)
         if paths:
             chosen = said.known(paths, choice.path)
@@ -86,7 +87,7 @@ def undo(
         said.end("back in the inbox, to stay there until `foodsort retry PATH`")
 
 
-class _Said:
+class Said:
     """Prints what becomes of photos, one line each, and counts."""
 
     def __init__(self, *, dry_run: bool) -> None:
@@ -103,21 +104,21 @@ class _Said:
                 self._problem(str(error))
         return list(found.values())
 
-    def backs(self, backs: "Iterable[Back]") -> None:
-        """Says what became of each photo."""
+    def backs(self, backs: "Iterable[Back]", *, asked_for: bool = True) -> None:
+        """Says what became of each photo. asked_for: by this call, so that it counts."""
         for back in backs:
             if back.problem:
                 self._problem(f"{shown(back.photo.path)} {back.problem}")
                 continue
-            self._done += 1
+            self._done += asked_for
             moved = f"{shown(back.photo.path)} → " if back.place != back.photo.path else ""
             typer.echo(f"{moved}{shown(back.place)}")
 
-    def end(self, what: str) -> None:
+    def end(self, what: str, otherwise: str = "taken there") -> None:
         """Says how many there were; ends the process with exit code 1 when something could not be done."""
         photos = f"{self._done} photo{'' if self._done == 1 else 's'}"
         verb = "would be" if self._dry_run else "is" if self._done == 1 else "are"
-        others = f"; {self._problems} could not be taken there" if self._problems else ""
+        others = f"; {self._problems} could not be {otherwise}" if self._problems else ""
         typer.echo(f"{photos} {verb} {what}{others}")
         if self._problems:
             raise typer.Exit(1)
@@ -128,10 +129,11 @@ class _Said:
 
 
 @contextmanager
-def _opened(root: Path, *, dry_run: bool) -> "Iterator[tuple[sa.Engine, Takeback, _Said]]":
-    """The database and what takes photos back, when it is this call's turn. Raises FoodsortError, OSError."""
+def opened(root: Path, *, dry_run: bool) -> "Iterator[tuple[sa.Engine, Takeback, Corrections, Said]]":
+    """The database and what moves sorted photos, when it is this call's turn. Raises FoodsortError, OSError."""
     from daemon import database
     from daemon.claim import Claims
+    from daemon.corrections import Corrections
     from daemon.lock import turn
     from daemon.settings import load
     from daemon.takeback import Takeback
@@ -142,22 +144,24 @@ def _opened(root: Path, *, dry_run: bool) -> "Iterator[tuple[sa.Engine, Takeback
     with database.told():
         engine = database.reading(address) if dry_run else database.writing(address)
         claims = Claims(inbox)
-        takeback, said = Takeback(root, settings.folders, claims, engine), _Said(dry_run=dry_run)
+        disks = (root, settings.folders, claims, engine)
+        takeback, corrections, said = Takeback(*disks), Corrections(*disks), Said(dry_run=dry_run)
         try:
             if dry_run:
-                yield engine, takeback, said
+                yield engine, takeback, corrections, said
                 return
             _as_the_daemon(inbox / ".foodsort")
             with turn(claims.inbox, inbox, _wait):
-                said.backs(takeback.mend())
-                yield engine, takeback, said
+                said.backs(takeback.mend(), asked_for=False)
+                said.backs(corrections.mend(), asked_for=False)
+                yield engine, takeback, corrections, said
         finally:
             claims.close()
             engine.dispose()
 
 
 def _wait() -> bool:
-    typer.echo("foodsort: another call is taking photos back; waiting for its end", err=True)
+    typer.echo("foodsort: another call is moving photos; waiting for its end", err=True)
     return True
 
 

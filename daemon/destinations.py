@@ -66,22 +66,17 @@ class Destinations:
         """Moves the photo. Raises FileExistsError when the place was taken meanwhile, Vanished, or OSError."""
         folder, below = self.inside(move.target)
         parent, name = tree.split(below)
-        _make(folder)
-        root = tree.open_root(folder)
-        try:
-            with tree.folder(root, parent, create=True) as target:
-                self._touched.add((folder, parent))
+        with _entered(folder, parent, create=True) as target:
+            self._touched.add((folder, parent))
+            if move.failure is not None:
+                reasons.write(target, name, move)
+                faults.point("explained")
+            try:
+                self._rename(move, target, name)
+            except (FileExistsError, Vanished):  # a reason without its photo explains nothing
                 if move.failure is not None:
-                    reasons.write(target, name, move)
-                    faults.point("explained")
-                try:
-                    self._rename(move, target, name)
-                except (FileExistsError, Vanished):  # a reason without its photo explains nothing
-                    if move.failure is not None:
-                        os.unlink(reasons.name_of(name, move.sha256), dir_fd=target)
-                    raise
-        finally:
-            os.close(root)
+                    os.unlink(reasons.name_of(name, move.sha256), dir_fd=target)
+                raise
         self._claims.tidy(move.source, move.generation)
 
     def sync(self) -> None:
@@ -144,6 +139,18 @@ class Destinations:
         folder = max(around, key=len, default=os.path.dirname(path))
         return folder, path[len(folder) + 1 :]
 
+    @contextmanager
+    def folder_of(self, place: bytes, *, create: bool = False) -> Iterator[tuple[int, bytes]]:
+        """Descriptor of the folder that a place lies in, made if asked, and the name there. Raises OSError."""
+        folder, below = self.inside(place)
+        parent, name = tree.split(below)
+        with _entered(folder, parent, create=create) as at:
+            yield at, name
+
+    def is_in(self, place: bytes, fate: Fate) -> bool:
+        """Whether a place lies in the folder that photos of a fate go to."""
+        return self.inside(place)[0] == self._folders[fate]
+
     def holds(self, place: bytes) -> bool:
         """Whether there is a file at a place."""
         folder, below = self.inside(place)
@@ -165,14 +172,25 @@ def _opened(folder: bytes, below: bytes) -> Iterator[int | None]:
     """Descriptor of the folder `below` a destination folder; None where there is none, or something else in its place."""
     with ExitStack() as stack:
         try:
-            root = tree.open_root(folder)
-            stack.callback(os.close, root)
-            at = stack.enter_context(tree.folder(root, below))
+            at = stack.enter_context(_entered(folder, below))
         except OSError as error:
             if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
                 raise
             at = None
         yield at
+
+
+@contextmanager
+def _entered(folder: bytes, below: bytes, *, create: bool = False) -> Iterator[int]:
+    """Descriptor of the folder `below` a destination folder, made if asked. Raises OSError."""
+    if create:
+        _make(folder)
+    root = tree.open_root(folder)
+    try:
+        with tree.folder(root, below, create=create) as at:
+            yield at
+    finally:
+        os.close(root)
 
 
 def _make(folder: bytes) -> None:

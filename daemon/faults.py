@@ -22,6 +22,8 @@ POINTS = (
     "finished",  # the rows say so
     "taking_back",  # `undo` or `retry` has written where photos go, none has moved
     "taken_back",  # one of them lies in the inbox, its row does not say so
+    "correcting",  # `correct` has written where photos go, none has moved
+    "corrected",  # one of them lies in the folder of its new label, its row does not say so
     "mended",  # a start has ended what an earlier life had recorded
 )
 """Every point, in the order in which a photo comes by."""

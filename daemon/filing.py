@@ -16,7 +16,7 @@ from daemon.patience import Patience
 from daemon.recovery import Mend
 from daemon.results import Pending, Results
 from daemon.schema import text
-from daemon.states import FILED, FILING
+from daemon.states import CORRECTING, FILED, FILING
 from models.names import shown
 
 log = structlog.get_logger()
@@ -91,8 +91,8 @@ class Filing:
                 copy.original
                 for copy in copies[outcome.decoded.sha256]
                 if copy.original != own
-                and copy.original_state in {FILING, FILED}
-                and (copy.original_state == FILING or self._destinations.holds(copy.original_path))
+                and copy.original_state in {FILING, FILED, CORRECTING}
+                and (copy.original_state != FILED or self._destinations.holds(copy.original_path))
             )
             original = next(there, None) if outcome.verdict else None
             if (

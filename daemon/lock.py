@@ -1,4 +1,4 @@
-"""One daemon an inbox, one call at a time that takes photos back: locks that the kernel drops when their holder dies."""
+"""One daemon an inbox, one call at a time that moves sorted photos: locks that the kernel drops when their holder dies."""
 
 import errno
 import fcntl
@@ -41,7 +41,7 @@ class Lock:
 
 @contextmanager
 def turn(inbox: int, path: Path, wait: Callable[[], bool]) -> Iterator[bool]:
-    """Holds `<inbox>/.foodsort/back.lock`, which whoever takes photos back does; yields whether it got it.
+    """Holds `<inbox>/.foodsort/back.lock`, which whoever moves sorted photos does; yields whether it got it.
 
     inbox: descriptor of the folder `path`. wait: asked when another one holds it; True waits for its end.
     Raises FoodsortError, OSError.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from daemon.results import Pending
-from daemon.states import MISSING, RETRY, UNDOING, State
+from daemon.states import MISSING, RETRY, RETRYING, State
 
 
 class Mend(NamedTuple):
@@ -45,12 +45,12 @@ def plan(
 
 
 def back(state: State, *, arrived: bool, there: bool) -> Literal["move", "drop_and_finish", "finish"] | State:
-    """What to do for a row whose photo was on its way back to the inbox, or the state in which to leave it.
+    """What to do for a row whose photo was on its way back or to another label's folder, or the state in which to leave it.
 
-    arrived: it lies in the inbox where its row says. there: it lies, too or still, where it was taken from.
+    arrived: it lies where its row says that it goes. there: it lies, too or still, where it was taken from.
     """
     if arrived:
         return "drop_and_finish" if there else "finish"
     if there:
         return "move"
-    return MISSING if state == UNDOING else RETRY  # the daemon may have it in hand already
+    return RETRY if state == RETRYING else MISSING  # to be sorted again, the daemon may have it in hand already

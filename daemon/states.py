@@ -2,11 +2,15 @@
 
 from typing import Final, Literal
 
-State = Literal["filing", "filed", "failed", "duplicate", "missing", "undoing", "undone", "retrying", "retry"]
+State = Literal[
+    "filing", "filed", "correcting", "failed", "duplicate", "missing", "undoing", "undone", "retrying", "retry"
+]
 
 FILING: Final = "filing"
 """On its way to its place."""
 FILED: Final = "filed"
+CORRECTING: Final = "correcting"
+"""On its way from the folder of one label to that of another, which a person gave it."""
 FAILED: Final = "failed"
 DUPLICATE: Final = "duplicate"
 """Set aside, since a photo of the same bytes is filed."""

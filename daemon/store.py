@@ -8,6 +8,7 @@ import sqlalchemy as sa
 import structlog
 
 from daemon import damage, database
+from daemon.corrections import Corrections
 from daemon.destinations import Destinations
 from daemon.hold import Hold
 from daemon.patience import Answer, Patience, Words
@@ -43,7 +44,8 @@ class Store:
             engine = self._asked() if dry_run else self._attempt(database.connect, self._address)
             self.results = Asked(engine) if dry_run else Results(engine)
             opened.callback(self.results.close)
-            self.takeback = Takeback(root, settings.folders, self.hold.claims, engine)
+            disks = (root, settings.folders, self.hold.claims, engine)
+            self.takeback, self.corrections = Takeback(*disks), Corrections(*disks)
             self.tell = Teller(self.results, patience)
             if damaged:
                 log.error(damaged, kind="damaged")

@@ -3,7 +3,6 @@
 The row says where to before the photo moves, so that the daemon knows it when it comes, and a death in between can be mended.
 """
 
-import itertools
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,17 +11,17 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from daemon import faults, recovery, tree
-from daemon.chosen import Chosen, Photo, again, elsewhere
+from daemon.chosen import Chosen, Photo, a_few, again, update
 from daemon.claim import Claims
 from daemon.results import place as in_columns
-from daemon.schema import modified_at, photos
 from daemon.settings import Folders
 from daemon.states import DUPLICATE, FAILED, FILED, MISSING, RETRY, RETRYING, UNDOING, UNDONE, State
 from daemon.wayback import Stays, Wayback
+from daemon.whereabouts import Whereabouts, facts
 from models.names import shown
 
-_AT_ONCE = 64  # photos whose rows are written in one transaction
-_BUSY = "is being handled by another call of foodsort"
+BUSY = "is being handled by another call of foodsort"
+"""Why a photo stays whose row somebody else has changed meanwhile."""
 
 
 class Way(NamedTuple):
@@ -38,7 +37,7 @@ RETRY_FAILED = Way((FAILED,), RETRYING, RETRY)
 
 
 class Back(NamedTuple):
-    """What became of a photo: its place in the inbox as its row names it, or why it could not be taken there."""
+    """What became of a photo: its place as its row names it now, or why it could not be taken there."""
 
     photo: Photo
     place: bytes = b""
@@ -50,11 +49,12 @@ class Takeback:
 
     def __init__(self, root: Path, folders: Folders, claims: Claims, engine: sa.Engine) -> None:
         self._way = Wayback(root, folders, claims)
+        self._whereabouts = Whereabouts(self._way, engine)
         self._engine, self._root = engine, root
 
     def take(self, chosen: Iterable[Photo], way: Way) -> Iterator[Back]:
         """Moves photos to the inbox, never over anything, each under another number when its name is taken there."""
-        for some in _chunks(chosen):
+        for some in a_few(chosen):
             begun, stay = self._begin(some, way)
             faults.point("taking_back")
             said = {back.photo.id: back for back in (*stay, *self._move_all(begun, way))}
@@ -75,7 +75,7 @@ class Takeback:
                     photo, problem="is no longer there as it was put there; what was changed is sorted by itself"
                 )
             elif not dry_run and not self._set(photo, (UNDONE,), state=RETRY, identity=tree.identity(stat)):
-                yield Back(photo, problem=_BUSY)
+                yield Back(photo, problem=BUSY)
             else:
                 if not dry_run:
                     self._way.touch(photo)
@@ -86,7 +86,7 @@ class Takeback:
         for photo in Chosen(self._engine, self._root, (UNDOING, RETRYING)).all():
             way = UNDO if photo.state == UNDOING else RETRY_FAILED
             try:
-                arrived, there = self._whereabouts(photo)
+                arrived, there = self._find(photo)
             except Stays as stays:
                 yield Back(photo, problem=str(stays))
                 continue
@@ -111,10 +111,10 @@ class Takeback:
         begun = []
         with self._engine.begin() as connection:
             for photo, stat, target in found:
-                if _update(connection, photo, (photo.state,), state=way.moving, **_going(target), **_facts(stat)):
+                if update(connection, photo, (photo.state,), state=way.moving, **_going(target), **facts(stat)):
                     begun.append(photo._replace(inbox_path=target, identity=tree.identity(stat)))
                 else:
-                    stay.append(Back(photo, problem=_BUSY))
+                    stay.append(Back(photo, problem=BUSY))
         return begun, stay
 
     def _look_up(self, some: list[Photo]) -> tuple[list[tuple[Photo, os.stat_result, bytes]], list[Back]]:
@@ -122,7 +122,7 @@ class Takeback:
         found, stay, taken = [], [], set[bytes]()
         for photo in some:
             try:
-                stat = self._stat(photo)
+                stat = self._whereabouts.stat(photo)
             except Stays as stays:
                 stay.append(Back(photo, problem=str(stays)))
                 continue
@@ -131,29 +131,11 @@ class Takeback:
             found.append((photo, stat, target))
         return found, stay
 
-    def _stat(self, photo: Photo) -> os.stat_result:
-        stat = self._way.stat(photo)
-        if not self._lies_there(photo, arrived=False):
-            raise Stays("is no longer the photo that was put there")
-        return stat
-
-    def _lies_there(self, photo: Photo, *, arrived: bool) -> bool:
-        try:
-            stat = self._way.stat(photo)
-        except Stays:
-            return False
-        same = tree.identity(stat) == photo.identity
-        # An inode is soon given to another file. A failed photo may have been mended where it lies.
-        if same and (photo.looks_like(stat) or photo.error_kind):
-            return True
-        # What only has the same bytes may be another photo, which came to the place when this one had left it.
-        return self._way.has_its_bytes(photo, arrived=arrived) and (same or not elsewhere(self._engine, photo))
-
-    def _whereabouts(self, photo: Photo) -> tuple[bool, bool]:
+    def _find(self, photo: Photo) -> tuple[bool, bool]:
         """Whether a photo lies at the inbox place that its row names, and whether where it was taken from."""
         stat = self._way.look(photo)
         arrived = self._arrived(photo)
-        there = self._lies_there(photo, arrived=arrived)
+        there = self._whereabouts.lies_there(photo, arrived=arrived)
         # By size and time only when it can be no other: a device's number may change at a reboot.
         return arrived or (stat is not None and not there and photo.looks_like(stat)), there
 
@@ -178,7 +160,7 @@ class Takeback:
             self._set(photo, (way.moving,), **_going(target))
 
         def whole(stat: os.stat_result) -> None:
-            self._set(photo, (way.moving,), **_facts(stat))
+            self._set(photo, (way.moving,), **facts(stat))
 
         return self._way.move(photo, going, whole)
 
@@ -187,31 +169,14 @@ class Takeback:
         with self._engine.begin() as connection:
             for photo, place, _ in backs:
                 stat = self._way.look(photo)
-                facts = _facts(stat) if stat is not None and photo.looks_like(stat) else {}
-                _update(connection, photo, (way.moving,), state=way.done, **in_columns(place), **facts)
+                known = facts(stat) if stat is not None and photo.looks_like(stat) else {}
+                update(connection, photo, (way.moving,), state=way.done, **in_columns(place), **known)
         return backs
 
     def _set(self, photo: Photo, states: tuple[State, ...], **values: Any) -> bool:
         with self._engine.begin() as connection:
-            return _update(connection, photo, states, **values)
-
-
-def _update(connection: sa.Connection, photo: Photo, states: tuple[State, ...], **values: Any) -> bool:
-    """Changes a row if it is still in one of these states; whoever else handles it changes that first."""
-    ours = sa.and_(photos.c.id == photo.id, photos.c.state.in_(states))
-    return bool(connection.execute(photos.update().where(ours).values(values)).rowcount)
+            return update(connection, photo, states, **values)
 
 
 def _going(target: bytes) -> dict[str, Any]:
     return {"inbox_path_bytes": target, "inbox_path": shown(target)}
-
-
-def _facts(stat: os.stat_result) -> dict[str, Any]:
-    """Columns by which the daemon knows a photo that lies in its inbox."""
-    return {"identity": tree.identity(stat), "size_bytes": stat.st_size, "modified_at": modified_at(stat.st_mtime_ns)}
-
-
-def _chunks(chosen: Iterable[Photo]) -> Iterator[list[Photo]]:
-    remaining = iter(chosen)
-    while some := list(itertools.islice(remaining, _AT_ONCE)):
-        yield some

@@ -20,13 +20,14 @@ class Takeover:
     """Called when an inbox is held and before anything of it is claimed."""
 
     def __init__(self, store: Store, filing: Filing, pipeline: Pipeline, intake: Intake, patience: Patience) -> None:
-        self._hold, self._claims, self._takeback = store.hold, store.hold.claims, store.takeback
+        self._hold, self._claims = store.hold, store.hold.claims
+        self._takeback, self._corrections = store.takeback, store.corrections
         self._destinations, self._results = store.destinations, store.results
         self._filing, self._pipeline, self._intake, self._patience = filing, pipeline, intake, patience
 
     def __call__(self) -> None:
         """Ends what rows say is on its way, and classifies what was claimed and has no row. Raises GivenUp."""
-        self._patience(self._mend_ways_back)
+        self._patience(self._mend_ways)
         claimed = self._patience(lambda: list(self._claims.leftovers()))
         steps = list(recovery.plan(claimed, self._patience(self._results.pending), self._arrived))
         self._filing.mend([step for step in steps if isinstance(step, recovery.Mend)])
@@ -35,10 +36,11 @@ class Takeover:
             if isinstance(step, recovery.Adopt):
                 self._adopt(step)
 
-    def _mend_ways_back(self) -> None:
+    def _mend_ways(self) -> None:
         with turn(self._claims.inbox, self._hold.path, wait=lambda: False) as ours:  # else somebody is at it, and alive
-            for back in self._takeback.mend() if ours else ():
-                log.info("recovering", photo=shown(back.photo.inbox_path), action="back", problem=back.problem)
+            for action, mending in (("back", self._takeback.mend), ("correct", self._corrections.mend)):
+                for back in mending() if ours else ():
+                    log.info("recovering", photo=shown(back.photo.inbox_path), action=action, problem=back.problem)
 
     def _arrived(self, row: Pending, claimed: bool) -> bool:
         return self._destinations.is_ours(row.path, row.identity, row.sha256, claimed=claimed)

@@ -4,7 +4,7 @@ import errno
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from daemon import names, reasons, tree
@@ -65,17 +65,9 @@ class Wayback:
         except OSError as error:
             raise Stays(f"cannot be read: {error.strerror}") from error
 
-    @contextmanager
-    def source(self, photo: Photo) -> Iterator[tuple[int, bytes]]:
+    def source(self, photo: Photo) -> AbstractContextManager[tuple[int, bytes]]:
         """Descriptor of the folder that a photo lies in, and its name there. Raises OSError."""
-        top, below = self._destinations.inside(photo.path)
-        parent, name = tree.split(below)
-        root = tree.open_root(top)
-        try:
-            with tree.folder(root, parent) as folder:
-                yield folder, name
-        finally:
-            os.close(root)
+        return self._destinations.folder_of(photo.path)
 
     def move(self, photo: Photo, going: Callable[[bytes], None], whole: Whole) -> bytes:
         """Moves a photo to the inbox place that its row names, or to the next that is free; returns which.
@@ -90,7 +82,7 @@ class Wayback:
                 parent, new = tree.split(target)
                 try:
                     with tree.folder(self._claims.inbox, parent, create=True) as folder:
-                        self._rename(source, name, folder, new, photo, whole)
+                        self.rename(source, name, folder, new, photo, whole)
                         tree.sync(folder)
                         break
                 except FileExistsError:
@@ -114,7 +106,8 @@ class Wayback:
         except OSError:  # then a rescan finds it
             return
 
-    def _rename(self, source: int, old: bytes, target: int, new: bytes, photo: Photo, whole: Whole) -> None:
+    def rename(self, source: int, old: bytes, target: int, new: bytes, photo: Photo, whole: Whole) -> None:
+        """Renames a photo, never over anything; to another filesystem it is copied. Raises OSError."""
         try:
             tree.rename(source, old, target, new)
             return

@@ -18,7 +18,7 @@ from training.manifest import SPLITS as SPLITS
 from training.manifest import DatasetError as DatasetError
 
 CLASSES = ("non_food", "food")
-_NAME = re.compile(r"([01])_.+\.(?:jpe?g|png)", re.IGNORECASE)
+_NAME = re.compile(r"([01])_.+\.[^.]+")
 
 
 def read(data: Path, splits: tuple[str, ...] = SPLITS) -> pd.DataFrame:
@@ -74,7 +74,11 @@ def digest(frame: pd.DataFrame) -> str:
 
 def _photos(split: Path) -> Iterator[tuple[Path, int]]:
     """(path, label) of each photo of a split, in the order of their paths."""
-    flat = [(path, int(found[1])) for path in sorted(split.glob("*")) if (found := _NAME.fullmatch(path.name))]
+    flat = [
+        (path, int(found[1]))
+        for path in sorted(split.glob("*"))
+        if (found := _NAME.fullmatch(path.name)) and _is_photo(path)
+    ]
     by_class = [(split / name, label) for label, name in enumerate(CLASSES) if (split / name).is_dir()]
     if flat and by_class:
         raise DatasetError(
@@ -84,8 +88,13 @@ def _photos(split: Path) -> Iterator[tuple[Path, int]]:
     yield from flat
     for folder, label in sorted(by_class):
         for path in sorted(folder.iterdir()):
-            if Image.registered_extensions().get(path.suffix.lower()) in FORMATS:
+            if _is_photo(path):
                 yield path, label
+
+
+def _is_photo(path: Path) -> bool:
+    """Whether a file's name ends as those of a format do that is read."""
+    return Image.registered_extensions().get(path.suffix.lower()) in FORMATS
 
 
 def _sha256(path: str) -> str:

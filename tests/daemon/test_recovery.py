@@ -37,6 +37,10 @@ def test_what_is_done_for_each_state_of_things(
         ("retrying", True, True, "drop_and_finish"),
         ("retrying", True, False, "finish"),
         ("retrying", False, False, "retry"),
+        ("correcting", False, True, "move"),
+        ("correcting", True, True, "drop_and_finish"),
+        ("correcting", True, False, "finish"),
+        ("correcting", False, False, "missing"),
     ],
 )
 def test_what_is_done_for_a_photo_on_its_way_back(state: State, expected: str, *, arrived: bool, there: bool) -> None:

@@ -33,13 +33,13 @@ def test_labels_and_splits_come_from_names_and_folders(folder: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["0_x.JPG", "1_two words.jpeg", "0_a.b.png"])
-def test_jpegs_and_pngs_are_photos_however_they_are_spelt(folder: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["0_x.JPG", "1_two words.jpeg", "0_a.b.png", "1_1.gif", "0_1.HEIC"])
+def test_pictures_are_photos_however_their_names_are_spelt(folder: Path, name: str) -> None:
     (folder / "evaluation" / name).touch()
     assert str(folder / "evaluation" / name) in list(read(folder)["path"])
 
 
-@pytest.mark.parametrize("name", ["2_1.jpg", "01_1.jpg", "1_.jpg", "1.jpg", "1_1.gif", "1_1.jpg.part", "manifest.csv"])
+@pytest.mark.parametrize("name", ["2_1.jpg", "01_1.jpg", "1_.jpg", "1.jpg", "1_1.txt", "1_1.jpg.part", "manifest.csv"])
 def test_files_of_other_names_are_left_alone(folder: Path, name: str) -> None:
     (folder / "evaluation" / name).touch()
     assert len(read(folder)) == 6
