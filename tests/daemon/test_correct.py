@@ -39,7 +39,7 @@ def row(root: Path, name: str) -> dict[str, Any]:
 
 
 def labels(root: Path) -> list[str]:
-    return [review["label"] for review in ask(root / "foodsort.db", "SELECT label FROM reviews ORDER BY id")]
+    return [review["label"] for review in ask(root, "SELECT label FROM reviews ORDER BY id")]
 
 
 def photos(root: Path) -> dict[str, bytes]:
