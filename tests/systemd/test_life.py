@@ -18,6 +18,7 @@ def test_a_reload_takes_good_settings_and_refuses_bad_ones(machine: Machine, pho
     daemon, settings = machine.show("MainPID"), machine.path(f"{ROOT}/foodsort.toml")
     settings.write_text('[folders]\nfood = "tasty"\n')
     machine.call("systemctl", "reload", "foodsort")
+    until(lambda: "reloaded" in machine.journal(), "the new settings hold")
     drop(machine.path(f"{ROOT}/inbox"), "soup.jpg", photo=photo())
     until(lambda: machine.path(f"{ROOT}/tasty/soup.jpg").exists(), "the new folder is used")
     settings.write_text("[watch]\nsetle_s = 1\n")
