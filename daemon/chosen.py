@@ -133,12 +133,6 @@ def a_few(chosen: Iterable[Photo]) -> Iterator[list[Photo]]:
         yield some
 
 
-def update(connection: sa.Connection, photo: Photo, states: tuple[State, ...], **values: Any) -> bool:
-    """Changes a row if it is still in one of these states; whoever else handles it changes that first."""
-    ours = sa.and_(photos.c.id == photo.id, photos.c.state.in_(states))
-    return bool(connection.execute(photos.update().where(ours).values(values)).rowcount)
-
-
 def elsewhere(engine: sa.Engine, photo: Photo) -> bool:
     """Whether the place that a photo's row names has become another one's since."""
     name = shown(os.path.basename(photo.path))  # there is an index on it

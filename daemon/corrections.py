@@ -12,10 +12,11 @@ from typing import Any, Literal, NamedTuple
 import sqlalchemy as sa
 
 from daemon import faults, recovery, schema, tree
-from daemon.chosen import WHY, Chosen, Photo, a_few, update
+from daemon.chosen import WHY, Chosen, Photo, a_few
 from daemon.claim import Claims
 from daemon.refile import Refiling
 from daemon.results import place as in_columns
+from daemon.results import update
 from daemon.settings import Folders
 from daemon.states import CORRECTING, FILED, MISSING
 from daemon.takeback import BUSY, Back
@@ -96,7 +97,7 @@ class Corrections:
             for photo, stat, target in found:
                 moves = target != photo.path
                 going = {"state": CORRECTING, "generation": shown(photo.path), **in_columns(target), **facts(stat)}
-                if not update(connection, photo, (FILED,), **(going if moves else {"state": FILED})):
+                if not update(connection, photo.id, (FILED,), **(going if moves else {"state": FILED})):
                     done.append(Back(photo, problem=BUSY))
                     continue
                 review = _record(connection, photo, label)
@@ -164,7 +165,7 @@ class Corrections:
         now = schema.text(datetime.now(UTC))
         with self._engine.begin() as connection:
             for photo, target, _ in moved:
-                update(connection, photo, (CORRECTING,), state=FILED, filed_at=now, **in_columns(target))
+                update(connection, photo.id, (CORRECTING,), state=FILED, filed_at=now, **in_columns(target))
         return [Back(photo, target) for photo, target, _ in moved]
 
     def _finish_alone(self, step: _Step, *, drop: bool) -> Iterator[Back]:
@@ -190,12 +191,12 @@ class Corrections:
             return
         before = {"identity": photo.identity, "size_bytes": photo.size_bytes, "modified_at": photo.modified_at}
         with self._engine.begin() as connection:
-            if update(connection, photo, (CORRECTING,), state=FILED, **in_columns(photo.path), **before):
+            if update(connection, photo.id, (CORRECTING,), state=FILED, **in_columns(photo.path), **before):
                 connection.execute(reviews.delete().where(reviews.c.id == review))
 
     def _set(self, photo: Photo, **values: Any) -> bool:
         with self._engine.begin() as connection:
-            return update(connection, photo, (CORRECTING,), **values)
+            return update(connection, photo.id, (CORRECTING,), **values)
 
 
 def _record(connection: sa.Connection, photo: Photo, label: Label) -> int:

@@ -196,8 +196,4 @@ def _entered(folder: bytes, below: bytes, *, create: bool = False) -> Iterator[i
 def _make(folder: bytes) -> None:
     if not os.path.isdir(folder):
         os.makedirs(folder, exist_ok=True)
-        above = tree.open_root(os.path.dirname(folder))
-        try:
-            tree.sync(above)
-        finally:
-            os.close(above)
+        tree.sync_folder(os.path.dirname(folder))

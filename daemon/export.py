@@ -121,9 +121,9 @@ def write(
     try:
         counts, problems = _fill(unfinished, found, destinations, split=split)
         if counts:
-            _sync(unfinished)
+            tree.sync_folder(os.fsencode(unfinished))
             unfinished.rename(out)  # over an empty folder, never over a full one
-            _sync(out.parent)
+            tree.sync_folder(os.fsencode(out.parent))
     finally:
         if unfinished.exists():
             shutil.rmtree(unfinished)
@@ -158,7 +158,7 @@ def _fill(
         tree.sync(file.fileno())
     for part in SPLITS:
         if (folder / part).is_dir():
-            _sync(folder / part)
+            tree.sync_folder(os.fsencode(folder / part))
     return counts, problems
 
 
@@ -191,11 +191,3 @@ def _opened(destinations: Destinations, photo: Labelled) -> int:
         os.close(fd)
         raise _Gone("is no longer the photo that was labelled")
     return fd
-
-
-def _sync(folder: Path) -> None:
-    fd = tree.open_root(os.fsencode(folder))
-    try:
-        tree.sync(fd)
-    finally:
-        os.close(fd)

@@ -17,9 +17,14 @@ class Network(NamedTuple):
     engine: Engine
 
 
+def folder(root: Path, settings: Settings) -> Path | None:
+    """The folder of the bundle that the settings name; None: the one that comes with foodsort."""
+    return root.absolute() / settings.model.bundle if settings.model.bundle else None
+
+
 def load(root: Path, settings: Settings) -> Bundle:
     """The bundle that the settings name. Raises BundleError."""
-    return Bundle.load(root.absolute() / settings.model.bundle if settings.model.bundle else None)
+    return Bundle.load(folder(root, settings))
 
 
 def warm(root: Path, settings: Settings, bundle: Bundle) -> Engine:

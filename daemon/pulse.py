@@ -90,7 +90,7 @@ class Pulse:
     @property
     def network(self) -> Network | None:
         """The one in use, once there is one."""
-        return Network(self.session.bundle, self.session.engine) if self.session.is_open else None
+        return self.session.network if self.session.is_open else None
 
     @property
     def drift(self) -> Drift | None:

@@ -12,7 +12,7 @@ from daemon.decode import Decoded
 from daemon.known import Copy, Earlier, Known
 from daemon.outcome import Failure, Fate
 from daemon.schema import text
-from daemon.states import DUPLICATE, FAILED, FILED, FILING, MISSING, RETRY, RETRYING, UNDOING, UNDONE
+from daemon.states import DUPLICATE, FAILED, FILED, FILING, MISSING, RETRY, RETRYING, UNDOING, UNDONE, State
 from models.bundle import Bundle
 from models.names import shown
 
@@ -236,9 +236,14 @@ def _begun(
 
 def _begin_again(connection: sa.Connection, earlier: Earlier, row: dict[str, Any]) -> int | None:
     """Fills the row that a photo has; None when it is no longer one that waits for its photo."""
+    return earlier.id if update(connection, earlier.id, (RETRY, RETRYING), **row) else None
+
+
+def update(connection: sa.Connection, photo_id: int, states: tuple[State, ...], **values: Any) -> bool:
+    """Changes a row if it is still in one of these states; whoever else handles it changes that first."""
     photos = schema.photos
-    waits = sa.and_(photos.c.id == earlier.id, photos.c.state.in_((RETRY, RETRYING)))
-    return earlier.id if connection.execute(photos.update().where(waits).values(row)).rowcount else None
+    ours = sa.and_(photos.c.id == photo_id, photos.c.state.in_(states))
+    return bool(connection.execute(photos.update().where(ours).values(values)).rowcount)
 
 
 def _pending(row: Any) -> Pending:

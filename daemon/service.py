@@ -34,7 +34,8 @@ from models.errors import FoodsortError
 
 log = structlog.get_logger()
 
-_LOADING_S = 300  # that systemd gives each step of a start that takes longest: migrating a database, loading a model
+# Five minutes more from systemd for each step of a start that takes longest: migrating a database, loading a model.
+_EXTEND = f"EXTEND_TIMEOUT_USEC={300 * 10**6}"
 
 
 class Service:
@@ -73,7 +74,7 @@ class Service:
                 self._pulse.start()
                 self._lasting.metrics.registry.register(Gauges(root, self._pulse))
                 self._serve_metrics(settings)
-            notify(f"EXTEND_TIMEOUT_USEC={_LOADING_S * 10**6}", "STATUS=opening folders and database")
+            notify(_EXTEND, "STATUS=opening folders and database")
             self._sorting = self._open(session)
         except GivenUp:
             self._close()
@@ -92,7 +93,7 @@ class Service:
         return Session(self._lasting, settings, bundle, engine, inbox, before.lookout if before else None)
 
     def _warm(self, session: Session) -> Engine:
-        notify(f"EXTEND_TIMEOUT_USEC={_LOADING_S * 10**6}", "STATUS=loading the model")
+        notify(_EXTEND, "STATUS=loading the model")
         self._loading = True
         if self._stopping.is_set():
             raise GivenUp("stopped before the model was loaded")
@@ -161,7 +162,7 @@ class Service:
         """Trouble is being waited out, which is no standing still."""
         if threading.current_thread() is threading.main_thread():
             self._watchdog.feed()
-            notify(f"EXTEND_TIMEOUT_USEC={_LOADING_S * 10**6}")
+            notify(_EXTEND)
 
     def _renew(self) -> None:
         """Goes on with the reading of settings and model that was asked for, if any."""
@@ -169,8 +170,7 @@ class Service:
             self._asked_to_reload = False
             notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
             session = self._sorting.session
-            at_hand = Network(session.bundle, session.engine)
-            self._reload = Reload(self._root, session.settings, at_hand, lambda: self._messages.put(None))
+            self._reload = Reload(self._root, session.settings, session.network, lambda: self._messages.put(None))
         elif self._reload and self._reload.outcome:
             outcome, self._reload = self._reload.outcome, None
             try:

@@ -17,6 +17,7 @@ from daemon.inbox import Inbox
 from daemon.intake import Intake
 from daemon.lookout import Lookout
 from daemon.metrics import Metrics
+from daemon.network import Network
 from daemon.patience import GivenUp, Patience
 from daemon.pipeline import Pipeline, Returned
 from daemon.settings import Settings
@@ -43,7 +44,7 @@ class Lasting:
 
 
 class Session:
-    """Used by one thread, but for `giving_up`."""
+    """Used by one thread, but for `give_up`."""
 
     def __init__(
         self,
@@ -108,6 +109,11 @@ class Session:
             self.lookout.take_over(store.hold, store.tell)
             self._opened = opened.pop_all()
         self.is_open = True
+
+    @property
+    def network(self) -> Network:
+        """The model in use; when it is open."""
+        return Network(self.bundle, self.engine)
 
     def give_up(self) -> None:
         """Lets no trouble be waited for any longer. Called by any thread and by handlers of signals."""

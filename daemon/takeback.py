@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from daemon import faults, recovery, tree
-from daemon.chosen import Chosen, Photo, a_few, again, update
+from daemon.chosen import Chosen, Photo, a_few, again
 from daemon.claim import Claims
 from daemon.results import place as in_columns
+from daemon.results import update
 from daemon.settings import Folders
 from daemon.states import DUPLICATE, FAILED, FILED, MISSING, RETRY, RETRYING, UNDOING, UNDONE, State
 from daemon.wayback import Stays, Wayback
@@ -111,7 +112,7 @@ class Takeback:
         begun = []
         with self._engine.begin() as connection:
             for photo, stat, target in found:
-                if update(connection, photo, (photo.state,), state=way.moving, **_going(target), **facts(stat)):
+                if update(connection, photo.id, (photo.state,), state=way.moving, **_going(target), **facts(stat)):
                     begun.append(photo._replace(inbox_path=target, identity=tree.identity(stat)))
                 else:
                     stay.append(Back(photo, problem=BUSY))
@@ -170,12 +171,12 @@ class Takeback:
             for photo, place, _ in backs:
                 stat = self._way.look(photo)
                 known = facts(stat) if stat is not None and photo.looks_like(stat) else {}
-                update(connection, photo, (way.moving,), state=way.done, **in_columns(place), **known)
+                update(connection, photo.id, (way.moving,), state=way.done, **in_columns(place), **known)
         return backs
 
     def _set(self, photo: Photo, states: tuple[State, ...], **values: Any) -> bool:
         with self._engine.begin() as connection:
-            return update(connection, photo, states, **values)
+            return update(connection, photo.id, states, **values)
 
 
 def _going(target: bytes) -> dict[str, Any]:

@@ -74,6 +74,15 @@ def sync(fd: int, *, data_only: bool = False) -> None:
             raise
 
 
+def sync_folder(path: bytes) -> None:
+    """Puts the entries of the folder at a path on the disk. Raises OSError."""
+    fd = open_root(path)
+    try:
+        sync(fd)
+    finally:
+        os.close(fd)
+
+
 def sha256(at: int, name: bytes) -> str:
     """sha256 in hex of the regular file `name` in the folder `at`. Raises OSError, ELOOP for a link."""
     with os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at), "rb") as file:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from daemon import network
 from daemon.doctor import Finding, Place
 from models.bundle import CARD, Bundle
 from models.engines.gpu import gpu_present
@@ -10,8 +11,7 @@ from models.errors import FoodsortError
 
 def check(place: Place, *, quick: bool) -> Iterator[Finding]:
     """Findings on bundle, decoders, engine and GPU. quick: only whether the bundle is there."""
-    setting = place.settings.model.bundle
-    folder = place.root / setting if setting else None
+    folder = network.folder(place.root, place.settings)
     gpu = "a GPU is there" if gpu_present() else "no GPU is there; the CPU does the work"
     if quick:
         if folder is not None and not (folder / CARD).is_file():
