@@ -107,6 +107,24 @@ def test_another_model_takes_over_under_load_and_no_photo_is_lost(root: Path, ph
     assert next(row for row in filed if row["path"] == "food/last.jpg")["model"].startswith("other@")
 
 
+def test_photos_that_come_meanwhile_need_not_stand_still_again(
+    root: Path, photo: Photo, other: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOODSORT_WATCH__SETTLE_S", "3600")  # who had to would stay
+    with running(root) as daemon:
+        dropped = 0
+        (root / "foodsort.toml").write_text(f'[model]\nbundle = "{other}"\n')
+        while "event=reloaded" not in said(root) or dropped < 300:
+            (tmp_path / "new.jpg").write_bytes(photo(shade=dropped % 256, size=64 + dropped // 256))
+            (tmp_path / "new.jpg").rename(root / f"inbox/{dropped}.jpg")
+            dropped += 1
+            if dropped == 100:
+                daemon.send_signal(signal.SIGHUP)
+            assert dropped < 50_000, "it was never reloaded"
+        until(lambda: sum(status(root)["photos"].values()) == dropped, daemon)
+    assert len(rows(root)) == dropped
+
+
 def test_a_model_that_is_written_to_the_same_place_is_taken(root: Path, photo: Photo, other: Path) -> None:
     (root / "foodsort.toml").write_text(f'[model]\nbundle = "{other}"\n')
     with running(root) as daemon:
