@@ -58,8 +58,8 @@ format: setup
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 lock: setup
-	$(LOCK) --extra training --extra postgres --group dev --upgrade -o requirements-dev.lock
-	$(LOCK) --constraints requirements-dev.lock -o requirements.lock
+	$(LOCK) --extra training --extra postgres --extra web --group dev --upgrade -o requirements-dev.lock
+	$(LOCK) --extra web --constraints requirements-dev.lock -o requirements.lock
 	$(subst pyproject.toml,--group bench,$(LOCK)) --constraints requirements-dev.lock -o requirements-bench.lock
 
 # Below PREFIX systemd looks in /usr/local and /usr alone; DESTDIR stages the same tree elsewhere, for a package.
