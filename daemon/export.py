@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from daemon import tree
 from daemon.destinations import Destinations
+from daemon.originals import NO_LONGER, Gone, open_original
 from daemon.schema import photos, reviews
 from daemon.settings import Folders
 from daemon.states import DUPLICATE, FILED, RETRY, UNDONE
@@ -40,10 +41,6 @@ _CHUNK_BYTES = 1 << 20
 
 class ExportError(FoodsortError):
     """Raised when there is nothing to export, or no room for it under that name."""
-
-
-class _Gone(Exception):
-    """Raised when a photo is not what its row says. The message says why."""
 
 
 class Labelled(NamedTuple):
@@ -146,7 +143,7 @@ def _fill(
                 name = f"{part}/{int(label == 'food')}_{photo.id}.{photo.ending}"
                 try:
                     _copy(destinations, photo, folder / name)
-                except _Gone as gone:
+                except Gone as gone:
                     missed.append(f"{shown(photo.path)} {gone}")
                     continue
                 table.writerow((name, label, part, "person", photo.id, photo.sha256, photo.predicted_label))
@@ -163,8 +160,8 @@ def _fill(
 
 
 def _copy(destinations: Destinations, photo: Labelled, to: Path) -> None:
-    """Copies a photo, and makes sure that it is the one that was labelled. Raises _Gone, OSError when it cannot be written."""
-    fd = _opened(destinations, photo)
+    """Copies a photo, and makes sure that it is the one that was labelled. Raises Gone, OSError when it cannot be written."""
+    fd = open_original(destinations, photo.path)
     digest = hashlib.sha256()
     with os.fdopen(fd, "rb") as original, to.open("xb") as copy:
         while chunk := original.read(_CHUNK_BYTES):
@@ -174,20 +171,4 @@ def _copy(destinations: Destinations, photo: Labelled, to: Path) -> None:
         tree.sync(copy.fileno())
     if digest.hexdigest() != photo.sha256:
         to.unlink()
-        raise _Gone("is no longer the photo that was labelled")
-
-
-def _opened(destinations: Destinations, photo: Labelled) -> int:
-    """Descriptor of a photo, open for reading. Raises _Gone."""
-    try:
-        with destinations.folder_of(photo.path) as (folder, name):
-            # O_NONBLOCK: a FIFO in its place must not hang us.
-            fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    except FileNotFoundError:
-        raise _Gone("is no longer there") from None
-    except OSError as error:
-        raise _Gone(f"cannot be read: {error.strerror}") from error
-    if not tree.is_regular(os.fstat(fd)):
-        os.close(fd)
-        raise _Gone("is no longer the photo that was labelled")
-    return fd
+        raise Gone(NO_LONGER)

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from models import heat
 from models.engines import Engine
 from models.images import Pixels, decode
 from models.names import shown
-from training import heat
 from training.dataset import CLASSES
 from training.judged import Judged
 

@@ -136,9 +136,9 @@ def test_what_is_gone_or_another_is_said_and_the_rest_exported(
     assert code == 1
     assert "; 3 could not be exported" in said
     assert sorted(err.splitlines()) == [
-        "foodsort: food/more.jpg is no longer the photo that was labelled",
+        "foodsort: food/more.jpg is no longer the photo that was put there",
         "foodsort: food/trip/soup.jpg is no longer there",
-        "foodsort: food/trip/tea.jpg is no longer the photo that was labelled",
+        "foodsort: food/trip/tea.jpg is no longer the photo that was put there",
     ]
     assert {name for name in tree(out) if name != "manifest.csv"} == {"training/0_2.jpg"}
 

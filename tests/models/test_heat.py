@@ -1,6 +1,6 @@
 import numpy as np
 
-from training import heat
+from models import heat
 
 GREY = np.full((8, 8, 3), 128, np.uint8)
 
@@ -25,6 +25,13 @@ def test_the_tint_grows_with_the_share_of_the_scale_and_ends_there() -> None:
         return int(heat.overlay(GREY, np.full((2, 2), value, np.float32), strongest)[0, 0, 0])
 
     assert 128 < red(0.5, 2.0) < red(1.0, 2.0) < red(2.0, 2.0) == red(9.0, 2.0)
+
+
+def test_a_photo_of_any_shape_is_covered() -> None:
+    seen = heat.overlay(np.full((4, 12, 3), 128, np.uint8), np.array([[1.0], [-1.0]], np.float32), 1.0)
+    assert seen.shape == (4, 12, 3)
+    assert (seen[0, :, 0] > 128 + 40).all()
+    assert (seen[3, :, 2] > 128 + 40).all()
 
 
 def test_between_places_it_is_bilinear() -> None:

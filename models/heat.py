@@ -20,13 +20,13 @@ def scale(maps: npt.NDArray[np.float32]) -> float:
 
 
 def overlay(pixels: Pixels, places: npt.NDArray[np.float32], strongest: float) -> Pixels:
-    """A photo, uint8 RGB (side, side, 3), in grey and tinted by what each place (h, w) adds to its logit.
+    """A photo, uint8 RGB (height, width, 3), in grey and tinted by what each place (h, w) adds to its logit.
 
     Warm for food, cool against it; clear at 0, linear up to ± `strongest`; bilinear between the middles of places.
     """
-    side = pixels.shape[0]
+    height, width, _ = pixels.shape
     grey = np.asarray(Image.fromarray(pixels).convert("L").convert("RGB"))  # its own colours would mix with the tint
-    smooth = Image.fromarray(places.astype(np.float32)).resize((side, side), Image.Resampling.BILINEAR)
+    smooth = Image.fromarray(places.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
     share = np.clip(np.asarray(smooth) / strongest, -1, 1)[..., None]
     tint = np.where(share > 0, WARM, COOL)
     alpha = _OPACITY * np.abs(share)
