@@ -11,7 +11,7 @@ from daemon.ownership import check
 
 check()
 
-from daemon import commands_back, commands_labels
+from daemon import commands_back, commands_labels, commands_review
 from daemon.options import Root, time_option
 from daemon.states import State
 from models import EngineName, Precision, __version__
@@ -25,6 +25,7 @@ app = Commands(
 )
 app.add_typer(commands_back.app)
 app.add_typer(commands_labels.app)
+app.add_typer(commands_review.app)
 for _room in entry_points(group="foodsort.commands"):
     app.add_typer(_room.load())
 

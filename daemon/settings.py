@@ -158,6 +158,20 @@ def _address(listen: str) -> tuple[str, int] | None:
     return str(ip), number
 
 
+class Web(_Section):
+    """The review page."""
+
+    token: str = ""
+    """What people say to see the page; 12 characters or more. Empty: nothing, and then only this machine may be served."""
+
+    @field_validator("token")
+    @classmethod
+    def _hard_to_guess(cls, token: str) -> str:
+        if 0 < len(token) < 12:
+            raise ValueError("is too easy to guess; take 12 characters or more")
+        return token
+
+
 class Log(_Section):
     """What is said while it runs."""
 
@@ -180,6 +194,7 @@ class Settings(BaseSettings):
     batch: Batch = Batch()
     database: Database = Database()
     metrics: Metrics = Metrics()
+    web: Web = Web()
     log: Log = Log()
 
     @classmethod

@@ -1,6 +1,8 @@
 """What the command lines of all rooms have in common: they say what went wrong instead of showing where."""
 
+import re
 import sys
+from importlib.metadata import PackageNotFoundError, requires
 from typing import Any
 
 import typer
@@ -19,10 +21,24 @@ class Commands(typer.Typer):
             sys.stderr.write(f"foodsort: {error}\n")
             sys.exit(error.exit_code)
         except ModuleNotFoundError as error:
-            sys.stderr.write(
-                f"foodsort: this needs the package {error.name}; pip install 'foodsort[training]' brings it\n"
-            )
+            package = (error.name or "").partition(".")[0]
+            sys.stderr.write(f"foodsort: this needs the package {package}; {_brought(package)} brings it\n")
             sys.exit(1)
         except OSError as error:
             sys.stderr.write(f"foodsort: {error.strerror or error}{f': {error.filename}' if error.filename else ''}\n")
             sys.exit(1)
+
+
+def _brought(package: str) -> str:
+    """The pip command that brings a package, by the extra that names it."""
+    try:
+        needed = requires("foodsort") or []
+    except PackageNotFoundError:
+        needed = []
+    extras = []
+    for line in needed:
+        name, _, marker = line.partition(";")
+        extra = re.search(r"extra == ['\"]([\w-]+)['\"]", marker)
+        if re.match(r"[\w-]+", name.strip())[0].lower() == package.lower() and extra:  # type: ignore[index]
+            extras.append(f"pip install 'foodsort[{extra[1]}]'")
+    return " or ".join(extras) or "pip install foodsort"

@@ -1,0 +1,90 @@
+"""The command `review`: photos in a browser, for a person who looks at them."""
+
+import signal
+import socket
+from contextlib import closing, suppress
+from ipaddress import ip_address
+from typing import Annotated
+
+import typer
+
+from daemon.options import Root
+from models.errors import FoodsortError
+
+app = typer.Typer()
+
+_END_S = 3
+"""How long answers that are under way are waited for at the end (s)."""
+
+
+class OpenToAll(FoodsortError):
+    """Raised when others than this machine would be served and nobody be asked for a token."""
+
+    exit_code = 2
+
+
+@app.command()
+def review(
+    root: Root,
+    host: Annotated[
+        str, typer.Option(help="Address to serve at; one that others reach needs web.token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to serve at; 0 takes a free one.")] = 8765,
+) -> None:
+    """Show the photos in a browser, where one key labels them, until stopped.
+
+    Example: foodsort review --root photos
+    """
+    import uvicorn
+
+    from daemon import database
+    from daemon.settings import load
+    from daemon.web.app import app as page
+    from daemon.web.pictures import Pictures
+
+    settings = load(root)
+    if not settings.web.token and not _is_loopback(host):
+        raise OpenToAll(
+            f"at {host} others could see and move your photos; set a token that they have to say, of 12 characters or more:"
+            f' `token = "…"` under [web] in {root}/foodsort.toml, or FOODSORT_WEB__TOKEN'
+        )
+    address = database.url(root, settings.database.url)
+    reading, writing = database.reading(address), database.writing(address)
+    with closing(_listening(host, port)) as listener, closing(Pictures(root, settings, reading)) as pictures:
+        config = uvicorn.Config(
+            page(root, settings, reading, writing, pictures, host),
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=_END_S,
+        )
+        name, at = listener.getsockname()[:2]
+        typer.echo(f"{root} is shown at http://{f'[{name}]' if ':' in name else name}:{at}/ until you press Ctrl-C")
+        # uvicorn ends on both signals, and then sends the one that it got once more.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run([listener])
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Raises FoodsortError when the address cannot be listened at."""
+    bare = host.strip("[]")
+    try:
+        return socket.create_server((bare, port), family=socket.AF_INET6 if ":" in bare else socket.AF_INET)
+    except OSError as error:
+        raise FoodsortError(
+            f"nothing can be shown at {host} port {port}: {(error.strerror or str(error)).lower()};"
+            " name another with --port, or end what listens there (`ss -ltnp` shows it)"
+        ) from error

@@ -1,0 +1,94 @@
+"""What a person does to photos: labels, undo, another try, removal. Each answers what became of every photo."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from daemon.takeback import Back
+from daemon.web import words
+from daemon.web.gallery import Page
+from daemon.web.wanted import read
+from models.names import shown
+
+Ids = Annotated[list[int], Field(min_length=1, max_length=200)]
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Some(_Asked):
+    ids: Ids
+
+
+class _Label(_Some):
+    label: Literal["food", "non_food"]
+
+
+class _SomeOrAll(_Asked):
+    ids: Ids | None
+
+
+async def label(request: Request) -> Response:
+    """Gives photos a person's label."""
+    asked = await _asked(request, _Label)
+    desk = request.app.state.desk
+    return await _done(request, f"{{}} {{}} {words.label(asked.label)} now", desk.label, asked.ids, asked.label)
+
+
+async def withdraw(request: Request) -> Response:
+    """Takes the newest label back that a person gave each photo."""
+    asked = await _asked(request, _Some)
+    return await _done(request, "{} {} as before", request.app.state.desk.withdraw, asked.ids)
+
+
+async def retry(request: Request) -> Response:
+    """Has failed photos sorted again."""
+    asked = await _asked(request, _SomeOrAll)
+    return await _done(request, "{} {} in the inbox, to be sorted again", request.app.state.desk.retry, asked.ids)
+
+
+async def delete(request: Request) -> Response:
+    """Removes failed photos for good."""
+    asked = await _asked(request, _Some)
+    return await _done(request, "{} {} deleted", request.app.state.desk.delete, asked.ids)
+
+
+async def _asked(request: Request, form: type[Any]) -> Any:
+    try:
+        return form.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise HTTPException(400, f"That cannot be asked for: {error.errors()[0]['msg']}.") from error
+
+
+async def _done(request: Request, saying: str, do: Callable[..., list[Back]], *words_of: Any) -> Response:
+    """Does it, and answers in words and with the cards as they are now."""
+
+    def work() -> dict[str, Any]:
+        backs = do(*words_of)
+        done = [back for back in backs if not back.problem]
+        some = _name(done[0]) if len(done) == 1 else words.count(len(done), "photo")
+        asked = words_of[0] or []
+        return {
+            "done": [back.photo.id for back in done],
+            "said": saying.format(some, "is" if len(done) == 1 else "are") if done else "",
+            "problems": [f"{_name(back)} {back.problem}" for back in backs if back.problem],
+            "cards": _cards(request, asked),
+        }
+
+    return JSONResponse(await run_in_threadpool(work))
+
+
+def _cards(request: Request, ids: list[int]) -> str:
+    state = request.app.state
+    said = {"wanted": read(request.query_params), "page": Page(state.gallery.cards(ids))}
+    return str(state.templates.get_template("cards.html").render(said))
+
+
+def _name(back: Back) -> str:
+    return shown(back.photo.path.rpartition(b"/")[2])

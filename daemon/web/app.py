@@ -1,0 +1,117 @@
+"""The review page as an ASGI application."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.templating import Jinja2Templates
+
+from daemon.settings import Settings
+from daemon.web import actions, images, pages, signin, words
+from daemon.web.desk import Desk
+from daemon.web.gallery import Gallery, key
+from daemon.web.guard import Guard
+from daemon.web.pictures import Pictures
+from daemon.web.session import COOKIE, Sessions
+from daemon.web.wanted import WantedError
+from models import __version__
+from models.errors import FoodsortError
+
+_HERE = Path(__file__).parent
+
+
+def app(
+    root: Path, settings: Settings, reading: sa.Engine, writing: sa.Engine, pictures: Pictures, host: str = "127.0.0.1"
+) -> Starlette:
+    """The page of one root. reading, writing: its database. host: the address that is listened at."""
+    sessions = Sessions(settings.web.token)
+    page = Starlette(
+        routes=[
+            Route("/", pages.gallery),
+            Route("/cards", pages.cards),
+            Route("/photo/{photo_id:int}", pages.photo),
+            Route("/failed", pages.failed),
+            Route("/failures", pages.failed),
+            Route("/photos/{photo_id:int}/{picture}.jpg", images.image),
+            Route("/label", actions.label, methods=["POST"]),
+            Route("/withdraw", actions.withdraw, methods=["POST"]),
+            Route("/retry", actions.retry, methods=["POST"]),
+            Route("/delete", actions.delete, methods=["POST"]),
+            Route("/login", signin.page, methods=["GET"]),
+            Route("/login", signin.login, methods=["POST"]),
+            Route("/logout", signin.logout, methods=["POST"]),
+            Mount("/static", StaticFiles(directory=_HERE / "static")),
+        ],
+        middleware=[Middleware(Guard, sessions=sessions, host=host)],
+        exception_handlers={
+            HTTPException: _http_error,
+            FoodsortError: _error,
+            DBAPIError: _error,
+            OSError: _error,
+            Exception: _error,
+        },
+    )
+    state = page.state
+    state.root, state.settings, state.sessions = root, settings, sessions
+    state.gallery = Gallery(reading)
+    state.pictures, state.desk = pictures, Desk(root, settings, writing)
+    state.templates = _templates(state.gallery, sessions)
+    return page
+
+
+def _templates(gallery: Gallery, sessions: Sessions) -> Jinja2Templates:
+    def common(request: Request) -> dict[str, Any]:
+        csrf = sessions.csrf(request.cookies.get(COOKIE, ""))
+        return {
+            "csrf": csrf,
+            "failed_count": gallery.failed,
+            "can_sign_out": sessions.asked_for,
+            "version": __version__,
+        }
+
+    templates = Jinja2Templates(_HERE / "templates", context_processors=[common])
+    templates.env.trim_blocks = templates.env.lstrip_blocks = True
+    templates.env.filters |= {
+        name: getattr(words, name) for name in ("label", "kind", "place", "sure", "share", "when", "size", "times")
+    }
+    templates.env.globals["key"] = key
+    return templates
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    said = "There is no such page." if error.status_code == 404 and error.detail == "Not Found" else error.detail
+    return _told(request, said, error.status_code, error.headers)
+
+
+async def _error(request: Request, error: Exception) -> Response:
+    if isinstance(error, WantedError):
+        return _told(request, _sentence(str(error)), 400)
+    if isinstance(error, FoodsortError):
+        return _told(request, _sentence(str(error)), 500)
+    if isinstance(error, DBAPIError):
+        return _told(request, f"The database cannot be used: {error.orig}.", 503)
+    if isinstance(error, OSError):
+        return _told(request, f"{error.filename or 'Something'}: {error.strerror or error}.", 500)
+    return _told(request, "Something went wrong that should not; the terminal of foodsort review says where.", 500)
+
+
+def _told(request: Request, said: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """An error in words, as what asked can show it."""
+    if request.method == "POST" and request.url.path != "/login":
+        return JSONResponse({"said": said}, status, headers)
+    templates: Jinja2Templates = request.app.state.templates
+    return templates.TemplateResponse(request, "error.html", {"said": said}, status, headers)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

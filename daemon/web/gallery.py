@@ -1,0 +1,203 @@
+"""Questions that the page asks the database, each quick with a million rows: they go on from a photo, never by number."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from daemon.schema import photos, results, reviews, text
+from daemon.states import CORRECTING, DUPLICATE, FAILED, FILED, FILING
+from daemon.web.wanted import Wanted, WantedError
+
+PAGE = 60
+"""Photos that come at a time."""
+MANY = 1000
+"""Where counting ends."""
+
+Row = sa.RowMapping
+
+_SORTED = (FILED, CORRECTING, DUPLICATE)
+_CARD = (
+    *("id", "name", "path", "sha256", "label", "predicted_label", "corrected_label", "probability", "certainty"),
+    *("state", "classified_at", "error_kind", "error_message", "attempts", "size_bytes", "first_failed_at"),
+)
+
+
+class Page(NamedTuple):
+    """Photos in order. more: whether others may follow. upto: no photo up to this id will come as a newer one."""
+
+    rows: Sequence[Row]
+    more: bool = False
+    upto: int = 0
+
+
+class Gallery:
+    """Asks through an engine of `database.reading`, whose every use opens the database anew."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def page(self, wanted: Wanted, after: str = "") -> Page:
+        """The first photos, or those that follow the one with this key. Raises WantedError."""
+        edge = _beyond(wanted, _values(wanted, after)) if after else []
+        with self._engine.connect() as connection:
+            upto = 0 if after else _upto(connection, 0)  # first: what comes meanwhile is asked for again
+            found = _rows(connection, _select(wanted, connection.dialect.name, edge, PAGE + 1))
+        return Page(found[:PAGE], len(found) > PAGE, upto)
+
+    def newer(self, wanted: Wanted, than: int) -> Page:
+        """Photos that came after an id and are at their places, oldest first."""
+        r = results.c
+        with self._engine.connect() as connection:
+            upto = _upto(connection, than)
+            new = sa.select(r.id).where(r.id > than).exists()
+            if not connection.execute(sa.select(new)).scalar():
+                return Page([], upto=upto)
+            query = _select(wanted, connection.dialect.name, [r.id > than], PAGE + 1, by_id=True)
+            found = _rows(connection, query)
+        if len(found) > PAGE:
+            return Page(found[:PAGE], True, found[PAGE - 1]["id"])
+        return Page(found, upto=upto)
+
+    def photo(self, photo_id: int) -> Row | None:
+        """All that is known of one photo."""
+        with self._engine.connect() as connection:
+            return connection.execute(sa.select(results).where(results.c.id == photo_id)).mappings().first()
+
+    def beside(self, wanted: Wanted, row: Row) -> tuple[Row | None, Row | None]:
+        """The photos before and after one, of those that are wanted."""
+        try:
+            values = _values(wanted, key(wanted, row))
+        except WantedError:  # without a certainty, or a time, it has no place in the order
+            return None, None
+        with self._engine.connect() as connection:
+            kind = connection.dialect.name
+            before = _select(wanted, kind, _beyond(wanted, values, back=True), 1, back=True)
+            after = _select(wanted, kind, _beyond(wanted, values), 1)
+            return next(iter(_rows(connection, before)), None), next(iter(_rows(connection, after)), None)
+
+    def cards(self, ids: Sequence[int]) -> list[Row]:
+        """These photos as they are now, newest first."""
+        r = results.c
+        query = sa.select(*(r[name] for name in _CARD)).where(r.id.in_(ids)).order_by(r.id.desc())
+        with self._engine.connect() as connection:
+            return _rows(connection, query)
+
+    def failed(self) -> int:
+        """How many photos failed, up to MANY."""
+        some = sa.select(photos.c.id).where(photos.c.state == FAILED).limit(MANY).subquery()
+        with self._engine.connect() as connection:
+            return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
+
+
+def key(wanted: Wanted, row: Row) -> str:
+    """Where a photo stands in the order; what follows is asked for by it."""
+    before = [repr(row[name]) if name == "certainty" else str(row[name]) for name in _columns(wanted)[:-1]]
+    return "~".join([*before, str(row["id"])])
+
+
+def _columns(wanted: Wanted) -> tuple[str, ...]:
+    """What photos are sorted by."""
+    if wanted.order == "certainty":
+        return "certainty", "id"
+    return ("classified_at", "id") if any(wanted.times) else ("id",)
+
+
+def _values(wanted: Wanted, after: str) -> tuple[Any, ...]:
+    *first, last = after.split("~")
+    try:
+        if len(first) + 1 != len(_columns(wanted)):
+            raise ValueError
+        return (*(float(value) if wanted.order == "certainty" else value for value in first), int(last))
+    except ValueError:
+        raise WantedError("this address leads on from a photo in another order; look at the photos anew") from None
+
+
+def _beyond(wanted: Wanted, values: tuple[Any, ...], *, back: bool = False) -> list["sa.ColumnElement[bool]"]:
+    """What comes after a place in the order, or before it."""
+    columns = [results.c[name] for name in _columns(wanted)]
+    rising = (wanted.order == "certainty") != back
+    if len(columns) == 1:
+        return [columns[0] > values[0] if rising else columns[0] < values[0]]
+    # An index begins with the first column; that is what narrows the search.
+    near = columns[0] >= values[0] if rising else columns[0] <= values[0]
+    pair, place = sa.tuple_(*columns), sa.tuple_(*(sa.literal(value) for value in values))
+    return [near, pair > place if rising else pair < place]
+
+
+def _select(
+    wanted: Wanted,
+    dialect: str,
+    edge: list["sa.ColumnElement[bool]"],
+    limit: int,
+    *,
+    back: bool = False,
+    by_id: bool = False,
+) -> "sa.Select[Any] | sa.CompoundSelect[Any]":
+    """Rows for cards. back: in the opposite order. by_id: lowest id first, whatever the order."""
+    r = results.c
+    query = sa.select(*(r[name] for name in _CARD)).where(*edge, *_filters(wanted, dialect))
+    names = ("id",) if by_id else _columns(wanted)
+    rising = by_id or (wanted.order == "certainty") != back
+    order: list[sa.UnaryExpression[Any]] = [sa.asc(name) if rising else sa.desc(name) for name in names]
+    if wanted.show in {"", "failed"}:
+        return query.order_by(*order).limit(limit)
+    if wanted.order == "certainty":  # the index to use is that of the order, which goes with no other
+        return query.where(r.label == wanted.show).order_by(*order).limit(limit)
+    # As in `query.select`: there can be no index on the view's `label`, but on each of the two that it is one of.
+    given = sa.select(reviews.c.photo_id).where(reviews.c.label == wanted.show)
+    return (
+        sa.union_all(
+            query.where(r.predicted_label == wanted.show, r.corrected_label.is_(None)),
+            query.where(r.id.in_(given), r.corrected_label == wanted.show),
+        )
+        .order_by(*order)
+        .limit(limit)
+    )
+
+
+def _filters(wanted: Wanted, dialect: str) -> list["sa.ColumnElement[bool]"]:
+    r = results.c
+    said: list[sa.ColumnElement[bool]] = []
+    if wanted.show == "failed":
+        said.append(r.state == FAILED)
+    else:
+        # Rather a look at each row in order than the index on states, after which nearly all would have to be sorted.
+        said.append(sa.func.coalesce(r.state, "").in_(_SORTED))
+    since, until = wanted.times
+    if since:
+        said.append(r.classified_at >= text(since))
+    if until:
+        said.append(r.classified_at < text(until))
+    if wanted.order == "certainty":
+        said.append(r.certainty.is_not(None))
+    if wanted.certainty is not None:
+        said.append(r.certainty <= wanted.certainty)
+    if wanted.corrected:
+        said.append(r.id.in_(sa.select(reviews.c.photo_id)))
+    if wanted.name:
+        said.append(_named(r.name, wanted.name, dialect))
+    return said
+
+
+def _named(column: "sa.ColumnElement[str]", name: str, dialect: str) -> "sa.ColumnElement[bool]":
+    """Names of a pattern with * and ?, or that begin so where there is neither. Capitals and small letters are told apart."""
+    pattern = name if re.search(r"[*?]", name) else name + "*"
+    if dialect == "sqlite":
+        return column.op("GLOB")(pattern.replace("[", "[[]"))
+    escaped = re.sub(r"([\\%_])", r"\\\1", pattern)
+    return column.like(escaped.replace("*", "%").replace("?", "_"))
+
+
+def _upto(connection: sa.Connection, than: int) -> int:
+    """The last id before which no photo is on its way to its place any more, of those after `than`."""
+    p = photos.c
+    # In this order: a photo that begins its way between the two is then after the last.
+    last = connection.execute(sa.select(sa.func.max(p.id))).scalar() or than
+    moving = connection.execute(sa.select(sa.func.min(p.id)).where(p.state == FILING, p.id > than)).scalar()
+    return last if moving is None else min(last, moving - 1)
+
+
+def _rows(connection: sa.Connection, query: "sa.Executable") -> list[Row]:
+    return list(connection.execute(query).mappings())

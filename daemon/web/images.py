@@ -1,0 +1,26 @@
+"""Pictures by the number of their row; never by a path."""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from daemon.web.pictures import NoPicture
+
+_FOR_EVER = "private, max-age=31536000, immutable"
+
+
+def image(request: Request) -> Response:
+    """A small, a large, or an explaining picture of a photo; where there is none, why, in words."""
+    pictures = request.app.state.pictures
+    made = {"thumb": pictures.thumbnail, "large": pictures.large, "why": pictures.why}.get(
+        request.path_params["picture"]
+    )
+    if made is None:
+        raise HTTPException(404)
+    try:
+        data = made(request.path_params["photo_id"])
+    except NoPicture as none:
+        return PlainTextResponse(str(none), 404, {"Cache-Control": "no-store"})
+    # Other bytes have another sha256, so another address.
+    kept = {"Cache-Control": _FOR_EVER} if request.query_params.get("v") else {}
+    return Response(data, media_type="image/jpeg", headers=kept)
