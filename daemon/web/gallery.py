@@ -14,6 +14,8 @@ PAGE = 60
 """Photos that come at a time."""
 MANY = 1000
 """Where counting ends."""
+_FEW = 10_000
+"""Most photos that are found by a filter's index and then sorted; of more, going through all in order soon meets enough."""
 
 Row = sa.RowMapping
 
@@ -43,6 +45,7 @@ class Gallery:
         edge = _beyond(wanted, _values(wanted, after)) if after else []
         with self._engine.connect() as connection:
             upto = 0 if after else _upto(connection, 0)  # first: what comes meanwhile is asked for again
+            edge += _few(connection, wanted)
             found = _rows(connection, _select(wanted, connection.dialect.name, edge, PAGE + 1))
         return Page(found[:PAGE], len(found) > PAGE, upto)
 
@@ -72,9 +75,9 @@ class Gallery:
         except WantedError:  # without a certainty, or a time, it has no place in the order
             return None, None
         with self._engine.connect() as connection:
-            kind = connection.dialect.name
-            before = _select(wanted, kind, _beyond(wanted, values, back=True), 1, back=True)
-            after = _select(wanted, kind, _beyond(wanted, values), 1)
+            kind, few = connection.dialect.name, _few(connection, wanted)
+            before = _select(wanted, kind, [*few, *_beyond(wanted, values, back=True)], 1, back=True)
+            after = _select(wanted, kind, [*few, *_beyond(wanted, values)], 1)
             return next(iter(_rows(connection, before)), None), next(iter(_rows(connection, after)), None)
 
     def cards(self, ids: Sequence[int]) -> list[Row]:
@@ -86,9 +89,8 @@ class Gallery:
 
     def failed(self) -> int:
         """How many photos failed, up to MANY."""
-        some = sa.select(photos.c.id).where(photos.c.state == FAILED).limit(MANY).subquery()
         with self._engine.connect() as connection:
-            return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
+            return _count(connection, sa.select(photos.c.id).where(photos.c.state == FAILED), MANY)
 
 
 def key(wanted: Wanted, row: Row) -> str:
@@ -177,8 +179,31 @@ def _filters(wanted: Wanted, dialect: str) -> list["sa.ColumnElement[bool]"]:
     if wanted.corrected:
         said.append(r.id.in_(sa.select(reviews.c.photo_id)))
     if wanted.name:
-        said.append(_named(r.name, wanted.name, dialect))
+        # Not by its index either, after which all whose names begin so would have to be sorted; see `_few`.
+        said.append(_named(sa.func.coalesce(r.name, ""), wanted.name, dialect))
     return said
+
+
+def _few(connection: sa.Connection, wanted: Wanted) -> list["sa.ColumnElement[bool]"]:
+    """Conditions by which SQLite finds the photos of those filters that few pass; PostgreSQL knows by itself how many do."""
+    if connection.dialect.name != "sqlite":
+        return []
+    p = photos.c
+    narrow: list[sa.Select[Any] | sa.CompoundSelect[Any]] = []
+    if wanted.name:
+        narrow.append(sa.select(p.id).where(_named(p.name, wanted.name, "sqlite")))
+    if wanted.certainty is not None:
+        certainty: sa.ColumnElement[float] = sa.literal_column("0.5 + abs(probability - 0.5)")  # as the index has it
+        narrow.append(sa.select(p.id).where(certainty <= wanted.certainty))
+    if wanted.order == "certainty" and wanted.show in {"food", "non_food", "unsure"}:
+        given = sa.select(reviews.c.photo_id).where(reviews.c.label == wanted.show)
+        narrow.append(sa.union_all(sa.select(p.id).where(p.predicted_label == wanted.show), given))
+    return [results.c.id.in_(ids) for ids in narrow if _count(connection, ids, _FEW + 1) <= _FEW]
+
+
+def _count(connection: sa.Connection, ids: "sa.Select[Any] | sa.CompoundSelect[Any]", most: int) -> int:
+    some = ids.limit(most).subquery()
+    return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
 
 
 def _named(column: "sa.ColumnElement[str]", name: str, dialect: str) -> "sa.ColumnElement[bool]":
