@@ -11,11 +11,11 @@ from starlette.responses import JSONResponse, Response
 
 from daemon.takeback import Back
 from daemon.web import words
-from daemon.web.gallery import Page
+from daemon.web.gallery import LAST_ID, Page
 from daemon.web.wanted import read
 from models.names import shown
 
-Ids = Annotated[list[int], Field(min_length=1, max_length=200)]
+Ids = Annotated[list[Annotated[int, Field(ge=0, le=LAST_ID)]], Field(min_length=1, max_length=200)]
 
 
 class _Asked(BaseModel):

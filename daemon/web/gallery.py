@@ -12,6 +12,8 @@ from daemon.web.wanted import Wanted, WantedError
 
 PAGE = 60
 """Photos that come at a time."""
+LAST_ID = 2**63 - 1
+"""No database has a higher id."""
 MANY = 1000
 """Where counting ends."""
 _FEW = 10_000
@@ -109,7 +111,7 @@ def _columns(wanted: Wanted) -> tuple[str, ...]:
 def _values(wanted: Wanted, after: str) -> tuple[Any, ...]:
     *first, last = after.split("~")
     try:
-        if len(first) + 1 != len(_columns(wanted)):
+        if len(first) + 1 != len(_columns(wanted)) or not 0 <= int(last) <= LAST_ID:
             raise ValueError
         return (*(float(value) if wanted.order == "certainty" else value for value in first), int(last))
     except ValueError:

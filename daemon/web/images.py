@@ -4,6 +4,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from daemon.web.gallery import LAST_ID
 from daemon.web.pictures import NoPicture
 
 _FOR_EVER = "private, max-age=31536000, immutable"
@@ -15,7 +16,7 @@ def image(request: Request) -> Response:
     made = {"thumb": pictures.thumbnail, "large": pictures.large, "why": pictures.why}.get(
         request.path_params["picture"]
     )
-    if made is None:
+    if made is None or request.path_params["photo_id"] > LAST_ID:
         raise HTTPException(404)
     try:
         data = made(request.path_params["photo_id"])

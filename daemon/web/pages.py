@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daemon.web import words
-from daemon.web.gallery import Gallery, Page
+from daemon.web.gallery import LAST_ID, Gallery, Page
 from daemon.web.wanted import Wanted, read
 
 
@@ -31,7 +31,7 @@ def cards(request: Request) -> Response:
 def photo(request: Request) -> Response:
     """One photo, with all that is known of it."""
     wanted, photo_id = read(request.query_params), request.path_params["photo_id"]
-    row = _gallery(request).photo(photo_id)
+    row = _gallery(request).photo(photo_id) if photo_id <= LAST_ID else None
     if row is None:
         raise HTTPException(404, f"There is no photo {photo_id}.")
     newer, older = _gallery(request).beside(wanted, row)
@@ -54,7 +54,7 @@ def _gallery(request: Request) -> Gallery:
 
 
 def _number(given: str) -> int:
-    if not given.isascii() or not given.isdigit() or len(given) > 18:
+    if not given.isascii() or not given.isdigit() or len(given) > 20 or int(given) > LAST_ID:
         raise HTTPException(400, "The address names no photo.")
     return int(given)
 

@@ -21,6 +21,8 @@ PLACES = {
     "correcting": "on its way to its folder",
     "duplicate": "set aside as an exact copy",
     "failed": "failed",
+    "deleting": "on its way out",
+    "deleted": "deleted",
     "missing": "taken away by somebody else",
     "undoing": "on its way back to the inbox",
     "undone": "in the inbox, to stay there",

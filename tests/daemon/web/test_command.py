@@ -1,0 +1,86 @@
+"""`foodsort review`: where it serves, and what it refuses."""
+
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from daemon import commands_review
+from tests.daemon.conftest import Foodsort, Photo
+from tests.daemon.web.conftest import reviewing
+
+TOKEN = "a token that is long enough"
+
+
+@pytest.fixture
+def photos(root: Path, photo: Photo, foodsort: Foodsort) -> Path:
+    """A root with one photo."""
+    (root / "inbox/soup.jpg").write_bytes(photo())
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    return root
+
+
+def test_a_root_without_a_database_is_told_in_words(root: Path, foodsort: Foodsort) -> None:
+    code, _, err = foodsort("review", "--root", root)
+    assert code == 1
+    assert "foodsort.db is not there; `foodsort run` makes it" in err
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "photos.example"])
+def test_others_than_this_machine_are_not_served_without_a_token(root: Path, foodsort: Foodsort, host: str) -> None:
+    code, _, err = foodsort("review", "--root", root, "--host", host)
+    assert code == 2
+    assert "FOODSORT_WEB__TOKEN" in err
+
+
+def test_a_token_that_is_easy_to_guess_is_refused(root: Path, foodsort: Foodsort) -> None:
+    (root / "foodsort.toml").write_text('[web]\ntoken = "secret"\n')
+    code, _, err = foodsort("review", "--root", root)
+    assert code == 2
+    assert "12 characters or more" in err
+
+
+def test_with_a_token_others_are_served_by_the_address_that_they_called(photos: Path) -> None:
+    with reviewing(photos, "--host", "0.0.0.0", FOODSORT_WEB__TOKEN=TOKEN) as address:
+        port = address.rpartition(":")[2]
+        assert httpx.get(f"http://127.0.0.2:{port}/login").status_code == 200
+        assert httpx.get(f"http://127.0.0.2:{port}/login", headers={"Host": "evil.example"}).status_code == 421
+        assert httpx.get(f"http://127.0.0.2:{port}/login", headers={"Host": "0.0.0.0"}).status_code == 421
+
+
+def test_a_port_in_use_is_told_in_words(photos: Path, foodsort: Foodsort) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        code, _, err = foodsort("review", "--root", photos, "--port", str(taken.getsockname()[1]))
+    assert code == 1
+    assert "address already in use" in err
+    assert "--port" in err
+
+
+def test_a_missing_package_is_told_with_the_extra_that_brings_it(
+    photos: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    code, _, err = foodsort("review", "--root", photos)
+    assert code == 1
+    assert err == "foodsort: this needs the package uvicorn; pip install 'foodsort[web]' brings it\n"
+
+
+def test_sigterm_ends_it_cleanly(photos: Path) -> None:
+    command = [sys.executable, "-m", "daemon", "review", "--root", str(photos), "--port", "0"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    assert "until you press Ctrl-C" in server.stdout.readline()
+    server.send_signal(signal.SIGTERM)
+    out, err = server.communicate(timeout=20)
+    assert (server.returncode, out, err) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("host", "here"), [("localhost", True), ("127.0.0.9", True), ("[::1]", True), ("10.0.0.1", False)]
+)
+def test_what_only_this_machine_reaches(host: str, here: bool) -> None:
+    assert commands_review._is_loopback(host) is here

@@ -1,0 +1,198 @@
+"""What the page answers to others than its own pages. Asked over HTTP, as a browser would and as it would not."""
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from tests.daemon.web.conftest import reviewing, sort
+
+TOKEN = "a token that is long enough"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with one photo."""
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), (200, 0, 40)).save(file, "JPEG")
+    return sort(tmp_path_factory.mktemp("guarded") / "root", {"soup.jpg": file.getvalue()})
+
+
+@pytest.fixture(scope="module")
+def address(photos: Path) -> Iterator[str]:
+    """The page without a token."""
+    with reviewing(photos) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def locked(photos: Path) -> Iterator[str]:
+    """The page with a token."""
+    with reviewing(photos, FOODSORT_WEB__TOKEN=TOKEN) as address:
+        yield address
+
+
+def csrf(client: httpx.Client, path: str = "/") -> str:
+    found = re.search(r'name="csrf" content="([0-9a-f]{64})"', client.get(path).text)
+    assert found
+    return found[1]
+
+
+def own(address: str, token: str) -> dict[str, str]:
+    """Headers of a change that a page of ours makes."""
+    return {"Origin": address, "Sec-Fetch-Site": "same-origin", "X-CSRF-Token": token}
+
+
+def withdrawn(client: httpx.Client, headers: dict[str, str]) -> int:
+    return client.post("/withdraw", json={"ids": [999]}, headers=headers).status_code
+
+
+@pytest.mark.parametrize("host", ["localhost:{port}", "localhost", "127.0.0.1:1", "[::1]:{port}", "LOCALHOST"])
+def test_a_name_of_this_machine_is_answered(address: str, host: str) -> None:
+    port = address.rpartition(":")[2]
+    assert httpx.get(address, headers={"Host": host.format(port=port)}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "192.168.0.9", ""]
+)
+def test_another_name_that_was_made_to_lead_here_is_not(address: str, host: str) -> None:
+    for path in ("/", "/photos/1/thumb.jpg", "/static/page.js"):
+        assert httpx.get(address + path, headers={"Host": host}).status_code == 421
+
+
+def test_a_change_needs_our_origin_and_the_token_of_our_page(address: str) -> None:
+    with httpx.Client(base_url=address) as client:
+        token = csrf(client)
+        good = own(address, token)
+        assert withdrawn(client, good) == 200
+        assert withdrawn(client, good | {"Origin": "https://evil.example"}) == 403
+        assert withdrawn(client, good | {"Origin": address.replace("127.0.0.1", "localhost")}) == 403
+        assert withdrawn(client, good | {"Origin": "null"}) == 403
+        assert withdrawn(client, good | {"Sec-Fetch-Site": "cross-site"}) == 403
+        assert withdrawn(client, good | {"Sec-Fetch-Site": "same-site"}) == 403
+        assert withdrawn(client, good | {"X-CSRF-Token": "0" * 64}) == 403
+        for name in ("Origin", "X-CSRF-Token"):
+            assert withdrawn(client, {key: value for key, value in good.items() if key != name}) == 403
+
+
+def test_nothing_is_changed_by_looking(address: str) -> None:
+    for path in ("/label", "/withdraw", "/retry", "/delete", "/logout"):
+        assert httpx.get(address + path).status_code == 405
+    assert httpx.put(address + "/label").status_code == 405
+    assert httpx.request("OPTIONS", address + "/label").status_code == 405
+
+
+def test_a_change_that_is_too_large_or_makes_no_sense_is_refused_in_words(address: str) -> None:
+    with httpx.Client(base_url=address) as client:
+        headers = own(address, csrf(client))
+        assert client.post("/label", content=b" " * (65 << 10), headers=headers).status_code == 413
+        bodies: tuple[object, ...] = (
+            {},
+            {"ids": []},
+            {"ids": ["1"], "label": "food"},
+            {"ids": [1], "label": "cat"},
+            {"ids": [2**63], "label": "food"},
+            [1],
+        )
+        for body in bodies:
+            answer = client.post("/label", json=body, headers=headers)
+            assert answer.status_code == 400
+            assert answer.json()["said"].startswith("That cannot be asked for")
+
+
+def test_every_answer_says_what_a_browser_may_do_with_it(address: str) -> None:
+    for path in ("/", "/photo/1", "/failed", "/photos/1/thumb.jpg?v=1", "/static/review.css", "/photo/99", "/nothing"):
+        answer = httpx.get(address + path).headers
+        policy = answer["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer["X-Content-Type-Options"] == "nosniff"
+        assert answer["Referrer-Policy"] == "no-referrer"
+        assert answer["Cross-Origin-Opener-Policy"] == answer["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert "server" not in answer
+
+
+def test_no_page_holds_a_script_or_style_of_its_own(address: str) -> None:
+    for path in ("/", "/photo/1", "/failed", "/photo/99", "/login"):
+        text = httpx.get(address + path).text
+        assert not re.search(r"<style|style=|\son\w+=|<script(?![^>]*\ssrc=)", text), path
+
+
+def test_pictures_are_kept_by_this_browser_for_ever_under_the_sha256_of_their_photo(address: str) -> None:
+    named = re.search(r"/photos/1/thumb\.jpg\?v=[0-9a-f]{64}", httpx.get(address).text)
+    assert named
+    picture = httpx.get(address + named[0])
+    assert picture.headers["Content-Type"] == "image/jpeg"
+    assert picture.headers["Cache-Control"] == "private, max-age=31536000, immutable"
+    assert httpx.get(address).headers["Cache-Control"] == "private, no-cache"
+    gone = httpx.get(address + "/photos/99/thumb.jpg?v=1")
+    assert (gone.status_code, gone.headers["Cache-Control"]) == (404, "no-store")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        *(("/photo/99", 404), ("/docs", 404), ("/openapi.json", 404), ("/static/../app.py", 404), ("/?show=cats", 400)),
+        *(("/?since=soon", 400), ("/?after=x", 400), ("/cards?newer=x", 400), ("/cards?ids=1,x", 400)),
+        ("/photos/1/etc.jpg", 404),
+        ("/photo/99999999999999999999999", 404),
+        ("/photos/99999999999999999999999/thumb.jpg", 404),
+        ("/cards?after=99999999999999999999999", 400),
+    ],
+)
+def test_what_there_is_not_is_told_in_words(address: str, path: str, status: int) -> None:
+    answer = httpx.get(address + path)
+    assert answer.status_code == status
+    assert "Traceback" not in answer.text
+
+
+def test_without_the_token_nothing_is_seen_and_nothing_changed(locked: str) -> None:
+    with httpx.Client(base_url=locked) as client:
+        page = client.get("/photo/1?show=food")
+        assert (page.status_code, page.headers["Location"]) == (303, "/login?next=%2Fphoto%2F1%3Fshow%3Dfood")
+        assert client.get("/photos/1/thumb.jpg", headers={"Sec-Fetch-Mode": "no-cors"}).status_code == 401
+        assert client.get("/cards", headers={"Sec-Fetch-Mode": "cors"}).status_code == 401
+        assert withdrawn(client, own(locked, csrf(client, "/login"))) == 401
+        assert "soup" not in client.get("/login").text
+
+
+def test_the_token_opens_the_page_until_one_signs_out(locked: str) -> None:
+    with httpx.Client(base_url=locked) as client:
+        said = {"csrf": csrf(client, "/login"), "token": TOKEN, "next": "/photo/1"}
+        answer = client.post("/login", data=said, headers={"Origin": locked})
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/photo/1")
+        cookie = answer.headers["Set-Cookie"]
+        assert "HttpOnly" in cookie
+        assert "samesite=strict" in cookie.lower()
+        assert TOKEN not in cookie
+        assert client.get("/photo/1").status_code == 200
+        assert withdrawn(client, own(locked, csrf(client))) == 200
+        out = client.post("/logout", data={"csrf": csrf(client)}, headers={"Origin": locked})
+        assert out.headers["Location"] == "/login"
+        assert client.get("/photo/1").status_code == 303
+
+
+@pytest.mark.parametrize(
+    "onward", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "\t//x"]
+)
+def test_signing_in_leads_to_no_other_site(locked: str, onward: str) -> None:
+    with httpx.Client(base_url=locked) as client:
+        said = {"csrf": csrf(client, "/login"), "token": TOKEN, "next": onward}
+        assert client.post("/login", data=said, headers={"Origin": locked}).headers["Location"] == "/"
+
+
+def test_wrong_tokens_soon_have_to_wait(photos: Path) -> None:
+    with reviewing(photos, FOODSORT_WEB__TOKEN=TOKEN) as address, httpx.Client(base_url=address) as client:
+        said = {"csrf": csrf(client, "/login"), "token": "wrong"}
+        headers = {"Origin": address, "X-Forwarded-For": "10.9.8.7"}
+        codes = [client.post("/login", data=said, headers=headers).status_code for _ in range(6)]
+        assert codes == [403] * 5 + [429]
+        answer = client.post("/login", data=said | {"token": TOKEN}, headers=headers | {"X-Forwarded-For": "10.9.8.8"})
+        assert answer.status_code == 429
+        assert int(answer.headers["Retry-After"]) > 0
+        assert "seconds" in answer.text
