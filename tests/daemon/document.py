@@ -1,9 +1,13 @@
-"""What a document asks of a results database, and the answers that it shows."""
+"""What a document asks of a results database, the answers that it shows, and those that come."""
 
+import ast
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
 
 PROJECT = Path(__file__).parents[2]
 QUERIES = PROJECT / "docs/queries.md"
@@ -32,6 +36,36 @@ def queries(path: Path = QUERIES) -> list[Query]:
             dialect = _DIALECTS.get(code.partition("\n")[0], "")
             found.append(Query(heading, language, dialect, code, list(_table(section.rpartition("```")[2]))))
     return found
+
+
+def answered(engine: sa.Engine, sql: str) -> list[list[str]]:
+    """Asks; returns the lines of the answer, the names of its columns first."""
+    with engine.connect() as connection:
+        found = connection.execute(sa.text(sql))
+        return [list(found.keys()), *([cell(value) for value in row] for row in found)]
+
+
+def run(code: str, address: sa.URL) -> Any:
+    """Runs Python as it stands there, but for the database's place; returns the value of its last line, else its names."""
+    there = address.render_as_string(hide_password=False)
+    if address.get_backend_name() == "sqlite":
+        there = DATABASE.replace("photos/foodsort.db", str(address.database))
+    *before, last = ast.parse(code.replace(DATABASE, there)).body
+    names: dict[str, Any] = {}
+    exec(compile(ast.Module(before, []), "queries.md", "exec"), names)
+    if isinstance(last, ast.Expr):
+        return eval(compile(ast.Expression(last.value), "queries.md", "eval"), names)
+    exec(compile(ast.Module([last], []), "queries.md", "exec"), names)
+    return names
+
+
+def cell(value: Any) -> str:
+    """A value as a document writes it: numbers without needless digits, nothing for NULL."""
+    if value is None:
+        return ""
+    with suppress(ValueError, TypeError):
+        return f"{float(value):.10g}"
+    return str(value)
 
 
 def told(path: Path) -> list[str]:

@@ -1,9 +1,7 @@
 """docs/queries.md: every question is asked of the example in databases of each kind, and answered as it says there."""
 
-import ast
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,7 +11,7 @@ import sqlalchemy as sa
 from daemon import schema
 from daemon.states import State
 from tests.daemon import document, example
-from tests.daemon.document import DATABASE, PROJECT, QUERIES, Query
+from tests.daemon.document import PROJECT, QUERIES, Query, answered, cell, run
 
 README = PROJECT / "README.md"
 ASKED = document.queries()
@@ -27,40 +25,6 @@ def engine(address: sa.URL) -> Iterator[sa.Engine]:
     engine = sa.create_engine(address)
     yield engine
     engine.dispose()
-
-
-def answered(engine: sa.Engine, sql: str) -> list[list[str]]:
-    """The lines of a question's answer, the names of its columns first."""
-    with engine.connect() as connection:
-        cursor = connection.connection.cursor()  # SQLAlchemy would take % and : for places of values
-        cursor.execute(sql)
-        return [
-            [column[0] for column in cursor.description],
-            *([cell(value) for value in row] for row in cursor.fetchall()),
-        ]
-
-
-def cell(value: Any) -> str:
-    """A value as the document writes it: numbers without needless digits, nothing for NULL."""
-    if value is None:
-        return ""
-    with suppress(ValueError, TypeError):
-        return f"{float(value):.10g}"
-    return str(value)
-
-
-def run(code: str, address: sa.URL) -> Any:
-    """Runs Python as it stands there, but for the database's place; returns the value of its last line."""
-    there = address.render_as_string(hide_password=False)
-    if address.get_backend_name() == "sqlite":
-        there = DATABASE.replace("photos/foodsort.db", str(address.database))
-    *before, last = ast.parse(code.replace(DATABASE, there)).body
-    names: dict[str, Any] = {}
-    exec(compile(ast.Module(before, []), "queries.md", "exec"), names)
-    if isinstance(last, ast.Expr):
-        return eval(compile(ast.Expression(last.value), "queries.md", "eval"), names)
-    exec(compile(ast.Module([last], []), "queries.md", "exec"), names)
-    return names
 
 
 def of(kind: str) -> list[Any]:
