@@ -88,3 +88,9 @@ def test_columns_have_values_and_none_where_the_document_says_so(engine: sa.Engi
 
 def test_every_state_is_explained() -> None:
     assert [row[0].strip("`") for row in document.table(QUERIES, "States")] == list(get_args(State))
+
+
+def test_what_it_costs_is_said_of_every_question() -> None:
+    said = [row[0] for row in document.table(QUERIES, "What it costs")]
+    headings = list(dict.fromkeys(query.heading for query in ASKED if query.answer))
+    assert said[: len(headings)] == headings
