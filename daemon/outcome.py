@@ -11,6 +11,7 @@ from daemon.schema import modified_at, text
 from models.bundle import Card
 from models.decision import Label, label, probability
 from models.engines import Engine
+from models.names import shown
 
 Fate = Label | Literal["duplicate"] | None
 """Which folder a photo goes to; None: it failed."""
@@ -74,6 +75,9 @@ class Outcome:
             "format": picture and picture.format,
             "width": picture and picture.width,
             "height": picture and picture.height,
+            "taken_at": picture and picture.exif.taken_at,
+            "taken_offset": picture and picture.exif.taken_offset,
+            "camera": picture and picture.exif.camera and shown(picture.exif.camera),
             "logit": self.verdict and self.verdict.logit,
             "probability": self.verdict and self.verdict.probability,
             "predicted_label": self.verdict and self.verdict.label,

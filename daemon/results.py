@@ -74,6 +74,10 @@ class Results:
                     "name": bundle.model_name,
                     "card": bundle.card.model_dump_json(),
                     "first_used_at": text(datetime.now(UTC)),
+                    "temperature": bundle.card.temperature,
+                    "threshold": bundle.card.thresholds.food,
+                    "unsure_low": bundle.card.thresholds.unsure_low,
+                    "unsure_high": bundle.card.thresholds.unsure_high,
                 }
                 found = connection.execute(models.insert().values(row).returning(models.c.id)).scalar_one()
         self._model_id, self.model_name = found, bundle.model_name

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-REVISION = "0004"
+REVISION = "0005"
 """The schema that this version of foodsort reads and writes; see migrations/versions/."""
 
 metadata = sa.MetaData()
@@ -20,6 +20,11 @@ models = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("card", sa.Text, nullable=False),
     sa.Column("first_used_at", Time, nullable=False),
+    # Of the card, so that questions can be asked of them.
+    sa.Column("temperature", sa.Float),
+    sa.Column("threshold", sa.Float),
+    sa.Column("unsure_low", sa.Float),
+    sa.Column("unsure_high", sa.Float),
 )
 
 batches = sa.Table(
@@ -63,11 +68,16 @@ photos = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False, server_default="1"),
     sa.Column("first_failed_at", Time),
     sa.Column("duplicate_of", sa.Integer),
+    sa.Column("taken_at", sa.String(19)),
+    sa.Column("taken_offset", sa.String(6)),
+    sa.Column("camera", sa.Text),
     # By code points, as SQLite sorts: a locale's order does not find names by their beginning.
     sa.Index("ix_photos_name", "name", postgresql_ops={"name": "text_pattern_ops"}),
     sa.Index("ix_photos_identity_state", "identity", "state"),
     sa.Index("ix_photos_predicted_label_classified_at", "predicted_label", "classified_at"),
     sa.Index("ix_photos_state_filed_at", "state", "filed_at"),
+    # The view's `certainty`, letter by letter: else it is not found.
+    sa.Index("ix_photos_certainty", sa.text("(0.5 + abs(probability - 0.5))"), "id"),
 )
 
 reviews = sa.Table(
@@ -98,6 +108,8 @@ results = sa.table(
             *("id", "name", "path", "sha256", "label", "predicted_label", "corrected_label", "probability", "state"),
             *("model", "classified_at", "filed_at", "inbox_path", "size_bytes", "format", "width", "height"),
             *("error_kind", "error_message", "batch_id", "attempts", "first_failed_at", "duplicate_of"),
+            *("taken_at", "taken_offset", "camera", "certainty", "logit", "threshold", "unsure_low", "unsure_high"),
+            *("engine", "modified_at", "claimed_at", "reviewed_at"),
         )
     ),
 )

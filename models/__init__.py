@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
 
 OWNER = "foodsort"
 """Whose package this is; `daemon.ownership` looks at it."""

@@ -11,6 +11,8 @@ from pillow_heif import register_heif_opener
 
 from models.colours import eight_bits, to_rgb
 from models.errors import ImageError, ImageErrorKind
+from models.exif import Exif
+from models.exif import read as read_exif
 from models.formats import DEFAULT_MAX_PIXELS, FORMATS, as_image_errors
 
 register_heif_opener()
@@ -38,20 +40,32 @@ class Fit:
     draft: int = 2
 
 
+@dataclass(frozen=True)
+class Within:
+    """How a picture becomes one to look at: it keeps its shape, no side is longer than `side` pixels, and it never grows."""
+
+    side: int
+
+
 class Picture(NamedTuple):
-    """A decoded photo: pixels uint8 RGB (side, side, 3), Pillow's name of its format, its size in the file (pixels)."""
+    """A decoded photo: pixels uint8 RGB (height, width, 3), Pillow's name of its format, its size in the file (pixels).
+
+    exif: what its camera wrote into it; the pixels are turned accordingly.
+    """
 
     pixels: Pixels
     format: str
     width: int
     height: int
+    exif: Exif = Exif()
 
 
-def decode(source: bytes | BinaryIO, fit: Fit, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
-    """Decodes the first frame of `source` (bytes, or a binary file open at its start) to uint8 RGB (side, side, 3).
+def decode(source: bytes | BinaryIO, fit: Fit | Within, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+    """Decodes the first frame of `source` (bytes, or a binary file open at its start) to uint8 RGB.
 
-    The format is told from the bytes. EXIF orientation is applied, transparency lies over white, colour profiles
-    are converted to sRGB. Raises ImageError for anything but a whole picture of at most `max_pixels`.
+    With a Fit its shape is (side, side, 3). The format is told from the bytes. EXIF orientation is applied, transparency
+    lies over white, colour profiles are converted to sRGB. Raises ImageError for anything but a whole picture of at most
+    `max_pixels`.
     """
     stream: BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else source
     with as_image_errors(stream), Image.open(stream, formats=FORMATS) as image:
@@ -62,23 +76,16 @@ def decode(source: bytes | BinaryIO, fit: Fit, max_pixels: int = DEFAULT_MAX_PIX
                 f"{width} × {height} pixels are more than the limit of {max_pixels}; raise images.max_pixels to allow it",
             )
         picture_format = image.format or "unknown"
-        image.draft(None, (fit.draft * fit.side, fit.draft * fit.side))
+        draft = fit.side * (fit.draft if isinstance(fit, Fit) else 1)
+        image.draft(None, (draft, draft))
         image.load()
-        orientation = _orientation(image)  # after load(): some plug-ins turn the picture themselves and drop the tag
-        upright = _turned(to_rgb(_resized(eight_bits(image), fit)), orientation)
-    return Picture(np.asarray(upright, dtype=np.uint8), picture_format, width, height)
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        value = image.getexif().get(0x0112, 1)
-    except Exception:  # noqa: BLE001  # a damaged EXIF block says nothing of the picture
-        return 1
-    return value if value in range(1, 9) else 1
+        said = read_exif(image)  # after load(): some plug-ins turn the picture themselves and drop the tag
+        upright = _turned(to_rgb(_resized(eight_bits(image), fit)), said.orientation)
+    return Picture(np.asarray(upright, dtype=np.uint8), picture_format, width, height, said)
 
 
 def _turned(image: Image.Image, orientation: int) -> Image.Image:
-    """Undoes an EXIF orientation (TIFF 6.0 tag 274, 1 to 8)."""
+    """Undoes an EXIF orientation."""
     turns = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -91,8 +98,11 @@ def _turned(image: Image.Image, orientation: int) -> Image.Image:
     return image.transpose(turns[orientation]) if orientation in turns else image
 
 
-def _resized(image: Image.Image, fit: Fit) -> Image.Image:
+def _resized(image: Image.Image, fit: Fit | Within) -> Image.Image:
     size = (fit.side, fit.side)
+    if isinstance(fit, Within):
+        image.thumbnail(size, Image.Resampling.BICUBIC)
+        return image
     if fit.mode == "crop":
         return ImageOps.fit(image, size, Image.Resampling.BILINEAR)
     return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)

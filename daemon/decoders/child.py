@@ -16,8 +16,9 @@ import numpy as np
 from daemon.decoders.deaths import Death
 from daemon.decoders.limits import Network
 from daemon.decoders.worker import MESSAGE_BYTES, Task
+from models import exif
 from models.errors import ImageError, ImageErrorKind
-from models.images import Picture
+from models.images import Fit, Picture
 
 START_S = 60.0
 """How long a worker may take to come up (s)."""
@@ -141,12 +142,25 @@ class Child:
                 return ImageError(ImageErrorKind(kind), message)
             case {"errno": int(code)} if code in errno.errorcode:
                 return OSError(code, os.strerror(code))
-            case {"format": str(form), "width": int(width), "height": int(height)} if (
-                _FORMAT.fullmatch(form) and width > 0 < height and width * height <= self._task.max_pixels
+            case {
+                "format": str(form),
+                "width": int(width),
+                "height": int(height),
+                "shape": [int(rows), int(columns)],
+                "exif": {"taken_at": taken_at, "taken_offset": taken_offset, "camera": camera},
+            } if (
+                _FORMAT.fullmatch(form)
+                and width > 0 < height
+                and width * height <= self._task.max_pixels
+                and self._fits(rows, columns)
             ):
-                side = self._task.fit.side
-                return Picture(np.frombuffer(self._slab, np.uint8).reshape(side, side, 3).copy(), form, width, height)
+                pixels = np.frombuffer(self._slab, np.uint8, 3 * rows * columns).reshape(rows, columns, 3).copy()
+                return Picture(pixels, form, width, height, exif.checked(taken_at, taken_offset, camera))
         raise ValueError(said)
+
+    def _fits(self, rows: int, columns: int) -> bool:
+        fit = self._task.fit
+        return (rows, columns) == (fit.side,) * 2 if isinstance(fit, Fit) else 0 < rows <= fit.side >= columns > 0
 
 
 def _slab(size: int) -> int:

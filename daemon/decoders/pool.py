@@ -13,7 +13,7 @@ from daemon.decoders.child import Child, Died, Unused
 from daemon.decoders.deaths import blame
 from daemon.decoders.limits import Network
 from daemon.decoders.worker import Task
-from models.images import Fit, Picture
+from models.images import Fit, Picture, Within
 
 log = structlog.get_logger()
 
@@ -28,10 +28,10 @@ class Stopped(Exception):
 class Decoders:
     """Worker processes that decode. Threads that call `decode` have to live until `stop`: workers end with their thread."""
 
-    def __init__(self, fit: Fit, max_pixels: int, timeout_s: float) -> None:
-        """Starts the workers and does not wait for them."""
+    def __init__(self, fit: Fit | Within, max_pixels: int, timeout_s: float, size: int = 0) -> None:
+        """Starts `size` workers and does not wait for them; 0: as many as keep every core busy."""
         # One more than cores, so that none is idle while a thread takes over pixels and hands out the next photo.
-        self.size = 1 + max(2, len(os.sched_getaffinity(0)))
+        self.size = size or 1 + max(2, len(os.sched_getaffinity(0)))
         """How many photos are decoded at a time."""
         self.deaths = 0
         """How many workers have ended without having been asked to."""

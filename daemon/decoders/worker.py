@@ -17,7 +17,7 @@ from pillow_heif import options
 
 from daemon.decoders import limits
 from models.errors import ImageError, ImageErrorKind
-from models.images import Fit, Pixels, decode
+from models.images import Fit, Pixels, Within, decode
 
 MESSAGE_BYTES = 4096
 _TEXT_CHARS = 500  # of an error, so that the message holds it however it is escaped
@@ -29,7 +29,7 @@ class Task:
     """What a worker is told once. parent: the daemon's process id; cpu_s: processor seconds for one photo."""
 
     parent: int
-    fit: Fit
+    fit: Fit | Within
     max_pixels: int
     cpu_s: float
 
@@ -41,7 +41,8 @@ class Task:
     def load(cls, message: bytes) -> "Task":
         """From a message."""
         said = json.loads(message)
-        return cls(**said | {"fit": Fit(**said["fit"])})
+        fit = said["fit"]
+        return cls(**said | {"fit": Fit(**fit) if "mode" in fit else Within(**fit)})
 
 
 def main() -> None:
@@ -68,7 +69,7 @@ def main() -> None:
                 return
             answer, pixels = _answer(fds[0], task)
             if pixels is not None:
-                slab[:] = pixels.tobytes()
+                slab[: pixels.nbytes] = pixels.tobytes()
             daemon.sendall(json.dumps(answer).encode())
 
 
@@ -87,4 +88,6 @@ def _answer(fd: int, task: Task) -> tuple[dict[str, Any], Pixels | None]:
         if error.errno is None:
             raise
         return {"errno": error.errno}, None
-    return {"format": picture.format, "width": picture.width, "height": picture.height}, picture.pixels
+    said = {"format": picture.format, "width": picture.width, "height": picture.height}
+    taken = {name: getattr(picture.exif, name) for name in ("taken_at", "taken_offset", "camera")}
+    return said | {"exif": taken, "shape": picture.pixels.shape[:2]}, picture.pixels

@@ -1,3 +1,4 @@
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -41,11 +42,14 @@ def test_rows_of_the_first_schema_are_kept(address: sa.URL) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
     now = "2026-11-24T12:00:00.000000Z"
+    card = Bundle.load().card
+    said = json.dumps({"temperature": card.temperature, "thresholds": card.thresholds.model_dump()})
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
         for statement in (
             f"INSERT INTO models VALUES (1, 's', 'm', '{{}}', '{now}')",
+            f"INSERT INTO models VALUES (2, 't', 'n', '{said}', '{now}')",
             f"INSERT INTO batches VALUES (1, '{now}', 2, 'e', 1.0)",
             f"INSERT INTO photos VALUES (1, 'a', 'food/a', 'a', 'a', 'a', 'g', '1:1', 's', 1, '{now}', 'JPEG', 1, 1,"
             f" 2.0, 0.9, 'food', 'filed', NULL, NULL, 1, 1, '{now}', '{now}', '{now}')",
@@ -60,8 +64,13 @@ def test_rows_of_the_first_schema_are_kept(address: sa.URL) -> None:
         columns = ("name", "label", "state", "attempts", "first_failed_at", "duplicate_of")
         query = sa.select(*(schema.results.c[name] for name in columns)).order_by(schema.results.c.id)
         found = connection.execute(query).all()
+        m = schema.models.c
+        models = sa.select(m.temperature, m.threshold, m.unsure_low, m.unsure_high).order_by(m.id)
+        known = connection.execute(models).all()
     engine.dispose()
     assert found == [("a", "non_food", "filed", 1, None, None), ("b", None, "failed", 1, now, None)]
+    # Of a card that says nothing nothing is known.
+    assert known == [(None,) * 4, (card.temperature, *card.thresholds.model_dump().values())]
 
 
 def described(engine: sa.Engine) -> list[Any]:

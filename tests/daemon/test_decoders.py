@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,13 +26,32 @@ from daemon.decoders.child import Child, Died
 from daemon.decoders.pool import Decoders, Stopped
 from daemon.decoders.worker import Task
 from models.errors import ImageError, ImageErrorKind
-from models.images import Fit, Picture, decode
+from models.exif import Exif
+from models.images import Fit, Picture, Within, decode
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
 from tests.daemon.test_run import rows
 
 _PIDFD_GETFD = 438  # the same number on every processor
 MAX_PIXELS = 40_000_000
 TASK = Task(os.getpid(), Fit(), MAX_PIXELS, 60)
+NOTHING: dict[str, Any] = {"taken_at": None, "taken_offset": None, "camera": None}
+SOUND: dict[str, Any] = {"format": "JPEG", "width": 3, "height": 3, "shape": [224, 224], "exif": NOTHING}
+WRONG: list[dict[str, Any]] = [
+    {"width": -1},
+    {"width": 1000000, "height": 1000000},
+    {"width": "3"},
+    {"format": "\x1b[31m"},
+    {"shape": [224, 223]},
+    {"shape": [448, 112]},
+    {"shape": [224, 224, 3]},
+    {"exif": {}},
+    {"exif": NOTHING | {"camera": "x" * 101}},
+    {"exif": NOTHING | {"camera": ""}},
+    {"exif": NOTHING | {"camera": 3}},
+    {"exif": NOTHING | {"taken_at": "2026:07:01 18:30:00"}},
+    {"exif": NOTHING | {"taken_at": "yesterday"}},
+    {"exif": NOTHING | {"taken_offset": "+99:00"}},
+]
 
 
 @pytest.fixture
@@ -109,8 +129,30 @@ def test_pixels_are_those_of_the_one_decode_path(decoders: Decoders, open_photo:
     file = io.BytesIO()
     Image.fromarray(noise).save(file, "PNG")
     picture, expected = decoders.decode(open_photo(file.getvalue())), decode(file.getvalue(), Fit())
-    assert picture[1:] == expected[1:] == ("PNG", 500, 300)
+    assert picture[1:] == expected[1:] == ("PNG", 500, 300, Exif())
     assert (picture.pixels == expected.pixels).all()
+
+
+def test_a_picture_to_look_at_keeps_its_shape(open_photo: Callable[..., int], threads: ThreadPoolExecutor) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (300, 500, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "PNG")
+    fd = open_photo(file.getvalue())
+    with Decoders(Within(100), MAX_PIXELS, 60, size=1) as decoders:
+        picture = threads.submit(decoders.decode, fd).result(30)
+        assert len(decoders.pids) == decoders.size == 1
+    assert picture.pixels.shape == (60, 100, 3)
+    assert (picture.pixels == decode(file.getvalue(), Within(100)).pixels).all()
+
+
+def test_what_a_camera_wrote_comes_with_the_pixels(decoders: Decoders, open_photo: Callable[..., int]) -> None:
+    tags = Image.Exif()
+    tags[0x0110] = "Soup 3000"
+    tags.get_ifd(0x8769).update({0x9003: "2026:07:01 18:30:00", 0x9011: "+02:00"})
+    file = io.BytesIO()
+    Image.new("RGB", (9, 9)).save(file, "JPEG", exif=tags)
+    picture = decoders.decode(open_photo(file.getvalue()))
+    assert picture.exif == Exif("2026-07-01T18:30:00", "+02:00", "Soup 3000")
 
 
 def test_what_is_no_picture_is_told_and_the_worker_stays(decoders: Decoders, open_photo: Callable[..., int]) -> None:
@@ -387,14 +429,11 @@ def impostor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Child]]:
         "[1]",
         "[" * 4000,
         "{}",
-        '{"format": "JPEG", "width": -1, "height": 3}',
-        '{"format": "JPEG", "width": 1000000, "height": 1000000}',
-        '{"format": "JPEG", "width": "3", "height": 3}',
-        '{"format": "\\u001b[31m", "width": 3, "height": 3}',
+        *(json.dumps(SOUND | wrong) for wrong in WRONG),
         '{"kind": "flattened", "message": "by nobody"}',
         '{"kind": "corrupt", "message": 3}',
         '{"errno": 123456789012345678901234567890}',
-        '{"format": "JPEG", "width": 3, "height": 3}' + " " * 5000,
+        json.dumps(SOUND) + " " * 5000,
     ],
 )
 def test_an_answer_that_makes_no_sense_ends_the_worker(
@@ -405,6 +444,12 @@ def test_an_answer_that_makes_no_sense_ends_the_worker(
     with pytest.raises(Died) as caught:
         child.decode(open_photo(), 30)
     assert caught.value.death.confused
+
+
+def test_a_sound_answer_is_taken(impostor: Callable[..., Child], open_photo: Callable[..., int]) -> None:
+    child = impostor(json.dumps(SOUND | {"exif": NOTHING | {"camera": "\ud800"}}))
+    child.await_ready()
+    assert child.decode(open_photo(), 30)[1:] == ("JPEG", 3, 3, Exif(camera="?"))
 
 
 def test_a_message_can_always_be_written_down(impostor: Callable[..., Child], open_photo: Callable[..., int]) -> None:

@@ -213,3 +213,19 @@ def test_no_question_of_a_batch_or_a_person_goes_through_all_photos(of_sqlite: s
     by_state = "INDEX ix_photos_state_filed_at (state=? AND filed_at>?)"
     by_batch = "INDEX ix_photos_batch_id (batch_id=?)"
     assert indexes == [by_batch] * 3 + [by_state, "INDEX ix_photos_identity_state (identity=? AND state=?)"]
+
+
+CERTAIN = sa.select(schema.results).where(schema.results.c.certainty.is_not(None)).order_by("certainty", "id").limit(50)
+
+
+def test_the_least_certain_are_found_by_an_index(of_sqlite: sa.Engine) -> None:
+    found = plan(of_sqlite, CERTAIN)
+    assert "USING INDEX ix_photos_certainty" in found
+    assert "SCAN photos" not in found
+
+
+def test_postgresql_finds_the_least_certain_by_an_index_too(of_postgresql: sa.Engine) -> None:
+    with of_postgresql.connect() as connection:
+        bound = CERTAIN.compile(connection)
+        found = "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {bound}", dict(bound.params)))
+    assert "ix_photos_certainty" in found

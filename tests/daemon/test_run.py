@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import socket
 import threading
@@ -18,6 +19,8 @@ from daemon import database
 from daemon.hold import Hold
 from daemon.settings import load
 from models import __version__
+from models.bundle import Bundle
+from models.decision import Thresholds
 from tests.daemon.conftest import Foodsort, Photo, tree
 
 
@@ -59,6 +62,30 @@ def test_photos_are_sorted_and_each_has_a_row(root: Path, photo: Photo, foodsort
     assert soup["model"].startswith("foodsort-resnet50@")
     assert (soup["format"], soup["width"], soup["height"]) == ("JPEG", 64, 64)
     assert len(soup["classified_at"]) == len("2026-11-24T12:00:00.000000Z")
+
+
+@pytest.mark.usefixtures("each_database")
+def test_a_row_knows_what_its_camera_and_its_model_said(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    tags = Image.Exif()
+    tags[0x0110] = "Soup \x1b[31m 3000"
+    tags.get_ifd(0x8769).update({0x9003: "2026:07:01 18:30:00", 0x9011: "+02:00"})
+    Image.open(io.BytesIO(photo("food"))).save(root / "inbox/a.jpg", exif=tags)
+    (root / "inbox/b.jpg").write_bytes(photo("non_food"))
+    (root / "inbox/c.jpg").write_bytes(b"%PDF")
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    found = {row["name"]: row for row in rows(root)}
+    taken = [[found[name][column] for column in ("taken_at", "taken_offset", "camera")] for name in sorted(found)]
+    assert taken == [["2026-07-01T18:30:00", "+02:00", "Soup \\x1b[31m 3000"], [None] * 3, [None] * 3]
+    card = Bundle.load().card
+    for row in found.values():
+        said = Thresholds(food=row["threshold"], unsure_low=row["unsure_low"], unsure_high=row["unsure_high"])
+        assert said == card.thresholds
+        assert row["engine"] == "scripted"
+        assert row["modified_at"] <= row["claimed_at"] <= (row["classified_at"] or row["filed_at"])
+    for row in (found["a.jpg"], found["b.jpg"]):
+        assert row["probability"] == pytest.approx(1 / (1 + math.exp(-row["logit"] / card.temperature)))
+        assert row["certainty"] == pytest.approx(max(row["probability"], 1 - row["probability"]))
+    assert (found["c.jpg"]["logit"], found["c.jpg"]["certainty"], found["c.jpg"]["reviewed_at"]) == (None,) * 3
 
 
 def test_times_and_modes_of_photos_are_kept(root: Path, photo: Photo, foodsort: Foodsort) -> None:

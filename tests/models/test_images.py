@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms, ImageDraw
 
 from models.errors import ImageError, ImageErrorKind
-from models.images import Fit, Pixels, decode
+from models.images import Fit, Pixels, Within, decode
 
 ODD = Path(__file__).parents[2].parent / "shared/data/odd"
 LINES = (ODD / "MANIFEST.tsv").read_text().splitlines() if ODD.exists() else []
@@ -118,6 +118,27 @@ def test_orientations_are_undone(orientation: int, form: str) -> None:
     assert apart(turned, expected) < (6 if options else 0.5)  # lossless ones only differ in how scaling rounds
     if orientation > 1:
         assert apart(decode(saved(stored, form, **options), Fit()).pixels, expected) > 20
+
+
+@pytest.mark.parametrize(
+    ("size", "shape"),
+    [((640, 480), (75, 100)), ((480, 640), (100, 75)), ((5000, 20), (1, 100)), ((60, 40), (40, 60))],
+)
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_a_picture_to_look_at_keeps_its_shape_and_never_grows(
+    size: tuple[int, int], shape: tuple[int, int], form: str
+) -> None:
+    picture = decode(saved(scene(size), form, quality=95), Within(100))
+    assert picture.pixels.shape == (*shape, 3)
+    assert (picture.width, picture.height) == size
+    expected = np.asarray(scene(size).resize(shape[::-1], Image.Resampling.BOX))
+    assert apart(picture.pixels, expected) < 10
+
+
+def test_a_picture_to_look_at_is_turned() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert decode(saved(scene(), "JPEG", exif=exif), Within(100)).pixels.shape == (100, 75, 3)
 
 
 @pytest.mark.parametrize("value", [0, 9, 77])
