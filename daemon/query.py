@@ -15,8 +15,6 @@ from models.names import visible
 Sort = Literal["newest", "oldest", "certainty", "name"]
 """What comes first. certainty: what the network is least sure of; photos of which it said nothing are left out."""
 
-TABLE_LIMIT = 50
-
 _FEW = 100_000
 """Most names that are found and sorted; where more begin alike, walking from the newest row soon meets enough of them."""
 
@@ -54,9 +52,7 @@ def select(
     return matching(filters, dialect, few_names=few_names).order_by(*_order(filters, dialect)).limit(filters.limit)
 
 
-def matching(
-    filters: Filters, dialect: str, *, few_names: bool = False
-) -> "sa.Select[Any] | sa.CompoundSelect[Any]":
+def matching(filters: Filters, dialect: str, *, few_names: bool = False) -> "sa.Select[Any] | sa.CompoundSelect[Any]":
     """All the rows that the filters let through, in no order."""
     r = results.c
     query = sa.select(results).where(*conditions(r, filters, dialect))
@@ -102,6 +98,18 @@ def rows(engine: sa.Engine, filters: Filters) -> Iterator[dict[str, Any]]:
             yield dict(row)
 
 
+def is_everything(filters: Filters) -> bool:
+    """Whether no photo is left out, but by the limit."""
+    return filters == Filters(limit=filters.limit, sort=filters.sort) and filters.sort != "certainty"
+
+
+def count(engine: sa.Engine, most: int) -> int:
+    """How many photos there are, as far as they are counted."""
+    some = sa.select(photos.c.id).limit(most).subquery()
+    with engine.connect() as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
+
+
 def _named(column: "sa.ColumnElement[Any]", filters: Filters, dialect: str) -> "sa.ColumnElement[bool]":
     glob = filters.glob
     if glob is None:
@@ -123,8 +131,8 @@ def _order(filters: Filters, dialect: str) -> list["sa.ColumnElement[Any]"]:
     if filters.sort == "newest":
         return [sa.desc(name) for name in columns]
     if filters.sort == "name" and dialect == "postgresql":  # by code points, as its index has them, and as SQLite does
-        return [sa.literal_column("name USING ~<~"), sa.desc("id")]
-    return [sa.asc(filters.sort), sa.desc("id")]
+        return [sa.literal_column("name USING ~<~"), sa.asc("id")]
+    return [sa.asc(filters.sort), sa.asc("id")]
 
 
 def few_names(connection: sa.Connection, filters: Filters) -> bool:
