@@ -93,7 +93,7 @@ def _photos(engine: "sa.Engine", filters: "Filters", form: Format) -> None:
     if form != "table":
         printed.write(found, [column.name for column in schema.results.c], form)
     elif tables.photos(found) == filters.limit:
-        typer.echo(_of_how_many(engine, filters), err=True)
+        _tell_of_more(engine, filters, filters.limit)
 
 
 def _groups(engine: "sa.Engine", filters: "Filters", form: Format, by: By) -> None:
@@ -103,17 +103,20 @@ def _groups(engine: "sa.Engine", filters: "Filters", form: Format, by: By) -> No
     if form != "table":
         printed.write(found, columns, form)
     elif tables.groups(found, columns) == filters.limit:
-        typer.echo(f"{filters.limit:,} groups; --limit shows more", err=True)
+        typer.echo(f"{filters.limit:,} groups shown; a higher --limit may show more", err=True)
 
 
-def _of_how_many(engine: "sa.Engine", filters: "Filters") -> str:
-    """That there are more photos, or may be: they are counted only where that is quick."""
+def _tell_of_more(engine: "sa.Engine", filters: "Filters", shown: int) -> None:
+    """Says on stderr that there are more photos, or may be: they are counted only where that is quick."""
     from daemon import query
 
     if not query.is_everything(filters):
-        return f"there may be more than these {filters.limit:,}; --limit shows more"
+        typer.echo(f"{shown:,} shown; a higher --limit may show more", err=True)
+        return
     count = query.count(engine, _COUNTED + 1)
-    return f"{filters.limit:,} of {min(count, _COUNTED):,}{' or more' * (count > _COUNTED)} photos; --limit shows more"
+    if count > shown:
+        known = f"{count:,}" if count <= _COUNTED else f"more than {_COUNTED:,}"
+        typer.echo(f"{shown:,} of {known} photos; --limit shows more", err=True)
 
 
 def _watch(address: "sa.URL", filters: "Filters", form: Literal["table", "jsonl", "csv"]) -> None:

@@ -45,7 +45,9 @@ def select(filters: Filters, by: By, dialect: str = "sqlite", *, few_names: bool
         _count(otherwise).label("corrected"),
     )
     photos = sa.func.count().label("photos")
-    order: list[sa.UnaryExpression[Any]] = [sa.desc(by)] if by == "day" else [sa.desc("photos"), sa.asc(by)]
+    order: list[sa.UnaryExpression[Any]] = [sa.desc("photos"), sa.nulls_last(sa.asc(by))]
+    if by == "day":
+        order = [sa.desc(by)]
     return sa.select(group, photos, *counts).group_by(group).order_by(*order).limit(filters.limit)
 
 
