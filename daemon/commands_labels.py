@@ -1,15 +1,13 @@
 """The commands about people's labels: `correct` and `export`."""
 
-import os
-import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from daemon.commands_back import DryRun, opened
+from daemon.commands_back import HELP, DryRun, opened
+from daemon.named import words
 from daemon.options import Root
 
 app = typer.Typer()
@@ -18,13 +16,7 @@ app = typer.Typer()
 @app.command()
 def correct(
     root: Root,
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PATH...",
-            help="Photos or folders, as they lie or as `foodsort results` shows them; - reads them from stdin, one a line.",
-        ),
-    ],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help=HELP)],
     label: Annotated[Literal["food", "non_food"], typer.Option(help="What the photos show.")],
     dry_run: DryRun = False,
 ) -> None:
@@ -36,8 +28,9 @@ def correct(
     from daemon.corrections import NO_LABEL
     from daemon.states import FILED
 
+    given = list(words(paths))  # before the turn is taken: who writes them may be slow
     with opened(root, dry_run=dry_run) as (engine, _, corrections, said):
-        chosen = said.known(list(_named(paths)), Chosen(engine, root, (FILED,), NO_LABEL).path)
+        chosen = said.known(given, Chosen(engine, root, (FILED,), NO_LABEL).path)
         said.backs(corrections.would_correct(chosen, label) if dry_run else corrections.correct(chosen, label))
         said.end(f"labelled {label} by a person", "labelled")
 
@@ -86,12 +79,3 @@ def export(
         typer.echo(f"`foodsort train` needs photos of both labels in {', '.join(SPLITS)}: {more}")
     if problems:
         raise typer.Exit(1)
-
-
-def _named(paths: list[str]) -> Iterator[str]:
-    """The paths, with the lines of stdin in place of a dash."""
-    for path in paths:
-        if path == "-":
-            yield from (os.fsdecode(line) for line in sys.stdin.buffer.read().split(b"\n") if line)
-        else:
-            yield path
