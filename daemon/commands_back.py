@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from daemon.named import words
 from daemon.options import Root, time_option
 from models.errors import FoodsortError
 from models.names import shown
@@ -21,9 +22,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+HELP = (
+    "Photos, folders or patterns such as 'food/trip/*.jpg', as they lie or as `foodsort results` shows them;"
+    " - reads them from stdin, one a line."
+)
 Paths = Annotated[
     list[str] | None,
-    typer.Argument(metavar="PATH", help="Photos or folders, as they lie or as `foodsort results` shows them."),
+    typer.Argument(metavar="PATH", help=HELP),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and touch nothing.")]
 
@@ -45,9 +50,10 @@ def retry(
     from daemon.states import FAILED, UNDONE
     from daemon.takeback import RETRY_FAILED
 
+    given = list(words(paths or ()))  # before the turn is taken: who writes them may be slow
     with opened(root, dry_run=dry_run) as (engine, movers, said):
         failed, named = Chosen(engine, root, (FAILED,)), Chosen(engine, root, (FAILED, UNDONE))
-        chosen = said.known(paths, lambda path: named.path(path, kind or ())) if paths else failed.all(kind or ())
+        chosen = said.known(given, lambda path: named.path(path, kind or ())) if paths else failed.all(kind or ())
         of_failed = [photo for photo in chosen if photo.state == FAILED]
         undone = [photo for photo in chosen if photo.state == UNDONE]
         takeback = movers.takeback
@@ -74,10 +80,11 @@ def undo(
 
     if [bool(paths), last, batch is not None, since is not None].count(True) != 1:
         raise typer.BadParameter("say which photos, in one way: PATH..., --last, --batch ID or --since TIME")
+    given = list(words(paths or ()))
     with opened(root, dry_run=dry_run) as (engine, movers, said):
         choice = Chosen(engine, root, UNDO.sources)
         if paths:
-            chosen = said.known(paths, choice.path)
+            chosen = said.known(given, choice.path)
         elif batch is not None:
             chosen = choice.batch(batch)
         else:

@@ -1,5 +1,6 @@
 """What the command lines of all rooms have in common: they say what went wrong instead of showing where."""
 
+import os
 import sys
 from typing import Any
 
@@ -14,7 +15,10 @@ class Commands(typer.Typer):
     def __call__(self, *words: Any, **options: Any) -> Any:
         """Runs the command line of the process."""
         try:
-            return super().__call__(*words, **options)
+            try:
+                return super().__call__(*words, **options)
+            finally:
+                sys.stdout.flush()  # what fails at the very end of the process can't be told as it should
         except FoodsortError as error:
             sys.stderr.write(f"foodsort: {error}\n")
             sys.exit(error.exit_code)
@@ -23,6 +27,20 @@ class Commands(typer.Typer):
                 f"foodsort: this needs the package {error.name}; pip install 'foodsort[training]' brings it\n"
             )
             sys.exit(1)
+        except BrokenPipeError:  # who read our output has seen enough
+            _leave_stdout()
+            sys.exit(1)
         except OSError as error:
+            _leave_stdout()
             sys.stderr.write(f"foodsort: {error.strerror or error}{f': {error.filename}' if error.filename else ''}\n")
             sys.exit(1)
+
+
+def _leave_stdout() -> None:
+    """Has nothing more written to stdout if that fails, not even what is in its buffer when the process ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
