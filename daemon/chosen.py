@@ -46,6 +46,8 @@ WHY: Mapping[State, str] = {
     "filed": "is filed; `foodsort undo` takes it back first",
     "duplicate": "is set aside; `foodsort undo` takes it back first",
     "correcting": "is on its way to there; try again in a moment",
+    "deleting": "is being deleted",
+    "deleted": "was deleted",
     "missing": "was taken away by somebody else before it came there",
     "undoing": "is on its way back to the inbox",
     "undone": "is in the inbox already, and stays there until `foodsort retry` asks for it",
@@ -67,6 +69,10 @@ class Chosen:
     def __init__(self, engine: sa.Engine, root: Path, states: Sequence[State], why: Mapping[State, str] = WHY) -> None:
         """why: what to say of a photo in another state."""
         self._engine, self._root, self._states, self._reasons = engine, root, states, why
+
+    def ids(self, ids: Sequence[int]) -> list[Photo]:
+        """Those among these rows."""
+        return self._ask(photos.c.id.in_(ids))
 
     def all(self, kinds: Sequence[str] = ()) -> list[Photo]:
         """All, or those that failed for one of these reasons."""
