@@ -99,11 +99,12 @@ install-service:
 	ln -sfn ../lib/foodsort/bin/foodsort $(COMMAND)
 	@$(MAKE) --no-print-directory service-units
 	@# A daemon that runs on after an update would load what it has not loaded yet from another version.
-	$(if $(SYSTEMD),systemctl try-restart foodsort.service 'foodsort@*.service')
+	$(if $(SYSTEMD),systemctl try-restart foodsort.service 'foodsort@*.service' foodsort-review.service)
 	@echo
 	@echo "Start it, now and at every boot:  systemctl enable --now foodsort"
 	@echo "Drop photos into:                 /var/lib/foodsort/inbox"
 	@echo "Ask what became of them:          foodsort results --root /var/lib/foodsort"
+	@echo "Look at them in a browser here:   systemctl enable --now foodsort-review, then http://127.0.0.1:8765"
 	@echo "Let a person do both:             usermod -aG foodsort NAME"
 	@echo "Several roots, a GPU, and so on:  $(PREFIX)/share/foodsort/service.md"
 
@@ -117,6 +118,7 @@ service-units:
 	install -d $(UNITS) $(dir $(USER_UNIT) $(TMPFILES)) $(SHARE)/systemd
 	$(PLACED) systemd/foodsort.service | install -m 644 /dev/stdin $(UNITS)/foodsort.service
 	$(PLACED) $(INSTANCE) systemd/foodsort.service | install -m 644 /dev/stdin $(UNITS)/foodsort@.service
+	$(PLACED) systemd/foodsort-review.service | install -m 644 /dev/stdin $(UNITS)/foodsort-review.service
 	$(PLACED) systemd/user/foodsort.service | install -m 644 /dev/stdin $(USER_UNIT)
 	install -m 644 systemd/foodsort.tmpfiles $(TMPFILES)
 	install -m 644 systemd/examples/*.conf $(SHARE)/systemd
@@ -127,8 +129,8 @@ service-units:
 
 # The photos, their database and the user stay.
 uninstall-service:
-	$(if $(and $(SYSTEMD),$(wildcard $(UNITS)/foodsort.service)),systemctl disable foodsort.service foodsort@.service && \
-		systemctl stop foodsort.service 'foodsort@*.service')
+	$(if $(and $(SYSTEMD),$(wildcard $(UNITS)/foodsort.service)),systemctl disable $(notdir $(wildcard $(UNITS)/foodsort*.service)) && \
+		systemctl stop foodsort.service 'foodsort@*.service' foodsort-review.service)
 	rm -rf $(APP) $(SHARE)
-	rm -f $(COMMAND) $(UNITS)/foodsort.service $(UNITS)/foodsort@.service $(USER_UNIT) $(SYSUSERS) $(TMPFILES)
+	rm -f $(COMMAND) $(UNITS)/foodsort.service $(UNITS)/foodsort@.service $(UNITS)/foodsort-review.service $(USER_UNIT) $(SYSUSERS) $(TMPFILES)
 	$(if $(SYSTEMD),systemctl daemon-reload)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from daemon import tree
+from daemon import globs, tree
 from daemon.schema import batches, modified_at, photos, text
 from daemon.states import CORRECTING, DUPLICATE, FAILED, FILED, FILING, State
 from models.errors import FoodsortError
@@ -46,6 +46,8 @@ WHY: Mapping[State, str] = {
     "filed": "is filed; `foodsort undo` takes it back first",
     "duplicate": "is set aside; `foodsort undo` takes it back first",
     "correcting": "is on its way to there; try again in a moment",
+    "deleting": "is being deleted",
+    "deleted": "was deleted",
     "missing": "was taken away by somebody else before it came there",
     "undoing": "is on its way back to the inbox",
     "undone": "is in the inbox already, and stays there until `foodsort retry` asks for it",
@@ -67,6 +69,10 @@ class Chosen:
     def __init__(self, engine: sa.Engine, root: Path, states: Sequence[State], why: Mapping[State, str] = WHY) -> None:
         """why: what to say of a photo in another state."""
         self._engine, self._root, self._states, self._reasons = engine, root, states, why
+
+    def ids(self, ids: Sequence[int]) -> list[Photo]:
+        """Those among these rows."""
+        return self._ask(photos.c.id.in_(ids))
 
     def all(self, kinds: Sequence[str] = ()) -> list[Photo]:
         """All, or those that failed for one of these reasons."""
@@ -92,14 +98,13 @@ class Chosen:
         return self._ask(photos.c.batch_id == number)
 
     def path(self, given: str, kinds: Sequence[str] = ()) -> list[Photo]:
-        """The photo at a path, or those below it where it is a folder. Raises Unknown.
+        """The photo at a path, or else those below it where it is a folder, or else those that match it. Raises Unknown.
 
-        given: absolute, relative to the working folder or to the root, as `foodsort results` shows it or as it is on the disk.
+        given: absolute, relative to the working folder or to the root, as `foodsort results` shows it or as it is on the disk;
+        or a pattern, as `globs` says, of which a star ends at a slash.
         """
         places = _places(given, self._root)
-        # "0" comes after "/": this is everything that starts with the place and a slash.
-        below = (sa.and_(photos.c.path_bytes > one + b"/", photos.c.path_bytes < one + b"0") for one in places)
-        found = self._ask(sa.or_(photos.c.path_bytes.in_(places), *below))
+        found = self._at(places) or self._below(places) or self._matching(places)
         if not found:
             raise Unknown(self._why(given, places))
         # A place may have been another photo's before, and that one's row be the younger of the two.
@@ -111,13 +116,30 @@ class Chosen:
         with self._engine.connect() as connection:
             return [Photo._make(row) for row in connection.execute(query)]
 
+    def _at(self, places: list[bytes]) -> list[Photo]:
+        return self._ask(photos.c.id.in_(sa.select(photos.c.id).where(*_lying_at(places))))
+
+    def _below(self, places: list[bytes]) -> list[Photo]:
+        # "0" comes after "/": this is everything that starts with the place and a slash.
+        below = (sa.and_(photos.c.path_bytes > one + b"/", photos.c.path_bytes < one + b"0") for one in places)
+        return self._ask(sa.or_(*below))
+
+    def _matching(self, places: list[bytes]) -> list[Photo]:
+        patterns = _patterns(places)
+        if not patterns:
+            return []
+        matches = [globs.paths(pattern) for pattern in patterns]
+        found = self._ask(_roughly(patterns, self._engine.dialect.name))
+        return [photo for photo in found if any(match(shown(photo.path)) for match in matches)]
+
     def _why(self, given: str, places: list[bytes]) -> str:
-        query = sa.select(photos.c.state).where(photos.c.path_bytes.in_(places)).order_by(photos.c.id.desc())
+        query = sa.select(photos.c.state).where(*_lying_at(places)).order_by(photos.c.id.desc())
         with self._engine.connect() as connection:
             state: Any = connection.execute(query.limit(1)).scalar()
-        if state is None:
-            return f"{given}: no photo is there by the database; `foodsort results` shows where each is"
-        return f"{given}: {self._reasons[state]}"
+        if state is not None:
+            return f"{given}: {self._reasons[state]}"
+        what = "no such photo matches" if _patterns(places) else "no photo is there"
+        return f"{given}: {what} by the database; `foodsort results` shows where each is"
 
 
 def again(engine: sa.Engine, photo: Photo) -> Photo:
@@ -154,3 +176,18 @@ def _places(given: str, root: Path) -> list[bytes]:
             if absolute.startswith(top + b"/"):
                 places.add(absolute[len(top) + 1 :])
     return sorted(places)
+
+
+def _lying_at(places: list[bytes]) -> tuple["sa.ColumnElement[bool]", ...]:
+    names = {shown(os.path.basename(place)) for place in places}  # there is an index on them
+    return photos.c.name.in_(names), photos.c.path_bytes.in_(places)
+
+
+def _patterns(places: list[bytes]) -> list[str]:
+    return [pattern for pattern in map(shown, places) if globs.is_glob(pattern)]
+
+
+def _roughly(patterns: list[str], dialect: str) -> "sa.ColumnElement[bool]":
+    """Finds the paths that match, and others: a database's star does not end at a slash."""
+    rough = (globs.coarse(pattern) + end for pattern in patterns for end in ("", "/*"))
+    return sa.or_(*(globs.matches(photos.c.path, pattern, dialect) for pattern in rough))

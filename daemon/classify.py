@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from models.names import shown
 _BATCH = 8  # for each stream of the engine
 
 
-def classify(paths: list[Path], bundle: Bundle, engine: Engine, decoders: Decoders) -> Iterator[dict[str, Any]]:
+def classify(paths: Iterable[Path], bundle: Bundle, engine: Engine, decoders: Decoders) -> Iterator[dict[str, Any]]:
     """One dictionary a photo, in order: path, label, probability (calibrated P(food)), model; or path, error, message.
 
     Folders stand for every file below them that is not ignored.
@@ -43,7 +43,7 @@ def classify(paths: list[Path], bundle: Bundle, engine: Engine, decoders: Decode
                     yield said | {"error": picture[0], "message": picture[1]}
 
 
-def _files(paths: list[Path]) -> Iterator[Path]:
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
     ignore = Ignore()
     for path in paths:
         if not path.is_dir():

@@ -1,6 +1,5 @@
 """The command `foodsort`: the daemon's commands, and those that other rooms add under `foodsort.commands`."""
 
-from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,9 +10,8 @@ from daemon.ownership import check
 
 check()
 
-from daemon import commands_back, commands_labels, commands_review
-from daemon.options import Root, time_option
-from daemon.states import State
+from daemon import commands_back, commands_labels, commands_results, commands_review, named
+from daemon.options import Root
 from models import EngineName, Precision, __version__
 from models.commands import Commands
 from models.errors import FoodsortError
@@ -23,6 +21,7 @@ app = Commands(
     pretty_exceptions_enable=False,
     help="Sorts photos dropped into a folder into food/ and non_food/, each with a row in a database.",
 )
+app.add_typer(commands_results.app)
 app.add_typer(commands_back.app)
 app.add_typer(commands_labels.app)
 app.add_typer(commands_review.app)
@@ -101,7 +100,10 @@ def run(
 
 @app.command()
 def classify(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Photos, or folders of photos.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH...", help="Photos, or folders of photos; - reads them from stdin, one a line."),
+    ],
     format: Annotated[Literal["text", "json"], typer.Option(help="How to print.")] = "text",  # noqa: A002
     model: Annotated[Path | None, typer.Option(help="Bundle; the one that comes with foodsort when not given.")] = None,
     engine: Annotated[EngineName, typer.Option(help="What runs the model.")] = "auto",
@@ -121,7 +123,7 @@ def classify(
     bundle, images = Bundle.load(model), Images()
     failed = 0
     with Decoders(bundle.card.fit, images.max_pixels, images.timeout_s) as decoders:
-        for said in run(paths, bundle, open_engine(engine, bundle, 8), decoders):
+        for said in run(named.files(paths), bundle, open_engine(engine, bundle, 8), decoders):
             failed += "error" in said
             if format == "json":
                 typer.echo(json.dumps(said, ensure_ascii=False))
@@ -131,37 +133,6 @@ def classify(
                 typer.echo(f"foodsort: {said['path']}: {said['error']}: {said['message']}", err=True)
     if failed:
         raise typer.Exit(1)
-
-
-@app.command()
-def results(
-    root: Root,
-    format: Annotated[Literal["table", "json", "jsonl", "csv"], typer.Option(help="How to print.")] = "table",  # noqa: A002
-    label: Annotated[Literal["food", "non_food", "unsure"] | None, typer.Option(help="Photos of this label.")] = None,
-    since: Annotated[datetime | None, time_option("Classified at or after this time.")] = None,
-    until: Annotated[datetime | None, time_option("Classified before this time.")] = None,
-    min_probability: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Photos whose label is at least so probable.")
-    ] = None,
-    state: Annotated[State | None, typer.Option(help="Photos in this state.")] = None,
-    name: Annotated[str | None, typer.Option(help="Photos of this name; a * at the end stands for anything.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Most rows; a table shows 50 when not given.")] = None,
-) -> None:
-    """Ask the database what became of the photos, newest first.
-
-    Example: foodsort results --root photos --label food --since 2026-11-01 --format csv
-    """
-    from daemon import database, query
-    from daemon.settings import load
-
-    engine = database.reading(database.url(root, load(root).database.url))
-    if format == "table" and limit is None:
-        limit = query.TABLE_LIMIT
-    filters = query.Filters(label, since, until, min_probability, state, name, limit)
-    try:
-        query.write(query.rows(engine, filters), format)
-    finally:
-        engine.dispose()
 
 
 @app.command()

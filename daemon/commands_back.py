@@ -1,7 +1,5 @@
 """The commands that take photos back to the inbox: `retry` and `undo`."""
 
-import os
-import pwd
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from daemon.named import words
 from daemon.options import Root, time_option
 from models.errors import FoodsortError
 from models.names import shown
@@ -18,14 +17,18 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from daemon.chosen import Photo
-    from daemon.corrections import Corrections
-    from daemon.takeback import Back, Takeback
+    from daemon.movers import Movers
+    from daemon.takeback import Back
 
 app = typer.Typer()
 
+HELP = (
+    "Photos, folders or patterns such as 'food/trip/*.jpg', as they lie or as `foodsort results` shows them;"
+    " - reads them from stdin, one a line."
+)
 Paths = Annotated[
     list[str] | None,
-    typer.Argument(metavar="PATH", help="Photos or folders, as they lie or as `foodsort results` shows them."),
+    typer.Argument(metavar="PATH", help=HELP),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and touch nothing.")]
 
@@ -47,11 +50,13 @@ def retry(
     from daemon.states import FAILED, UNDONE
     from daemon.takeback import RETRY_FAILED
 
-    with opened(root, dry_run=dry_run) as (engine, takeback, _, said):
+    given = list(words(paths or ()))  # before the turn is taken: who writes them may be slow
+    with opened(root, dry_run=dry_run) as (engine, movers, said):
         failed, named = Chosen(engine, root, (FAILED,)), Chosen(engine, root, (FAILED, UNDONE))
-        chosen = said.known(paths, lambda path: named.path(path, kind or ())) if paths else failed.all(kind or ())
+        chosen = said.known(given, lambda path: named.path(path, kind or ())) if paths else failed.all(kind or ())
         of_failed = [photo for photo in chosen if photo.state == FAILED]
         undone = [photo for photo in chosen if photo.state == UNDONE]
+        takeback = movers.takeback
         said.backs(takeback.would_take(of_failed) if dry_run else takeback.take(of_failed, RETRY_FAILED))
         said.backs(takeback.release(undone, dry_run=dry_run))
         said.end("in the inbox, to be sorted again")
@@ -75,15 +80,16 @@ def undo(
 
     if [bool(paths), last, batch is not None, since is not None].count(True) != 1:
         raise typer.BadParameter("say which photos, in one way: PATH..., --last, --batch ID or --since TIME")
-    with opened(root, dry_run=dry_run) as (engine, takeback, _, said):
+    given = list(words(paths or ()))
+    with opened(root, dry_run=dry_run) as (engine, movers, said):
         choice = Chosen(engine, root, UNDO.sources)
         if paths:
-            chosen = said.known(paths, choice.path)
+            chosen = said.known(given, choice.path)
         elif batch is not None:
             chosen = choice.batch(batch)
         else:
             chosen = choice.since(since) if since else choice.last_batch()
-        said.backs(takeback.would_take(chosen) if dry_run else takeback.take(chosen, UNDO))
+        said.backs(movers.takeback.would_take(chosen) if dry_run else movers.takeback.take(chosen, UNDO))
         said.end("back in the inbox, to stay there until `foodsort retry PATH`")
 
 
@@ -129,14 +135,13 @@ class Said:
 
 
 @contextmanager
-def opened(root: Path, *, dry_run: bool) -> "Iterator[tuple[sa.Engine, Takeback, Corrections, Said]]":
+def opened(root: Path, *, dry_run: bool) -> "Iterator[tuple[sa.Engine, Movers, Said]]":
     """The database and what moves sorted photos, when it is this call's turn. Raises FoodsortError, OSError."""
     from daemon import database
     from daemon.claim import Claims
-    from daemon.corrections import Corrections
     from daemon.lock import turn
+    from daemon.movers import Movers, as_the_daemon
     from daemon.settings import load
-    from daemon.takeback import Takeback
 
     settings = load(root)
     inbox = root / settings.folders.inbox
@@ -144,17 +149,15 @@ def opened(root: Path, *, dry_run: bool) -> "Iterator[tuple[sa.Engine, Takeback,
     with database.told():
         engine = database.reading(address) if dry_run else database.writing(address)
         claims = Claims(inbox)
-        disks = (root, settings.folders, claims, engine)
-        takeback, corrections, said = Takeback(*disks), Corrections(*disks), Said(dry_run=dry_run)
+        movers, said = Movers.of(root, settings.folders, claims, engine), Said(dry_run=dry_run)
         try:
             if dry_run:
-                yield engine, takeback, corrections, said
+                yield engine, movers, said
                 return
-            _as_the_daemon(inbox / ".foodsort")
+            as_the_daemon(inbox / ".foodsort")
             with turn(claims.inbox, inbox, _wait):
-                said.backs(takeback.mend(), asked_for=False)
-                said.backs(corrections.mend(), asked_for=False)
-                yield engine, takeback, corrections, said
+                said.backs((back for _, back in movers.mend()), asked_for=False)
+                yield engine, movers, said
         finally:
             claims.close()
             engine.dispose()
@@ -163,14 +166,3 @@ def opened(root: Path, *, dry_run: bool) -> "Iterator[tuple[sa.Engine, Takeback,
 def _wait() -> bool:
     typer.echo("foodsort: another call is moving photos; waiting for its end", err=True)
     return True
-
-
-def _as_the_daemon(private: Path) -> None:
-    """Refuses another user than the daemon's: of what that one made, the daemon could move nothing. Raises FoodsortError."""
-    owner = private.stat().st_uid
-    if os.geteuid() != owner and (os.geteuid() == 0 or not os.access(private, os.W_OK)):
-        try:
-            name = pwd.getpwuid(owner).pw_name
-        except KeyError:
-            name = f"#{owner}"
-        raise FoodsortError(f"the user {name} sorts photos here; run this as that user: sudo -u '{name}' foodsort …")

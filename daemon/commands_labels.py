@@ -1,15 +1,13 @@
-"""The commands about people's labels: `correct` and `export`."""
+"""The commands for what people say of photos: `correct`, `delete` and `export`."""
 
-import os
-import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from daemon.commands_back import DryRun, opened
+from daemon.commands_back import HELP, DryRun, Said, opened
+from daemon.named import words
 from daemon.options import Root
 
 app = typer.Typer()
@@ -18,14 +16,11 @@ app = typer.Typer()
 @app.command()
 def correct(
     root: Root,
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PATH...",
-            help="Photos or folders, as they lie or as `foodsort results` shows them; - reads them from stdin, one a line.",
-        ),
-    ],
-    label: Annotated[Literal["food", "non_food"], typer.Option(help="What the photos show.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help=HELP)],
+    label: Annotated[Literal["food", "non_food"] | None, typer.Option(help="What the photos show.")] = None,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="Take back the newest label that a person gave to each of them.")
+    ] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Record what a person says that sorted photos show, and move them to the folder of that label.
@@ -36,10 +31,45 @@ def correct(
     from daemon.corrections import NO_LABEL
     from daemon.states import FILED
 
-    with opened(root, dry_run=dry_run) as (engine, _, corrections, said):
-        chosen = said.known(list(_named(paths)), Chosen(engine, root, (FILED,), NO_LABEL).path)
-        said.backs(corrections.would_correct(chosen, label) if dry_run else corrections.correct(chosen, label))
-        said.end(f"labelled {label} by a person", "labelled")
+    if withdraw == (label is not None):
+        raise typer.BadParameter("say what is to be done, in one way: --label LABEL or --withdraw")
+    given = list(words(paths))  # before the turn is taken: who writes them may be slow
+    with opened(root, dry_run=dry_run) as (engine, movers, said):
+        corrections = movers.corrections
+        chosen = said.known(given, Chosen(engine, root, (FILED,), NO_LABEL).path)
+        if label is None:
+            said.backs(corrections.would_withdraw(chosen) if dry_run else corrections.withdraw(chosen))
+            said.end("without the label that a person gave last", "changed")
+        else:
+            said.backs(corrections.would_correct(chosen, label) if dry_run else corrections.correct(chosen, label))
+            said.end(f"labelled {label} by a person", "labelled")
+
+
+@app.command()
+def delete(
+    root: Root,
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help=HELP)],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+) -> None:
+    """Delete photos that failed, for good, with the reasons beside them. Their rows stay, in the state deleted.
+
+    Example: foodsort delete --root photos failed/trip
+    """
+    from daemon.chosen import Chosen
+    from daemon.deletions import NOT_DELETED
+    from daemon.states import FAILED
+
+    if not yes and "-" in paths:
+        raise typer.BadParameter("what is read from stdin cannot be asked about; add --yes")
+    given, said = list(words(paths)), Said(dry_run=False)
+    with opened(root, dry_run=True) as (engine, _, _):  # who is asked may be slow, too, and others are not to wait
+        chosen = said.known(given, Chosen(engine, root, (FAILED,), NOT_DELETED).path)
+    photos = f"{len(chosen)} photo{'' if len(chosen) == 1 else 's'}"
+    if chosen and not yes and not typer.confirm(f"Delete {photos} for good?"):
+        chosen = []
+    with opened(root, dry_run=False) as (_, movers, _):
+        said.backs(movers.deletions.delete(chosen))
+        said.end("deleted", "deleted")
 
 
 @app.command()
@@ -86,12 +116,3 @@ def export(
         typer.echo(f"`foodsort train` needs photos of both labels in {', '.join(SPLITS)}: {more}")
     if problems:
         raise typer.Exit(1)
-
-
-def _named(paths: list[str]) -> Iterator[str]:
-    """The paths, with the lines of stdin in place of a dash."""
-    for path in paths:
-        if path == "-":
-            yield from (os.fsdecode(line) for line in sys.stdin.buffer.read().split(b"\n") if line)
-        else:
-            yield path

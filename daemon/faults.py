@@ -24,6 +24,9 @@ POINTS = (
     "taken_back",  # one of them lies in the inbox, its row does not say so
     "correcting",  # `correct` has written where photos go, none has moved
     "corrected",  # one of them lies in the folder of its new label, its row does not say so
+    "deleting",  # `delete` has written which failed photos go, none has gone
+    "unexplained",  # the reason of a failure is removed, its photo is not
+    "deleted",  # a photo is removed, its row does not say so
     "mended",  # a start has ended what an earlier life had recorded
 )
 """Every point, in the order in which a photo comes by."""

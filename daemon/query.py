@@ -1,21 +1,19 @@
-"""Questions to the results database, and the answers as a table, JSON or CSV."""
+"""Questions to the results database about its photos."""
 
-import csv
-import json
 import re
-import sys
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from daemon import globs
 from daemon.schema import photos, results, reviews, text
+from models.names import visible
 
-Format = Literal["table", "json", "jsonl", "csv"]
-
-TABLE_LIMIT = 50
+Sort = Literal["newest", "oldest", "certainty", "name"]
+"""What comes first. certainty: what the network is least sure of; photos of which it said nothing are left out."""
 
 _FEW = 100_000
 """Most names that are found and sorted; where more begin alike, walking from the newest row soon meets enough of them."""
@@ -23,7 +21,10 @@ _FEW = 100_000
 
 @dataclass(frozen=True)
 class Filters:
-    """Which photos are asked for. since, until: when they were classified. name: exact, or a beginning with * after it."""
+    """Which photos are asked for, and in which order.
+
+    since, until: when they were classified. name: exact, or a pattern such as *.jpg, as `globs` says.
+    """
 
     label: str | None = None
     since: datetime | None = None
@@ -32,34 +33,51 @@ class Filters:
     state: str | None = None
     name: str | None = None
     limit: int | None = None
+    sort: Sort = "newest"
+
+    @property
+    def glob(self) -> str | None:
+        """The pattern for names, as names are shown; None when none is asked for."""
+        return visible(self.name) if self.name is not None and globs.is_glob(self.name) else None
 
 
 def select(
     filters: Filters, dialect: str = "sqlite", *, few_names: bool = False
 ) -> "sa.Select[Any] | sa.CompoundSelect[Any]":
-    """The rows of the view `results` that the filters let through, newest first; by time where a time is asked for.
+    """The rows of the view `results` that the filters let through, in order; by time where a time is asked for.
 
     dialect: SQLAlchemy's name for the kind of database.
     few_names: SQLite shall find the names that begin as asked by their index. Without, it goes through the rows in order.
     """
+    return matching(filters, dialect, few_names=few_names).order_by(*_order(filters, dialect)).limit(filters.limit)
+
+
+def matching(filters: Filters, dialect: str, *, few_names: bool = False) -> "sa.Select[Any] | sa.CompoundSelect[Any]":
+    """All the rows that the filters let through, in no order."""
     r = results.c
-    query = sa.select(results)
+    query = sa.select(results).where(*conditions(r, filters, dialect))
+    if few_names and filters.glob:
+        query = query.where(r.id.in_(_beginning(globs.prefix(filters.glob))))
+    if filters.label is None:
+        return query
+    # There can be no index on the view's `label`, but on each of the two that it is one of; and both parts come in order.
+    corrected = sa.select(reviews.c.photo_id).where(reviews.c.label == filters.label)
+    return sa.union_all(
+        query.where(r.predicted_label == filters.label, r.corrected_label.is_(None)),
+        query.where(r.id.in_(corrected), r.corrected_label == filters.label),
+    )
+
+
+def conditions(r: Any, filters: Filters, dialect: str) -> Iterator["sa.ColumnElement[bool]"]:
+    """What the filters ask of the columns of the view `results`, but for the label."""
     if filters.since is not None:
-        query = query.where(r.classified_at >= text(filters.since))
+        yield r.classified_at >= text(filters.since)
     if filters.until is not None:
-        query = query.where(r.classified_at < text(filters.until))
+        yield r.classified_at < text(filters.until)
     if filters.state is not None:
-        query = query.where(r.state == filters.state)
-    if filters.name is not None and filters.name.endswith("*"):
-        prefix = filters.name[:-1]
-        if dialect == "postgresql":  # it knows how many begin alike, and finds few by the index
-            query = query.where(r.name.like(re.sub(r"([\\%_])", r"\\\1", prefix) + "%"))
-        else:
-            query = query.where(sa.func.substr(r.name, 1, len(prefix)) == prefix)
-        if few_names:
-            query = query.where(r.id.in_(_beginning(prefix)))
-    elif filters.name is not None:
-        query = query.where(r.name == filters.name)
+        yield r.state == filters.state
+    if filters.name is not None:
+        yield _named(r.name, filters, dialect)
     if filters.min_probability is not None:
         # `probability` is P(food) whatever the label, so the label's own is asked for.
         of_label = sa.case(
@@ -67,36 +85,61 @@ def select(
             (r.label == "non_food", 1 - r.probability),
             else_=sa.case((r.probability >= 0.5, r.probability), else_=1 - r.probability),
         )
-        query = query.where(of_label >= filters.min_probability)
-    by_time = filters.since is not None or filters.until is not None
-    order: list[sa.UnaryExpression[Any]] = [sa.desc(name) for name in (("classified_at", "id") if by_time else ("id",))]
-    if filters.label is None:
-        return query.order_by(*order).limit(filters.limit)
-    # There can be no index on the view's `label`, but on each of the two that it is one of; and both parts come in order.
-    corrected = sa.select(reviews.c.photo_id).where(reviews.c.label == filters.label)
-    return (
-        sa.union_all(
-            query.where(r.predicted_label == filters.label, r.corrected_label.is_(None)),
-            query.where(r.id.in_(corrected), r.corrected_label == filters.label),
-        )
-        .order_by(*order)
-        .limit(filters.limit)
-    )
+        yield of_label >= filters.min_probability
+    if filters.sort == "certainty":
+        yield r.certainty.is_not(None)
 
 
-def rows(engine: sa.Engine, filters: Filters) -> Iterable[dict[str, Any]]:
+def rows(engine: sa.Engine, filters: Filters) -> Iterator[dict[str, Any]]:
     """The rows as dictionaries, read as they are asked for."""
     with engine.connect() as connection:
-        query = select(filters, connection.dialect.name, few_names=_few_names(connection, filters))
+        query = select(filters, connection.dialect.name, few_names=few_names(connection, filters))
         for row in connection.execution_options(yield_per=1000).execute(query).mappings():
             yield dict(row)
 
 
-def _few_names(connection: sa.Connection, filters: Filters) -> bool:
+def is_everything(filters: Filters) -> bool:
+    """Whether no photo is left out, but by the limit."""
+    return filters == Filters(limit=filters.limit, sort=filters.sort) and filters.sort != "certainty"
+
+
+def count(engine: sa.Engine, most: int) -> int:
+    """How many photos there are, as far as they are counted."""
+    some = sa.select(photos.c.id).limit(most).subquery()
+    with engine.connect() as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
+
+
+def _named(column: "sa.ColumnElement[Any]", filters: Filters, dialect: str) -> "sa.ColumnElement[bool]":
+    glob = filters.glob
+    if glob is None:
+        return column == visible(filters.name or "")
+    if globs.is_beginning(glob):
+        beginning = globs.prefix(glob)
+        if dialect == "postgresql":  # it knows how many begin alike, and finds few by the index
+            return column.like(re.sub(r"([\\%_])", r"\\\1", beginning) + "%")
+        return sa.func.substr(column, 1, len(beginning)) == beginning
+    # A name may have brackets itself.
+    return sa.or_(globs.matches(column, glob, dialect), column == glob)
+
+
+def _order(filters: Filters, dialect: str) -> list["sa.ColumnElement[Any]"]:
+    by_time = filters.since is not None or filters.until is not None
+    columns = ("classified_at", "id") if by_time else ("id",)
+    if filters.sort == "oldest":
+        return [sa.asc(name) for name in columns]
+    if filters.sort == "newest":
+        return [sa.desc(name) for name in columns]
+    if filters.sort == "name" and dialect == "postgresql":  # by code points, as its index has them, and as SQLite does
+        return [sa.literal_column("name USING ~<~"), sa.asc("id")]
+    return [sa.asc(filters.sort), sa.asc("id")]
+
+
+def few_names(connection: sa.Connection, filters: Filters) -> bool:
     """Whether SQLite's index on names pays: not where too many begin alike."""
-    if filters.name is None or not filters.name.endswith("*") or connection.dialect.name != "sqlite":
+    if not filters.glob or connection.dialect.name != "sqlite":
         return False
-    some = _beginning(filters.name[:-1]).limit(_FEW + 1).subquery()
+    some = _beginning(globs.prefix(filters.glob)).limit(_FEW + 1).subquery()
     return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one() <= _FEW
 
 
@@ -109,42 +152,3 @@ def _beginning(prefix: str) -> "sa.Select[Any]":
     last = ord(kept[-1])
     after = chr(0xE000 if last == 0xD7FF else last + 1)  # between these two lie no characters
     return query.where(photos.c.name < kept[:-1] + after)
-
-
-def write(found: Iterable[dict[str, Any]], form: Format) -> None:
-    """Writes rows to stdout."""
-    {"json": _json, "jsonl": _jsonl, "csv": _csv, "table": _table}[form](found)
-
-
-def _json(found: Iterable[dict[str, Any]]) -> None:
-    before = "["
-    for row in found:
-        sys.stdout.write(f"{before}\n  {json.dumps(row, ensure_ascii=False)}")
-        before = ","
-    sys.stdout.write("[]\n" if before == "[" else "\n]\n")
-
-
-def _jsonl(found: Iterable[dict[str, Any]]) -> None:
-    for row in found:
-        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-
-def _csv(found: Iterable[dict[str, Any]]) -> None:
-    writer = csv.DictWriter(sys.stdout, [column.name for column in results.c])
-    writer.writeheader()
-    writer.writerows(found)
-
-
-def _table(found: Iterable[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Column, Table
-
-    # Folded, not cut: a path that is shown in part can't be copied.
-    table = Table("id", Column("path", overflow="fold"), "label", "P(food)", "state", "classified at")
-    for row in found:
-        label = row["label"] or row["error_kind"] or ""
-        p_food = "" if row["probability"] is None else f"{row['probability']:.3f}"
-        when = (row["classified_at"] or "")[:19].replace("T", " ")
-        table.add_row(str(row["id"]), escape(row["path"]), label, p_food, row["state"], when)
-    Console().print(table)

@@ -3,7 +3,18 @@
 from typing import Final, Literal
 
 State = Literal[
-    "filing", "filed", "correcting", "failed", "duplicate", "missing", "undoing", "undone", "retrying", "retry"
+    "filing",
+    "filed",
+    "correcting",
+    "failed",
+    "deleting",
+    "deleted",
+    "duplicate",
+    "missing",
+    "undoing",
+    "undone",
+    "retrying",
+    "retry",
 ]
 
 FILING: Final = "filing"
@@ -12,6 +23,10 @@ FILED: Final = "filed"
 CORRECTING: Final = "correcting"
 """On its way from the folder of one label to that of another, which a person gave it."""
 FAILED: Final = "failed"
+DELETING: Final = "deleting"
+"""Failed, and about to be removed."""
+DELETED: Final = "deleted"
+"""Failed, and removed since a person asked for that."""
 DUPLICATE: Final = "duplicate"
 """Set aside, since a photo of the same bytes is filed."""
 MISSING: Final = "missing"

@@ -8,13 +8,12 @@ import sqlalchemy as sa
 import structlog
 
 from daemon import damage, database
-from daemon.corrections import Corrections
 from daemon.destinations import Destinations
 from daemon.hold import Hold
+from daemon.movers import Movers
 from daemon.patience import Answer, Patience, Words
 from daemon.results import Asked, Results
 from daemon.settings import Settings
-from daemon.takeback import Takeback
 from daemon.teller import Teller
 from models.bundle import Bundle
 
@@ -44,8 +43,7 @@ class Store:
             engine = self._asked() if dry_run else self._attempt(database.connect, self._address)
             self.results = Asked(engine) if dry_run else Results(engine)
             opened.callback(self.results.close)
-            disks = (root, settings.folders, self.hold.claims, engine)
-            self.takeback, self.corrections = Takeback(*disks), Corrections(*disks)
+            self.movers = Movers.of(root, settings.folders, self.hold.claims, engine)
             self.tell = Teller(self.results, patience)
             if damaged:
                 log.error(damaged, kind="damaged")

@@ -21,8 +21,7 @@ class Takeover:
 
     def __init__(self, store: Store, filing: Filing, pipeline: Pipeline, intake: Intake, patience: Patience) -> None:
         self._hold, self._claims = store.hold, store.hold.claims
-        self._takeback, self._corrections = store.takeback, store.corrections
-        self._destinations, self._results = store.destinations, store.results
+        self._movers, self._destinations, self._results = store.movers, store.destinations, store.results
         self._filing, self._pipeline, self._intake, self._patience = filing, pipeline, intake, patience
 
     def __call__(self) -> None:
@@ -38,9 +37,8 @@ class Takeover:
 
     def _mend_ways(self) -> None:
         with turn(self._claims.inbox, self._hold.path, wait=lambda: False) as ours:  # else somebody is at it, and alive
-            for action, mending in (("back", self._takeback.mend), ("correct", self._corrections.mend)):
-                for back in mending() if ours else ():
-                    log.info("recovering", photo=shown(back.photo.inbox_path), action=action, problem=back.problem)
+            for action, back in self._movers.mend() if ours else ():
+                log.info("recovering", photo=shown(back.photo.inbox_path), action=action, problem=back.problem)
 
     def _arrived(self, row: Pending, claimed: bool) -> bool:
         return self._destinations.is_ours(row.path, row.identity, row.sha256, claimed=claimed)

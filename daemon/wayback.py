@@ -20,6 +20,10 @@ class Stays(FoodsortError):
     """Raised when a photo cannot go back. The message says why."""
 
 
+class Gone(Stays):
+    """Raised when what lies at a photo's place, if anything, is another file."""
+
+
 class Wayback:
     """The inbox of one root, and the folders that photos come back from."""
 
@@ -46,12 +50,12 @@ class Wayback:
                 yield target
 
     def stat(self, photo: Photo) -> os.stat_result:
-        """stat of a photo at the place that its row names. Raises Stays."""
+        """stat of a photo at the place that its row names. Raises Gone, Stays."""
         try:
             with self.source(photo) as (folder, name):
                 return os.stat(name, dir_fd=folder, follow_symlinks=False)
         except FileNotFoundError as error:
-            raise Stays("is no longer there") from error
+            raise Gone("is no longer there") from error
         except OSError as error:
             raise Stays(f"cannot be reached: {error.strerror}") from error
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from daemon import tree
 from daemon.chosen import Photo, elsewhere
 from daemon.schema import modified_at
-from daemon.wayback import Stays, Wayback
+from daemon.wayback import Gone, Stays, Wayback
 
 
 class Whereabouts:
@@ -18,10 +18,10 @@ class Whereabouts:
         self._way, self._engine = way, engine
 
     def stat(self, photo: Photo) -> os.stat_result:
-        """stat of a photo at its place. Raises Stays when it is not there, or no longer that photo."""
+        """stat of a photo at its place. Raises Gone when it is not there, or no longer that photo, and Stays."""
         stat = self._way.stat(photo)
         if not self.lies_there(photo, arrived=False):
-            raise Stays("is no longer the photo that was put there")
+            raise Gone("is no longer the photo that was put there")
         return stat
 
     def lies_there(self, photo: Photo, *, arrived: bool) -> bool:

@@ -1,5 +1,6 @@
 """What the command lines of all rooms have in common: they say what went wrong instead of showing where."""
 
+import os
 import re
 import sys
 from importlib.metadata import PackageNotFoundError, requires
@@ -16,7 +17,10 @@ class Commands(typer.Typer):
     def __call__(self, *words: Any, **options: Any) -> Any:
         """Runs the command line of the process."""
         try:
-            return super().__call__(*words, **options)
+            try:
+                return super().__call__(*words, **options)
+            finally:
+                sys.stdout.flush()  # what fails at the very end of the process can't be told as it should
         except FoodsortError as error:
             sys.stderr.write(f"foodsort: {error}\n")
             sys.exit(error.exit_code)
@@ -24,7 +28,11 @@ class Commands(typer.Typer):
             package = (error.name or "").partition(".")[0]
             sys.stderr.write(f"foodsort: this needs the package {package}; {_brought(package)} brings it\n")
             sys.exit(1)
+        except BrokenPipeError:  # who read our output has seen enough
+            _leave_stdout()
+            sys.exit(1)
         except OSError as error:
+            _leave_stdout()
             sys.stderr.write(f"foodsort: {error.strerror or error}{f': {error.filename}' if error.filename else ''}\n")
             sys.exit(1)
 
@@ -42,3 +50,13 @@ def _brought(package: str) -> str:
         if re.match(r"[\w-]+", name.strip())[0].lower() == package.lower() and extra:  # type: ignore[index]
             extras.append(f"pip install 'foodsort[{extra[1]}]'")
     return " or ".join(extras) or "pip install foodsort"
+
+
+def _leave_stdout() -> None:
+    """Has nothing more written to stdout if that fails, not even what is in its buffer when the process ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

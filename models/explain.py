@@ -30,6 +30,18 @@ def maps(bundle: Bundle, engine: Engine, pixels: Pixels) -> Maps:
     return added
 
 
+def whole(maps: Maps, logits: npt.ArrayLike) -> Maps:
+    """Maps (n, h, w) that add up to the logits (n): what no place adds more than another is shared by all of them.
+
+    That is the bias of a linear head; of a curved one it is most of what it says of a photo that it is sure of, which
+    then is warm all over for food and not half cool, since only the differences between places were left.
+    """
+    n, height, width = maps.shape
+    rest = np.asarray(logits, np.float32) - maps.sum(axis=(1, 2))
+    completed: Maps = maps + rest.reshape(n, 1, 1) / np.float32(height * width)
+    return completed
+
+
 def gradients(network: "keras.Model", features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """How the logit changes with each feature: float32 (n, channels) → float32 (n, channels).
 

@@ -20,6 +20,11 @@ def shown(name: bytes | str) -> str:
     return "".join(_escaped(char) if _is_hidden(char) else char for char in text)
 
 
+def visible(text: str) -> str:
+    """What a person typed of a name as `shown` gives it, where it is not that already: backslashes stay."""
+    return "".join(_escaped(char) if _is_hidden(char) and char != "\\" else char for char in text)
+
+
 def raw(text: str) -> bytes:
     r"""The bytes of a name or path as `shown` prints it, or as a person types it."""
     parts = re.split(r"\\x([0-9a-fA-F]{2})", text)

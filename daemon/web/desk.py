@@ -1,86 +1,112 @@
-"""A stand-in."""
+"""What a person at the review page can change, and what a photo has been through."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import get_args
 
 import sqlalchemy as sa
 
-from daemon.chosen import Chosen, Photo
-from daemon.claim import Claims
-from daemon.corrections import Corrections
+from daemon.chosen import WHY, Chosen, Photo
+from daemon.claim import PRIVATE, Claims
+from daemon.corrections import NO_LABEL
+from daemon.database import told
+from daemon.deletions import NOT_DELETED
+from daemon.labels import Label
 from daemon.lock import turn
-from daemon.schema import photos, reviews
+from daemon.movers import Movers, as_the_daemon
 from daemon.settings import Settings
-from daemon.states import FAILED, FILED
-from daemon.takeback import RETRY_FAILED, Back, Takeback
+from daemon.states import FAILED, FILED, State
+from daemon.takeback import RETRY_FAILED, Back
+from daemon.web.history import Step, history
+from models.errors import FoodsortError
 
+PATIENCE_S = 5.0
+_LOOK_EVERY_S = 0.05
 
-class Step(NamedTuple):
-    """A stand-in."""
-
-    at: str
-    said: str
+OTHERS = "stays as it is for now: another call of foodsort is moving photos; try again in a moment"
+"""Why a photo stays when others moved photos all the time."""
 
 
 class Desk:
-    """A stand-in."""
+    """Changes photos for the page, one change at a time, in turn with commands in a shell. Any thread may call it."""
 
-    def __init__(self, root: Path, settings: Settings, engine: sa.Engine) -> None:
-        self._root, self._settings, self._engine = root, settings, engine
+    def __init__(self, root: Path, settings: Settings, engine: sa.Engine, patience_s: float = PATIENCE_S) -> None:
+        """engine: of a database that may be written to. patience_s: how long a change waits for others to end theirs."""
+        self._root, self._folders, self._engine, self._patience_s = root, settings.folders, engine, patience_s
+        self._inbox = root / settings.folders.inbox
+        self._one = threading.Lock()
 
-    @contextmanager
-    def _open(self) -> Iterator[tuple[Takeback, Corrections]]:
-        inbox = self._root / self._settings.folders.inbox
-        claims = Claims(inbox)
-        disks: Any = (self._root, self._settings.folders, claims, self._engine)
-        try:
-            with turn(claims.inbox, inbox, lambda: True):
-                yield Takeback(*disks), Corrections(*disks)
-        finally:
-            claims.close()
+    def label(self, ids: Sequence[int], label: Label) -> list[Back]:
+        """Gives photos a person's label, see Corrections.correct. Raises FoodsortError, as all of these do.
 
-    def _chosen(self, ids: list[int] | None, state: Any) -> list[Photo]:
-        return [photo for photo in Chosen(self._engine, self._root, (state,)).all() if ids is None or photo.id in ids]
+        Each answers with one Back a photo, in the order of ids; an id that no photo has is passed over.
+        """
+        return self._change(ids, (FILED,), NO_LABEL, lambda movers, some: movers.corrections.correct(some, label))
 
-    def label(self, ids: list[int], label: Any) -> list[Back]:
-        """Label."""
-        with self._open() as (_, corrections):
-            return list(corrections.correct(self._chosen(ids, FILED), label))
+    def withdraw(self, ids: Sequence[int]) -> list[Back]:
+        """Takes back the newest label that a person gave each photo, see Corrections.withdraw."""
+        return self._change(ids, (FILED,), NO_LABEL, lambda movers, some: movers.corrections.withdraw(some))
 
-    def withdraw(self, ids: list[int]) -> list[Back]:
-        """Undo."""
-        backs = []
-        for photo in self._chosen(ids, FILED):
-            with self._engine.connect() as connection:
-                p = photos.c
-                predicted: Any = connection.execute(sa.select(p.predicted_label).where(p.id == photo.id)).scalar()
-            with self._open() as (_, corrections):
-                [back] = corrections.correct([photo], predicted)
-            with self._engine.begin() as connection:
-                connection.execute(reviews.delete().where(reviews.c.photo_id == photo.id))
-            backs.append(back)
-        return backs
+    def retry(self, ids: Sequence[int] | None) -> list[Back]:
+        """Has failed photos sorted again. ids: None stands for all of them."""
+        return self._change(ids, (FAILED,), WHY, lambda movers, some: movers.takeback.take(some, RETRY_FAILED))
 
-    def retry(self, ids: list[int] | None) -> list[Back]:
-        """Retry."""
-        with self._open() as (takeback, _):
-            return list(takeback.take(self._chosen(ids, FAILED), RETRY_FAILED))
-
-    def delete(self, ids: list[int]) -> list[Back]:
-        """Delete."""
-        backs = []
-        for photo in self._chosen(ids, FAILED):
-            os.unlink(os.path.join(os.fsencode(self._root), photo.path))
-            with self._engine.begin() as connection:
-                connection.execute(photos.delete().where(photos.c.id == photo.id))
-            backs.append(Back(photo))
-        return backs
+    def delete(self, ids: Sequence[int]) -> list[Back]:
+        """Removes failed photos for good, see Deletions.delete."""
+        return self._change(ids, (FAILED,), NOT_DELETED, lambda movers, some: movers.deletions.delete(some))
 
     def history(self, photo_id: int) -> list[Step]:
-        """Steps."""
-        with self._engine.connect() as connection:
-            row = connection.execute(sa.select(photos).where(photos.c.id == photo_id)).mappings().one()
-        return [Step(row["claimed_at"], "came into the inbox"), Step(row["filed_at"], "filed")]
+        """What a photo has been through, oldest first; nothing when there is no such photo."""
+        with told(), self._engine.connect() as connection:
+            return history(connection, photo_id)
+
+    def _change(
+        self,
+        ids: Sequence[int] | None,
+        states: tuple[State, ...],
+        why: Mapping[State, str],
+        work: Callable[[Movers, list[Photo]], Iterable[Back]],
+    ) -> list[Back]:
+        with told(), self._turn() as movers:
+            photos = Chosen(self._engine, self._root, get_args(State))
+            chosen = photos.ids(ids) if ids is not None else Chosen(self._engine, self._root, states).all()
+            fit = [photo for photo in chosen if photo.state in states]
+            backs = list(work(movers, fit)) if movers else [Back(photo, problem=OTHERS) for photo in fit]
+            backs += [Back(photo, problem=why[photo.state]) for photo in chosen if photo.state not in states]
+        order = {photo_id: at for at, photo_id in enumerate(ids or ())}
+        return sorted(backs, key=lambda back: order.get(back.photo.id, 0))
+
+    @contextmanager
+    def _turn(self) -> Iterator[Movers | None]:
+        """What moves photos, when it is this call's turn; None when that does not come within patience_s."""
+        end = time.monotonic() + self._patience_s
+        with ExitStack() as held:
+            if not self._one.acquire(timeout=self._patience_s):
+                yield None
+                return
+            held.callback(self._one.release)
+            try:
+                claims = held.enter_context(closing(Claims(self._inbox)))
+                as_the_daemon(self._inbox / PRIVATE.decode())
+                while not (ours := self._is_ours(held, claims)) and time.monotonic() < end:
+                    time.sleep(_LOOK_EVERY_S)
+            except OSError as error:
+                raise FoodsortError(f"the inbox {self._inbox} cannot be used: {error.strerror}") from error
+            if not ours:
+                yield None
+                return
+            movers = Movers.of(self._root, self._folders, claims, self._engine)
+            for _ in movers.mend():  # what stays of it, the daemon's log and the next command tell
+                pass
+            yield movers
+
+    def _is_ours(self, held: ExitStack, claims: Claims) -> bool:
+        """Whether the turn could be had at once; `held` keeps it then."""
+        with ExitStack() as trying:
+            ours = trying.enter_context(turn(claims.inbox, self._inbox, wait=lambda: False))
+            if ours:
+                held.push(trying.pop_all())
+            return ours

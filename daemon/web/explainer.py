@@ -22,11 +22,11 @@ class Explainer:
 
         seen: the same photo as the network sees it, uint8 RGB (side, side, 3). Raises EngineError, BundleError.
         """
-        from models.explain import maps
+        from models.explain import maps, whole
 
         with self._lock:  # an engine answers such questions one at a time
             self._engine = self._engine or open_engine(self._model.engine, self._bundle, 1, self._model.precision)
-            found = maps(self._bundle, self._engine, seen[None])
+            found = whole(maps(self._bundle, self._engine, seen[None]), self._engine.logits(seen[None]))
         drawn = picture.copy()
         covered = _covered(picture, self._bundle.card.fit)
         drawn[covered] = heat.overlay(picture[covered], found[0], heat.scale(found))

@@ -19,15 +19,19 @@ import pytest
 import sqlalchemy as sa
 
 _USERS = ("postgres", "nobody")
-_SETTINGS = ("listen_addresses=", "fsync=off", "max_connections=50", "log_min_messages=log")
+_SETTINGS = ("listen_addresses=", "max_connections=50", "log_min_messages=log")
 _numbers = itertools.count(1)
 
 
 class Cluster:
-    """One server. folder: its data and its socket; of a user who is not root, since PostgreSQL refuses that one."""
+    """One server. folder: its data and its socket; of a user who is not root, since PostgreSQL refuses that one.
 
-    def __init__(self, folder: Path, programs: Path) -> None:
+    fsync: rows are on the disk when they are said to be; tests, which lose no power, save that time.
+    """
+
+    def __init__(self, folder: Path, programs: Path, *, fsync: bool) -> None:
         self._data, self._programs, self.folder = folder / "data", programs, folder
+        self._settings = (*_SETTINGS, f"fsync={fsync}", f"unix_socket_directories={folder}")
         self._under = _as_nobody(folder)
         words = ("-U", "foodsort", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         command = [*self._under, programs / "initdb", "-D", self._data, *words]
@@ -39,7 +43,7 @@ class Cluster:
         """Starts it, where it does not run yet, and waits until it takes connections."""
         if self._server:
             return
-        settings = (f"--{setting}" for setting in (*_SETTINGS, f"unix_socket_directories={self.folder}"))
+        settings = (f"--{setting}" for setting in self._settings)
         # It ends with the tests, however these end.
         command = [*self._under, "--pdeathsig", "INT", self._programs / "postgres", "-D", self._data, *settings]
         with (self.folder / "log").open("ab") as log:
@@ -85,12 +89,19 @@ class Cluster:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """A server that runs as long as the tests do."""
-    programs = _programs()
-    if programs is None:
+    found = programs()
+    if found is None:
         pytest.skip("no server of PostgreSQL 15 or newer is installed (Debian's package postgresql)")
+    with served(found) as cluster:
+        yield cluster
+
+
+@contextmanager
+def served(programs: Path, *, fsync: bool = False) -> Iterator[Cluster]:
+    """A new server that runs, and is removed again. programs: the folder of PostgreSQL's programs."""
     # Not in pytest's own folder: other users can't come there. A socket's path has to be short, too.
     with tempfile.TemporaryDirectory(prefix="foodsort-pg-", dir="/tmp") as folder:
-        cluster = Cluster(Path(folder), programs)
+        cluster = Cluster(Path(folder), programs, fsync=fsync)
         try:
             cluster.start()
             yield cluster
@@ -108,7 +119,7 @@ def made(cluster: Cluster, encoding: str = "UTF8") -> Iterator[sa.URL]:
         cluster.drop(address)
 
 
-def _programs() -> Path | None:
+def programs() -> Path | None:
     """Where initdb and postgres are; Debian keeps them out of the way, one folder a version."""
     known = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
     on_path = shutil.which("initdb")

@@ -57,7 +57,7 @@ def test_a_photo_moves_to_the_folder_of_its_label_and_back(sorted_root: Path, ph
     assert photos(sorted_root) == {"non_food/trip/sea.jpg": photo("non_food"), "non_food/trip/soup.jpg": photo("food")}
     assert (sorted_root / "non_food/trip/soup.jpg").stat().st_mtime_ns == 10**18 + 1007
     after = row(sorted_root, "soup.jpg")
-    changed = {"path", "label", "corrected_label", "filed_at"}
+    changed = {"path", "label", "corrected_label", "filed_at", "reviewed_at"}
     assert {name for name in before if before[name] != after[name]} == changed
     assert (after["path"], after["label"], after["predicted_label"], after["corrected_label"], after["state"]) == (
         *("non_food/trip/soup.jpg", "non_food", "food", "non_food", "filed"),

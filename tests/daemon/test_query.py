@@ -98,6 +98,13 @@ def plan(engine: sa.Engine, statement: "sa.sql.Executable") -> str:
         return "\n".join(row[3] for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + text.replace("%", "%%")))
 
 
+def of_postgresql_plan(engine: sa.Engine, statement: "sa.sql.Executable") -> str:
+    """How PostgreSQL goes about a question."""
+    with engine.connect() as connection:
+        bound = statement.compile(connection)  # type: ignore[attr-defined]
+        return "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {bound}", dict(bound.params)))
+
+
 def test_a_label_is_a_persons_last_word_or_else_the_networks(engine: sa.Engine) -> None:
     add(engine, "a", corrected=("food", "non_food"))
     add(engine, "b")
@@ -229,3 +236,64 @@ def test_postgresql_finds_the_least_certain_by_an_index_too(of_postgresql: sa.En
         bound = CERTAIN.compile(connection)
         found = "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {bound}", dict(bound.params)))
     assert "ix_photos_certainty" in found
+
+
+def test_rows_come_in_the_order_that_is_asked_for(engine: sa.Engine) -> None:
+    for name, probability in (("b", 0.9), ("B", 0.45), ("ä", 0.2), ("a", None)):
+        add(engine, name, probability=probability)
+    assert names(engine, sort="newest") == ["a", "ä", "B", "b"]
+    assert names(engine, sort="oldest") == ["b", "B", "ä", "a"]
+    assert names(engine, sort="name") == ["B", "a", "b", "ä"]
+    assert names(engine, sort="certainty") == ["B", "ä", "b"]
+    assert names(engine, sort="name", label="food", limit=2) == ["B", "a"]
+    assert names(engine, sort="certainty", label="food", state="filed", limit=1) == ["B"]
+    since = datetime(2026, 11, 1, tzinfo=UTC)
+    assert names(engine, sort="oldest", since=since) == ["b", "B", "ä", "a"]
+
+
+def test_a_name_is_matched_as_it_is_shown_and_a_name_with_brackets_is_found_by_itself(engine: sa.Engine) -> None:
+    for name in ("a[1].jpg", "a1.jpg", "caf\\xe9.jpg", "esc\\x1b.jpg", "A1.jpg"):
+        add(engine, name)
+    assert names(engine, name="a[1].jpg") == ["a1.jpg", "a[1].jpg"]
+    assert names(engine, name="[ac]*.jpg") == ["caf\\xe9.jpg", "a1.jpg", "a[1].jpg"]
+    assert names(engine, name="caf\udce9*") == names(engine, name="caf\\x??.jpg") == ["caf\\xe9.jpg"]
+    assert names(engine, name="caf\udce9.jpg") == names(engine, name="caf\\xe9.jpg") == ["caf\\xe9.jpg"]
+    assert names(engine, name="*\x1b*") == ["esc\\x1b.jpg"]
+
+
+@pytest.mark.parametrize(("sort", "index"), [("name", "ix_photos_name"), ("certainty", "ix_photos_certainty")])
+def test_an_index_has_the_order_that_is_asked_for(of_sqlite: sa.Engine, sort: Any, index: str) -> None:
+    found = plan(of_sqlite, query.select(Filters(limit=50, sort=sort)))
+    assert f"USING INDEX {index}" in found
+    assert "ORDER BY" not in found
+
+
+@pytest.mark.parametrize(("sort", "index"), [("name", "ix_photos_name"), ("certainty", "ix_photos_certainty")])
+def test_postgresql_has_an_index_of_that_order_too(of_postgresql: sa.Engine, sort: Any, index: str) -> None:
+    assert index in of_postgresql_plan(of_postgresql, query.select(Filters(limit=50, sort=sort), "postgresql"))
+
+
+def test_a_pattern_finds_few_names_by_the_index(of_sqlite: sa.Engine) -> None:
+    filters = Filters(limit=50, name="a[bc]*.jpg")
+    found = plan(of_sqlite, query.select(filters, few_names=True))
+    assert "SEARCH photos USING COVERING INDEX ix_photos_name" in found
+    assert "SCAN p" not in found
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_a_path_is_found_by_an_index_on_names(dialect: str, request: pytest.FixtureRequest) -> None:
+    engine: sa.Engine = request.getfixturevalue(f"of_{dialect}")
+    asked: list[str] = []
+
+    def see(connection: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
+        explain = "EXPLAIN QUERY PLAN " if dialect == "sqlite" else "EXPLAIN "
+        lines = connection.connection.cursor().execute(explain + statement, values)
+        asked.append("\n".join(str(line[-1]) for line in lines))
+
+    add(engine, "c", path="food/c", path_bytes=b"food/c")
+    sa.event.listen(engine, "before_cursor_execute", see)
+    assert len(Chosen(engine, Path("/"), UNDO.sources).path("food/c")) == 1
+    sa.event.remove(engine, "before_cursor_execute", see)
+    assert len(asked) == 1
+    assert "ix_photos_name" in asked[0]
+    assert "ix_photos_state" not in asked[0]

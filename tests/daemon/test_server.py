@@ -3,12 +3,16 @@
 import json
 import os
 import signal
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from daemon import database
+from daemon.results import Results
 from tests.daemon.conftest import Foodsort, Photo, running, started, status, tree, until
 from tests.daemon.postgres import Cluster, made
 from tests.daemon.test_doctor import examined
@@ -119,6 +123,35 @@ def test_a_reader_that_takes_its_time_stops_nobody(root: Path, photo: Photo) -> 
             until(lambda: len(rows(root)) == 30 and {row["state"] for row in rows(root)} == {"filed"}, daemon)
             assert reader.execute(count).scalar() == 1  # its transaction was open all the time
     check(root, photo, range(30))
+
+
+def test_the_log_that_a_reader_held_up_is_written_anew_once_it_is_gone(root: Path, photo: Photo) -> None:
+    path, log = root / "foodsort.db", root / "foodsort.db-wal"
+
+    def write(shade: int) -> int:
+        """Twice as much as SQLite lets its log become before it is written to the file; returns the log's size."""
+        sorts(root, photo(shade=shade), f"{shade}.jpg", daemon)
+        for _ in range(20):
+            store.event("told", None, "x" * 400_000)
+        sorts(root, photo(shade=shade + 1), f"{shade + 1}.jpg", daemon)
+        return log.stat().st_size
+
+    with running(root) as daemon:
+        store = Results(database.writing(database.url(root, "")))
+        most = write(0)
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as reader:
+            reader.execute("BEGIN")
+            (before,) = reader.execute("SELECT count(*) FROM results").fetchone()
+            held = write(2)
+            assert held > 1.5 * most  # nothing that came after the reader's beginning could be written over
+            assert reader.execute("SELECT count(*) FROM results").fetchone() == (before,)
+        write(4)
+        assert write(6) <= held + most
+        with closing(sqlite3.connect(path)) as checking:
+            busy, frames, copied = checking.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        assert (busy, frames - copied, log.stat().st_size) == (0, 0, 0)
+        store.close()
+    assert not log.exists()
 
 
 @pytest.mark.usefixtures("results")

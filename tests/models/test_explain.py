@@ -45,6 +45,17 @@ def test_with_a_curved_head_a_place_adds_what_the_logit_changes_by(toy: Toy, pix
         np.testing.assert_allclose(maps[:, y, x], change[:, 0] / (2 * step), rtol=0.01, atol=2e-5)
 
 
+@pytest.mark.parametrize("head", ["linear", "curved"])
+def test_a_whole_map_adds_up_to_the_logit_and_differs_as_before(toy: Toy, pixels: Random, head: str) -> None:
+    bundle, pictures = toy(head), pixels(3, 32)
+    engine = opened("tensorflow", bundle)
+    maps, logits = explain.maps(bundle, engine, pictures), engine.logits(pictures)
+    whole = explain.whole(maps, logits)
+    assert whole.dtype == np.float32
+    np.testing.assert_allclose(whole.sum(axis=(1, 2)), logits, atol=1e-4)
+    np.testing.assert_allclose(whole - whole[:, :1, :1], maps - maps[:, :1, :1], atol=1e-6)
+
+
 def test_a_photos_map_is_its_own(toy: Toy, pixels: Random) -> None:
     bundle, pictures = toy("curved"), pixels(4, 32)
     engine = opened("tensorflow", bundle)

@@ -94,7 +94,7 @@ class Machine:
 
     def fresh(self) -> None:
         """Stops everything and begins anew: no photos, no drop-ins, the folders of tmpfiles.d."""
-        self.call("systemctl", "stop", "foodsort.service", "foodsort@*.service")
+        self.call("systemctl", "stop", "foodsort.service", "foodsort@*.service", "foodsort-review.service")
         self.call(
             "sh", "-c", f"umount -q {ROOT}-*; rm -rf {ROOT}* /var/cache/foodsort* /run/systemd/system/foodsort*.d"
         )

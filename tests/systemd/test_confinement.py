@@ -27,16 +27,20 @@ def surroundings(machine: Machine) -> None:
     machine.call("ip", "route", "replace", "192.0.2.1", "dev", "lo")
 
 
-def _done(machine: Machine, *lines: str) -> set[str]:
+def _done(machine: Machine, unit: str = "foodsort.service") -> set[str]:
     """What a probe with the unit's own settings can do."""
-    machine.set("Type=oneshot", "Restart=no", "ExecStart=", f"ExecStart={PROBE}", *lines, fast=False)
-    machine.start()
-    said = json.loads(machine.journal().splitlines()[1])
+    machine.set("Type=oneshot", "Restart=no", "ExecStart=", f"ExecStart={PROBE}", unit=unit, fast=False)
+    machine.start(unit)
+    said = json.loads(machine.journal(unit).splitlines()[1])
     return {what for what, came in said.items() if came == "done"}
 
 
 def test_it_reaches_its_folders_and_nothing_else(machine: Machine) -> None:
     assert _done(machine) == _ALLOWED
+
+
+def test_the_review_page_reaches_this_machine_besides(machine: Machine) -> None:
+    assert _done(machine, "foodsort-review.service") == _ALLOWED | {"talk to this machine"}
 
 
 def test_the_probe_would_tell(machine: Machine) -> None:

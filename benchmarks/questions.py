@@ -1,0 +1,103 @@
+"""What is asked of a results database: by foodsort itself, and by people in docs/queries.md."""
+
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from benchmarks.collection import BATCH, time_of
+from daemon import query, schema
+from daemon.chosen import Chosen
+from daemon.known import Known
+from daemon.query import Filters
+from daemon.results import Results
+from daemon.takeback import UNDO
+from tests.daemon import document
+
+LIMIT = 50  # what the table of `foodsort results` shows
+
+Ask = Callable[[], int]
+"""Asks, and returns how many rows came."""
+
+
+def of_foodsort(engine: sa.Engine, results: Results, rows: int) -> dict[str, Ask]:
+    """What commands and the daemon ask. rows: photos of the collection."""
+    with engine.connect() as connection:
+        digests = set(connection.execute(sa.text(f"SELECT sha256 FROM photos LIMIT {BATCH}")).scalars())
+
+    def asked(**filters: Any) -> Ask:
+        return lambda: len(list(query.rows(engine, Filters(limit=LIMIT, **filters))))
+
+    def at(photo: int) -> datetime:
+        return time_of(photo, rows)
+
+    undone = Chosen(engine, Path("/"), UNDO.sources)
+    identities = [f"2049:{number}" for number in range(1, 1 + 32)]
+    return {
+        "results": asked(),
+        "results --label food": asked(label="food"),
+        "results --label unsure (rare, old)": asked(label="unsure"),
+        "results --label non_food": asked(label="non_food"),
+        "results --since (all)": asked(since=at(0)),
+        "results --since (the last hour)": asked(since=at(rows - 3600)),
+        "results --until (the oldest hour)": asked(until=at(3600)),
+        "results --since --until (an hour)": asked(since=at(rows // 3), until=at(rows // 3 + 3600)),
+        "results --label unsure --since": asked(label="unsure", since=at(0)),
+        "results --label food --until (the oldest hour)": asked(label="food", until=at(3600)),
+        "results --name exact": asked(name=f"IMG_{rows // 3:08}.jpg"),
+        "results --name none": asked(name="nothing.jpg"),
+        "results --name IMG_* (most)": asked(name="IMG_*"),
+        "results --name IMG_00001* (some)": asked(name="IMG_00001*"),
+        "results --name trip_* (rare, old)": asked(name="trip_*"),
+        "results --name nothing* (none)": asked(name="nothing*"),
+        "results --state filed": asked(state="filed"),
+        "results --state failed": asked(state="failed"),
+        "results --state missing (none)": asked(state="missing"),
+        "results.undone, 32 photos": lambda: len(results.undone(identities)),
+        "results.copies, a batch": lambda: len(results.copies(digests)),
+        "results.pending": lambda: len(results.pending()),
+        "undo --last": lambda: len(undone.last_batch()),
+        "undo --batch": lambda: len(undone.batch(1 + rows // 3 // BATCH)),
+        "undo --since (100 s)": lambda: len(undone.since(at(rows - 100))),
+        "a batch begins and ends": lambda: _batch(results),
+    }
+
+
+def of_people(engine: sa.Engine) -> dict[str, Ask]:
+    """What docs/queries.md asks of this kind of database."""
+
+    def asked(one: document.Query) -> Ask:
+        if one.language == "python":
+            return lambda: len(document.run(one.code, engine.url))
+        return lambda: len(document.answered(engine, one.code)) - 1
+
+    ours = ("", engine.dialect.name)
+    return {one.heading: asked(one) for one in document.queries() if one.answer and one.dialect in ours}
+
+
+def _batch(results: Results) -> int:
+    now, number = schema.text(datetime.now(UTC)), time.time_ns()
+    rows = [
+        {
+            "path_bytes": f"food/new_{number}_{photo}.jpg".encode(),
+            "inbox_path_bytes": f"new_{number}_{photo}.jpg".encode(),
+            "generation": "1-1",
+            "identity": f"2049:{number}{photo}",
+            "sha256": os.urandom(32).hex(),
+            "size_bytes": 1,
+            "modified_at": now,
+            "probability": 0.9,
+            "predicted_label": "food",
+            "claimed_at": now,
+            "classified_at": now,
+        }
+        for photo in range(BATCH)
+    ]
+    batch = {"started_at": now, "photos": BATCH, "engine": "bench", "inference_ms": 1.0}
+    _, ids = results.begin(batch, rows, [Known()] * BATCH)
+    results.finish(ids)
+    return len(ids)

@@ -1,0 +1,110 @@
+"""Failed photos that a person has no more use for: the file goes, its row stays.
+
+The row says so before the file goes, so that a death in between can be mended.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from daemon import faults, reasons, tree
+from daemon.chosen import WHY, Chosen, Photo, a_few
+from daemon.claim import Claims
+from daemon.results import update
+from daemon.settings import Folders
+from daemon.states import DELETED, DELETING, FAILED, State
+from daemon.takeback import BUSY, Back
+from daemon.wayback import Gone, Stays, Wayback
+from daemon.whereabouts import Whereabouts, facts
+
+NOT_DELETED = {
+    **WHY,
+    "filed": "is sorted; only photos that failed are deleted",
+    "duplicate": "is an exact copy that was set aside; only photos that failed are deleted",
+}
+"""Why a photo in a state is not deleted."""
+
+
+class Deletions:
+    """Removes failed photos for good. One at a time an inbox does so: see `lock.turn`."""
+
+    def __init__(self, root: Path, folders: Folders, claims: Claims, engine: sa.Engine) -> None:
+        self._way = Wayback(root, folders, claims)
+        self._whereabouts = Whereabouts(self._way, engine)
+        self._engine, self._root = engine, root
+
+    def delete(self, chosen: Iterable[Photo]) -> Iterator[Back]:
+        """Removes failed photos and the reasons beside them; never a file that is no longer the one that failed."""
+        for some in a_few(chosen):
+            begun, stay = self._begin(some)
+            faults.point("deleting")
+            said = {back.photo.id: back for back in (*stay, *self._remove_all(begun))}
+            yield from (said[photo.id] for photo in some)
+
+    def mend(self) -> Iterator[Back]:
+        """Ends what a call that died had begun: what still is that photo goes."""
+        for photo in Chosen(self._engine, self._root, (DELETING,)).all():
+            try:
+                yield from self._remove_all([self._found(photo)])
+            except Gone:
+                self._set(photo, DELETED)
+                yield Back(photo, photo.path)
+            except Stays as stays:
+                yield Back(photo, problem=str(stays))
+
+    def _begin(self, some: list[Photo]) -> tuple[list[Photo], list[Back]]:
+        """Records which photos are about to go, in one transaction; returns them and those that stay."""
+        found, begun, stay = [], [], []
+        for photo in some:
+            try:
+                found.append(self._found(photo))
+            except Stays as stays:
+                stay.append(Back(photo, problem=str(stays)))
+        with self._engine.begin() as connection:
+            for photo in found:
+                known = {"identity": photo.identity, "size_bytes": photo.size_bytes, "modified_at": photo.modified_at}
+                if update(connection, photo.id, (FAILED,), state=DELETING, **known):
+                    begun.append(photo)
+                else:
+                    stay.append(Back(photo, problem=BUSY))
+        return begun, stay
+
+    def _found(self, photo: Photo) -> Photo:
+        """A photo as it lies at its place. Raises Stays, and Gone when it is not there, or not as it was when it failed."""
+        stat = self._whereabouts.stat(photo)
+        # Who has mended a photo where it lies wants it sorted, and an inode is soon given to another file.
+        if not photo.looks_like(stat) and not self._way.has_its_bytes(photo, arrived=False):
+            raise Gone("is no longer as it was when it failed; `foodsort retry PATH` has it sorted")
+        return photo._replace(**facts(stat))
+
+    def _remove_all(self, begun: list[Photo]) -> list[Back]:
+        done, stay = [], []
+        for photo in begun:
+            try:
+                self._remove(photo)
+                faults.point("deleted")
+                done.append(photo)
+            except OSError as error:
+                self._set(photo, FAILED)
+                stay.append(Back(photo, problem=f"cannot be deleted: {error.strerror}"))
+        with self._engine.begin() as connection:
+            for photo in done:
+                update(connection, photo.id, (DELETING,), state=DELETED)
+        return stay + [Back(photo, photo.path) for photo in done]
+
+    def _remove(self, photo: Photo) -> None:
+        with self._way.source(photo) as (folder, name):
+            stat = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if tree.identity(stat) != photo.identity or not photo.looks_like(stat):
+                raise OSError(0, "another file has taken its place")
+            # The reason first: while the photo has its name, no other failure is given one.
+            with reasons.removed(folder, name, photo.sha256):
+                faults.point("unexplained")
+                os.unlink(name, dir_fd=folder)
+            tree.sync(folder)
+
+    def _set(self, photo: Photo, state: State) -> None:
+        with self._engine.begin() as connection:
+            update(connection, photo.id, (DELETING,), state=state)

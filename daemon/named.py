@@ -1,0 +1,24 @@
+"""Paths as people and programs give them to a command: as words, or as the lines of stdin."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from models.names import raw
+
+
+def words(given: Iterable[str]) -> Iterator[str]:
+    """The words, with the lines of stdin in place of a dash, as they come."""
+    for word in given:
+        if word == "-":
+            lines = (line.removesuffix(b"\n") for line in sys.stdin.buffer)
+            yield from (os.fsdecode(line) for line in lines if line)
+        else:
+            yield word
+
+
+def files(given: Iterable[str]) -> Iterator[Path]:
+    """The files or folders on the disk that the words name: as they are called there, else as foodsort shows names."""
+    for word in words(given):
+        yield Path(word if os.path.lexists(word) else os.fsdecode(raw(word)))

@@ -1,0 +1,138 @@
+"""Photos on their way from the folder of one label to that of another, and what a death left of it.
+
+The photo's row says where to before it moves, and in `generation` where from, so that a death in between can be mended.
+"""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from daemon import faults, recovery, schema
+from daemon.chosen import Chosen, Photo
+from daemon.claim import Claims
+from daemon.refile import Refiling
+from daemon.results import place as in_columns
+from daemon.results import update
+from daemon.settings import Folders
+from daemon.states import CORRECTING, FILED, MISSING
+from daemon.takeback import Back
+from daemon.wayback import Stays
+from daemon.whereabouts import facts
+from models.names import raw, shown
+
+
+class Step(NamedTuple):
+    """A photo, with its path where it lies, and where it goes.
+
+    amends: statement that takes back what was written of its label just now, for when it cannot be moved.
+    """
+
+    photo: Photo
+    target: bytes
+    amends: sa.Insert | sa.Delete | None = None
+
+
+class Relocation:
+    """Moves photos whose rows are written already."""
+
+    def __init__(self, root: Path, folders: Folders, claims: Claims, engine: sa.Engine) -> None:
+        self.way = Refiling(root, folders, claims, engine)
+        self._engine, self._root = engine, root
+
+    def move_all(self, steps: list[Step]) -> list[Back]:
+        """Moves photos, never over anything, and says that they are there; those that cannot be moved are left as they were."""
+        stay, moved = [], []
+        for step in steps:
+            try:
+                moved.append(step._replace(target=self._move(step)))
+                faults.point("corrected")
+            except OSError as error:
+                stay.append(Back(step.photo, problem=f"cannot be moved: {error.strerror}"))
+                if step.amends is not None:
+                    self._leave(step, step.amends)
+        return stay + self._finish(moved)
+
+    def mend(self) -> Iterator[Back]:
+        """Ends what a call that died had begun."""
+        for step in self._begun():
+            photo = step.photo
+            try:
+                arrived, there = self.way.find(photo, step.target)
+            except Stays as stays:
+                yield Back(photo, problem=str(stays))
+                continue
+            action = recovery.back(CORRECTING, arrived=arrived, there=there)
+            if action == "move":
+                yield from self.move_all([step])
+            elif action == MISSING:
+                if self._set(photo, state=MISSING):
+                    yield Back(photo, problem="was taken away by somebody else while it was being moved")
+            else:
+                yield from self._finish_alone(step, drop=action == "drop_and_finish")
+
+    def _begun(self) -> list[Step]:
+        """What rows say is on its way."""
+        p = schema.photos.c
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(p.id, p.generation).where(p.state == CORRECTING))
+            sources = {photo_id: raw(source) for photo_id, source in rows}
+        going = Chosen(self._engine, self._root, (CORRECTING,)).all()
+        return [Step(photo._replace(path=sources[photo.id]), photo.path) for photo in going if photo.id in sources]
+
+    def _move(self, step: Step) -> bytes:
+        def going(target: bytes) -> None:
+            self._set(step.photo, **in_columns(target))
+
+        def whole(stat: os.stat_result) -> None:
+            self._set(step.photo, **facts(stat))
+
+        return self.way.move(step.photo, step.target, going, whole)
+
+    def _finish(self, moved: list[Step]) -> list[Back]:
+        now = schema.text(datetime.now(UTC))
+        with self._engine.begin() as connection:
+            for photo, target, _ in moved:
+                update(connection, photo.id, (CORRECTING,), state=FILED, filed_at=now, **in_columns(target))
+        return [Back(photo, target) for photo, target, _ in moved]
+
+    def _finish_alone(self, step: Step, *, drop: bool) -> Iterator[Back]:
+        """Says that a photo lies at its place. drop: what is left of it where it came from is removed."""
+        if drop:
+            try:
+                self.way.drop(step.photo)
+            except OSError as error:
+                yield Back(step.photo, problem=f"cannot be removed from there: {error.strerror}")
+                return
+        yield from self._finish([step])
+
+    def _leave(self, step: Step, amends: sa.Insert | sa.Delete) -> None:
+        """Leaves a photo that could not be moved as it was, label and all; not one of which a copy is there already."""
+        photo = step.photo
+        p = schema.photos.c
+        with self._engine.connect() as connection:
+            row = connection.execute(sa.select(p.path_bytes, p.identity).where(p.id == photo.id)).one()
+        try:
+            if self.way.has_arrived(photo._replace(identity=row.identity), row.path_bytes):
+                return
+        except Stays:  # what became of it, the next call finds out
+            return
+        before = {"identity": photo.identity, "size_bytes": photo.size_bytes, "modified_at": photo.modified_at}
+        with self._engine.begin() as connection:
+            if update(connection, photo.id, (CORRECTING,), state=FILED, **in_columns(photo.path), **before):
+                connection.execute(amends)
+
+    def _set(self, photo: Photo, **values: Any) -> bool:
+        with self._engine.begin() as connection:
+            return update(connection, photo.id, (CORRECTING,), **values)
+
+
+def begin(connection: sa.Connection, photo: Photo, stat: os.stat_result, target: bytes) -> bool:
+    """Writes where a photo is about to go, or that it stays; False when its row is no longer one of a filed photo."""
+    if target == photo.path:
+        return update(connection, photo.id, (FILED,), state=FILED)
+    going = {"generation": shown(photo.path), **in_columns(target), **facts(stat)}
+    return update(connection, photo.id, (FILED,), state=CORRECTING, **going)

@@ -1,0 +1,106 @@
+"""What a photo has been through, in sentences."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from daemon.schema import batches, events, models, photos, reviews
+
+_EVENTS = 10_000
+"""How many of the newest events are looked through: there is no index on their paths."""
+
+_PLACES = {
+    "filing": "It is on its way to {path}.",
+    "filed": "It was put to {path}.",
+    "correcting": "It is on its way to {path}.",
+    "failed": "It was set aside at {path}.",
+    "deleting": "It was set aside at {path}, and is being deleted.",
+    "deleted": "It was set aside at {path}, and a person deleted it.",
+    "duplicate": "It was set aside at {path}.",
+    "missing": "Somebody else took it away before it came to {path}.",
+    "undoing": "It is on its way back to the inbox.",
+    "undone": "It was taken back to the inbox, to stay there.",
+    "retrying": "It is on its way back to the inbox, to be sorted again.",
+    "retry": "It was taken back to the inbox, to be sorted again.",
+}
+
+
+class Step(NamedTuple):
+    """at: as it stands in the database, empty where that knows no time. said: one plain sentence, to be escaped for HTML."""
+
+    at: str
+    said: str
+
+
+def history(connection: sa.Connection, photo_id: int) -> list[Step]:
+    """What a photo has been through, oldest first; nothing when there is no such photo."""
+    p, m, b = photos.c, models.c, batches.c
+    query = (
+        sa.select(photos, m.name.label("model"), b.engine)
+        .join_from(photos, models, p.model_id == m.id, isouter=True)
+        .join(batches, p.batch_id == b.id, isouter=True)
+        .where(p.id == photo_id)
+    )
+    photo = connection.execute(query).one_or_none()
+    if photo is None:
+        return []
+    steps = [*_sorted(photo), *_copy(connection, photo), *_labelled(connection, photo), *_told(connection, photo)]
+    known = sorted((step for step in steps if step.at), key=lambda step: step.at)
+    return [*_taken(photo), *known, *(step for step in steps if not step.at)]
+
+
+def _taken(photo: Any) -> Iterator[Step]:
+    """The camera's clock knows no UTC, so this stands first whatever it says."""
+    if photo.taken_at or photo.camera:
+        by = f" with a {photo.camera}" if photo.camera else ""
+        yield Step((photo.taken_at or "") + (photo.taken_offset or ""), f"It was taken{by}.")
+
+
+def _sorted(photo: Any) -> Iterator[Step]:
+    again = f", for try {photo.attempts}" if photo.attempts > 1 else ""
+    yield Step(photo.claimed_at, f"It was taken out of the inbox{again}, where it was {photo.inbox_path}.")
+    if photo.first_failed_at:
+        first = "It failed for the first time" if photo.attempts > 1 or not photo.error_kind else "It failed"
+        why = f" ({photo.error_kind}): {photo.error_message}".rstrip(".") if photo.error_kind else ""
+        yield Step(photo.first_failed_at, f"{first}{why}.")
+    if photo.classified_at:
+        yield Step(
+            photo.classified_at,
+            f"The model {photo.model} called it {photo.predicted_label}: its probability of food is {photo.probability:.3f}"
+            f" (batch {photo.batch_id}, {photo.engine}).",
+        )
+    at = photo.filed_at if photo.state in {"filed", "failed", "deleting", "deleted", "duplicate"} else None
+    if photo.state in {"undone", "undoing", "retry", "retrying"} and photo.filed_at:
+        yield Step(photo.filed_at, "It was put to its folder.")
+    yield Step(at or "", _PLACES[photo.state].format(path=photo.path))
+
+
+def _copy(connection: sa.Connection, photo: Any) -> Iterator[Step]:
+    if photo.duplicate_of is None:
+        return
+    path = connection.execute(sa.select(photos.c.path).where(photos.c.id == photo.duplicate_of)).scalar()
+    of = f"photo {photo.duplicate_of}" + (f", {path}" if path else "")
+    yield Step(photo.classified_at or "", f"It is an exact copy of {of}.")
+
+
+def _labelled(connection: sa.Connection, photo: Any) -> Iterator[Step]:
+    """A copy of a photo that was labelled has a row of its own, of the same time."""
+    r = reviews.c
+    other, first = photos.alias(), reviews.alias()
+    copied = (
+        sa.exists()
+        .where(first.c.photo_id == other.c.id, other.c.sha256 == photo.sha256)
+        .where(first.c.reviewed_at == r.reviewed_at, first.c.label == r.label, first.c.id < r.id)
+    )
+    query = sa.select(r.reviewed_at, r.label, copied).where(r.photo_id == photo.id).order_by(r.id)
+    for at, label, of_copy in connection.execute(query):
+        yield Step(at, f"A person labelled {'an exact copy of it' if of_copy else 'it'} {label}.")
+
+
+def _told(connection: sa.Connection, photo: Any) -> Iterator[Step]:
+    e = events.c
+    newest = sa.select(sa.func.max(e.id)).scalar_subquery()
+    query = sa.select(e.at, e.message).where(e.id > newest - _EVENTS, e.path == photo.inbox_path).order_by(e.id)
+    for at, message in connection.execute(query):
+        yield Step(at, f"Of a file of its name in the inbox was said: {message.rstrip('.')}.")

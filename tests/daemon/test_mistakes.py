@@ -1,0 +1,83 @@
+"""Mistakes that people make at the command line: each is told in a line or two, with an exit code of its kind."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.conftest import Foodsort, Photo
+
+MISTAKES = [
+    (2, "results --root ROOT --lable food", "--lable"),
+    (2, "results --root ROOT --by colour", "colour"),
+    (2, "results --root ROOT --sort size", "size"),
+    (2, "results --root ROOT --since yesterday", "yesterday"),
+    (2, "results --root ROOT --until 2026-13-01", "2026-13-01"),
+    (2, "results --root ROOT --limit 0", "--limit"),
+    (2, "results --root ROOT --until 9999-12-31T23:00-05:00", "9999-12-31T23:00"),
+    (2, "results --root ROOT --limit many", "--limit"),
+    (2, "results --root ROOT --min-probability 2", "--min-probability"),
+    (2, "results --root ROOT --state lost", "lost"),
+    (2, "results", "--root"),
+    (1, "results --root NONE", "foodsort init"),
+    (1, "results --root NONE --watch", "foodsort init"),
+    (1, "results --root EMPTY", "foodsort run"),
+    (1, "results --root EMPTY --by day", "foodsort run"),
+    (2, "correct --root ROOT food/a.jpg", "--label"),
+    (2, "correct --root ROOT food/a.jpg --label unsure", "unsure"),
+    (2, "correct --root ROOT --label food", "PATH"),
+    (1, "correct --root ROOT food/none.jpg --label food", "food/none.jpg"),
+    (1, "correct --root ROOT food/*.png --label food", "food/*.png"),
+    (1, "correct --root ROOT food/[ --label food", "food/["),
+    (1, "correct --root NONE food/a.jpg --label food", "foodsort"),
+    (1, "correct --root EMPTY food/a.jpg --label food", "foodsort run"),
+    (2, "undo --root ROOT", "PATH"),
+    (2, "undo --root ROOT --last --batch 1", "one way"),
+    (2, "undo --root ROOT --since noon", "noon"),
+    (2, "undo --root ROOT --batch first", "--batch"),
+    (1, "undo --root ROOT --batch 99", "99"),
+    (1, "undo --root ROOT food/none.jpg", "food/none.jpg"),
+    (1, "undo --root EMPTY --last", "foodsort run"),
+    (1, "undo --root NONE --last", "foodsort"),
+    (2, "retry --root ROOT --sort", "--sort"),
+    (1, "retry --root ROOT failed/none.jpg", "failed/none.jpg"),
+    (1, "retry --root EMPTY", "foodsort run"),
+    (1, "retry --root NONE", "foodsort"),
+    (2, "classify", "PATH"),
+    (2, "classify a.jpg --engine abacus", "abacus"),
+    (1, "classify --engine scripted NONE/a.jpg", "a.jpg"),
+    (1, "classify --engine scripted --model NONE a.jpg", "model"),
+    (2, "classify --engine scripted --format xml a.jpg", "xml"),
+]
+
+
+@pytest.fixture
+def places(root: Path, photo: Photo, foodsort: Foodsort, tmp_path: Path) -> dict[str, Path]:
+    """A root with a photo, one where nothing was sorted yet, and one that is not there."""
+    (root / "inbox/a.jpg").write_bytes(photo())
+    assert foodsort("run", "--once", "--root", root)[0] == 0
+    (tmp_path / "empty/inbox").mkdir(parents=True)
+    return {"ROOT": root, "EMPTY": tmp_path / "empty", "NONE": tmp_path / "none"}
+
+
+def test_a_mistake_is_told_and_has_the_exit_code_of_its_kind(places: dict[str, Path], foodsort: Foodsort) -> None:
+    other: list[tuple[str, int, str]] = []
+    for expected, line, said in MISTAKES:
+        words = []
+        for word in line.split():
+            first, slash, rest = word.partition("/")
+            words.append(f"{places[first]}{slash}{rest}" if first in places else word)
+        code, _, err = foodsort(*words)
+        told = said in err and "Traceback" not in err and len(err.splitlines()) <= 7
+        if code != expected or not told:
+            other.append((line, code, err))
+    assert other == []
+
+
+@pytest.mark.parametrize("given", [b"\xff*", b"[\xff", b"*" + b"a" * 60_000])
+def test_no_name_is_too_odd_to_ask_for(places: dict[str, Path], given: bytes) -> None:
+    words = [b"results", b"--root", str(places["ROOT"]).encode(), b"--format", b"csv", b"--name", given]
+    done = subprocess.run([sys.executable.encode(), b"-m", b"daemon", *words], capture_output=True, check=False)
+    assert b"Traceback" not in done.stderr
+    assert done.returncode == (1 if len(given) > 50_000 else 0)

@@ -1,0 +1,144 @@
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.daemon.conftest import Foodsort, Photo
+
+ODD = [
+    *(
+        b"a\nb.jpg",
+        b"esc\x1b[31m.jpg",
+        b"caf\xe9.jpg",
+        b"back\\slash.jpg",
+        b"not\\x41.jpg",
+        b"-dash.jpg",
+        b" spaces .jpg",
+    ),
+    *(
+        "\u202eright.jpg".encode(),
+        "\u05d0\u05d1.jpg".encode(),
+        b"a[1].jpg",
+        b"a1.jpg",
+        b"a*.jpg",
+        b"ab.jpg",
+        b"tab\t.jpg",
+    ),
+]
+
+
+@pytest.fixture
+def stdin(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Has the next command read lines from its stdin."""
+
+    def lines(*given: str) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("".join(f"{line}\n" for line in given).encode())))
+
+    return lines
+
+
+@pytest.fixture
+def odd_root(root: Path, photo: Photo, foodsort: Foodsort) -> Path:
+    """A root in whose food/ lie photos of every odd name."""
+    for shade, name in enumerate(ODD):
+        with open(os.path.join(os.fsencode(root / "inbox"), name), "wb") as file:
+            file.write(photo("food", shade))
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    return root
+
+
+def shown(root: Path, foodsort: Foodsort, *words: str) -> list[str]:
+    _, out, _ = foodsort("results", "--root", root, "--format", "jsonl", *words)
+    return [json.loads(line)["path"] for line in out.splitlines()]
+
+
+def lying(folder: Path) -> set[bytes]:
+    return set(os.listdir(os.fsencode(folder)))
+
+
+def test_what_results_prints_back_is_taken_word_for_word(odd_root: Path, foodsort: Foodsort, stdin: Any) -> None:
+    stdin(*shown(odd_root, foodsort))
+    code, _, err = foodsort("correct", "--root", odd_root, "--label", "non_food", "-")
+    assert (code, err) == (0, "")
+    assert lying(odd_root / "non_food") == {*ODD}
+    stdin(*shown(odd_root, foodsort))
+    code, _, err = foodsort("undo", "--root", odd_root, "-")
+    assert (code, err) == (0, "")
+    assert lying(odd_root / "inbox") - {b".foodsort"} == {*ODD}
+    stdin(*shown(odd_root, foodsort))
+    code, out, err = foodsort("retry", "--root", odd_root, "-")
+    assert (code, err) == (0, "")
+    assert f"{len(ODD)} photos" in out
+
+
+def test_each_path_that_results_shows_means_that_photo_alone(odd_root: Path, foodsort: Foodsort) -> None:
+    for path in shown(odd_root, foodsort):
+        code, out, err = foodsort("undo", "--root", odd_root, "--dry-run", path)
+        assert (code, err) == (0, "")
+        assert out.splitlines()[0].startswith(f"{path} → ")
+        assert out.splitlines()[1].startswith("1 photo would be")
+
+
+def test_classify_takes_its_own_words_back(odd_root: Path, foodsort: Foodsort, stdin: Any) -> None:
+    words = ("classify", "--engine", "scripted", "--format", "json")
+    before = foodsort(*words, odd_root / "food")[1]
+    stdin(*(json.loads(line)["path"] for line in before.splitlines()))
+    code, out, err = foodsort(*words, "-")
+    assert (code, err, out) == (0, "", before)
+    assert len(out.splitlines()) == len(ODD)
+
+
+def test_no_lines_on_stdin_are_no_photos(odd_root: Path, foodsort: Foodsort, stdin: Any, photo: Photo) -> None:
+    (odd_root / "inbox/broken.jpg").write_bytes(b"no picture")
+    assert foodsort("run", "--root", odd_root, "--once")[0] == 0
+    for words in (("retry",), ("undo",), ("correct", "--label", "food")):
+        stdin()
+        code, out, err = foodsort(*words, "--root", odd_root, "-")
+        assert (code, err) == (0, "")
+        assert out.startswith("0 photos")
+    stdin()
+    assert foodsort("classify", "--engine", "scripted", "-") == (0, "", "")
+
+
+@pytest.fixture
+def trips(root: Path, photo: Photo, foodsort: Foodsort, each_database: None) -> Path:
+    for shade, name in enumerate(("trip/a.jpg", "trip/b.JPG", "trip/day/c.jpg", "d.jpg", "trip[1]/e.jpg")):
+        (root / "inbox" / name).parent.mkdir(exist_ok=True)
+        (root / "inbox" / name).write_bytes(photo("food", shade))
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    return root
+
+
+@pytest.mark.parametrize(
+    ("pattern", "meant"),
+    [
+        ("food/trip/*.jpg", {"food/trip/a.jpg"}),
+        ("food/trip/**.jpg", {"food/trip/a.jpg", "food/trip/day/c.jpg"}),
+        ("food/**/*.jpg", {"food/trip/a.jpg", "food/trip/day/c.jpg", "food/d.jpg", "food/trip[1]/e.jpg"}),
+        ("food/trip/d*", {"food/trip/day/c.jpg"}),
+        ("food/trip/?.[jJ]*", {"food/trip/a.jpg", "food/trip/b.JPG"}),
+        ("food/trip[1]/e.jpg", {"food/trip[1]/e.jpg"}),
+        ("food/trip[1]", {"food/trip[1]/e.jpg"}),
+        ("f*/d.jpg", {"food/d.jpg"}),
+    ],
+)
+def test_a_pattern_means_what_it_would_mean_to_a_shell_in_the_root(
+    trips: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, pattern: str, meant: set[str]
+) -> None:
+    for given in (pattern, f"{trips}/{pattern}"):
+        code, out, err = foodsort("undo", "--root", trips, "--dry-run", given)
+        assert (code, err) == (0, "")
+        assert {line.partition(" → ")[0] for line in out.splitlines()[:-1]} == meant
+    _, out, _ = foodsort("correct", "--root", trips, "--dry-run", "--label", "food", pattern)
+    assert {*out.splitlines()[:-1]} == meant
+
+
+def test_a_pattern_that_matches_none_is_told(trips: Path, foodsort: Foodsort) -> None:
+    code, out, err = foodsort("retry", "--root", trips, "food/*.png")
+    assert code == 1
+    assert "food/*.png: no such photo matches" in err
+    assert out.startswith("0 photos are in the inbox")
