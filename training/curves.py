@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.decision import Floats, Thresholds
-from training.metrics import wilson
+from models.intervals import wilson
 
 BINS = 10
 

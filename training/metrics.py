@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm, rankdata
+from scipy.stats import rankdata
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
 
 from models.decision import Floats
+from models.intervals import wilson
 from training import bootstrap
 
 ECE_BINS = 15
@@ -36,15 +37,6 @@ def metrics(p_food: Floats, labels: npt.ArrayLike, threshold: float) -> dict[str
         "confusion": confusion_matrix(truth, predicted, labels=[0, 1]).tolist(),
         "threshold": threshold,
     }
-
-
-def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval for a share (Wilson 1927), clipped to [0, 1]."""
-    z = float(norm.ppf(0.5 + level / 2))
-    share = successes / n
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
 
 
 def expected_calibration_error(p_food: Floats, labels: npt.ArrayLike, threshold: float, bins: int = ECE_BINS) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from training.metrics import wilson
+from models.intervals import wilson
 
 CONTENT_FREE = 0.25
 """Most skill that size, format and sharpness may have. They say nothing of what a photo shows, so an honest collection

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from models.decision import Thresholds
+from models.intervals import wilson
 from training.curves import Decided, decided, reliability, risk_coverage
-from training.metrics import wilson
 
 
 def test_bins_of_the_reliability_diagram_are_counted_by_hand() -> None:

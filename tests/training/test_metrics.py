@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
 
 from training import metrics as metrics_module
-from training.metrics import expected_calibration_error, metrics, wilson
+from training.metrics import expected_calibration_error, metrics
 
 P_FOOD = np.array([0.9, 0.8, 0.4, 0.3, 0.6])
 LABELS = [1, 0, 1, 0, 1]
@@ -71,20 +71,6 @@ def test_one_label_alone_has_no_roc_auc() -> None:
 def test_precision_is_zero_when_nothing_is_called_food() -> None:
     figures = metrics(np.array([0.2, 0.3]), [0, 1], 0.5)
     assert (figures["precision"], figures["recall"], figures["f1"]) == (0.0, 0.0, 0.0)
-
-
-@pytest.mark.parametrize(
-    ("successes", "n", "low", "high"),
-    [(992, 1000, 0.9843, 0.9959), (5, 10, 0.2366, 0.7634), (0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0)],
-)
-def test_wilsons_interval_has_its_published_values(successes: int, n: int, low: float, high: float) -> None:
-    interval = wilson(successes, n)
-    assert interval == pytest.approx((low, high), abs=1e-4)
-    assert 0 <= interval[0] <= interval[1] <= 1
-
-
-def test_a_higher_level_is_a_wider_interval() -> None:
-    assert wilson(90, 100, 0.99)[0] < wilson(90, 100)[0] < wilson(90, 100, 0.8)[0]
 
 
 def test_the_calibration_error_is_the_gap_between_sureness_and_truth_in_bins_of_equal_mass() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.metrics import wilson
+from models.intervals import wilson
 from training.shortcuts import CONTENT_FREE, WITH_COLOUR, Shortcut, measure
 
 GROUPS = ["size and format", "sharpness", "colour", "all of these"]

@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
+from models.intervals import wilson
 from models.names import shown
 from training.chapters.numbers import first_rows, percent, percent_range
 from training.features import Unreadable
 from training.judged import Judged
-from training.metrics import wilson
 from training.mistakes import TABLE, Sheet, relative
 from training.page import Section, Table
 from training.robustness import Row
