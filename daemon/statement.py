@@ -12,7 +12,7 @@ from daemon.status import State
 def lines(state: State, now: datetime | None = None) -> Iterator[str]:
     """What is known, a line each; what is not is left out."""
     now = now or datetime.now(UTC)
-    for name, said in _facts(state, now):
+    for name, said in facts(state, now):
         yield f"{name:9} {said}"
     for error in state["last_errors"]:
         where = f"{error['path']}: " if error["path"] else ""
@@ -29,7 +29,8 @@ def in_short(state: State) -> str:
     return said + (f"; last error: {errors[0]['message']}" if errors else "")
 
 
-def _facts(state: State, now: datetime) -> Iterator[tuple[str, str]]:
+def facts(state: State, now: datetime) -> Iterator[tuple[str, str]]:
+    """What is known but for the last errors: what each is of, in a word, and it."""
     yield "daemon", _life(state, now)
     if trouble := state["waiting_for"]:
         again = max(0, round((_time(trouble["next_try"]) - now).total_seconds()))

@@ -16,12 +16,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from daemon.settings import Settings
-from daemon.web import actions, images, pages, signin, words
+from daemon.web import actions, images, overview, pages, signin, words
 from daemon.web.desk import Desk
 from daemon.web.gallery import Gallery, key
 from daemon.web.guard import Guard
 from daemon.web.pictures import Pictures
 from daemon.web.session import COOKIE, Sessions
+from daemon.web.tally import Tally
 from daemon.web.wanted import WantedError
 from models import __version__
 from models.errors import FoodsortError
@@ -41,6 +42,7 @@ def app(
             Route("/photo/{photo_id:int}", pages.photo),
             Route("/failed", pages.failed),
             Route("/failures", pages.failed),
+            Route("/overview", overview.page),
             Route("/photos/{photo_id:int}/{picture}.jpg", images.image),
             Route("/label", actions.label, methods=["POST"]),
             Route("/withdraw", actions.withdraw, methods=["POST"]),
@@ -62,7 +64,7 @@ def app(
     )
     state = page.state
     state.root, state.settings, state.sessions = root, settings, sessions
-    state.gallery = Gallery(reading)
+    state.gallery, state.tally = Gallery(reading), Tally(reading)
     state.pictures, state.desk = pictures, Desk(root, settings, writing)
     state.templates = _templates(state.gallery, sessions)
     return page
@@ -80,10 +82,12 @@ def _templates(gallery: Gallery, sessions: Sessions) -> Jinja2Templates:
 
     templates = Jinja2Templates(_HERE / "templates", context_processors=[common])
     templates.env.trim_blocks = templates.env.lstrip_blocks = True
-    templates.env.filters |= {
-        name: getattr(words, name) for name in ("label", "kind", "place", "sure", "share", "when", "size", "times")
-    }
-    templates.env.globals["key"] = key
+    said = (
+        *("label", "kind", "place", "sure", "share", "when", "size", "times"),
+        *("counted", "days", "lasting"),
+    )
+    templates.env.filters |= {name: getattr(words, name) for name in said}
+    templates.env.globals |= {"key": key, "count": words.count}
     return templates
 
 

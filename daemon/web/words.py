@@ -1,10 +1,11 @@
 """How the page says things: labels, times, sizes, and how sure the model is."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import date, datetime
 
 import sqlalchemy as sa
 
-LABELS = {"food": "food", "non_food": "not food", "unsure": "unsure"}
+LABELS = {"food": "food", "non_food": "not food", "unsure": "unsure", "failed": "failed"}
 
 KINDS = {
     "empty": "The file is empty",
@@ -74,16 +75,35 @@ def when(time: str | None) -> str:
 def size(size_bytes: int) -> str:
     """A size as people write it."""
     amount = float(size_bytes)
-    for unit in ("B", "kB", "MB"):
-        if amount < 1000:
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 999.5:
             return f"{amount:.3g} {unit}"
         amount /= 1000
-    return f"{amount:.3g} GB"
+    return f"{amount:.3g} TB"
 
 
 def count(number: int, what: str) -> str:
     """So many things, such as 1 photo, 2 photos."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Photos by label, such as 12 food, 3 not food."""
+    return ", ".join(f"{number:,} {label(name)}" for name, number in counts.items() if number) or "nothing"
+
+
+def days(first: date, last: date) -> str:
+    """A day, or days."""
+    if first == last:
+        return f"{first:%-d %B %Y}"
+    return f"{first:%-d %b} to {last:%-d %b %Y}"
+
+
+def lasting(seconds: float) -> str:
+    """A short time."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def times(number: int) -> str:

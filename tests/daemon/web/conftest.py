@@ -7,13 +7,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from daemon import database, schema
+from daemon.states import FILED
 from tests.daemon.conftest import FAST
 
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -75,3 +81,60 @@ def page(browser: Browser) -> Iterator[Page]:
     yield tab
     context.close()
     assert errors == []
+
+
+def row(number: int, **other: Any) -> dict[str, Any]:
+    """A photo's row: each third not food; sure of it to 50 to 99 %; classified a minute after the one before."""
+    name = f"{'soup' if number % 2 else 'Sea'}_{number:03}.jpg"
+    at = schema.text(NOON + timedelta(minutes=number))
+    certainty = 0.5 + (number * 37 % 50) / 100
+    label = "non_food" if number % 3 == 0 else "food"
+    said = {
+        "id": number,
+        "name": name,
+        "path": name,
+        "path_bytes": name.encode(),
+        "inbox_path": name,
+        "inbox_path_bytes": name.encode(),
+        "generation": "1-1",
+        "identity": f"1:{number}",
+        "sha256": f"{number:064x}",
+        "size_bytes": 1,
+        "modified_at": at,
+        "probability": certainty if label == "food" else 1 - certainty,
+        "predicted_label": label,
+        "state": FILED,
+        "batch_id": 1,
+        "model_id": 1,
+        "claimed_at": at,
+        "classified_at": at,
+        "filed_at": at,
+    }
+    return said | other
+
+
+FAILED = {
+    "state": "failed",
+    "probability": None,
+    "predicted_label": None,
+    "classified_at": None,
+    "error_kind": "truncated",
+    "error_message": "it ends too early",
+}
+
+
+@pytest.fixture
+def engine(address: sa.URL) -> Iterator[sa.Engine]:
+    """A database of 200 photos; every tenth one failed but for number 150, which a person has called food, unlike the model."""
+    engine = database.connect(address)
+    with engine.begin() as connection:
+        model = {"sha256": "0" * 64, "name": "m", "card": "{}", "first_used_at": schema.text(NOON)}
+        connection.execute(schema.models.insert().values(id=1, **model))
+        batch = {"started_at": schema.text(NOON), "photos": 200, "engine": "scripted", "inference_ms": 1.0}
+        connection.execute(schema.batches.insert().values(id=1, **batch))
+        for number in range(1, 201):
+            failed = FAILED if number % 10 == 0 and number != 150 else {}
+            connection.execute(schema.photos.insert().values(row(number, **failed)))
+        connection.execute(schema.reviews.insert().values(photo_id=150, label="food", reviewed_at=schema.text(NOON)))
+    yield engine
+    engine.dispose()

@@ -268,7 +268,7 @@ def test_more_photos_come_as_one_scrolls(photos: Path, page: Page) -> None:
         assert ids == sorted(ids, reverse=True)
 
 
-@pytest.mark.parametrize("path", ["/", "/photo/3", "/failed", "/photo/99"])
+@pytest.mark.parametrize("path", ["/", "/photo/3", "/failed", "/overview", "/photo/99"])
 def test_nothing_is_wider_than_a_phone(kept: str, browser: Browser, path: str) -> None:
     context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
     page = context.new_page()
@@ -348,6 +348,7 @@ def test_axe_finds_nothing_serious(kept: str, browser: Browser, scheme: str) -> 
         "/photo/5",
         "/photo/1",
         "/failed",
+        "/overview",
         "/photo/99",
     ):
         page.goto(kept + path)
@@ -355,6 +356,8 @@ def test_axe_finds_nothing_serious(kept: str, browser: Browser, scheme: str) -> 
             page.keyboard.press("x")
         if path == "/failed":
             page.keyboard.press("?")
+        if path == "/overview":
+            page.get_by_text("As a table").click()
         found = Axe().run(page).response["violations"]
         serious = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in {"serious", "critical"}]
         assert serious == [], path

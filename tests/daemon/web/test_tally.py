@@ -1,0 +1,76 @@
+"""What the overview asks, of SQLite and of PostgreSQL: 200 photos, see conftest."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from daemon import schema
+from daemon.schema import text
+from daemon.web import tally
+from daemon.web.tally import EVER, Counts, Tally
+from models.bundle import Bundle
+from tests.daemon.web.conftest import NOON, row
+
+
+def at(minute: int) -> str:
+    return text(NOON + timedelta(minutes=minute))
+
+
+def test_each_photo_counts_once_by_the_label_that_holds(engine: sa.Engine) -> None:
+    # 200 photos: each third is not food, each tenth failed, but for 150, which a person calls food.
+    whole = Counts(food=120 + 1, non_food=60, failed=19)
+    assert Tally(engine).between(EVER) == [whole]
+    parts = Tally(engine).between([EVER[0], at(60), at(150), at(151), EVER[1]])
+    assert parts[2] == Counts(food=1)
+    assert Counts(*(sum(counts) for counts in zip(*parts, strict=True))) == whole
+    assert parts[0] == Counts(food=36, non_food=18, failed=5)
+
+
+def test_a_database_without_photos_has_none(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(schema.reviews.delete())
+        connection.execute(schema.photos.delete())
+    empty = Tally(engine)
+    assert empty.between(EVER) == [Counts()]
+    assert (empty.labelled(), empty.said(), empty.newest()) == (0, {}, ("", None, [], [], []))
+
+
+def test_the_newest_label_of_a_photo_holds_and_exact_copies_count_once(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        for photo, label in ((1, "food"), (2, "food"), (2, "non_food"), (3, "non_food"), (6, "food")):
+            connection.execute(schema.reviews.insert().values(photo_id=photo, label=label, reviewed_at=at(0)))
+        p = schema.photos
+        connection.execute(p.update().where(p.c.id == 6).values(sha256=f"{150:064x}"))  # a copy of 150: both food
+    asked = Tally(engine)
+    assert asked.labelled() == 5
+    assert asked.said() == {
+        ("food", "food"): 1,
+        ("non_food", "food"): 1,
+        ("non_food", "non_food"): 1,
+        ("food", "non_food"): 1,
+    }
+
+
+def test_the_newest_are_those_of_the_model_that_judged_last(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = Bundle.load().card.model_dump_json()
+    later = NOON + timedelta(minutes=300)
+    with engine.begin() as connection:
+        model = {"sha256": "1" * 64, "name": "newer", "card": card, "first_used_at": text(later)}
+        connection.execute(schema.models.insert().values(id=2, **model))
+        for number, took_s in ((201, 1), (202, 2), (203, 4)):
+            filed = text(later + timedelta(seconds=took_s))
+            other = row(number, model_id=2, claimed_at=text(later), filed_at=filed, size_bytes=number)
+            connection.execute(schema.photos.insert().values(other))
+    newest = Tally(engine).newest()
+    assert (newest.model, newest.card) == ("newer", card)
+    assert (newest.sizes_bytes, newest.taking_s) == ([203, 202, 201], [4, 2, 1])
+    assert len(newest.p_food) == 3
+    monkeypatch.setattr(tally, "NEWEST", 2)
+    assert Tally(engine).newest().sizes_bytes == [203, 202]
+
+
+def test_the_database_has_a_size(engine: sa.Engine) -> None:
+    size = Tally(engine).database_bytes()
+    assert size is not None
+    assert size > 50_000
