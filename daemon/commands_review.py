@@ -50,7 +50,13 @@ def review(
         )
     address = database.url(root, settings.database.url)
     reading, writing = database.reading(address), database.writing(address)
-    with closing(_listening(host, port)) as listener, closing(Pictures(root, settings, reading)) as pictures:
+    # uvicorn ends on both signals, and then sends the one that it got once more.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with (
+        suppress(KeyboardInterrupt),
+        closing(_listening(host, port)) as listener,
+        closing(Pictures(root, settings, reading)) as pictures,
+    ):
         config = uvicorn.Config(
             page(root, settings, reading, writing, pictures, host),
             log_level="warning",
@@ -63,10 +69,7 @@ def review(
         )
         name, at = listener.getsockname()[:2]
         typer.echo(f"{root} is shown at http://{f'[{name}]' if ':' in name else name}:{at}/ until you press Ctrl-C")
-        # uvicorn ends on both signals, and then sends the one that it got once more.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run([listener])
+        uvicorn.Server(config).run([listener])
 
 
 def _is_loopback(host: str) -> bool:
@@ -82,9 +85,12 @@ def _listening(host: str, port: int) -> socket.socket:
     """Raises FoodsortError when the address cannot be listened at."""
     bare = host.strip("[]")
     try:
-        return socket.create_server((bare, port), family=socket.AF_INET6 if ":" in bare else socket.AF_INET)
+        listener = socket.create_server((bare, port), family=socket.AF_INET6 if ":" in bare else socket.AF_INET)
     except OSError as error:
         raise FoodsortError(
             f"nothing can be shown at {host} port {port}: {(error.strerror or str(error)).lower()};"
             " name another with --port, or end what listens there (`ss -ltnp` shows it)"
         ) from error
+    # Connections inherit it; else the second part of an answer waits for 40 ms until the browser says that it has the first.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener

@@ -56,13 +56,14 @@ def choose(given: Path | None) -> list[Path]:
     folder = given or _BESIDE
     photos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _PICTURES)
     if given is None and not photos:
-        photos = [path for path in _samples() if path.stem in _SAMPLE_NAMES]
+        photos = [path for path in samples() if path.stem in _SAMPLE_NAMES]
     if not photos:
         raise FoodsortError(f"{folder} holds no {', '.join(sorted(_PICTURES))}; name another folder with PHOTOS=")
     return photos[:: -(-len(photos) // MOST)]
 
 
-def _samples() -> list[Path]:
+def samples() -> list[Path]:
+    """The pictures that scikit-image and scikit-learn bring as samples, those that are installed."""
     packages = [(importlib.util.find_spec(package), below) for package, below in _SAMPLES]
     return [
         path

@@ -1,7 +1,7 @@
 """Questions to the results database about its photos."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -49,23 +49,51 @@ def select(
     dialect: SQLAlchemy's name for the kind of database.
     few_names: SQLite shall find the names that begin as asked by their index. Without, it goes through the rows in order.
     """
-    return matching(filters, dialect, few_names=few_names).order_by(*_order(filters, dialect)).limit(filters.limit)
+    order = _order(filters, dialect)
+    query = _unlabelled(filters, dialect, few_names=few_names)
+    if filters.label is not None:
+        return of_label(query, filters.label, order, filters.limit, dialect)
+    return query.order_by(*order).limit(filters.limit)
 
 
 def matching(filters: Filters, dialect: str, *, few_names: bool = False) -> "sa.Select[Any] | sa.CompoundSelect[Any]":
     """All the rows that the filters let through, in no order."""
+    query = _unlabelled(filters, dialect, few_names=few_names)
+    return query if filters.label is None else sa.union_all(*_parts(query, filters.label))
+
+
+def of_label(
+    query: "sa.Select[Any]", label: str, order: Sequence["sa.ColumnElement[Any]"], limit: int | None, dialect: str
+) -> "sa.CompoundSelect[Any]":
+    """Those rows of a question to the view `results` that have a label, a person's before the model's, in order.
+
+    order: of columns by their names.
+    """
+    parts = _parts(query, label)
+    # SQLite merges what comes in order already; PostgreSQL would sort it all, so each part gives no more than are wanted.
+    if limit is not None and dialect != "sqlite":
+        parts = [sa.select(part.order_by(*order).limit(limit).subquery()) for part in parts]
+    return sa.union_all(*parts).order_by(*order).limit(limit)
+
+
+def _parts(query: "sa.Select[Any]", label: str) -> list["sa.Select[Any]"]:
+    """There can be no index on the view's `label`, but on each of the two that it is one of; and both parts come in order."""
+    r = results.c
+    given = sa.select(reviews.c.photo_id).where(reviews.c.label == label)
+    return [
+        # PostgreSQL foresees how many photos have no review, but not how many have no `corrected_label`.
+        query.where(r.predicted_label == label, ~sa.exists().where(reviews.c.photo_id == r.id)),
+        query.where(r.id.in_(given), r.corrected_label == label),
+    ]
+
+
+def _unlabelled(filters: Filters, dialect: str, *, few_names: bool) -> "sa.Select[Any]":
+    """What is asked but for the label."""
     r = results.c
     query = sa.select(results).where(*conditions(r, filters, dialect))
     if few_names and filters.glob:
         query = query.where(r.id.in_(_beginning(globs.prefix(filters.glob))))
-    if filters.label is None:
-        return query
-    # There can be no index on the view's `label`, but on each of the two that it is one of; and both parts come in order.
-    corrected = sa.select(reviews.c.photo_id).where(reviews.c.label == filters.label)
-    return sa.union_all(
-        query.where(r.predicted_label == filters.label, r.corrected_label.is_(None)),
-        query.where(r.id.in_(corrected), r.corrected_label == filters.label),
-    )
+    return query
 
 
 def conditions(r: Any, filters: Filters, dialect: str) -> Iterator["sa.ColumnElement[bool]"]:

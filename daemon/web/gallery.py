@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from daemon.query import of_label
 from daemon.schema import photos, results, reviews, text
 from daemon.states import CORRECTING, DUPLICATE, FAILED, FILED, FILING
 from daemon.web.wanted import Wanted, WantedError
@@ -147,18 +148,10 @@ def _select(
     order: list[sa.UnaryExpression[Any]] = [sa.asc(name) if rising else sa.desc(name) for name in names]
     if wanted.show in {"", "failed"}:
         return query.order_by(*order).limit(limit)
-    if wanted.order == "certainty":  # the index to use is that of the order, which goes with no other
+    if wanted.order == "certainty" and dialect == "sqlite":
+        # The index to use is that of the order, and SQLite would take that of the label; where few have it, see `_few`.
         return query.where(r.label == wanted.show).order_by(*order).limit(limit)
-    # As in `query.select`: there can be no index on the view's `label`, but on each of the two that it is one of.
-    given = sa.select(reviews.c.photo_id).where(reviews.c.label == wanted.show)
-    return (
-        sa.union_all(
-            query.where(r.predicted_label == wanted.show, r.corrected_label.is_(None)),
-            query.where(r.id.in_(given), r.corrected_label == wanted.show),
-        )
-        .order_by(*order)
-        .limit(limit)
-    )
+    return of_label(query, wanted.show, order, limit, dialect)
 
 
 def _filters(wanted: Wanted, dialect: str) -> list["sa.ColumnElement[bool]"]:
@@ -167,8 +160,7 @@ def _filters(wanted: Wanted, dialect: str) -> list["sa.ColumnElement[bool]"]:
     if wanted.show == "failed":
         said.append(r.state == FAILED)
     else:
-        # Rather a look at each row in order than the index on states, after which nearly all would have to be sorted.
-        said.append(sa.func.coalesce(r.state, "").in_(_SORTED))
+        said.append(_by_no_index(r.state, dialect).in_(_SORTED))
     since, until = wanted.times
     if since:
         said.append(r.classified_at >= text(since))
@@ -181,9 +173,13 @@ def _filters(wanted: Wanted, dialect: str) -> list["sa.ColumnElement[bool]"]:
     if wanted.corrected:
         said.append(r.id.in_(sa.select(reviews.c.photo_id)))
     if wanted.name:
-        # Not by its index either, after which all whose names begin so would have to be sorted; see `_few`.
-        said.append(_named(sa.func.coalesce(r.name, ""), wanted.name, dialect))
+        said.append(_named(_by_no_index(r.name, dialect), wanted.name, dialect))
     return said
+
+
+def _by_no_index(column: "sa.ColumnElement[str]", dialect: str) -> "sa.ColumnElement[str]":
+    """A column by whose index SQLite is not to find rows: of the many that it found all would have to be sorted. See `_few`."""
+    return sa.func.coalesce(column, "") if dialect == "sqlite" else column
 
 
 def _few(connection: sa.Connection, wanted: Wanted) -> list["sa.ColumnElement[bool]"]:

@@ -85,7 +85,7 @@ def page(request: Request) -> Response:
         "model": newest.model,
         "drift": _drift(newest, card),
         "agreement": agreement(tally.said()),
-        "export": f"foodsort export --root {shown(shlex.quote(str(state.root)))} --out labelled --split",
+        "export": ["foodsort export", "--root", shown(shlex.quote(str(state.root))), "--out labelled", "--split"],
         "daemon": _daemon(state.root, state.settings),
         "disk": _disk(state.root, newest, tally.database_bytes()),
     }

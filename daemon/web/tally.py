@@ -42,7 +42,7 @@ class Newest(NamedTuple):
     """The photos that were judged last, newest first, by the model of the very newest.
 
     card: that model's, as JSON; None where there is no photo. p_food: calibrated, in [0, 1]. sizes_bytes: of the files.
-    taking_s: how long those that are filed took from the inbox to their place.
+    taking_s: how long the thousand newest took from the inbox to their place, of those that no person has moved since.
     """
 
     model: str
@@ -122,22 +122,29 @@ class Tally:
         p, m = photos.c, models.c
         judged = sa.select(p.model_id).where(p.probability.is_not(None)).order_by(p.id.desc()).limit(1)
         query = (
-            sa.select(p.probability, p.size_bytes, p.state, p.claimed_at, p.filed_at, p.model_id)
+            sa.select(p.probability, p.size_bytes, p.model_id)
             .where(p.probability.is_not(None))
             .order_by(p.id.desc())
             .limit(NEWEST)
+        )
+        untouched = (
+            sa.select(p.claimed_at, p.filed_at)
+            .where(p.state == FILED, ~sa.exists().where(reviews.c.photo_id == p.id))
+            .order_by(p.id.desc())
+            .limit(1000)
         )
         with self._engine.connect() as connection:
             model = connection.execute(sa.select(m.id, m.name, m.card).where(m.id == judged.scalar_subquery())).first()
             if model is None:
                 return Newest("", None, [], [], [])
             rows = [row for row in connection.execute(query) if row.model_id == model.id]
+            taking = [_seconds(row.claimed_at, row.filed_at) for row in connection.execute(untouched)]
         return Newest(
             model.name,
             model.card,
             [row.probability for row in rows],
             [row.size_bytes for row in rows],
-            [_seconds(row.claimed_at, row.filed_at) for row in rows[:1000] if row.state == FILED and row.filed_at],
+            taking,
         )
 
     def database_bytes(self) -> int | None:

@@ -101,6 +101,8 @@ def days(first: date, last: date) -> str:
 
 def lasting(seconds: float) -> str:
     """A short time."""
+    if seconds < 1:
+        return f"{1000 * seconds:.0f} ms"
     if seconds < 10:
         return f"{seconds:.1f} s"
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

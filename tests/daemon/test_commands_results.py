@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from daemon import database, schema
 from tests.daemon.conftest import Foodsort
-from tests.daemon.test_following import batch
 from tests.daemon.test_query import add, begun
 
 FORMATS = ["table", "json", "jsonl", "csv"]
@@ -77,7 +76,7 @@ def test_watching_prints_each_photo_as_it_comes_until_it_is_interrupted(
         heads = [process.stdout.readline() for _ in range(form != "jsonl")]
         assert all("path" in head for head in heads)
         assert ["3.jpg" in process.stdout.readline(), "4.jpg" in process.stdout.readline()] == [True, True]
-        add(engine, "new.jpg", batch_id=batch(engine, 3))
+        add(engine, "new.jpg", batch_id=3)
         assert "new.jpg" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=60) == ("", "")
@@ -90,7 +89,7 @@ def test_watching_says_once_that_there_is_no_database_yet(tmp_path: Path) -> Non
         assert process.stderr
         assert "waiting" in process.stderr.readline()
         engine = begun(database.url(tmp_path, ""))
-        add(engine, "new.jpg")
+        add(engine, "new.jpg", batch_id=3)
         engine.dispose()
         assert "new.jpg" in process.stdout.readline()
         process.send_signal(signal.SIGINT)

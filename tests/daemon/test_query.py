@@ -72,12 +72,16 @@ def begun(address: sa.URL) -> sa.Engine:
 
 
 def add(engine: sa.Engine, name: str, day: int = 1, corrected: tuple[str, ...] = (), **values: Any) -> int:
-    """A row of a photo that is filed as food, unless something else is said; returns its id."""
+    """A row of a photo that is filed as food, unless something else is said, and of its batch; returns the photo's id."""
     place = {"name": name, "path": name, "path_bytes": name.encode(), "inbox_path": name, "inbox_path_bytes": b"a"}
     facts = {"generation": "g", "identity": f"1:{name}", "sha256": name, "size_bytes": 1, "modified_at": DAY % 1}
     keys = {"batch_id": 1, "model_id": 1, "claimed_at": DAY % day, "classified_at": DAY % day, "filed_at": DAY % day}
     row = {"predicted_label": "food", "probability": 0.9, "state": FILED} | place | facts | keys | values
     with engine.begin() as connection:
+        batch = sa.select(schema.batches.c.id).where(schema.batches.c.id == row["batch_id"])
+        if connection.execute(batch).scalar() is None:
+            made = {"id": row["batch_id"], "started_at": DAY % 1, "photos": 1, "engine": "e", "inference_ms": 1.0}
+            connection.execute(schema.batches.insert().values(made))
         photo_id: int = connection.execute(
             schema.photos.insert().values(row).returning(schema.photos.c.id)
         ).scalar_one()

@@ -32,7 +32,7 @@ def _raising(error: Exception) -> Callable[[], None]:
         (
             _import_missing,
             1,
-            "foodsort: this needs the package no_such_package; pip install 'foodsort[training]' brings it\n",
+            "foodsort: this needs the package no_such_package; pip install foodsort brings it\n",
         ),
         (lambda: None, 0, ""),
     ],

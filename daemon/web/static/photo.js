@@ -62,12 +62,17 @@ function explain() {
     map = new Image();
     map.className = "map";
     map.alt = "Where the model saw food, and where it saw something else";
-    map.addEventListener("load", () => map.classList.toggle("shown", why.getAttribute("aria-pressed") === "true"));
+    map.addEventListener("load", () => {
+      const asked = why.getAttribute("aria-pressed") === "true";
+      map.classList.toggle("shown", asked);
+      link("why-words").hidden = !asked;
+    });
     map.addEventListener("error", explainNot);
     map.src = why.dataset.map;
     link("picture").after(map);
   } else {
     map?.classList.toggle("shown", on);
+    link("why-words").hidden = !on;
   }
 }
 

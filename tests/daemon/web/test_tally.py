@@ -64,8 +64,12 @@ def test_the_newest_are_those_of_the_model_that_judged_last(engine: sa.Engine, m
             connection.execute(schema.photos.insert().values(other))
     newest = Tally(engine).newest()
     assert (newest.model, newest.card) == ("newer", card)
-    assert (newest.sizes_bytes, newest.taking_s) == ([203, 202, 201], [4, 2, 1])
+    assert newest.sizes_bytes == [203, 202, 201]
+    assert newest.taking_s[:4] == [4, 2, 1, 0]
     assert len(newest.p_food) == 3
+    with engine.begin() as connection:  # a photo that a person has labelled may have moved long after it came
+        connection.execute(schema.reviews.insert().values(photo_id=203, label="food", reviewed_at=text(later)))
+    assert Tally(engine).newest().taking_s[:2] == [2, 1]
     monkeypatch.setattr(tally, "NEWEST", 2)
     assert Tally(engine).newest().sizes_bytes == [203, 202]
 

@@ -1,0 +1,135 @@
+"""`python -m benchmarks.review`: how soon the review page answers with many photos, SQLite and PostgreSQL side by side."""
+
+import argparse
+import os
+import re
+import signal
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import sqlalchemy as sa
+from rich.box import MARKDOWN
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.collection import build, copy
+from benchmarks.machine import machine
+from tests.daemon import postgres
+
+
+class Figure(NamedTuple):
+    """Times of one address in ms: the first answer, and the median and the slowest of those that followed."""
+
+    first_ms: float
+    median_ms: float
+    slowest_ms: float
+
+
+def addresses(rows: int) -> dict[str, str]:
+    """What is asked, in words and as the page's own addresses have it; the collection ends on 25 November 2026, at noon."""
+    some, deep = rows // 3, rows // 2
+    return {
+        "the first view": "/",
+        "more, after half of the photos": f"/cards?after={deep}",
+        "new photos, none": f"/cards?newer={rows}",
+        "food": "/?show=food",
+        "unsure (rare, old)": "/?show=unsure",
+        "one day": "/?since=2026-11-24&until=2026-11-24",
+        "one day, food": "/?since=2026-11-24&until=2026-11-24&show=food",
+        "least certain first": "/?order=certainty",
+        "least certain first, food": "/?order=certainty&show=food",
+        "at most 60 % sure": "/?certainty=0.6",
+        "labelled by a person": "/?corrected=1",
+        "name, one": f"/?name=IMG_{some:08}.jpg",
+        "name, some": "/?name=IMG_00001",
+        "name, rare and old": "/?name=trip_",
+        "name, none": "/?name=nothing",
+        "name, a pattern": "/?name=*99.jpg",
+        "one photo": f"/photo/{some}",
+        "one photo among the least certain": f"/photo/{some}?order=certainty",
+        "failed": "/failed",
+        "overview": "/overview",
+        "overview of a year": "/overview?period=year",
+    }
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.review", description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="photos in the database (%(default)s)")
+    parser.add_argument("--repeats", type=int, default=10, help="how often each is asked after a first time")
+    parser.add_argument("--folder", type=Path, help="where to put the databases; else the system's temporary folder")
+    given = parser.parse_args()
+    if given.rows < 10_000 or given.repeats < 1:
+        parser.error("--rows: 10000 at least; --repeats: 1 at least")
+    say = Console(highlight=False, soft_wrap=True, width=160).print
+    here = machine()
+    say(f"{here.processor}, {here.cores} cores, load {os.getloadavg()[0]:.1f}; {given.rows} photos")
+    columns: dict[str, dict[str, Figure]] = {}
+    with tempfile.TemporaryDirectory(prefix="foodsort-review-", dir=given.folder) as folder:
+        root = Path(folder)
+        (root / "inbox").mkdir()
+        source = build(root, given.rows)
+        columns[f"SQLite {sqlite3.sqlite_version}"] = _measure(root, source, given.rows, given.repeats)
+        programs = postgres.programs()
+        if programs is None:
+            say("no server of PostgreSQL 15 or newer is installed (Debian's package postgresql)")
+        else:
+            with postgres.served(programs, fsync=True) as cluster:
+                copy(source, address := cluster.make())
+                version = cluster.ask("SHOW server_version")[0][0].split()[0]
+                columns[f"PostgreSQL {version}"] = _measure(root, address, given.rows, given.repeats)
+    say(table(columns))
+
+
+def table(columns: dict[str, dict[str, Figure]]) -> Table:
+    """A row an address, with each database's first, median and slowest answer in ms."""
+    headings = (f"{name}: {what}, ms" for name in columns for what in ("first", "median", "slowest"))
+    shown = Table("asked for", *headings, box=MARKDOWN)
+    for asked in next(iter(columns.values())):
+        shown.add_row(asked, *(f"{ms:.0f}" for figures in columns.values() for ms in figures[asked]))
+    return shown
+
+
+def _measure(root: Path, database: sa.URL, rows: int, repeats: int) -> dict[str, Figure]:
+    with _page(root, database) as address, httpx.Client(base_url=address, timeout=120) as client:
+        return {asked: _figure(client, path, repeats) for asked, path in addresses(rows).items()}
+
+
+def _figure(client: httpx.Client, path: str, repeats: int) -> Figure:
+    times = []
+    for _ in range(repeats + 1):
+        begin = time.perf_counter()
+        client.get(path).raise_for_status()
+        times.append((time.perf_counter() - begin) * 1e3)
+    return Figure(times[0], statistics.median(times[1:]), max(times[1:]))
+
+
+@contextmanager
+def _page(root: Path, database: sa.URL) -> Iterator[str]:
+    """`foodsort review` in a process of its own, as people start it; yields its address."""
+    command = [sys.executable, "-m", "daemon", "review", "--root", str(root), "--port", "0"]
+    settings = {"FOODSORT_DATABASE__URL": database.render_as_string(hide_password=False)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | settings) as server:
+        assert server.stdout is not None
+        said = server.stdout.readline()
+        found = re.search(r"http://\S+(?=/ )", said)
+        if not found:
+            sys.exit(said or "foodsort review did not start")
+        try:
+            yield found[0]
+        finally:
+            server.send_signal(signal.SIGINT)
+
+
+if __name__ == "__main__":
+    main()
