@@ -21,8 +21,9 @@ $(STAMP): requirements-dev.lock pyproject.toml
 demo: setup
 	@$(BIN)/python -m daemon.demo $(if $(PHOTOS),--photos "$(PHOTOS)")
 
+# Two at a time: many tests wait for a process of theirs.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 # 2,000 photos, 100 sudden deaths of the daemon, some minutes; prints what was lost or doubled.
 soak: setup

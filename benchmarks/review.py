@@ -92,11 +92,11 @@ def main() -> None:
 
 
 def table(columns: dict[str, dict[str, Figure]]) -> Table:
-    """A row an address, with each database's first, median and slowest answer in ms."""
-    headings = (f"{name}: {what}, ms" for name in columns for what in ("first", "median", "slowest"))
-    shown = Table("asked for", *headings, box=MARKDOWN)
+    """A row an address: the median of each database's answers, and in brackets the first and the slowest of the others, in ms."""
+    shown = Table("asked for", *(f"{name}, ms" for name in columns), box=MARKDOWN)
     for asked in next(iter(columns.values())):
-        shown.add_row(asked, *(f"{ms:.0f}" for figures in columns.values() for ms in figures[asked]))
+        times = (figures[asked] for figures in columns.values())
+        shown.add_row(asked, *(f"{one.median_ms:.0f} ({one.first_ms:.0f}, {one.slowest_ms:.0f})" for one in times))
     return shown
 
 

@@ -88,6 +88,8 @@ def _templates(gallery: Gallery, sessions: Sessions) -> Jinja2Templates:
     )
     templates.env.filters |= {name: getattr(words, name) for name in said}
     templates.env.globals |= {"key": key, "count": words.count}
+    for name in templates.env.list_templates():  # so that who asks first does not wait until they are compiled
+        templates.env.get_template(name)
     return templates
 
 
