@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-__version__ = "0.6.0"
+__version__ = "0.7.0"
 
 OWNER = "foodsort"
 """Whose package this is; `daemon.ownership` looks at it."""

@@ -112,7 +112,7 @@ def _columns(wanted: Wanted) -> tuple[str, ...]:
 def _values(wanted: Wanted, after: str) -> tuple[Any, ...]:
     *first, last = after.split("~")
     try:
-        if len(first) + 1 != len(_columns(wanted)) or not 0 <= int(last) <= LAST_ID:
+        if "\0" in after or len(first) + 1 != len(_columns(wanted)) or not 0 <= int(last) <= LAST_ID:
             raise ValueError
         return (*(float(value) if wanted.order == "certainty" else value for value in first), int(last))
     except ValueError:

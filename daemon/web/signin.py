@@ -9,8 +9,9 @@ from daemon.web.session import COOKIE, LASTS_S, Sessions
 
 
 async def page(request: Request) -> Response:
-    """The form."""
-    return _form(request, request.query_params.get("next", "/"))
+    """The form; where no token is asked for, on to the photos."""
+    onward = request.query_params.get("next", "/")
+    return _form(request, onward) if request.app.state.sessions.asked_for else RedirectResponse(_own(onward), 303)
 
 
 async def login(request: Request) -> Response:

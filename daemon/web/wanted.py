@@ -7,9 +7,14 @@ from typing import Literal, get_args
 from urllib.parse import urlencode
 
 from models.errors import FoodsortError
+from models.names import visible
 
 Show = Literal["", "food", "non_food", "unsure", "failed"]
 Order = Literal["newest", "certainty"]
+
+
+_YEARS = 1000, 9998
+"""Years that stay within the calendar in every time zone, and that the database writes with four digits."""
 
 
 class WantedError(FoodsortError):
@@ -85,7 +90,7 @@ def read(words: Mapping[str, str]) -> Wanted:
     since, until = words.get("since", ""), words.get("until", "")
     for time in (since, until):
         _time(time)
-    name = words.get("name", "").strip()
+    name = visible(words.get("name", "").strip())  # as it stands in the database
     return Wanted(show, words.get("corrected") == "1", since, until, _certainty(words), name, order)  # type: ignore[arg-type]
 
 
@@ -102,6 +107,9 @@ def _certainty(words: Mapping[str, str]) -> float | None:
 
 def _time(given: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(given) if given else None
+        time = datetime.fromisoformat(given) if given else None
+        if time and not _YEARS[0] <= time.year <= _YEARS[1]:
+            raise ValueError
+        return time
     except ValueError:
         raise WantedError(f"{given!r} is no time; write it as 2026-11-24 or 2026-11-24T18:30") from None

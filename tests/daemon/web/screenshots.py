@@ -29,7 +29,6 @@ NAMES = {
     "china": "temple",
     "rocket": "launch",
     "astronaut": "portrait",
-    "motorcycle_left": "workshop",
 }
 PARTS = ((0, 0, 1, 1), (0, 0, 0.75, 0.75), (0.2, 0.1, 1, 0.9), (0.1, 0.25, 0.8, 1), (0.3, 0, 1, 0.7))
 """Left, upper, right, lower edge as shares of the whole."""

@@ -138,6 +138,7 @@ def test_pictures_are_kept_by_this_browser_for_ever_under_the_sha256_of_their_ph
     ("path", "status"),
     [
         *(("/photo/99", 404), ("/docs", 404), ("/openapi.json", 404), ("/static/../app.py", 404), ("/?show=cats", 400)),
+        *(("/?since=0001-01-01", 400), ("/?until=9999-12-31", 400), ("/?since=2026-11-01&after=%00~1", 400)),
         *(("/?since=soon", 400), ("/?after=x", 400), ("/cards?newer=x", 400), ("/cards?ids=1,x", 400)),
         ("/photos/1/etc.jpg", 404),
         ("/photo/99999999999999999999999", 404),
@@ -184,6 +185,11 @@ def test_signing_in_leads_to_no_other_site(locked: str, onward: str) -> None:
     with httpx.Client(base_url=locked) as client:
         said = {"csrf": csrf(client, "/login"), "token": TOKEN, "next": onward}
         assert client.post("/login", data=said, headers={"Origin": locked}).headers["Location"] == "/"
+
+
+def test_where_no_token_is_asked_for_the_form_leads_on(address: str) -> None:
+    answer = httpx.get(address + "/login?next=/failed")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/failed")
 
 
 def test_wrong_tokens_soon_have_to_wait(photos: Path) -> None:

@@ -1,6 +1,7 @@
 """The review page in a real browser, over photos that the real pipeline has sorted."""
 
 import io
+import json
 import os
 import re
 import shutil
@@ -335,6 +336,29 @@ def test_a_hostile_name_is_text(kept: str, page: Page) -> None:
     looked_at(page, SHOWN)
     assert page.locator("img[src=x]").count() == 0
     assert asked == []
+
+
+def test_another_sites_page_changes_nothing(photos: Path, page: Page) -> None:
+    before = sorted(photos.rglob("*.jpg"))
+    with reviewing(photos) as address:
+        page.goto(address)
+        asked = json.dumps({"ids": [6], "label": "non_food"})
+        token = page.locator("meta[name=csrf]").get_attribute("content")
+        page.context.route(
+            "http://other.example/", lambda route: route.fulfill(body="<form method=post>", content_type="text/html")
+        )
+        page.goto("http://other.example/")
+        fetches = """([to, token, body]) => Promise.all([{}, {"X-CSRF-Token": token}].map(headers =>
+            fetch(to, {method: "POST", mode: headers["X-CSRF-Token"] ? "cors" : "no-cors", headers, body})
+                .then(answer => answer.type, () => "nothing")))"""
+        # Of the first, sent as a form would be, it is not even shown the refusal; before the second the browser asks, in vain.
+        assert page.evaluate(fetches, [f"{address}/label", token, asked]) == ["nothing", "nothing"]
+        with page.expect_navigation() as answer:
+            page.evaluate("to => { document.forms[0].action = to; document.forms[0].submit(); }", f"{address}/delete")
+        assert answer.value.status == 403
+        page.goto(address)
+        expect(page.locator(".card .tag").first).to_have_text("food")
+    assert sorted(photos.rglob("*.jpg")) == before
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -29,6 +29,10 @@ def test_each_chip_drops_its_filter_alone() -> None:
     ]
 
 
+def test_a_name_is_looked_for_as_it_stands_in_the_database() -> None:
+    assert read({"name": " a\\b\x00\u202ec* "}).name == r"a\b\x00\xe2\x80\xaec*"
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -36,6 +40,8 @@ def test_each_chip_drops_its_filter_alone() -> None:
         {"order": "random"},
         {"since": "soon"},
         {"until": "2026-13-01"},
+        {"until": "9999-12-31"},
+        {"since": "0001-01-01"},
         {"certainty": "much"},
         {"certainty": "0.2"},
         {"certainty": "nan"},
