@@ -10,7 +10,8 @@ from daemon.ownership import check
 
 check()
 
-from daemon import commands_back, commands_labels, commands_results, commands_review, named
+from daemon import named
+from daemon.commands import back, labels, results, review
 from daemon.options import Root
 from models import EngineName, Precision, __version__
 from models.commands import Commands
@@ -21,10 +22,10 @@ app = Commands(
     pretty_exceptions_enable=False,
     help="Sorts photos dropped into a folder into food/ and non_food/, each with a row in a database.",
 )
-app.add_typer(commands_results.app)
-app.add_typer(commands_back.app)
-app.add_typer(commands_labels.app)
-app.add_typer(commands_review.app)
+app.add_typer(results.app)
+app.add_typer(back.app)
+app.add_typer(labels.app)
+app.add_typer(review.app)
 for _room in entry_points(group="foodsort.commands"):
     app.add_typer(_room.load())
 

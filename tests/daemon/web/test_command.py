@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from daemon import commands_review
+from daemon.commands import review
 from tests.daemon.conftest import Foodsort, Photo
 from tests.daemon.web.conftest import reviewing
 
@@ -83,4 +83,4 @@ def test_sigterm_ends_it_cleanly(photos: Path) -> None:
     ("host", "here"), [("localhost", True), ("127.0.0.9", True), ("[::1]", True), ("10.0.0.1", False)]
 )
 def test_what_only_this_machine_reaches(host: str, here: bool) -> None:
-    assert commands_review._is_loopback(host) is here
+    assert review._is_loopback(host) is here

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from daemon.commands_back import HELP, DryRun, Said, opened
+from daemon.commands.back import HELP, DryRun, Said, opened
 from daemon.named import words
 from daemon.options import Root
 

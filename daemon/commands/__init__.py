@@ -1,0 +1,1 @@
+"""The commands beside those that run the daemon, each group a module."""
