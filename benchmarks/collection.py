@@ -1,13 +1,17 @@
 """A results database of many photos, the same in SQLite and in PostgreSQL, as if one had come every second."""
 
+import sqlite3
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
+from rich.console import Console
 
 from daemon import database, schema
 from daemon.results import Results
 from models.bundle import Bundle
+from tests.daemon import postgres
 
 BATCH = 64
 NEWEST = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -107,6 +111,21 @@ def build(folder: Path, rows: int) -> sa.URL:
             connection.commit()
     engine.dispose()
     return address
+
+
+def databases(folder: Path, rows: int) -> Iterator[tuple[str, sa.URL]]:
+    """The same collection in SQLite and, where a server is installed, in PostgreSQL: each one's name and version, and address."""
+    source = build(folder, rows)
+    sqlite = f"SQLite {sqlite3.sqlite_version}"
+    programs = postgres.programs()
+    if programs is None:
+        Console(stderr=True).print("no server of PostgreSQL 15 or newer is installed (Debian's package postgresql)")
+        yield sqlite, source
+        return
+    with postgres.served(programs, fsync=True) as cluster:
+        copy(source, address := cluster.make())  # before who measures adds rows
+        yield sqlite, source
+        yield f"PostgreSQL {cluster.ask('SHOW server_version')[0][0].split()[0]}", address
 
 
 def copy(source: sa.URL, target: sa.URL) -> None:

@@ -2,16 +2,9 @@
 
 import argparse
 import os
-import re
-import signal
-import sqlite3
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,9 +14,9 @@ from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.collection import build, copy
+from benchmarks.collection import databases
 from benchmarks.machine import machine
-from tests.daemon import postgres
+from tests.daemon.web.conftest import reviewing
 
 
 class Figure(NamedTuple):
@@ -74,20 +67,12 @@ def main() -> None:
     say = Console(highlight=False, soft_wrap=True, width=160).print
     here = machine()
     say(f"{here.processor}, {here.cores} cores, load {os.getloadavg()[0]:.1f}; {given.rows} photos")
-    columns: dict[str, dict[str, Figure]] = {}
     with tempfile.TemporaryDirectory(prefix="foodsort-review-", dir=given.folder) as folder:
         root = Path(folder)
         (root / "inbox").mkdir()
-        source = build(root, given.rows)
-        columns[f"SQLite {sqlite3.sqlite_version}"] = _measure(root, source, given.rows, given.repeats)
-        programs = postgres.programs()
-        if programs is None:
-            say("no server of PostgreSQL 15 or newer is installed (Debian's package postgresql)")
-        else:
-            with postgres.served(programs, fsync=True) as cluster:
-                copy(source, address := cluster.make())
-                version = cluster.ask("SHOW server_version")[0][0].split()[0]
-                columns[f"PostgreSQL {version}"] = _measure(root, address, given.rows, given.repeats)
+        columns = {
+            name: _measure(root, database, given.rows, given.repeats) for name, database in databases(root, given.rows)
+        }
     say(table(columns))
 
 
@@ -101,7 +86,11 @@ def table(columns: dict[str, dict[str, Figure]]) -> Table:
 
 
 def _measure(root: Path, database: sa.URL, rows: int, repeats: int) -> dict[str, Figure]:
-    with _page(root, database) as address, httpx.Client(base_url=address, timeout=120) as client:
+    setting = database.render_as_string(hide_password=False)
+    with (
+        reviewing(root, FOODSORT_DATABASE__URL=setting) as address,
+        httpx.Client(base_url=address, timeout=120) as client,
+    ):
         return {asked: _figure(client, path, repeats) for asked, path in addresses(rows).items()}
 
 
@@ -112,23 +101,6 @@ def _figure(client: httpx.Client, path: str, repeats: int) -> Figure:
         client.get(path).raise_for_status()
         times.append((time.perf_counter() - begin) * 1e3)
     return Figure(times[0], statistics.median(times[1:]), max(times[1:]))
-
-
-@contextmanager
-def _page(root: Path, database: sa.URL) -> Iterator[str]:
-    """`foodsort review` in a process of its own, as people start it; yields its address."""
-    command = [sys.executable, "-m", "daemon", "review", "--root", str(root), "--port", "0"]
-    settings = {"FOODSORT_DATABASE__URL": database.render_as_string(hide_password=False)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | settings) as server:
-        assert server.stdout is not None
-        said = server.stdout.readline()
-        found = re.search(r"http://\S+(?=/ )", said)
-        if not found:
-            sys.exit(said or "foodsort review did not start")
-        try:
-            yield found[0]
-        finally:
-            server.send_signal(signal.SIGINT)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import sqlite3
 import statistics
 import tempfile
 import time
@@ -16,13 +15,12 @@ from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.collection import build, copy
+from benchmarks.collection import databases
 from benchmarks.machine import machine
 from benchmarks.questions import Ask, of_foodsort, of_people
 from daemon import database
 from daemon.results import Results
 from models.bundle import Bundle
-from tests.daemon import postgres
 
 SLOW_MS = 1000.0
 
@@ -50,18 +48,9 @@ def main() -> None:
     say = Console(highlight=False, soft_wrap=True, width=160).print
     here = machine()
     say(f"{here.processor}, {here.cores} cores, load {os.getloadavg()[0]:.1f}; {given.rows} photos")
-    columns: dict[str, dict[str, Figure]] = {}
     with tempfile.TemporaryDirectory(prefix="foodsort-rows-", dir=given.folder) as folder:
-        source = build(Path(folder), given.rows)
-        programs = postgres.programs()
-        if programs is None:
-            say("no server of PostgreSQL 15 or newer is installed (Debian's package postgresql)")
-        else:
-            with postgres.served(programs, fsync=True) as cluster:
-                copy(source, address := cluster.make())
-                version = cluster.ask("SHOW server_version")[0][0].split()[0]
-                columns[f"PostgreSQL {version}"] = measure(address, given.rows, given.repeats)
-        columns = {f"SQLite {sqlite3.sqlite_version}": measure(source, given.rows, given.repeats)} | columns
+        found = databases(Path(folder), given.rows)
+        columns = {name: measure(address, given.rows, given.repeats) for name, address in found}
     say(table(columns))
     for name, figures in columns.items():
         for question, figure in figures.items():

@@ -54,6 +54,11 @@ link("back").addEventListener("click", (event) => {
 
 const why = link("why");
 let map = null;
+function showMap(on) {
+  map?.classList.toggle("shown", on);
+  link("why-words").hidden = !on;
+}
+
 function explain() {
   if (!why) return;
   const on = why.getAttribute("aria-pressed") !== "true";
@@ -62,17 +67,12 @@ function explain() {
     map = new Image();
     map.className = "map";
     map.alt = "Where the model saw food, and where it saw something else";
-    map.addEventListener("load", () => {
-      const asked = why.getAttribute("aria-pressed") === "true";
-      map.classList.toggle("shown", asked);
-      link("why-words").hidden = !asked;
-    });
+    map.addEventListener("load", () => showMap(why.getAttribute("aria-pressed") === "true"));
     map.addEventListener("error", explainNot);
     map.src = why.dataset.map;
     link("picture").after(map);
   } else {
-    map?.classList.toggle("shown", on);
-    link("why-words").hidden = !on;
+    showMap(on);
   }
 }
 
