@@ -54,6 +54,7 @@ link("back").addEventListener("click", (event) => {
 
 const why = link("why");
 let map = null;
+
 function showMap(on) {
   map?.classList.toggle("shown", on);
   link("why-words").hidden = !on;

@@ -21,7 +21,7 @@ from daemon.web.tally import Counts, Tally
 from models.bundle import Bundle
 from tests.daemon.conftest import running
 from tests.daemon.web.conftest import reviewing, sort
-from tests.daemon.web.test_review import picture
+from tests.daemon.web.test_review import looked_at, picture
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_from_the_least_certain_photo_to_its_correction_to_a_data_set(photos: Pa
         page.get_by_role("combobox", name="Order").select_option(label="Least certain first")
         expect(page.locator(".card").first).to_contain_text("maybe.jpg")
         page.locator(".look").first.click()
-        expect(page.get_by_role("heading", level=1)).to_have_text("maybe.jpg")
+        looked_at(page, "maybe.jpg")
         page.get_by_role("button", name="Not food").click()
         expect(page.locator(".toast")).to_contain_text("maybe.jpg is not food now")
         assert (photos / "non_food/maybe.jpg").exists()

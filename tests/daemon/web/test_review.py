@@ -182,6 +182,7 @@ def test_one_photo_shows_what_is_known_of_it_and_the_way_back_leads_to_its_card(
 def test_why_says_in_words_when_there_is_no_map(kept: str, page: Page) -> None:
     page.goto(kept)
     page.locator(".look").first.click()
+    looked_at(page, "bread.jpg")
     page.get_by_role("button", name="Why?").click()
     expect(page.get_by_role("alert")).to_contain_text("scripted engine")
     expect(page.get_by_role("button", name="Why?")).to_have_attribute("aria-pressed", "false")
