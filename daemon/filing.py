@@ -30,6 +30,8 @@ class Filing:
     ) -> None:
         self._destinations, self._results, self._retry = destinations, results, patience
         self._skip = skip_duplicates
+        self._rehearsed: set[str] = set()
+        """SHA-256 of the photos that a dry run would have filed; no row says it of them."""
 
     def known(self, batch: list[Decoded]) -> list[Known]:
         """What the database knows of each photo of a batch."""
@@ -40,7 +42,8 @@ class Filing:
 
         Returns the outcomes; some of them may now be duplicates that were set aside.
         """
-        outcomes, again = self._duplicates(outcomes) if self._skip else (outcomes, [])
+        filed = self._rehearsed if dry_run else set[str]()
+        outcomes, again = self._duplicates(outcomes, filed) if self._skip else (outcomes, [])
         if dry_run:
             outcomes += [replace(one, duplicate_of=0) for one in again]  # of photos that get no row now
             for outcome, target in zip(outcomes, self._targets(outcomes), strict=True):
@@ -80,10 +83,12 @@ class Filing:
                 done.append(row.id)
         self._finish(done)
 
-    def _duplicates(self, outcomes: list[Outcome]) -> tuple[list[Outcome], list[Outcome]]:
-        """Marks the photos of whose bytes one is filed; returns apart those of whose bytes one is about to be filed."""
+    def _duplicates(self, outcomes: list[Outcome], filed: set[str]) -> tuple[list[Outcome], list[Outcome]]:
+        """Marks the photos of whose bytes one is filed; returns apart those of whose bytes one is about to be filed.
+
+        filed: SHA-256 of the photos that are about to be, to be added to.
+        """
         copies = self._retry(self._results.copies, {outcome.decoded.sha256 for outcome in outcomes})
-        first: dict[str, Outcome] = {}
         marked, again = [], []
         for outcome in outcomes:
             own = outcome.known.earlier and outcome.known.earlier.id
@@ -95,14 +100,12 @@ class Filing:
                 and (copy.original_state != FILED or self._destinations.holds(copy.original_path))
             )
             original = next(there, None) if outcome.verdict else None
-            if (
-                outcome.verdict
-                and original is None
-                and first.setdefault(outcome.decoded.sha256, outcome) is not outcome
-            ):
+            if outcome.verdict and original is None and outcome.decoded.sha256 in filed:
                 again.append(outcome)
-            else:
-                marked.append(replace(outcome, duplicate_of=original))
+                continue
+            if outcome.verdict and original is None:
+                filed.add(outcome.decoded.sha256)
+            marked.append(replace(outcome, duplicate_of=original))
         return marked, again
 
     def _targets(self, outcomes: list[Outcome]) -> list[bytes]:

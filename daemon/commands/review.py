@@ -2,7 +2,7 @@
 
 import signal
 import socket
-from contextlib import closing, suppress
+from contextlib import closing
 from ipaddress import ip_address
 from typing import Annotated
 
@@ -50,10 +50,7 @@ def review(
         )
     address = database.url(root, settings.database.url)
     reading, writing = database.reading(address), database.writing(address)
-    # uvicorn ends on both signals, and then sends the one that it got once more.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with (
-        suppress(KeyboardInterrupt),
         closing(_listening(host, port)) as listener,
         closing(Pictures(root, settings, reading)) as pictures,
     ):
@@ -67,9 +64,13 @@ def review(
             server_header=False,
             timeout_graceful_shutdown=_END_S,
         )
+        server = uvicorn.Server(config)
+        # Already now, for one that comes before uvicorn listens to signals; afterwards it sends each that it got once more.
+        for ending in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(ending, server.handle_exit)
         name, at = listener.getsockname()[:2]
         typer.echo(f"{root} is shown at http://{f'[{name}]' if ':' in name else name}:{at}/ until you press Ctrl-C")
-        uvicorn.Server(config).run([listener])
+        server.run([listener])
 
 
 def _is_loopback(host: str) -> bool:

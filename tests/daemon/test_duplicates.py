@@ -132,10 +132,12 @@ def test_exact_copies_are_set_aside_where_that_is_wished(
     assert rows(root)[-1]["duplicate_of"] == found["a.jpg"]["id"]
 
 
+@pytest.mark.parametrize("at_a_time", ["1", "32"])
 def test_a_dry_run_says_what_would_be_set_aside(
-    root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
+    root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, at_a_time: str
 ) -> None:
     monkeypatch.setenv("FOODSORT_IMAGES__DUPLICATES", "skip")
+    monkeypatch.setenv("FOODSORT_BATCH__MAX_SIZE", at_a_time)
     run(root, foodsort, a=photo())
     for name, label in {"b": "food", "c": "non_food", "d": "non_food"}.items():
         (root / f"inbox/{name}.jpg").write_bytes(photo(label))

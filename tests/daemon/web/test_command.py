@@ -69,12 +69,13 @@ def test_a_missing_package_is_told_with_the_extra_that_brings_it(
     assert err == "foodsort: this needs the package uvicorn; pip install 'foodsort[web]' brings it\n"
 
 
-def test_sigterm_ends_it_cleanly(photos: Path) -> None:
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly_as_soon_as_it_has_said_its_address(photos: Path, ending: signal.Signals) -> None:
     command = [sys.executable, "-m", "daemon", "review", "--root", str(photos), "--port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert server.stdout is not None
     assert "until you press Ctrl-C" in server.stdout.readline()
-    server.send_signal(signal.SIGTERM)
+    server.send_signal(ending)
     out, err = server.communicate(timeout=20)
     assert (server.returncode, out, err) == (0, "", "")
 
