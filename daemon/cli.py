@@ -75,8 +75,6 @@ def run(
 
     Example: foodsort run --root photos
     """
-    import warnings
-
     from rich.console import Console
 
     from daemon import database
@@ -88,7 +86,6 @@ def run(
     settings = load(root)
     console = Console(stderr=True)
     configure(terminal=console.is_terminal and not dry_run, form=settings.log.format)
-    warnings.filterwarnings("ignore", module="PIL")  # what it warns of in a photo's tags does not keep it from decoding
     with database.told(), Progress(console) as progress:
         service = Service(root, settings, progress, once=once, dry_run=dry_run)
         service.run()

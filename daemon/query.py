@@ -16,7 +16,7 @@ Sort = Literal["newest", "oldest", "certainty", "name"]
 """What comes first. certainty: what the network is least sure of; photos of which it said nothing are left out."""
 
 _FEW = 100_000
-"""Most names that are found and sorted; where more begin alike, walking from the newest row soon meets enough of them."""
+"""Most photos that are found and sorted; where more begin alike, walking from the newest row soon meets enough of them."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,18 @@ class Filters:
 
 
 def select(
-    filters: Filters, dialect: str = "sqlite", *, few_names: bool = False
+    filters: Filters, dialect: str = "sqlite", *, few_names: bool = False, few_labelled: bool = True
 ) -> "sa.Select[Any] | sa.CompoundSelect[Any]":
     """The rows of the view `results` that the filters let through, in order; by time where a time is asked for.
 
     dialect: SQLAlchemy's name for the kind of database.
     few_names: SQLite shall find the names that begin as asked by their index. Without, it goes through the rows in order.
+    few_labelled: the same of the label; only by certainty, as the labels' index has all other orders.
     """
     order = _order(filters, dialect)
     query = _unlabelled(filters, dialect, few_names=few_names)
+    if filters.label is not None and not few_labelled:
+        return query.where(results.c.label == filters.label).order_by(*order).limit(filters.limit)
     if filters.label is not None:
         return of_label(query, filters.label, order, filters.limit, dialect)
     return query.order_by(*order).limit(filters.limit)
@@ -121,7 +124,8 @@ def conditions(r: Any, filters: Filters, dialect: str) -> Iterator["sa.ColumnEle
 def rows(engine: sa.Engine, filters: Filters) -> Iterator[dict[str, Any]]:
     """The rows as dictionaries, read as they are asked for."""
     with engine.connect() as connection:
-        query = select(filters, connection.dialect.name, few_names=few_names(connection, filters))
+        few = {"few_names": few_names(connection, filters), "few_labelled": few_labelled(connection, filters)}
+        query = select(filters, connection.dialect.name, **few)
         for row in connection.execution_options(yield_per=1000).execute(query).mappings():
             yield dict(row)
 
@@ -167,8 +171,26 @@ def few_names(connection: sa.Connection, filters: Filters) -> bool:
     """Whether SQLite's index on names pays: not where too many begin alike."""
     if not filters.glob or connection.dialect.name != "sqlite":
         return False
-    some = _beginning(globs.prefix(filters.glob)).limit(_FEW + 1).subquery()
-    return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one() <= _FEW
+    return is_few(connection, _beginning(globs.prefix(filters.glob)), _FEW)
+
+
+def few_labelled(connection: sa.Connection, filters: Filters) -> bool:
+    """Whether sorting all photos of a label pays, on SQLite: by certainty, where few have it."""
+    if filters.label is None or filters.sort != "certainty" or connection.dialect.name != "sqlite":
+        return True
+    return is_few(connection, labelled(filters.label), _FEW)
+
+
+def labelled(label: str) -> "sa.CompoundSelect[Any]":
+    """The ids of photos that the model or a person called so; an index knows them."""
+    given = sa.select(reviews.c.photo_id).where(reviews.c.label == label)
+    return sa.union_all(sa.select(photos.c.id).where(photos.c.predicted_label == label), given)
+
+
+def is_few(connection: sa.Connection, ids: "sa.Select[Any] | sa.CompoundSelect[Any]", most: int) -> bool:
+    """Whether a question has no more rows than that; they are not counted any further."""
+    some = ids.limit(most + 1).subquery()
+    return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one() <= most
 
 
 def _beginning(prefix: str) -> "sa.Select[Any]":

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import warnings
 from importlib.metadata import PackageNotFoundError, requires
 from typing import Any
 
@@ -16,6 +17,8 @@ class Commands(typer.Typer):
 
     def __call__(self, *words: Any, **options: Any) -> Any:
         """Runs the command line of the process."""
+        # What Pillow warns of in a photo's tags does not keep it from being decoded, and names no file.
+        warnings.filterwarnings("ignore", module="PIL")
         try:
             try:
                 return super().__call__(*words, **options)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from daemon.query import of_label
+from daemon.query import is_few, labelled, of_label
 from daemon.schema import photos, results, reviews, text
 from daemon.states import CORRECTING, DUPLICATE, FAILED, FILED, FILING
 from daemon.web.wanted import Wanted, WantedError
@@ -93,7 +93,8 @@ class Gallery:
     def failed(self) -> int:
         """How many photos failed, up to MANY."""
         with self._engine.connect() as connection:
-            return _count(connection, sa.select(photos.c.id).where(photos.c.state == FAILED), MANY)
+            some = sa.select(photos.c.id).where(photos.c.state == FAILED).limit(MANY).subquery()
+            return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
 
 
 def key(wanted: Wanted, row: Row) -> str:
@@ -194,14 +195,8 @@ def _few(connection: sa.Connection, wanted: Wanted) -> list["sa.ColumnElement[bo
         certainty: sa.ColumnElement[float] = sa.literal_column("0.5 + abs(probability - 0.5)")  # as the index has it
         narrow.append(sa.select(p.id).where(certainty <= wanted.certainty))
     if wanted.order == "certainty" and wanted.show in {"food", "non_food", "unsure"}:
-        given = sa.select(reviews.c.photo_id).where(reviews.c.label == wanted.show)
-        narrow.append(sa.union_all(sa.select(p.id).where(p.predicted_label == wanted.show), given))
-    return [results.c.id.in_(ids) for ids in narrow if _count(connection, ids, _FEW + 1) <= _FEW]
-
-
-def _count(connection: sa.Connection, ids: "sa.Select[Any] | sa.CompoundSelect[Any]", most: int) -> int:
-    some = ids.limit(most).subquery()
-    return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
+        narrow.append(labelled(wanted.show))
+    return [results.c.id.in_(ids) for ids in narrow if is_few(connection, ids, _FEW)]
 
 
 def _named(column: "sa.ColumnElement[str]", name: str, dialect: str) -> "sa.ColumnElement[bool]":

@@ -255,6 +255,26 @@ def test_rows_come_in_the_order_that_is_asked_for(engine: sa.Engine) -> None:
     assert names(engine, sort="oldest", since=since) == ["b", "B", "ä", "a"]
 
 
+def test_the_least_certain_of_a_frequent_label_are_found_in_that_order(of_sqlite: sa.Engine) -> None:
+    filters = Filters(label="food", sort="certainty", limit=50)
+    found = plan(of_sqlite, query.select(filters, few_labelled=False))
+    assert "USING INDEX ix_photos_certainty" in found
+    assert "ORDER BY" not in found
+
+
+@pytest.mark.parametrize(("most", "few"), [(2, True), (1, False)])
+def test_the_least_certain_of_a_label_are_the_same_however_many_have_it(
+    of_sqlite: sa.Engine, monkeypatch: pytest.MonkeyPatch, most: int, few: bool
+) -> None:
+    monkeypatch.setattr(query, "_FEW", most)
+    add(of_sqlite, "sure")
+    add(of_sqlite, "other", predicted_label="non_food", probability=0.4)
+    add(of_sqlite, "corrected", predicted_label="non_food", corrected=("food",), probability=0.3)
+    with of_sqlite.connect() as connection:
+        assert query.few_labelled(connection, Filters(label="food", sort="certainty")) is few
+    assert names(of_sqlite, label="food", sort="certainty") == ["corrected", "sure"]
+
+
 def test_a_name_is_matched_as_it_is_shown_and_a_name_with_brackets_is_found_by_itself(engine: sa.Engine) -> None:
     for name in ("a[1].jpg", "a1.jpg", "caf\\xe9.jpg", "esc\\x1b.jpg", "A1.jpg"):
         add(engine, name)

@@ -1,8 +1,10 @@
+import io
 import subprocess
 import sys
 from collections.abc import Callable
 
 import pytest
+from PIL import Image
 
 from models.commands import Commands
 from models.errors import BundleError, FoodsortError
@@ -14,6 +16,13 @@ class _SettingError(FoodsortError):
 
 def _import_missing() -> None:
     import no_such_package  # type: ignore[import-not-found]  # noqa: F401
+
+
+def _open_a_picture_with_a_broken_tag() -> None:
+    tags = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x10\x01\x02\0\xff\xff\0\0\xff\xff\0\0"
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "JPEG", exif=tags)
+    Image.open(file).getexif().get(0)
 
 
 def _raising(error: Exception) -> Callable[[], None]:
@@ -35,6 +44,7 @@ def _raising(error: Exception) -> Callable[[], None]:
             "foodsort: this needs the package no_such_package; pip install foodsort brings it\n",
         ),
         (lambda: None, 0, ""),
+        (_open_a_picture_with_a_broken_tag, 0, ""),
     ],
 )
 def test_what_goes_wrong_is_one_line_and_an_exit_code(

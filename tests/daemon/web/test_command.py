@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -78,6 +79,15 @@ def test_a_signal_ends_it_cleanly_as_soon_as_it_has_said_its_address(photos: Pat
     server.send_signal(ending)
     out, err = server.communicate(timeout=20)
     assert (server.returncode, out, err) == (0, "", "")
+
+
+def test_no_part_of_an_answer_waits_for_the_browser_to_say_that_it_has_the_one_before() -> None:
+    with (
+        closing(review._listening("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()),
+        closing(listener.accept()[0]) as connection,
+    ):
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @pytest.mark.parametrize(
