@@ -38,25 +38,25 @@ async def label(request: Request) -> Response:
     """Gives photos a person's label."""
     asked = await _asked(request, _Label)
     desk = request.app.state.desk
-    return await _done(request, f"{{}} {{}} {words.label(asked.label)} now", desk.label, asked.ids, asked.label)
+    return await _done(request, f"{words.label(asked.label)} now", desk.label, asked.ids, asked.label)
 
 
 async def withdraw(request: Request) -> Response:
     """Takes the newest label back that a person gave each photo."""
     asked = await _asked(request, _Some)
-    return await _done(request, "{} {} as before", request.app.state.desk.withdraw, asked.ids)
+    return await _done(request, "as before", request.app.state.desk.withdraw, asked.ids)
 
 
 async def retry(request: Request) -> Response:
     """Has failed photos sorted again."""
     asked = await _asked(request, _SomeOrAll)
-    return await _done(request, "{} {} in the inbox, to be sorted again", request.app.state.desk.retry, asked.ids)
+    return await _done(request, "in the inbox, to be sorted again", request.app.state.desk.retry, asked.ids)
 
 
 async def delete(request: Request) -> Response:
     """Removes failed photos for good."""
     asked = await _asked(request, _Some)
-    return await _done(request, "{} {} deleted", request.app.state.desk.delete, asked.ids)
+    return await _done(request, "deleted", request.app.state.desk.delete, asked.ids)
 
 
 async def _asked(request: Request, form: type[Any]) -> Any:
@@ -66,8 +66,8 @@ async def _asked(request: Request, form: type[Any]) -> Any:
         raise HTTPException(400, f"That cannot be asked for: {error.errors()[0]['msg']}.") from error
 
 
-async def _done(request: Request, saying: str, do: Callable[..., list[Back]], *words_of: Any) -> Response:
-    """Does it, and answers in words and with the cards as they are now."""
+async def _done(request: Request, outcome: str, do: Callable[..., list[Back]], *words_of: Any) -> Response:
+    """Does it, and answers in words and with the cards as they are now. outcome: what photos are afterwards."""
 
     def work() -> dict[str, Any]:
         backs = do(*words_of)
@@ -76,7 +76,8 @@ async def _done(request: Request, saying: str, do: Callable[..., list[Back]], *w
         asked = words_of[0] or []
         return {
             "done": [back.photo.id for back in done],
-            "said": saying.format(some, "is" if len(done) == 1 else "are") if done else "",
+            "said": f"{some} {'is' if len(done) == 1 else 'are'} {outcome}" if done else "",
+            "outcome": outcome,
             "problems": [f"{_name(back)} {back.problem}" for back in backs if back.problem],
             "cards": _cards(request, asked),
         }

@@ -17,7 +17,7 @@ from starlette.templating import Jinja2Templates
 
 from daemon.settings import Settings
 from daemon.web import actions, images, overview, pages, signin, words
-from daemon.web.desk import Desk
+from daemon.web.desk import Busy, Desk
 from daemon.web.gallery import Gallery, key
 from daemon.web.guard import Guard
 from daemon.web.pictures import Pictures
@@ -103,7 +103,7 @@ async def _error(request: Request, error: Exception) -> Response:
     if isinstance(error, WantedError):
         return _told(request, _sentence(str(error)), 400)
     if isinstance(error, FoodsortError):
-        return _told(request, _sentence(str(error)), 500)
+        return _told(request, _sentence(str(error)), 503 if isinstance(error, Busy) else 500)
     if isinstance(error, DBAPIError):
         return _told(request, f"The database cannot be used: {error.orig}.", 503)
     if isinstance(error, OSError):

@@ -26,8 +26,9 @@ from models.errors import FoodsortError
 PATIENCE_S = 5.0
 _LOOK_EVERY_S = 0.05
 
-OTHERS = "stays as it is for now: another call of foodsort is moving photos; try again in a moment"
-"""Why a photo stays when others moved photos all the time."""
+
+class Busy(FoodsortError):
+    """Raised when others moved photos all the time, so that nothing could be changed."""
 
 
 class Desk:
@@ -40,7 +41,7 @@ class Desk:
         self._one = threading.Lock()
 
     def label(self, ids: Sequence[int], label: Label) -> list[Back]:
-        """Gives photos a person's label, see Corrections.correct. Raises FoodsortError, as all of these do.
+        """Gives photos a person's label, see Corrections.correct. Raises Busy or another FoodsortError, as all of these do.
 
         Each answers with one Back a photo, in the order of ids; an id that no photo has is passed over.
         """
@@ -74,19 +75,19 @@ class Desk:
             photos = Chosen(self._engine, self._root, get_args(State))
             chosen = photos.ids(ids) if ids is not None else Chosen(self._engine, self._root, states).all()
             fit = [photo for photo in chosen if photo.state in states]
-            backs = list(work(movers, fit)) if movers else [Back(photo, problem=OTHERS) for photo in fit]
+            backs = list(work(movers, fit))
             backs += [Back(photo, problem=why[photo.state]) for photo in chosen if photo.state not in states]
         order = {photo_id: at for at, photo_id in enumerate(ids or ())}
         return sorted(backs, key=lambda back: order.get(back.photo.id, 0))
 
     @contextmanager
-    def _turn(self) -> Iterator[Movers | None]:
-        """What moves photos, when it is this call's turn; None when that does not come within patience_s."""
+    def _turn(self) -> Iterator[Movers]:
+        """What moves photos, when it is this call's turn. Raises Busy when that does not come within patience_s."""
+        busy = Busy("another call of foodsort is moving photos; nothing was changed, try again in a moment")
         end = time.monotonic() + self._patience_s
         with ExitStack() as held:
             if not self._one.acquire(timeout=self._patience_s):
-                yield None
-                return
+                raise busy
             held.callback(self._one.release)
             try:
                 claims = held.enter_context(closing(Claims(self._inbox)))
@@ -96,8 +97,7 @@ class Desk:
             except OSError as error:
                 raise FoodsortError(f"the inbox {self._inbox} cannot be used: {error.strerror}") from error
             if not ours:
-                yield None
-                return
+                raise busy
             movers = Movers.of(self._root, self._folders, claims, self._engine)
             for _ in movers.mend():  # what stays of it, the daemon's log and the next command tell
                 pass

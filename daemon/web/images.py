@@ -22,6 +22,6 @@ def image(request: Request) -> Response:
         data = made(request.path_params["photo_id"])
     except NoPicture as none:
         return PlainTextResponse(str(none), 404, {"Cache-Control": "no-store"})
-    # Other bytes have another sha256, so another address.
+    # Other bytes, and the map of another model, have another digest, so another address.
     kept = {"Cache-Control": _FOR_EVER} if request.query_params.get("v") else {}
     return Response(data, media_type="image/jpeg", headers=kept)

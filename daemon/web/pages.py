@@ -37,7 +37,8 @@ def photo(request: Request) -> Response:
     newer, older = _gallery(request).beside(wanted, row)
     history = request.app.state.desk.history(photo_id)
     said = {"wanted": wanted, "photo": row, "newer": newer, "older": older, "history": history, "where": "photos"}
-    return _rendered(request, "photo.html", {**said, "facts": words.facts(row)})
+    explained_by = request.app.state.pictures.explained_by
+    return _rendered(request, "photo.html", {**said, "facts": words.facts(row), "explained_by": explained_by})
 
 
 def failed(request: Request) -> Response:

@@ -44,6 +44,8 @@ class Pictures:
         """Starts decoders. Raises BundleError, OSError when there is no inbox."""
         self._engine, self._images = engine, settings.images
         self._bundle = network.load(root, settings)
+        self.explained_by = self._bundle.sha256
+        """Digest of the model whose maps `why` draws."""
         self._explainer = Explainer(self._bundle, settings.model)
         self._cache: cachetools.LRUCache[tuple[str, str], bytes] = cachetools.LRUCache(CACHE_BYTES, getsizeof=len)
         self._claims = Claims(root / settings.folders.inbox)

@@ -33,37 +33,46 @@ export function sayLater(undo) {
   if (words) toast(words, undoable ? undo : undefined);
 }
 
+let last = Promise.resolve();
+/** One change after another: U takes back what was asked for last, also while that is under way. */
+function inTurn(deed) {
+  last = last.then(deed);
+  return last;
+}
+
 function told({ problems, done }) {
   if (problems.length) problem(done.length ? `${problems.length} stay as they were:` : "That could not be done:", problems);
 }
 
 /** Labels photos; answers {done, said, problems}, or null when it failed as a whole, which is said. */
-export async function label(ids, name, each) {
-  return changed("/label", ids, { label: name }, each, (done) => remember(done));
+export function label(ids, name, each) {
+  return inTurn(async () => {
+    const answer = await changed("/label", ids, { label: name }, each);
+    if (answer?.done.length) remember(answer.done);
+    return answer;
+  });
 }
 
 /** Takes back what was changed last, or the labels of these photos. Answers as `label` does, and null when there is nothing. */
-export async function undo(each, ids) {
-  const stack = read(DONE);
-  const last = ids || stack.pop();
-  if (!last) {
-    toast("There is nothing to undo.");
-    return null;
-  }
-  if (!ids) sessionStorage.setItem(DONE, JSON.stringify(stack));
-  return changed("/withdraw", last, {}, each, () => {});
+export function undo(each, ids) {
+  return inTurn(async () => {
+    const stack = read(DONE);
+    const some = ids || stack.pop();
+    if (!some) {
+      toast("There is nothing to undo.");
+      return null;
+    }
+    const answer = await changed("/withdraw", some, {}, each);
+    const left = answer ? answer.left : some; // of these the server has not said anything, so they can be undone yet
+    if (!ids) sessionStorage.setItem(DONE, JSON.stringify(left.length ? [...stack, left] : stack));
+    return answer;
+  });
 }
 
-async function changed(what, ids, more, each, then) {
+async function changed(what, ids, more, each) {
   try {
     const answer = await post(what, ids, more, each);
-    if (answer.done.length) {
-      then(answer.done);
-      touch(answer.done);
-    }
-    if (ids.length > 1 && answer.done.length > 1) {
-      answer.said = answer.said.replace(/^.*? (are|is) /, `${answer.done.length} photos are `);
-    }
+    if (answer.done.length) touch(answer.done);
     told(answer);
     return answer;
   } catch (error) {

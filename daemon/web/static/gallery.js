@@ -17,7 +17,7 @@ async function say(name) {
   const some = many.length ? many : [grid.current()].filter(Boolean);
   if (!some.length) return;
   for (const card of some) card.setAttribute("aria-busy", "true");
-  if (!many.length) grid.step(1);
+  if (!many.length) grid.goOn(some[0]);
   const answer = await label(some.map(grid.idOf), name, show);
   for (const card of some) card.removeAttribute("aria-busy");
   if (!answer) return;

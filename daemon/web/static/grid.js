@@ -73,6 +73,12 @@ export function step(by) {
   go(all[Math.min(Math.max(all.indexOf(card) + by, 0), all.length - 1)]);
 }
 
+/** Goes on from a card that something was done to. */
+export function goOn(card) {
+  card.dataset.been = "1";
+  step(1);
+}
+
 export function columns() {
   return getComputedStyle(list).gridTemplateColumns.split(" ").length;
 }

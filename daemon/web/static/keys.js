@@ -1,5 +1,6 @@
 // One key each. Letters can be switched off, for who dictates or hits them by mistake; they are never taken from a field.
 
+const WALKS = new Set(["j", "k", "s"]);
 const deeds = new Map();
 
 export function lettersAreKeys() {
@@ -25,6 +26,7 @@ document.addEventListener("keydown", (event) => {
   }
   const letter = event.key.length === 1;
   if (letter && event.key !== " " && event.key !== "?" && !lettersAreKeys()) return;
+  if (event.repeat && letter && !WALKS.has(event.key)) return; // a key held down labels one photo, not all that follow
   const key = letter ? event.key.toLowerCase() : (event.shiftKey ? "Shift+" : "") + event.key;
   const deed = deeds.get(key);
   if (deed && deed(event) !== false) event.preventDefault();

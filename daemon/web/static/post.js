@@ -23,15 +23,26 @@ async function once(what, body) {
   return JSON.parse(text);
 }
 
-/** Does it for photos, a few at a time; answers {done, said, problems, cards}. `each` is called with every part's answer. */
+/**
+ * Does it for photos, a few at a time; answers {done, said, problems, left}. `each` is called with every part's answer.
+ * left: those of which nothing is known, as it failed on the way. Throws when it failed at once.
+ */
 export async function post(what, ids, more = {}, each = () => {}) {
-  const all = { done: [], problems: [], said: "" };
+  const all = { done: [], problems: [], said: "", left: [] };
   for (let from = 0; from < ids.length; from += AT_ONCE) {
-    const part = await once(what, { ...more, ids: ids.slice(from, from + AT_ONCE) });
+    let part;
+    try {
+      part = await once(what, { ...more, ids: ids.slice(from, from + AT_ONCE) });
+    } catch (error) {
+      if (!from) throw error;
+      all.problems.push(error.message);
+      all.left = ids.slice(from);
+      break;
+    }
     each(part);
     all.done.push(...part.done);
     all.problems.push(...part.problems);
-    all.said = part.said;
+    all.said = all.done.length > 1 ? `${all.done.length} photos are ${part.outcome}` : part.said || all.said;
   }
   return all;
 }

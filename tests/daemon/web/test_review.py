@@ -140,6 +140,7 @@ def test_filters_stand_in_the_address_and_hold_for_neighbours(kept: str, page: P
     expect(page).to_have_url(f"{kept}/?show=non_food")
     assert names(page) == ["sea.jpg"]
     page.get_by_role("link", name="All", exact=True).click()
+    expect(page).to_have_url(f"{kept}/?")
     page.get_by_role("combobox", name="Order").select_option(label="Least certain first")
     expect(page).to_have_url(f"{kept}/?order=certainty")
     assert names(page)[0] == "maybe.jpg"

@@ -1,0 +1,97 @@
+"""Undo in a real browser, where the network or the fingers are quicker or slower than one thinks."""
+
+import io
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, Route, expect
+
+from tests.daemon.web.conftest import reviewing, sort
+
+PHOTOS = 52
+"""A few more than are changed with one request."""
+
+
+def picture(shade: int) -> bytes:
+    """A JPEG that the scripted engine is sure to be food."""
+    file = io.BytesIO()
+    Image.new("RGB", (32, 32), (200, shade, 40)).save(file, "JPEG", quality=95)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    photos = {f"{number:02}.jpg": picture(number) for number in range(PHOTOS)}
+    return sort(tmp_path_factory.mktemp("kept") / "root", photos)
+
+
+@pytest.fixture
+def photos(root: Path, once: Path) -> Path:
+    """A root of photos of food, the newest of the highest number."""
+    shutil.copytree(once, root, dirs_exist_ok=True)
+    return root
+
+
+def not_food(root: Path) -> set[str]:
+    return {path.name for path in (root / "non_food").iterdir()}
+
+
+def test_undo_before_a_label_is_given_waits_for_it(photos: Path, page: Page) -> None:
+    held: list[Route] = []
+    with reviewing(photos) as address:
+        page.goto(address)
+        page.route("**/label*", lambda route: held.append(route))
+        with page.expect_request("**/label*"):
+            page.keyboard.press("n")
+        page.keyboard.press("u")
+        with page.expect_response("**/withdraw*"):
+            held[0].continue_()
+        expect(page.locator(".toast")).to_contain_text("51.jpg is as before")
+        assert not_food(photos) == set()
+
+
+def test_an_undo_that_no_answer_came_to_can_be_tried_again(photos: Path, page: Page) -> None:
+    with reviewing(photos) as address:
+        page.goto(address)
+        page.keyboard.press("n")
+        expect(page.locator(".toast")).to_contain_text("51.jpg is not food now")
+        page.route("**/withdraw*", lambda route: route.abort())
+        page.keyboard.press("u")
+        expect(page.get_by_role("alert")).to_contain_text("does not answer")
+        page.unroute("**/withdraw*")
+        page.keyboard.press("u")
+        expect(page.locator(".toast")).to_contain_text("51.jpg is as before")
+        assert not_food(photos) == set()
+
+
+def test_what_was_labelled_before_it_failed_is_told_and_can_be_undone(photos: Path, page: Page) -> None:
+    asked: list[Route] = []
+
+    def first_alone(route: Route) -> None:
+        asked.append(route)
+        route.continue_() if len(asked) == 1 else route.abort()
+
+    with reviewing(photos) as address:
+        page.goto(address)
+        page.route("**/label*", first_alone)
+        page.keyboard.press("a")
+        page.keyboard.press("n")
+        expect(page.get_by_role("alert")).to_contain_text("does not answer")
+        expect(page.locator(".card .tag", has_text="not food")).to_have_count(50)
+        assert len(not_food(photos)) == 50
+        page.keyboard.press("u")
+        expect(page.locator(".toast")).to_contain_text("50 photos are as before")
+        assert not_food(photos) == set()
+
+
+def test_a_key_that_is_held_down_labels_one_photo(photos: Path, page: Page) -> None:
+    with reviewing(photos) as address:
+        page.goto(address)
+        for _ in range(5):
+            page.keyboard.down("n")
+        page.keyboard.up("n")
+        page.keyboard.press("n")
+        expect(page.locator(".toast")).to_contain_text("50.jpg is not food now")
+        assert not_food(photos) == {"51.jpg", "50.jpg"}
