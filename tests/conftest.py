@@ -5,6 +5,7 @@ import pytest
 from models.bundle import NETWORK, Bundle
 
 
+@pytest.hookimpl(tryfirst=True)  # what distributes them reads the groups in its own hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run side by side, those of a file stay together, and so do all that need what takes longest to make."""
     for item in items:
