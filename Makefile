@@ -23,7 +23,7 @@ demo: setup
 
 # Two at a time: many tests wait for a process of theirs.
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2
 
 # 2,000 photos, 100 sudden deaths of the daemon, some minutes; prints what was lost or doubled.
 soak: setup

@@ -1,16 +1,24 @@
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler.loadfile import LoadFileScheduling
 
 from models.bundle import NETWORK, Bundle
 
+_TRAINING = "tests/training/"
 
-@pytest.hookimpl(tryfirst=True)  # what distributes them reads the groups in its own hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side, those of a file stay together, and so do all that need what takes longest to make."""
-    for item in items:
-        group = "trained" if "trained" in getattr(item, "fixturenames", ()) else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+
+class Scheduling(LoadFileScheduling):  # type: ignore[misc]
+    """Keeps the tests of a file in one process, and all of training in one, too: they share what takes longest to make."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return _TRAINING if file.startswith(_TRAINING) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")
