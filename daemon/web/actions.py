@@ -1,9 +1,9 @@
 """What a person does to photos: labels, undo, another try, removal. Each answers what became of every photo."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from daemon.takeback import Back
 from daemon.web import words
+from daemon.web.desk import Labels
 from daemon.web.gallery import LAST_ID, Page
 from daemon.web.wanted import read
 from models.names import shown
@@ -30,33 +31,44 @@ class _Label(_Some):
     label: Literal["food", "non_food"]
 
 
+class _Labels(_Some):
+    labels: Ids | None = None
+
+    @model_validator(mode="after")
+    def _as_many(self) -> Self:
+        if self.labels is not None and len(self.labels) != len(self.ids):
+            raise ValueError("there are not as many labels as photos")
+        return self
+
+
 class _SomeOrAll(_Asked):
     ids: Ids | None
 
 
 async def label(request: Request) -> Response:
     """Gives photos a person's label."""
-    asked = await _asked(request, _Label)
-    desk = request.app.state.desk
-    return await _done(request, f"{words.label(asked.label)} now", desk.label, asked.ids, asked.label)
+    asked, desk = await _asked(request, _Label), request.app.state.desk
+    return await _done(
+        request, f"{words.label(asked.label)} now", asked.ids, lambda: desk.label(asked.ids, asked.label)
+    )
 
 
 async def withdraw(request: Request) -> Response:
-    """Takes the newest label back that a person gave each photo."""
-    asked = await _asked(request, _Some)
-    return await _done(request, "as before", request.app.state.desk.withdraw, asked.ids)
+    """Takes labels back: those that are named, or else the newest of each photo."""
+    asked, desk = await _asked(request, _Labels), request.app.state.desk
+    return await _done(request, "as before", asked.ids, lambda: desk.withdraw(asked.ids, asked.labels))
 
 
 async def retry(request: Request) -> Response:
     """Has failed photos sorted again."""
-    asked = await _asked(request, _SomeOrAll)
-    return await _done(request, "in the inbox, to be sorted again", request.app.state.desk.retry, asked.ids)
+    asked, desk = await _asked(request, _SomeOrAll), request.app.state.desk
+    return await _done(request, "in the inbox, to be sorted again", [], lambda: (desk.retry(asked.ids), {}))
 
 
 async def delete(request: Request) -> Response:
     """Removes failed photos for good."""
-    asked = await _asked(request, _Some)
-    return await _done(request, "deleted", request.app.state.desk.delete, asked.ids)
+    asked, desk = await _asked(request, _Some), request.app.state.desk
+    return await _done(request, "deleted", [], lambda: (desk.delete(asked.ids), {}))
 
 
 async def _asked(request: Request, form: type[Any]) -> Any:
@@ -66,20 +78,23 @@ async def _asked(request: Request, form: type[Any]) -> Any:
         raise HTTPException(400, f"That cannot be asked for: {error.errors()[0]['msg']}.") from error
 
 
-async def _done(request: Request, outcome: str, do: Callable[..., list[Back]], *words_of: Any) -> Response:
-    """Does it, and answers in words and with the cards as they are now. outcome: what photos are afterwards."""
+async def _done(
+    request: Request, outcome: str, shown_ids: list[int], do: Callable[[], tuple[list[Back], Labels]]
+) -> Response:
+    """Does it, and answers in words. outcome: what photos are afterwards. shown_ids: those whose cards are shown anew."""
 
     def work() -> dict[str, Any]:
-        backs = do(*words_of)
+        backs, labels = do()
         done = [back for back in backs if not back.problem]
         some = _name(done[0]) if len(done) == 1 else words.count(len(done), "photo")
-        asked = words_of[0] or []
         return {
             "done": [back.photo.id for back in done],
+            "labels": list(labels.items()),
             "said": f"{some} {'is' if len(done) == 1 else 'are'} {outcome}" if done else "",
             "outcome": outcome,
             "problems": [f"{_name(back)} {back.problem}" for back in backs if back.problem],
-            "cards": _cards(request, asked),
+            "cards": _cards(request, shown_ids),
+            "failed": request.app.state.gallery.failed(),
         }
 
     return JSONResponse(await run_in_threadpool(work))

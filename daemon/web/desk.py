@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import sqlalchemy as sa
 
@@ -17,6 +17,7 @@ from daemon.deletions import NOT_DELETED
 from daemon.labels import Label
 from daemon.lock import turn
 from daemon.movers import Movers, as_the_daemon
+from daemon.schema import reviews
 from daemon.settings import Settings
 from daemon.states import FAILED, FILED, State
 from daemon.takeback import RETRY_FAILED, Back
@@ -25,6 +26,13 @@ from models.errors import FoodsortError
 
 PATIENCE_S = 5.0
 _LOOK_EVERY_S = 0.05
+
+
+SINCE = "has been labelled since, and keeps that label"
+"""Why a label is not taken back that is no longer the newest."""
+
+Labels = dict[int, int]
+"""Ids of the labels in `reviews` that were given, or taken back, by the ids of their photos."""
 
 
 class Busy(FoodsortError):
@@ -40,16 +48,48 @@ class Desk:
         self._inbox = root / settings.folders.inbox
         self._one = threading.Lock()
 
-    def label(self, ids: Sequence[int], label: Label) -> list[Back]:
+    def label(self, ids: Sequence[int], label: Label) -> tuple[list[Back], Labels]:
         """Gives photos a person's label, see Corrections.correct. Raises Busy or another FoodsortError, as all of these do.
 
-        Each answers with one Back a photo, in the order of ids; an id that no photo has is passed over.
+        Each answers with one Back a photo, in the order of ids; an id that no photo has is passed over. What a person
+        called so already gets no second label.
         """
-        return self._change(ids, (FILED,), NO_LABEL, lambda movers, some: movers.corrections.correct(some, label))
+        given: Labels = {}
 
-    def withdraw(self, ids: Sequence[int]) -> list[Back]:
-        """Takes back the newest label that a person gave each photo, see Corrections.withdraw."""
-        return self._change(ids, (FILED,), NO_LABEL, lambda movers, some: movers.corrections.withdraw(some))
+        def work(movers: Movers, some: list[Photo]) -> Iterator[Back]:
+            before = self._newest(some)
+            has = [photo for photo in some if photo.id in before and before[photo.id].label == label]
+            yield from (Back(photo, photo.path) for photo in has)
+            yield from movers.corrections.correct((photo for photo in some if photo not in has), label)
+            after = self._newest(some)
+            given.update(
+                {photo.id: after[photo.id].id for photo in some if after.get(photo.id) != before.get(photo.id)}
+            )
+
+        return self._change(ids, (FILED,), NO_LABEL, work), given
+
+    def withdraw(self, ids: Sequence[int], labels: Sequence[int] | None = None) -> tuple[list[Back], Labels]:
+        """Takes back the newest label that a person gave each photo, see Corrections.withdraw.
+
+        labels: as many ids of labels; those alone, where they are the newest yet.
+        """
+        named = dict(zip(ids, labels, strict=True)) if labels is not None else {}
+        taken: Labels = {}
+
+        def work(movers: Movers, some: list[Photo]) -> Iterator[Back]:
+            newest = {photo_id: review.id for photo_id, review in self._newest(some).items()}
+            fit = [
+                photo
+                for photo in some
+                if photo.id not in newest or named.get(photo.id, newest[photo.id]) == newest[photo.id]
+            ]
+            yield from (Back(photo, problem=SINCE) for photo in some if photo not in fit)
+            for back in movers.corrections.withdraw(fit):
+                if not back.problem:
+                    taken[back.photo.id] = newest[back.photo.id]
+                yield back
+
+        return self._change(ids, (FILED,), NO_LABEL, work), taken
 
     def retry(self, ids: Sequence[int] | None) -> list[Back]:
         """Has failed photos sorted again. ids: None stands for all of them."""
@@ -79,6 +119,13 @@ class Desk:
             backs += [Back(photo, problem=why[photo.state]) for photo in chosen if photo.state not in states]
         order = {photo_id: at for at, photo_id in enumerate(ids or ())}
         return sorted(backs, key=lambda back: order.get(back.photo.id, 0))
+
+    def _newest(self, some: Iterable[Photo]) -> dict[int, Any]:
+        """The newest label that a person gave each of these photos that has one, by the photo's id: its `id` and `label`."""
+        r = reviews.c
+        query = sa.select(r.photo_id, r.id, r.label).where(r.photo_id.in_([photo.id for photo in some])).order_by(r.id)
+        with self._engine.connect() as connection:
+            return {row.photo_id: row for row in connection.execute(query)}
 
     @contextmanager
     def _turn(self) -> Iterator[Movers]:

@@ -2,10 +2,12 @@
 
 /** The list of cards in an answer, not yet on the page. Throws when there is none. */
 export async function fetched(address) {
-  const answer = await fetch(address, { headers: { "X-Requested-With": "foodsort" } });
+  const answer = await fetch(address, { headers: { "X-Requested-With": "foodsort" } }).catch(() => null);
+  if (!answer) throw new Error("foodsort review does not answer; is it still running?");
   if (answer.status === 401) location.reload();
-  if (!answer.ok) throw new Error(await answer.text());
-  return parsed(await answer.text());
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (!answer.ok) throw new Error((page.querySelector("main p") ?? page.body).textContent.trim());
+  return page.querySelector("ol");
 }
 
 export function parsed(html) {

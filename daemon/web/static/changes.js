@@ -3,15 +3,15 @@
 import { post } from "./post.js";
 import { problem, toast } from "./toast.js";
 
-const DONE = "done";
+const DONE = "done"; // of each change pairs: the photo, and the label in the database that was given to it
 const MOST = 200;
 
 function read(name) {
   return JSON.parse(sessionStorage.getItem(name) || "[]");
 }
 
-function remember(ids) {
-  sessionStorage.setItem(DONE, JSON.stringify([...read(DONE), ids].slice(-MOST)));
+function keep(changes) {
+  sessionStorage.setItem(DONE, JSON.stringify(changes.filter((pairs) => pairs.length).slice(-MOST)));
 }
 
 export function touched() {
@@ -34,10 +34,20 @@ export function sayLater(undo) {
 }
 
 let last = Promise.resolve();
+let under_way = 0;
+
 /** One change after another: U takes back what was asked for last, also while that is under way. */
 function inTurn(deed) {
-  last = last.then(deed);
+  under_way += 1;
+  last = last.then(deed).finally(() => { under_way -= 1; });
   return last;
+}
+
+export const isBusy = () => under_way > 0;
+
+/** Goes to another address once all changes are answered, and so can be undone there. */
+export function leave(go) {
+  last.then(go);
 }
 
 function told({ problems, done }) {
@@ -47,31 +57,41 @@ function told({ problems, done }) {
 /** Labels photos; answers {done, said, problems}, or null when it failed as a whole, which is said. */
 export function label(ids, name, each) {
   return inTurn(async () => {
-    const answer = await changed("/label", ids, { label: name }, each);
-    if (answer?.done.length) remember(answer.done);
+    const answer = await changed("/label", ids, (some) => ({ ids: some, label: name }), each);
+    if (answer) keep([...read(DONE), answer.labels]);
     return answer;
   });
 }
 
-/** Takes back what was changed last, or the labels of these photos. Answers as `label` does, and null when there is nothing. */
-export function undo(each, ids) {
+/** Takes back what was changed last in this tab, where nobody has changed it since. Answers as `label` does, and null when there is nothing. */
+export function undo(each) {
   return inTurn(async () => {
-    const stack = read(DONE);
-    const some = ids || stack.pop();
-    if (!some) {
+    const changes = read(DONE);
+    const pairs = changes.pop();
+    if (!pairs) {
       toast("There is nothing to undo.");
       return null;
     }
-    const answer = await changed("/withdraw", some, {}, each);
-    const left = answer ? answer.left : some; // of these the server has not said anything, so they can be undone yet
-    if (!ids) sessionStorage.setItem(DONE, JSON.stringify(left.length ? [...stack, left] : stack));
+    const named = (some) => ({ ids: some.map(([id]) => id), labels: some.map(([, given]) => given) });
+    const answer = await changed("/withdraw", pairs, named, each);
+    keep([...changes, answer ? answer.left : pairs]); // what was not answered can be undone yet
     return answer;
   });
 }
 
-async function changed(what, ids, more, each) {
+/** Takes the newest label of a photo back, whoever gave it. */
+export function withdraw(id) {
+  return inTurn(async () => {
+    const answer = await changed("/withdraw", [id], (ids) => ({ ids }), () => {});
+    const taken = new Set(answer?.labels.map(([, given]) => given));
+    keep(read(DONE).map((pairs) => pairs.filter(([, given]) => !taken.has(given))));
+    return answer;
+  });
+}
+
+async function changed(what, items, asked, each) {
   try {
-    const answer = await post(what, ids, more, each);
+    const answer = await post(what, items, asked, each);
     if (answer.done.length) touch(answer.done);
     told(answer);
     return answer;

@@ -3,7 +3,7 @@
 import { fetched } from "./cards.js";
 import { onKeys } from "./keys.js";
 import { endless } from "./older.js";
-import { post, postAll } from "./post.js";
+import { once } from "./post.js";
 import { problem, toast } from "./toast.js";
 
 const list = document.getElementById("failures");
@@ -21,12 +21,13 @@ function step(by) {
   if (row) first(row).focus();
 }
 
-function drop(ids) {
+async function drop(ids) {
   const gone = rows().filter((row) => ids.includes(Number(row.dataset.id)));
   const next = gone.length && gone.includes(current()) ? gone.at(-1).nextElementSibling || gone[0].previousElementSibling : null;
   for (const row of gone) row.remove();
   if (next?.isConnected) first(next).focus();
-  if (!rows().length && document.getElementById("older").hidden) {
+  if (!rows().length) await more();
+  if (!rows().length) {
     document.getElementById("empty").hidden = false;
     if (all) all.hidden = true;
   }
@@ -34,14 +35,14 @@ function drop(ids) {
 
 async function change(row, what) {
   row.setAttribute("aria-busy", "true");
-  await told(() => post(what, [Number(row.dataset.id)]));
+  await told(() => once(what, { ids: [Number(row.dataset.id)] }));
   row.removeAttribute("aria-busy");
 }
 
 async function told(deed) {
   try {
     const answer = await deed();
-    drop(answer.done);
+    await drop(answer.done);
     if (answer.problems.length) problem("That could not be done:", answer.problems);
     else if (answer.said) toast(answer.said);
   } catch (error) {
@@ -64,7 +65,7 @@ list.addEventListener("click", (event) => {
 });
 all?.addEventListener("click", async () => {
   all.disabled = true;
-  await told(() => postAll("/retry"));
+  await told(() => once("/retry", { ids: null }));
   all.disabled = false;
 });
 
@@ -72,4 +73,4 @@ onKeys(["j", "ArrowDown"], () => step(1));
 onKeys(["k", "ArrowUp"], () => step(-1));
 onKeys(["r"], () => { if (current()) change(current(), "/retry"); });
 onKeys(["Delete"], () => { if (current()) ask(current()); });
-endless(list, (after) => fetched(`/failures?after=${after}`), () => {});
+const more = endless(list, (after) => fetched(`/failures?after=${after}`), () => {});

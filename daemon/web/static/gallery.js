@@ -1,10 +1,11 @@
 // The gallery: keys, labels, selection.
 
 import { asking, fetched, parsed } from "./cards.js";
-import { label, sayLater, touched, undo } from "./changes.js";
+import { isBusy, label, leave, sayLater, touched, undo } from "./changes.js";
 import * as grid from "./grid.js";
 import { onKeys } from "./keys.js";
 import "./live.js";
+import { sayWhatIsMissing } from "./missing.js";
 import { endless } from "./older.js";
 import { toast } from "./toast.js";
 
@@ -14,10 +15,10 @@ const show = (part) => grid.renew(parsed(part.cards));
 
 async function say(name) {
   const many = grid.selected();
-  const some = many.length ? many : [grid.current()].filter(Boolean);
+  const some = many.length ? many : [grid.pointed()].filter(Boolean);
   if (!some.length) return;
   for (const card of some) card.setAttribute("aria-busy", "true");
-  if (!many.length) grid.goOn(some[0]);
+  if (!many.length) grid.step(1);
   const answer = await label(some.map(grid.idOf), name, show);
   for (const card of some) card.removeAttribute("aria-busy");
   if (!answer) return;
@@ -56,23 +57,27 @@ onKeys(["a"], grid.selectAll);
 onKeys(["Escape"], () => grid.clear());
 onKeys(["Enter"], (event) => {
   if (event.target.closest("a, button, summary, input")) return false;
-  grid.current()?.querySelector(".look").click();
+  grid.pointed()?.querySelector(".look").click();
 });
 
 list.addEventListener("click", (event) => {
-  const leaves = event.target.closest(".look") && !event.ctrlKey && !event.metaKey && !event.shiftKey;
-  if (leaves) sessionStorage.setItem("from gallery", "1");
+  const look = event.target.closest(".look");
+  if (!look || !isBusy() || event.defaultPrevented || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  leave(() => location.assign(look.href));
 });
 
-endless(list, (after) => fetched(asking("/cards", { after })), grid.adopt);
+sayWhatIsMissing(list);
+const more = endless(list, (after) => fetched(asking("/cards", { after })), grid.adopt);
+const PAGES = 30;
 
-// Back from a photo: where one was, and with what was changed there.
+// Back from a photo: where one was, and with what was changed there. Some browsers show the page as it was first loaded.
 addEventListener("pageshow", async (event) => {
   sayLater(takeBack);
-  const last = grid.find(sessionStorage.getItem("last"));
+  const last = sessionStorage.getItem("last");
   sessionStorage.removeItem("last");
-  sessionStorage.removeItem("from gallery");
-  if (last) grid.go(last);
+  for (let page = 0; last && page < PAGES && !grid.find(last) && (await more()); page += 1);
+  grid.go(grid.find(last));
   if (event.persisted && touched().length) {
     grid.renew(await fetched(asking("/cards", { ids: touched().join(",") })));
   }

@@ -24,7 +24,8 @@ function pick(card, on) {
   box(card).checked = on;
 }
 
-function tellSelection() {
+/** Says which cards are selected; also to be called when some were removed. */
+export function tellSelection() {
   const some = selected();
   list.classList.toggle("picking", some.length > 0);
   changed(some);
@@ -57,33 +58,34 @@ export function go(card) {
   card.scrollIntoView({ block: "nearest" });
 }
 
-const isFocused = () => list.contains(document.activeElement);
+const isInView = (card) => {
+  const { top, bottom } = card.getBoundingClientRect();
+  return bottom > 40 && top < innerHeight - 40;
+};
 
-/** Goes so many cards on. The first time it goes to where one is. */
-export function step(by) {
-  const card = current();
-  if (!card) return;
-  anchor = null;
-  if (!isFocused() && !now?.dataset.been) {
-    card.dataset.been = "1";
-    go(card);
-    return;
-  }
-  const all = cards();
-  go(all[Math.min(Math.max(all.indexOf(card) + by, 0), all.length - 1)]);
+/** The card that has the focus. Without one the first in view gets it, and none is answered: no key changes what is not marked. */
+export function pointed() {
+  const card = document.activeElement?.closest(".card");
+  if (card) return card;
+  go(cards().find(isInView));
+  return null;
 }
 
-/** Goes on from a card that something was done to. */
-export function goOn(card) {
-  card.dataset.been = "1";
-  step(1);
+/** Goes so many cards on. */
+export function step(by) {
+  const card = pointed();
+  if (!card) return;
+  anchor = null;
+  const all = cards();
+  go(all[Math.min(Math.max(all.indexOf(card) + by, 0), all.length - 1)]);
 }
 
 export function columns() {
   return getComputedStyle(list).gridTemplateColumns.split(" ").length;
 }
 
-export function toggle(card = current()) {
+export function toggle() {
+  const card = pointed();
   if (!card) return;
   pick(card, !card.classList.contains("picked"));
   anchor = card;
@@ -105,7 +107,7 @@ export function rangeTo(card) {
 
 export function stretch(by) {
   const all = cards();
-  const card = all[all.indexOf(current()) + by];
+  const card = pointed() && all[all.indexOf(current()) + by];
   if (!card) return;
   rangeTo(card);
   go(card);
@@ -142,10 +144,7 @@ export function renew(fresh) {
 
 list.addEventListener("focusin", (event) => {
   const card = event.target.closest(".card");
-  if (card) {
-    card.dataset.been = "1";
-    mark(card);
-  }
+  if (card) mark(card);
 });
 
 list.addEventListener("click", (event) => {

@@ -2,7 +2,7 @@
 
 import { asking, fetched } from "./cards.js";
 import { adopt, cards, current, find, selected } from "./grid.js";
-import { announce } from "./toast.js";
+import { announce, problem } from "./toast.js";
 
 const EVERY_MS = 2000;
 const MOST_SHOWN = 600;
@@ -31,7 +31,7 @@ function show() {
   document.getElementById("empty").hidden = true;
   // A page that is left open for days does not grow for ever; what is let go of comes again when one scrolls there.
   const over = cards().slice(MOST_SHOWN);
-  if (over.length && scrollY < 160) {
+  if (over.length && scrollY < 160 && !selected().length) {
     for (const card of over) card.remove();
     document.getElementById("older").hidden = false;
   }
@@ -52,7 +52,7 @@ async function poll() {
     if (some.length) arrived(some.length);
   } catch {
     failures += 1;
-    if (failures === 3) announce("foodsort review does not answer any more.");
+    if (failures === 3) problem("foodsort review does not answer any more.");
     soon = Math.min(EVERY_MS * 2 ** failures, 30000);
   }
   timer = setTimeout(poll, soon);
@@ -73,7 +73,9 @@ button.addEventListener("click", () => {
   show();
   list.querySelector(".look")?.focus({ preventScroll: true });
 });
-document.addEventListener("visibilitychange", poll);
 // By certainty, a new photo may belong anywhere; and on a page that goes on from a photo none belongs to the top.
 const words = new URLSearchParams(location.search);
-if (words.get("order") !== "certainty" && !words.has("after")) timer = setTimeout(poll, EVERY_MS);
+if (words.get("order") !== "certainty" && !words.has("after")) {
+  timer = setTimeout(poll, EVERY_MS);
+  document.addEventListener("visibilitychange", poll);
+}

@@ -1,29 +1,38 @@
 // More photos, as one comes near the end of those that are there.
 
-/** Goes on after the last of a list. fetchAfter: gets the list that follows a key. adopt: called with what came. */
+import { problem } from "./toast.js";
+
+/**
+ * Goes on after the last of a list. fetchAfter: gets the list that follows a key. adopt: called with what came.
+ * Answers with a function that fetches more at once, and answers whether any came.
+ */
 export function endless(list, fetchAfter, adopt) {
   const link = document.getElementById("older");
-  let busy = false;
+  let pending = null;
   const watch = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && more(), { rootMargin: "1400px" });
 
-  async function more() {
-    const last = list.lastElementChild;
-    if (busy || link.hidden || !last) return;
-    busy = true;
+  function more() {
+    pending ??= fetchMore().finally(() => { pending = null; });
+    return pending;
+  }
+
+  async function fetchMore() {
+    if (link.hidden) return false;
+    let some;
     try {
-      const fresh = await fetchAfter(last.dataset.key);
-      const some = [...fresh.children].filter((one) => !document.getElementById(one.id));
+      const fresh = await fetchAfter(list.lastElementChild?.dataset.key ?? "");
+      some = [...fresh.children].filter((one) => !document.getElementById(one.id));
       link.hidden = fresh.dataset.more !== "1";
       list.append(...some);
       adopt(some);
-    } catch {
-      busy = false;
-      return; // the link is there to try again
+    } catch (error) {
+      problem(`No more photos could be shown: ${error.message}`);
+      return false; // the link is there to try again
     }
-    busy = false;
     // It is told of changes alone, and the end may still be in sight.
     watch.unobserve(link);
     watch.observe(link);
+    return some.length > 0;
   }
 
   link.addEventListener("click", (event) => {
@@ -31,4 +40,5 @@ export function endless(list, fetchAfter, adopt) {
     more();
   });
   watch.observe(link);
+  return more;
 }

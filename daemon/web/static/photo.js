@@ -1,7 +1,8 @@
 // One photo, large.
 
-import { label, later, sayLater, undo } from "./changes.js";
+import { isBusy, label, later, leave, sayLater, undo, withdraw } from "./changes.js";
 import { onKeys } from "./keys.js";
+import { sayWhatIsMissing } from "./missing.js";
 import { problem, toast } from "./toast.js";
 
 const photo = document.getElementById("photo");
@@ -12,7 +13,7 @@ sessionStorage.setItem("last", id);
 // In the place of this one, so that Back leads to the gallery from however many photos further on.
 function turn(name) {
   const to = link(name);
-  if (to) location.replace(to.href);
+  if (to) leave(() => location.replace(to.href));
   else toast(name === "next" ? "That was the last photo." : "This is the first photo.");
 }
 
@@ -24,26 +25,47 @@ for (const name of ["before", "next"]) {
   });
 }
 
-async function say(name) {
-  if (photo.dataset.state === "failed") return;
-  const answer = await label([id], name);
-  if (!answer?.done.length) return;
-  later(answer.said, true);
-  if (link("next")) turn("next");
-  else location.reload();
+const deeds = document.querySelector(".deeds");
+
+// One at a time: the next key is meant for the next photo.
+async function change(deed, then) {
+  if (!deeds || isBusy()) return;
+  deeds.setAttribute("aria-busy", "true");
+  const answer = await deed();
+  deeds.removeAttribute("aria-busy");
+  if (answer?.done.length) then(answer);
 }
 
-async function takeBack(_event, ids) {
-  const answer = await undo(() => {}, ids);
+function say(name) {
+  change(() => label([id], name), (answer) => {
+    later(answer.said, true);
+    if (link("next")) turn("next");
+    else location.reload();
+  });
+}
+
+async function takeBack() {
+  if (isBusy()) return;
+  const answer = await undo(() => {});
   if (!answer?.done.length) return;
   later(answer.said, false);
   location.replace(`/photo/${answer.done[0]}${location.search}`);
 }
 
+function unlabel() {
+  change(() => withdraw(id), (answer) => {
+    later(answer.said, false);
+    location.reload();
+  });
+}
+
 // Back in the history, where the gallery is just as it was left; but for who came here in another way.
 function back() {
-  if (sessionStorage.getItem("from gallery")) history.back();
-  else location.assign(link("back").href);
+  const before = window.navigation?.entries()[navigation.currentEntry.index - 1];
+  leave(() => {
+    if (before?.url && new URL(before.url).pathname === "/") history.back();
+    else location.assign(link("back").href);
+  });
 }
 
 link("back").addEventListener("click", (event) => {
@@ -85,18 +107,19 @@ async function explainNot() {
   problem("It cannot be explained:", [answer ? await answer.text() : "foodsort review does not answer."]);
 }
 
-const deeds = { food: () => say("food"), non_food: () => say("non_food"), withdraw: () => takeBack(null, [id]) };
-document.querySelector(".side").addEventListener("click", (event) => deeds[event.target.closest("button")?.dataset.do]?.());
+const does = { food: () => say("food"), non_food: () => say("non_food"), withdraw: unlabel };
+deeds?.addEventListener("click", (event) => does[event.target.closest("button")?.dataset.do]?.());
 why?.addEventListener("click", explain);
 
-onKeys(["f"], deeds.food);
-onKeys(["n"], deeds.non_food);
-onKeys(["u"], () => { takeBack(); });
+onKeys(["f"], does.food);
+onKeys(["n"], does.non_food);
+onKeys(["u"], takeBack);
 onKeys(["w"], explain);
 onKeys(["s", "j", "ArrowRight"], () => turn("next"));
 onKeys(["k", "ArrowLeft"], () => turn("before"));
 onKeys(["Escape"], back);
 
 sayLater(takeBack);
+sayWhatIsMissing(document.querySelector(".stage"));
 const ahead = link("next")?.dataset.picture;
 if (ahead) new Image().src = ahead;

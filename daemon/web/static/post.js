@@ -3,12 +3,13 @@
 const token = document.querySelector("meta[name=csrf]").content;
 const AT_ONCE = 50;
 
-async function once(what, body) {
+/** Asks for a change; answers with what became of it. Throws when it cannot be made, in words. */
+export async function once(what, body) {
   let answer;
   try {
     answer = await fetch(what + location.search, {
       method: "POST",
-      headers: { "Content-Type": "application/json", "X-CSRF-Token": token },
+      headers: { "Content-Type": "application/json", "X-CSRF-Token": token, "X-Requested-With": "foodsort" },
       body: JSON.stringify(body),
     });
   } catch {
@@ -20,33 +21,37 @@ async function once(what, body) {
     try { said = JSON.parse(text).said; } catch { /* plain words */ }
     throw new Error(said || "That did not work.");
   }
-  return JSON.parse(text);
+  const done = JSON.parse(text);
+  count(done.failed);
+  return done;
 }
 
 /**
- * Does it for photos, a few at a time; answers {done, said, problems, left}. `each` is called with every part's answer.
- * left: those of which nothing is known, as it failed on the way. Throws when it failed at once.
+ * Does it for many, a few at a time; answers {done, labels, said, problems, left}. asked: makes a request's body of some of the items.
+ * each: called with every part's answer. left: items of which nothing is known, as it failed on the way. Throws when it failed at once.
  */
-export async function post(what, ids, more = {}, each = () => {}) {
-  const all = { done: [], problems: [], said: "", left: [] };
-  for (let from = 0; from < ids.length; from += AT_ONCE) {
+export async function post(what, items, asked, each = () => {}) {
+  const all = { done: [], labels: [], problems: [], said: "", left: [] };
+  for (let from = 0; from < items.length; from += AT_ONCE) {
     let part;
     try {
-      part = await once(what, { ...more, ids: ids.slice(from, from + AT_ONCE) });
+      part = await once(what, asked(items.slice(from, from + AT_ONCE)));
     } catch (error) {
       if (!from) throw error;
       all.problems.push(error.message);
-      all.left = ids.slice(from);
+      all.left = items.slice(from);
       break;
     }
     each(part);
-    all.done.push(...part.done);
-    all.problems.push(...part.problems);
+    for (const name of ["done", "labels", "problems"]) all[name].push(...part[name]);
     all.said = all.done.length > 1 ? `${all.done.length} photos are ${part.outcome}` : part.said || all.said;
   }
   return all;
 }
 
-export function postAll(what) {
-  return once(what, { ids: null });
+/** How many photos failed, in the page's head. */
+function count(failed) {
+  const badge = document.getElementById("failed-count");
+  badge.textContent = failed >= 1000 ? "999+" : failed;
+  badge.hidden = !failed;
 }

@@ -2,6 +2,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from daemon.deletions import NOT_DELETED
 from daemon.lock import turn
 from daemon.settings import load
 from daemon.takeback import Back
-from daemon.web.desk import Busy, Desk
+from daemon.web.desk import SINCE, Busy, Desk
 from models.errors import FoodsortError
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
 from tests.daemon.test_run import rows
@@ -57,16 +58,35 @@ def said(backs: list[Back]) -> list[tuple[int, str]]:
 
 
 def test_labels_are_given_and_taken_back(root: Path, desk: Desk) -> None:
-    assert said(desk.label([3, 1, 99, 2], "non_food")) == [
+    assert said(desk.label([3, 1, 99, 2], "non_food")[0]) == [
         (3, NO_LABEL["failed"]),
         (1, "non_food/soup.jpg"),
         (2, "non_food/sea.jpg"),
     ]
     assert [row["corrected_label"] for row in rows(root)] == ["non_food", "non_food", None, None]
-    assert said(desk.withdraw([1, 2])) == [(1, "food/soup.jpg"), (2, "non_food/sea.jpg")]
-    assert said(desk.withdraw([1])) == [(1, NO_PERSON)]
+    assert said(desk.withdraw([1, 2])[0]) == [(1, "food/soup.jpg"), (2, "non_food/sea.jpg")]
+    assert said(desk.withdraw([1])[0]) == [(1, NO_PERSON)]
     assert [row["corrected_label"] for row in rows(root)] == [None] * 4
     assert (root / "food/soup.jpg").exists()
+
+
+def test_what_a_person_called_so_already_gets_no_second_label(root: Path, desk: Desk) -> None:
+    _, first = desk.label([1], "food")  # as the model did; now a person has said it
+    backs, second = desk.label([1, 2], "food")
+    assert said(backs) == [(1, "food/soup.jpg"), (2, "food/sea.jpg")]
+    assert (list(first), list(second)) == ([1], [2])
+    assert of(root, 1) == ["A person labelled it food."]
+
+
+def test_a_label_that_is_not_the_newest_any_more_stays(root: Path, desk: Desk) -> None:
+    _, mine = desk.label([1, 2], "non_food")
+    _, others = desk.label([1], "food")
+    backs, taken = desk.withdraw([1, 2], [mine[1], mine[2]])
+    assert said(backs) == [(1, SINCE), (2, "non_food/sea.jpg")]
+    assert taken == {2: mine[2]}
+    assert (root / "food/soup.jpg").exists()
+    assert said(desk.withdraw([1], [others[1]])[0]) == [(1, "non_food/soup.jpg")]
+    assert said(desk.withdraw([2], [mine[2]])[0]) == [(2, NO_PERSON)]
 
 
 def test_failed_photos_are_retried(root: Path, desk: Desk) -> None:
@@ -85,7 +105,7 @@ def test_failed_photos_are_deleted(root: Path, desk: Desk) -> None:
 
 def test_beside_a_daemon_that_runs(root: Path, desk: Desk) -> None:
     with running(root) as daemon:
-        assert said(desk.label([1], "non_food")) == [(1, "non_food/soup.jpg")]
+        assert said(desk.label([1], "non_food")[0]) == [(1, "non_food/soup.jpg")]
         assert said(desk.retry([3])) == [(3, "inbox/a.pdf")]
         until(lambda: rows(root)[2]["attempts"] == 2 and rows(root)[2]["state"] == "failed", daemon)
 
@@ -122,13 +142,13 @@ def test_a_turn_that_others_keep_is_told_and_not_waited_for(root: Path) -> None:
             desk.retry(None)
     assert tree(root) == before
     with desk_of(root, patience_s=0) as desk:
-        assert said(desk.label([1], "non_food")) == [(1, "non_food/soup.jpg")]
+        assert said(desk.label([1], "non_food")[0]) == [(1, "non_food/soup.jpg")]
 
 
 def test_a_turn_that_others_end_is_waited_for(root: Path, desk: Desk) -> None:
     answers: list[list[tuple[int, str]]] = []
     with others_turn(root):
-        thread = threading.Thread(target=lambda: answers.append(said(desk.label([1], "non_food"))))
+        thread = threading.Thread(target=lambda: answers.append(said(desk.label([1], "non_food")[0])))
         thread.start()
         until(lambda: open_files().count(str(root / "inbox")) == 2)  # by the others, and by the desk
         assert answers == []
@@ -155,8 +175,9 @@ def test_threads_take_turns_and_each_change_is_whole(root: Path, desk: Desk, pho
     places = {row["path"] for row in rows(root)[:2]}
     assert places in ({"food/soup.jpg", "food/sea.jpg"}, {"non_food/soup.jpg", "non_food/sea.jpg"})
     assert {name for name in tree(root) if name.endswith(".jpg")} == places
-    (count,) = {len(reviews) for reviews in (of(root, 1), of(root, 2))}
-    assert count == 6
+    first, second = of(root, 1), of(root, 2)
+    assert first == second
+    assert all(one != following for one, following in pairwise(first))  # what is called so already gets no second label
 
 
 def of(root: Path, photo_id: int) -> list[str]:

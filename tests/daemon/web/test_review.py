@@ -330,6 +330,7 @@ def test_a_hostile_name_is_text(kept: str, page: Page) -> None:
     page.goto(f"{kept}/?name=%3Cimg*")
     expect(page.locator(".card .name")).to_have_text(SHOWN)
     assert page.locator("img[src=x]").count() == 0
+    page.keyboard.press("j")
     page.keyboard.press("n")
     expect(page.locator(".toast")).to_contain_text("<img src=x")
     page.keyboard.press("u")

@@ -2,6 +2,8 @@
 
 import io
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -38,10 +40,17 @@ def not_food(root: Path) -> set[str]:
     return {path.name for path in (root / "non_food").iterdir()}
 
 
+def labels(photos: Path) -> list[tuple[int, str]]:
+    """What people have said, by the photo's number."""
+    with closing(sqlite3.connect(photos / "foodsort.db")) as database:
+        return list(database.execute("SELECT photo_id - 1, label FROM reviews ORDER BY id"))
+
+
 def test_undo_before_a_label_is_given_waits_for_it(photos: Path, page: Page) -> None:
     held: list[Route] = []
     with reviewing(photos) as address:
         page.goto(address)
+        page.keyboard.press("j")
         page.route("**/label*", lambda route: held.append(route))
         with page.expect_request("**/label*"):
             page.keyboard.press("n")
@@ -55,6 +64,7 @@ def test_undo_before_a_label_is_given_waits_for_it(photos: Path, page: Page) -> 
 def test_an_undo_that_no_answer_came_to_can_be_tried_again(photos: Path, page: Page) -> None:
     with reviewing(photos) as address:
         page.goto(address)
+        page.keyboard.press("j")
         page.keyboard.press("n")
         expect(page.locator(".toast")).to_contain_text("51.jpg is not food now")
         page.route("**/withdraw*", lambda route: route.abort())
@@ -86,12 +96,78 @@ def test_what_was_labelled_before_it_failed_is_told_and_can_be_undone(photos: Pa
         assert not_food(photos) == set()
 
 
+def test_what_somebody_else_said_since_is_not_taken_back(photos: Path, page: Page) -> None:
+    with reviewing(photos) as address:
+        page.goto(address)
+        page.keyboard.press("j")
+        page.keyboard.press("n")
+        expect(page.locator(".toast")).to_contain_text("51.jpg is not food now")
+        other = page.context.new_page()
+        other.goto(address)
+        other.keyboard.press("j")
+        other.keyboard.press("f")
+        expect(other.locator(".toast")).to_contain_text("51.jpg is food now")
+        page.keyboard.press("u")
+        expect(page.get_by_role("alert")).to_contain_text("51.jpg has been labelled since")
+        assert labels(photos) == [(51, "non_food"), (51, "food")]
+
+
+def test_a_label_taken_back_by_its_button_is_not_undone_once_more(photos: Path, page: Page) -> None:
+    with reviewing(photos) as address:
+        page.goto(address)
+        for key in "jnknkn":  # the last two are the same, and say nothing new
+            page.keyboard.press(key)
+        expect(page.locator(".card .tag", has_text="not food")).to_have_count(1)
+        page.goto(f"{address}/photo/52")
+        page.get_by_role("button", name="Take the label back").click()
+        expect(page.locator(".toast")).to_contain_text("51.jpg is as before")
+        page.wait_for_load_state()
+        page.keyboard.press("u")
+        expect(page.locator(".toast")).to_contain_text("nothing to undo")
+        assert labels(photos) == []
+
+
 def test_a_key_that_is_held_down_labels_one_photo(photos: Path, page: Page) -> None:
     with reviewing(photos) as address:
         page.goto(address)
+        page.keyboard.press("j")
         for _ in range(5):
             page.keyboard.down("n")
         page.keyboard.up("n")
         page.keyboard.press("n")
         expect(page.locator(".toast")).to_contain_text("50.jpg is not food now")
         assert not_food(photos) == {"51.jpg", "50.jpg"}
+
+
+def test_no_key_labels_a_photo_that_is_not_marked(photos: Path, page: Page) -> None:
+    with reviewing(photos) as address:
+        page.goto(address)
+        page.mouse.wheel(0, 900)
+        page.wait_for_function("scrollY > 500")
+        page.keyboard.press("n")
+        marked = page.locator(".card:focus-within")
+        expect(marked).to_be_in_viewport()
+        name = marked.locator(".name").inner_text()
+        assert name < "51.jpg"
+        page.keyboard.press("n")
+        expect(page.locator(".toast")).to_contain_text(f"{name} is not food now")
+        assert not_food(photos) == {name}
+
+
+def test_two_keys_in_a_hurry_label_a_large_photo_once(photos: Path, page: Page) -> None:
+    held: list[Route] = []
+    with reviewing(photos) as address:
+        page.goto(f"{address}/photo/52")
+        page.route("**/label*", lambda route: held.append(route))
+        with page.expect_request("**/label*"):
+            page.keyboard.press("n")
+        page.keyboard.press("f")
+        page.keyboard.press("ArrowRight")
+        held[0].continue_()
+        expect(page.get_by_role("heading", level=1)).to_have_text("50.jpg")
+        page.wait_for_load_state()
+        assert labels(photos) == [(51, "non_food")]
+        page.keyboard.press("u")
+        expect(page.get_by_role("heading", level=1)).to_have_text("51.jpg")
+        expect(page.locator(".toast")).to_contain_text("51.jpg is as before")
+        assert labels(photos) == []
