@@ -27,7 +27,7 @@ _HEADERS = {
     "Content-Security-Policy": _POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",  # with none, a browser hides from us that our own forms are our own (`Origin: null`)
     "X-Content-Type-Options": "nosniff",
 }
 

@@ -112,7 +112,7 @@ def test_every_answer_says_what_a_browser_may_do_with_it(address: str) -> None:
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         assert answer["X-Content-Type-Options"] == "nosniff"
-        assert answer["Referrer-Policy"] == "no-referrer"
+        assert answer["Referrer-Policy"] == "same-origin"
         assert answer["Cross-Origin-Opener-Policy"] == answer["Cross-Origin-Resource-Policy"] == "same-origin"
         assert "server" not in answer
 

@@ -1,0 +1,49 @@
+"""Signing in and out in a real browser."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.daemon.conftest import Photo
+from tests.daemon.web.conftest import reviewing, sort
+
+TOKEN = "a token that is long enough"
+
+
+@pytest.fixture
+def locked(root: Path, photo: Photo) -> Iterator[str]:
+    """A page with a token, and two photos."""
+    sort(root, {"soup.jpg": photo(), "bread.jpg": photo(shade=9)})
+    with reviewing(root, FOODSORT_WEB__TOKEN=TOKEN) as address:
+        yield address
+
+
+def sign_in(page: Page, token: str = TOKEN) -> None:
+    page.get_by_label("Token").fill(token)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def test_who_says_the_token_sees_and_labels_photos_until_they_sign_out(page: Page, locked: str) -> None:
+    page.goto(f"{locked}/photo/1?show=food")
+    sign_in(page)
+    expect(page).to_have_url(f"{locked}/photo/1?show=food")
+    expect(page.locator("#picture")).to_have_js_property("naturalWidth", 64)
+    page.goto(locked)
+    page.keyboard.press("n")
+    expect(page.locator(".toast")).to_contain_text("soup.jpg is not food now")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page).to_have_url(f"{locked}/login")
+    page.goto(locked)
+    expect(page).to_have_url(re.compile("/login"))
+
+
+def test_a_wrong_token_is_told_and_many_have_to_wait(page: Page, locked: str) -> None:
+    page.goto(f"{locked}/overview")
+    for _ in range(5):
+        sign_in(page, "wrong")
+        expect(page.get_by_role("alert")).to_have_text("That is not the token.")
+    sign_in(page)
+    expect(page.get_by_role("alert")).to_contain_text("too many tries")
