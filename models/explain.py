@@ -20,14 +20,33 @@ def maps(bundle: Bundle, engine: Engine, pixels: Pixels) -> Maps:
     """uint8 RGB (n, side, side, 3) → float32 (n, h, w) in units of the logit: positive speaks for food.
 
     engine: one opened for `bundle`. Its last feature map is explained, so what an int8 model saw, not what it should have.
-    Raises EngineError when the engine has no such map, BundleError when the network cannot be loaded.
+    The network is loaded each time; who asks again keeps `judge` and calls `added`. Raises EngineError when the engine has
+    no such map, BundleError when the network cannot be loaded.
     """
     activations = engine.last_map(pixels)
+    return added(judge(bundle), activations)
+
+
+def judge(bundle: Bundle) -> "keras.Model":
+    """A bundle's head alone: features, float32 (n, channels) → logit (n, 1). Raises BundleError.
+
+    It is a copy: a part of the network itself would keep all of it in memory, eight times as much.
+    """
     load_tensorflow()
-    slopes = gradients(bundle.network(), activations.mean(axis=(1, 2)))
+    import keras
+
+    head = part(bundle.network(), FEATURES, LOGIT)
+    copied = keras.models.clone_model(head)
+    copied.set_weights(head.get_weights())
+    return copied
+
+
+def added(head: "keras.Model", activations: Maps) -> Maps:
+    """What each place adds to the logit that `head` gives to its mean: (n, h, w, channels) → float32 (n, h, w)."""
+    slopes = gradients(head, activations.mean(axis=(1, 2)))
     _, height, width, _ = activations.shape
-    added: Maps = np.einsum("nhwc,nc->nhw", activations, slopes) / (height * width)
-    return added
+    shares: Maps = np.einsum("nhwc,nc->nhw", activations, slopes) / (height * width)
+    return shares
 
 
 def whole(maps: Maps, logits: npt.ArrayLike) -> Maps:
@@ -42,7 +61,7 @@ def whole(maps: Maps, logits: npt.ArrayLike) -> Maps:
     return completed
 
 
-def gradients(network: "keras.Model", features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def gradients(head: "keras.Model", features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """How the logit changes with each feature: float32 (n, channels) → float32 (n, channels).
 
     A place's share of a feature, which is a mean over places, times this slope is what the place adds to the logit. With
@@ -52,7 +71,6 @@ def gradients(network: "keras.Model", features: npt.NDArray[np.float32]) -> npt.
     """
     import tensorflow as tf
 
-    head = part(network, FEATURES, LOGIT)
     given = tf.constant(features)
     with tf.GradientTape() as tape:
         tape.watch(given)

@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -80,6 +83,23 @@ def test_both_engines_give_nearly_the_same_map(toy: Toy, pixels: Random) -> None
     bundle, pictures = toy("curved"), pixels(8, 32)
     first, second = (explain.maps(bundle, opened(kind, bundle), pictures) for kind in ("tensorflow", "openvino"))
     np.testing.assert_allclose(first, second, atol=0.03 * np.abs(first).max())
+
+
+@pytest.mark.parametrize("head", ["linear", "curved"])
+def test_a_head_that_is_kept_gives_the_same_maps_and_keeps_nothing_else_of_the_network(
+    toy: Toy, pixels: Random, head: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle, pictures = toy(head), pixels(3, 32)
+    engine = opened("openvino", bundle)
+    expected = explain.maps(bundle, engine, pictures)
+    networks = [bundle.network()]
+    loaded = weakref.ref(networks[0])
+    monkeypatch.setattr(Bundle, "network", lambda _: networks.pop())
+    judge = explain.judge(bundle)
+    gc.collect()
+    assert loaded() is None
+    for _ in range(2):
+        np.testing.assert_allclose(explain.added(judge, engine.last_map(pictures)), expected, atol=1e-6)
 
 
 def test_the_scripted_engine_has_nothing_to_explain(toy: Toy, pixels: Random) -> None:

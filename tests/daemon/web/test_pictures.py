@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from PIL import Image
 from daemon import database
 from daemon.settings import load
 from daemon.web.pictures import LARGE_PX, THUMBNAIL_PX, NoPicture, Pictures
+from models.bundle import Bundle
 from tests.daemon.conftest import Foodsort, Photo
 from tests.daemon.test_run import rows
 
@@ -74,6 +76,21 @@ def test_why_lays_a_map_over_the_photo(wide: Path, monkeypatch: pytest.MonkeyPat
         assert np.abs(why.astype(int) - large).mean() > 20
         again = pictures.why(photo_id)
         assert pictures.why(photo_id) is again
+
+
+def test_the_network_is_loaded_for_the_first_why_alone(
+    root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for shade in range(2):
+        (root / f"inbox/{shade}.jpg").write_bytes(photo(shade=shade))
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    monkeypatch.setenv("FOODSORT_MODEL__ENGINE", "openvino")
+    network = Mock(wraps=Bundle.load().network)
+    monkeypatch.setattr(Bundle, "network", network)
+    found = ids(root)
+    with opened(root) as pictures:
+        assert pictures.why(found["0.jpg"]) != pictures.why(found["1.jpg"])
+    network.assert_called_once()
 
 
 def test_an_engine_without_a_map_says_so(wide: Path) -> None:
