@@ -3,7 +3,7 @@
 import hmac
 import socket
 from collections.abc import Iterable
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -81,7 +81,7 @@ class Guard:
         if body is None:
             return _said(413, f"That is too much at a time; send {MOST_BYTES:,} bytes at most.")
         origin, fetched = headers.get("origin", ""), headers.get("sec-fetch-site", "same-origin")
-        if urlsplit(origin).netloc.lower() != headers["host"].lower() or fetched != "same-origin":
+        if _parts(origin).netloc.lower() != headers["host"].lower() or fetched != "same-origin":
             return _said(403, "Changes are made from this page alone, not from another site.")
         given = headers.get("x-csrf-token") or _field(headers, body)
         if not hmac.compare_digest(given.encode(), self._sessions.csrf(_cookie(scope)).encode()):
@@ -90,12 +90,17 @@ class Guard:
 
     def _is_ours(self, host: str, scope: Scope) -> bool:
         """Whether it was called by a name of its own: another site's name may have been made to lead here."""
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
-            return False
+        name = _parts(f"//{host}").hostname or ""
         server = scope.get("server") or ("", 0)
         return name in self._hosts or name == server[0]  # an address, which no name server gives out
+
+
+def _parts(address: str) -> SplitResult:
+    """An address taken apart; of what is none, nothing."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 def _cookie(scope: Scope) -> str:

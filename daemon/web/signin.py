@@ -48,6 +48,9 @@ def _form(request: Request, onward: str, problem: str = "", status: int = 200) -
 
 def _own(onward: str) -> str:
     """Where to go on to: a place of this page, never another site."""
-    parts = urlsplit(onward)
+    try:
+        parts = urlsplit(onward)
+    except ValueError:
+        return "/"
     own = onward.startswith("/") and not onward.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
     return onward if own else "/"

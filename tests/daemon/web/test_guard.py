@@ -1,14 +1,20 @@
 """What the page answers to others than its own pages. Asked over HTTP, as a browser would and as it would not."""
 
+import asyncio
 import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
 from PIL import Image
 
+from daemon import database
+from daemon.settings import Settings
+from daemon.web.app import app
+from daemon.web.pictures import Pictures
 from tests.daemon.web.conftest import reviewing, sort
 
 TOKEN = "a token that is long enough"
@@ -73,6 +79,7 @@ def test_a_change_needs_our_origin_and_the_token_of_our_page(address: str) -> No
         assert withdrawn(client, good | {"Origin": "https://evil.example"}) == 403
         assert withdrawn(client, good | {"Origin": address.replace("127.0.0.1", "localhost")}) == 403
         assert withdrawn(client, good | {"Origin": "null"}) == 403
+        assert withdrawn(client, good | {"Origin": "http://["}) == 403
         assert withdrawn(client, good | {"Sec-Fetch-Site": "cross-site"}) == 403
         assert withdrawn(client, good | {"Sec-Fetch-Site": "same-site"}) == 403
         assert withdrawn(client, good | {"X-CSRF-Token": "0" * 64}) == 403
@@ -117,6 +124,23 @@ def test_every_answer_says_what_a_browser_may_do_with_it(address: str) -> None:
         assert "server" not in answer
 
 
+def test_what_nobody_foresaw_is_answered_in_words_and_under_the_same_rules(tmp_path: Path) -> None:
+    engine, broken = database.connect(database.IN_MEMORY), cast(Pictures, None)
+    page = app(tmp_path, Settings(), engine, engine, broken)
+    transport = httpx.ASGITransport(page, raise_app_exceptions=False)
+
+    async def asked() -> httpx.Response:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            return await client.get("/photos/1/thumb.jpg")
+
+    answer = asyncio.run(asked())
+    engine.dispose()
+    assert answer.status_code == 500
+    assert "Something went wrong" in answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
 def test_no_page_holds_a_script_or_style_of_its_own(address: str) -> None:
     for path in ("/", "/photo/1", "/failed", "/photo/99", "/login"):
         text = httpx.get(address + path).text
@@ -141,6 +165,7 @@ def test_pictures_are_kept_by_this_browser_for_ever_under_the_sha256_of_their_ph
         *(("/?since=0001-01-01", 400), ("/?until=9999-12-31", 400), ("/?since=2026-11-01&after=%00~1", 400)),
         *(("/?since=soon", 400), ("/?after=x", 400), ("/cards?newer=x", 400), ("/cards?ids=1,x", 400)),
         ("/photos/1/etc.jpg", 404),
+        *((f"/photo/{'1' * 4400}", 404), (f"/photos/{'1' * 4400}/large.jpg", 404)),
         ("/photo/99999999999999999999999", 404),
         ("/photos/99999999999999999999999/thumb.jpg", 404),
         ("/cards?after=99999999999999999999999", 400),
@@ -188,8 +213,9 @@ def test_signing_in_leads_to_no_other_site(locked: str, onward: str) -> None:
 
 
 def test_where_no_token_is_asked_for_the_form_leads_on(address: str) -> None:
-    answer = httpx.get(address + "/login?next=/failed")
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/failed")
+    for onward, place in (("/failed", "/failed"), ("//%5B", "/"), ("/%09/%5B", "/")):
+        answer = httpx.get(f"{address}/login?next={onward}")
+        assert (answer.status_code, answer.headers["Location"]) == (303, place)
 
 
 def test_wrong_tokens_soon_have_to_wait(photos: Path) -> None:
