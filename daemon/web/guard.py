@@ -71,7 +71,9 @@ class Guard:
             return _said(405, "Only GET and POST are answered.")
         if scope["path"].startswith(_OPEN) or self._sessions.holds(_cookie(scope)):
             return None
-        if scope["method"] == "GET" and headers.get("sec-fetch-mode", "navigate") == "navigate":
+        # Over http from elsewhere browsers do not say what they ask for; the page's own scripts do.
+        script = "x-requested-with" in headers
+        if scope["method"] == "GET" and not script and headers.get("sec-fetch-mode", "navigate") == "navigate":
             asked = scope["path"] + ("?" + scope["query_string"].decode("latin-1") if scope["query_string"] else "")
             return RedirectResponse("/login?next=" + quote(asked, safe=""), 303)
         return _said(401, "The session is over; load the page again and say the token.")

@@ -183,6 +183,7 @@ def test_without_the_token_nothing_is_seen_and_nothing_changed(locked: str) -> N
         assert (page.status_code, page.headers["Location"]) == (303, "/login?next=%2Fphoto%2F1%3Fshow%3Dfood")
         assert client.get("/photos/1/thumb.jpg", headers={"Sec-Fetch-Mode": "no-cors"}).status_code == 401
         assert client.get("/cards", headers={"Sec-Fetch-Mode": "cors"}).status_code == 401
+        assert client.get("/cards", headers={"X-Requested-With": "foodsort"}).status_code == 401
         assert withdrawn(client, own(locked, csrf(client, "/login"))) == 401
         assert "soup" not in client.get("/login").text
 
