@@ -21,7 +21,7 @@ from daemon.web.desk import Busy, Desk
 from daemon.web.gallery import Gallery, key
 from daemon.web.guard import Guard
 from daemon.web.pictures import Pictures
-from daemon.web.session import COOKIE, Sessions
+from daemon.web.session import Sessions, cookie
 from daemon.web.tally import Tally
 from daemon.web.wanted import WantedError
 from models import __version__
@@ -79,7 +79,7 @@ def app(
 
 def _templates(gallery: Gallery, sessions: Sessions) -> Jinja2Templates:
     def common(request: Request) -> dict[str, Any]:
-        csrf = sessions.csrf(request.cookies.get(COOKIE, ""))
+        csrf = sessions.csrf(cookie(request))
         return {
             "csrf": csrf,
             "failed_count": gallery.failed,

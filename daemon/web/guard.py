@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from daemon.web.session import COOKIE, Sessions
+from daemon.web.session import Sessions, cookie
 
 MOST_BYTES = 64 << 10
 """Largest body of a request; a thousand ids take a tenth of it."""
@@ -69,7 +69,7 @@ class Guard:
             return _said(421, f"This page answers to {names}, not to the name that you called it by.")
         if scope["method"] not in {"GET", "HEAD", "POST"}:
             return _said(405, "Only GET and POST are answered.")
-        if scope["path"].startswith(_OPEN) or self._sessions.holds(_cookie(scope)):
+        if scope["path"].startswith(_OPEN) or self._sessions.holds(cookie(Request(scope))):
             return None
         # Over http from elsewhere browsers do not say what they ask for; the page's own scripts do.
         script = "x-requested-with" in headers
@@ -86,7 +86,7 @@ class Guard:
         if _parts(origin).netloc.lower() != headers["host"].lower() or fetched != "same-origin":
             return _said(403, "Changes are made from this page alone, not from another site.")
         given = headers.get("x-csrf-token") or _field(headers, body)
-        if not hmac.compare_digest(given.encode(), self._sessions.csrf(_cookie(scope)).encode()):
+        if not hmac.compare_digest(given.encode(), self._sessions.csrf(cookie(Request(scope))).encode()):
             return _said(403, "This page is from before foodsort review was started anew; load it again.")
         return None
 
@@ -103,10 +103,6 @@ def _parts(address: str) -> SplitResult:
         return urlsplit(address)
     except ValueError:
         return urlsplit("")
-
-
-def _cookie(scope: Scope) -> str:
-    return Request(scope).cookies.get(COOKIE, "")
 
 
 def _field(headers: Headers, body: bytes) -> str:

@@ -9,12 +9,22 @@ from ipaddress import ip_address
 from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
+from starlette.requests import Request
 
 LASTS_S = 30 * 86400
 """How long a session lasts, unless the page is started anew, which ends them all (s)."""
-COOKIE = "foodsort_session"
 
 _TRIES = (RateLimitItemPerMinute(5), RateLimitItemPerHour(30))
+
+
+def cookie_name(request: Request) -> str:
+    """The cookie's name, with the port that the browser calls: it would send one page's cookie to all ports of a host."""
+    return f"foodsort_session_{request.url.port or request.url.scheme}"
+
+
+def cookie(request: Request) -> str:
+    """The session's cookie; empty without one."""
+    return request.cookies.get(cookie_name(request), "")
 
 
 class Sessions:

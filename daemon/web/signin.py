@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from daemon.web.session import COOKIE, LASTS_S, Sessions
+from daemon.web.session import LASTS_S, Sessions, cookie_name
 
 
 async def page(request: Request) -> Response:
@@ -24,19 +24,19 @@ async def login(request: Request) -> Response:
         answer = _form(request, onward, f"There were too many tries; try again in {wait_s} seconds.", 429)
         answer.headers["Retry-After"] = str(wait_s)
         return answer
-    cookie = sessions.begin(token, client)
-    if cookie is None:
+    begun = sessions.begin(token, client)
+    if begun is None:
         return _form(request, onward, "That is not the token.", 403)
     answer = RedirectResponse(_own(onward), 303)
     secure = request.url.scheme == "https"
-    answer.set_cookie(COOKIE, cookie, max_age=LASTS_S, httponly=True, samesite="strict", secure=secure)
+    answer.set_cookie(cookie_name(request), begun, max_age=LASTS_S, httponly=True, samesite="strict", secure=secure)
     return answer
 
 
 async def logout(request: Request) -> Response:
     """Ends the session in this browser."""
     answer = RedirectResponse("/login", 303)
-    answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    answer.delete_cookie(cookie_name(request), httponly=True, samesite="strict")
     return answer
 
 

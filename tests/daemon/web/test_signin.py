@@ -51,6 +51,16 @@ def test_who_says_the_token_sees_and_labels_photos_until_they_sign_out(page: Pag
     expect(page).to_have_url(re.compile("/login"))
 
 
+def test_two_pages_on_one_host_do_not_sign_each_other_out(page: Page, locked: str, root: Path) -> None:
+    with reviewing(root, FOODSORT_WEB__TOKEN=TOKEN) as other:
+        for address in (locked, other):
+            page.goto(address)
+            sign_in(page)
+            expect(page.locator(".card")).to_have_count(2)
+        page.goto(locked)
+        expect(page.locator(".card")).to_have_count(2)
+
+
 def test_a_page_whose_session_has_ended_asks_for_the_token_by_itself(page: Page, locked: str) -> None:
     page.goto(locked.replace("127.0.0.1", outside()))  # there Chromium does not say what it asks for
     sign_in(page)
