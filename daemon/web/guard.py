@@ -75,7 +75,7 @@ class Guard:
         script = "x-requested-with" in headers
         if scope["method"] == "GET" and not script and headers.get("sec-fetch-mode", "navigate") == "navigate":
             asked = scope["path"] + ("?" + scope["query_string"].decode("latin-1") if scope["query_string"] else "")
-            return RedirectResponse("/login?next=" + quote(asked, safe=""), 303)
+            return _to_login(asked)
         return _said(401, "The session is over; load the page again and say the token.")
 
     def _change_refusal(self, scope: Scope, headers: Headers, body: bytes | None) -> Response | None:
@@ -85,8 +85,10 @@ class Guard:
         origin, fetched = headers.get("origin", ""), headers.get("sec-fetch-site", "same-origin")
         if _parts(origin).netloc.lower() != headers["host"].lower() or fetched != "same-origin":
             return _said(403, "Changes are made from this page alone, not from another site.")
-        given = headers.get("x-csrf-token") or _field(headers, body)
+        given = headers.get("x-csrf-token") or _field(headers, body, "csrf")
         if not hmac.compare_digest(given.encode(), self._sessions.csrf(cookie(Request(scope))).encode()):
+            if scope["path"] == "/login":  # of another tab, where one has signed in since
+                return _to_login(_field(headers, body, "next"))
             return _said(403, "This page is from before foodsort review was started anew; load it again.")
         return None
 
@@ -105,11 +107,15 @@ def _parts(address: str) -> SplitResult:
         return urlsplit("")
 
 
-def _field(headers: Headers, body: bytes) -> str:
-    """The token in a form's field."""
+def _to_login(onward: str) -> Response:
+    return RedirectResponse("/login?next=" + quote(onward, safe=""), 303)
+
+
+def _field(headers: Headers, body: bytes, name: str) -> str:
+    """A form's field."""
     if not headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return ""
-    return parse_qs(body.decode("latin-1")).get("csrf", [""])[0]
+    return parse_qs(body.decode("latin-1")).get(name, [""])[0]
 
 
 async def _body(receive: Receive) -> bytes | None:

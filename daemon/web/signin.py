@@ -5,13 +5,14 @@ from urllib.parse import parse_qs, urlsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from daemon.web.session import LASTS_S, Sessions, cookie_name
+from daemon.web.session import LASTS_S, Sessions, cookie, cookie_name
 
 
 async def page(request: Request) -> Response:
-    """The form; where no token is asked for, on to the photos."""
+    """The form; for who need not say the token, on to the photos."""
     onward = request.query_params.get("next", "/")
-    return _form(request, onward) if request.app.state.sessions.asked_for else RedirectResponse(_own(onward), 303)
+    holds = request.app.state.sessions.holds(cookie(request))
+    return RedirectResponse(_own(onward), 303) if holds else _form(request, onward)
 
 
 async def login(request: Request) -> Response:

@@ -213,6 +213,16 @@ def test_signing_in_leads_to_no_other_site(locked: str, onward: str) -> None:
         assert client.post("/login", data=said, headers={"Origin": locked}).headers["Location"] == "/"
 
 
+def test_a_stale_form_begins_no_session(locked: str) -> None:
+    said = {"csrf": "0" * 64, "token": TOKEN, "next": "//evil.example"}
+    with httpx.Client(base_url=locked) as client:
+        answer = client.post("/login", data=said, headers={"Origin": locked})
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=%2F%2Fevil.example")
+        assert "Set-Cookie" not in answer.headers
+        assert 'name="next" value="/"' in client.get(answer.headers["Location"]).text
+        assert client.post("/login", data=said, headers={"Origin": "https://evil.example"}).status_code == 403
+
+
 def test_where_no_token_is_asked_for_the_form_leads_on(address: str) -> None:
     for onward, place in (("/failed", "/failed"), ("//%5B", "/"), ("/%09/%5B", "/")):
         answer = httpx.get(f"{address}/login?next={onward}")

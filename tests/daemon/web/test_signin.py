@@ -61,6 +61,25 @@ def test_two_pages_on_one_host_do_not_sign_each_other_out(page: Page, locked: st
         expect(page.locator(".card")).to_have_count(2)
 
 
+def test_a_form_from_before_one_signed_in_elsewhere_leads_on_and_from_before_a_start_to_a_fresh_one(
+    page: Page, locked: str
+) -> None:
+    second = page.context.new_page()
+    for tab in (page, second):
+        tab.goto(f"{locked}/photo/1")
+    sign_in(page)
+    expect(page.locator("#picture")).to_be_visible()
+    sign_in(second)
+    expect(second).to_have_url(f"{locked}/photo/1")
+    page.context.clear_cookies()
+    page.goto(f"{locked}/photo/2")
+    page.locator("[name=csrf][type=hidden]").evaluate("field => field.value = '0'")
+    sign_in(page)
+    expect(page).to_have_url(f"{locked}/login?next=%2Fphoto%2F2")
+    sign_in(page)
+    expect(page).to_have_url(f"{locked}/photo/2")
+
+
 def test_a_page_whose_session_has_ended_asks_for_the_token_by_itself(page: Page, locked: str) -> None:
     page.goto(locked.replace("127.0.0.1", outside()))  # there Chromium does not say what it asks for
     sign_in(page)
