@@ -69,6 +69,9 @@ class Guard:
             return _said(421, f"This page answers to {names}, not to the name that you called it by.")
         if scope["method"] not in {"GET", "HEAD", "POST"}:
             return _said(405, "Only GET and POST are answered.")
+        followed = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
+        if headers.get("sec-fetch-site") in {"cross-site", "same-site"} and not followed:
+            return _said(403, "Another site may lead here, and show nothing of what is here.")
         if scope["path"].startswith(_OPEN) or self._sessions.holds(cookie(Request(scope))):
             return None
         # Over http from elsewhere browsers do not say what they ask for; the page's own scripts do.

@@ -87,6 +87,19 @@ def test_a_change_needs_our_origin_and_the_token_of_our_page(address: str) -> No
             assert withdrawn(client, {key: value for key, value in good.items() if key != name}) == 403
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_another_site_may_lead_here_and_have_nothing_made(address: str, site: str) -> None:
+    def asked(path: str, mode: str, dest: str) -> int:
+        said = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
+        return httpx.get(address + path, headers=said).status_code
+
+    assert asked("/photo/1", "navigate", "document") == 200
+    assert asked("/photo/1", "navigate", "iframe") == 403
+    assert asked("/photos/1/thumb.jpg", "no-cors", "image") == 403
+    assert asked("/static/page.js", "no-cors", "script") == 403
+    assert asked("/cards", "cors", "empty") == 403
+
+
 def test_nothing_is_changed_by_looking(address: str) -> None:
     for path in ("/label", "/withdraw", "/retry", "/delete", "/logout"):
         assert httpx.get(address + path).status_code == 405
