@@ -1,5 +1,7 @@
 """Pictures by the number of their row; never by a path."""
 
+import hashlib
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -8,11 +10,13 @@ from daemon.web.gallery import LAST_ID
 from daemon.web.pictures import NoPicture
 
 _FOR_EVER = "private, max-age=31536000, immutable"
+"""Where a token is asked for, the browser asks each time instead, whether it may still show what it has."""
 
 
 def image(request: Request) -> Response:
     """A small, a large, or an explaining picture of a photo; where there is none, why, in words."""
-    pictures = request.app.state.pictures
+    state = request.app.state
+    pictures = state.pictures
     made = {"thumb": pictures.thumbnail, "large": pictures.large, "why": pictures.why}.get(
         request.path_params["picture"]
     )
@@ -22,6 +26,11 @@ def image(request: Request) -> Response:
         data = made(request.path_params["photo_id"])
     except NoPicture as none:
         return PlainTextResponse(str(none), 404, {"Cache-Control": "no-store"})
-    # Other bytes, and the map of another model, have another digest, so another address.
-    kept = {"Cache-Control": _FOR_EVER} if request.query_params.get("v") else {}
-    return Response(data, media_type="image/jpeg", headers=kept)
+    tag = f'"{hashlib.sha256(data).hexdigest()}"'
+    headers = {"ETag": tag}
+    if request.query_params.get("v") and not state.sessions.asked_for:
+        # Other bytes, and the map of another model, have another digest, so another address.
+        headers["Cache-Control"] = _FOR_EVER
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(data, media_type="image/jpeg", headers=headers)

@@ -37,6 +37,8 @@ async def login(request: Request) -> Response:
 async def logout(request: Request) -> Response:
     """Ends the session in this browser."""
     answer = RedirectResponse("/login", 303)
+    # What Back would show, too; browsers obey over https and on loopback alone.
+    answer.headers["Clear-Site-Data"] = '"cache"'
     answer.delete_cookie(cookie_name(request), httponly=True, samesite="strict")
     return answer
 
