@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from anyio import CapacityLimiter
 from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.convertors import IntegerConvertor, register_url_convertor
@@ -72,6 +73,7 @@ def app(
     state.root, state.settings, state.sessions = root, settings, sessions
     state.gallery, state.tally = Gallery(reading), Tally(reading)
     state.pictures, state.desk = pictures, Desk(root, settings, writing)
+    state.drawing = CapacityLimiter(images.AT_ONCE)
     state.templates = _templates(state.gallery, sessions)
     # Not as Starlette's middleware: what nobody foresaw is answered outside of that.
     return Guard(page, sessions, host)

@@ -2,6 +2,7 @@
 
 import hashlib
 
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -9,21 +10,27 @@ from starlette.responses import PlainTextResponse, Response
 from daemon.web.gallery import LAST_ID
 from daemon.web.pictures import NoPicture
 
+AT_ONCE = 8
+"""How many requests for pictures may have a thread, of 40 that all requests share: pages do not wait for pictures."""
+
 _FOR_EVER = "private, max-age=31536000, immutable"
 """Where a token is asked for, the browser asks each time instead, whether it may still show what it has."""
 
 
-def image(request: Request) -> Response:
+async def image(request: Request) -> Response:
     """A small, a large, or an explaining picture of a photo; where there is none, why, in words."""
     state = request.app.state
-    pictures = state.pictures
-    made = {"thumb": pictures.thumbnail, "large": pictures.large, "why": pictures.why}.get(
+    pictures, photo_id = state.pictures, request.path_params["photo_id"]
+    make = {"thumb": pictures.thumbnail, "large": pictures.large, "why": pictures.why}.get(
         request.path_params["picture"]
     )
-    if made is None or request.path_params["photo_id"] > LAST_ID:
+    if make is None or photo_id > LAST_ID:
         raise HTTPException(404)
     try:
-        data = made(request.path_params["photo_id"])
+        async with state.drawing:
+            if await request.is_disconnected():  # somebody has scrolled on meanwhile
+                return Response()
+            data = await run_in_threadpool(make, photo_id)
     except NoPicture as none:
         return PlainTextResponse(str(none), 404, {"Cache-Control": "no-store"})
     tag = f'"{hashlib.sha256(data).hexdigest()}"'

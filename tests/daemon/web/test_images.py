@@ -1,0 +1,85 @@
+"""Requests for pictures, many at a time."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+from typing import Any, cast
+
+import anyio
+import httpx
+import pytest
+
+from daemon import database
+from daemon.settings import Settings
+from daemon.web.app import app
+from daemon.web.guard import Guard
+from daemon.web.images import AT_ONCE
+from daemon.web.pictures import Pictures
+
+
+class Slow:
+    """Pictures that are not done before they may be."""
+
+    def __init__(self) -> None:
+        self.begun: list[int] = []
+        self.may_end = Event()
+
+    def thumbnail(self, photo_id: int) -> bytes:
+        """Takes its time."""
+        self.begun.append(photo_id)
+        assert self.may_end.wait(30)
+        return b"picture"
+
+    large = why = thumbnail
+
+
+@pytest.fixture
+def slow() -> Slow:
+    return Slow()
+
+
+@pytest.fixture
+def page(tmp_path: Path, slow: Slow) -> Iterator[Guard]:
+    """A page without photos, whose pictures are slow."""
+    engine = database.connect(database.IN_MEMORY)
+    yield app(tmp_path, Settings(), engine, engine, cast(Pictures, slow))
+    engine.dispose()
+
+
+def test_pages_come_while_many_pictures_are_made(page: Guard, slow: Slow) -> None:
+    async def asked() -> None:
+        async with (
+            httpx.AsyncClient(transport=httpx.ASGITransport(page), base_url="http://127.0.0.1") as client,
+            anyio.create_task_group() as others,
+        ):
+            for number in range(60):
+                others.start_soon(client.get, f"/photos/{number}/large.jpg")
+            try:
+                with anyio.fail_after(20):
+                    while len(slow.begun) < AT_ONCE:
+                        await anyio.lowlevel.checkpoint()
+                    assert (await client.get("/cards")).status_code == 200
+                assert len(slow.begun) == AT_ONCE
+            finally:
+                slow.may_end.set()
+
+    anyio.run(asked)
+    assert sorted(slow.begun) == list(range(60))
+
+
+def test_no_picture_is_made_for_who_has_gone(page: Guard, slow: Slow) -> None:
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/photos/1/large.jpg",
+        "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1")],
+    }
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(_message: Any) -> None: ...
+
+    anyio.run(page, scope, receive, send)
+    assert slow.begun == []
