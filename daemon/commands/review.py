@@ -1,5 +1,6 @@
 """The command `review`: photos in a browser, for a person who looks at them."""
 
+import resource
 import signal
 import socket
 from contextlib import closing
@@ -62,6 +63,9 @@ def review(
             ws="none",
             proxy_headers=False,
             server_header=False,
+            # Beyond that neither a photo nor the database could be opened. Those count that have not asked to the end yet:
+            # uvicorn waits for that without end, only a server before it would not.
+            limit_concurrency=resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2,
             timeout_graceful_shutdown=_END_S,
         )
         server = uvicorn.Server(config)

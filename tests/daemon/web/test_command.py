@@ -1,10 +1,11 @@
 """`foodsort review`: where it serves, and what it refuses."""
 
+import re
 import signal
 import socket
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import httpx
@@ -79,6 +80,26 @@ def test_a_signal_ends_it_cleanly_as_soon_as_it_has_said_its_address(photos: Pat
     server.send_signal(ending)
     out, err = server.communicate(timeout=20)
     assert (server.returncode, out, err) == (0, "", "")
+
+
+def test_connections_that_never_finish_asking_leave_files_to_be_opened(photos: Path) -> None:
+    command = [sys.executable, "-m", "daemon", "review", "--root", str(photos), "--port", "0"]
+    limited = ["sh", "-c", 'ulimit -Sn 100 && exec "$@"', "sh", *command]
+    with subprocess.Popen(limited, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        found = re.search(r"http://127.0.0.1:(\d+)/", server.stdout.readline())
+        assert found
+        with ExitStack() as half:
+            for _ in range(50):
+                half.enter_context(socket.create_connection(("127.0.0.1", int(found[1])))).sendall(
+                    b"GET / HTTP/1.1\r\n"
+                )
+            assert httpx.get(found[0]).status_code == 503
+        while httpx.get(found[0]).status_code != 200:
+            assert server.poll() is None
+        server.send_signal(signal.SIGINT)
+        _, err = server.communicate(timeout=20)
+    assert set(err.splitlines()) == {"WARNING:  Exceeded concurrency limit."}
 
 
 def test_no_part_of_an_answer_waits_for_the_browser_to_say_that_it_has_the_one_before() -> None:
