@@ -22,7 +22,8 @@ _FEW = 10_000
 
 Row = sa.RowMapping
 
-_SORTED = (FILED, CORRECTING, DUPLICATE)
+SORTED = (FILED, CORRECTING, DUPLICATE)
+"""States of the photos that have a label and lie at their places."""
 _CARD = (
     *("id", "name", "path", "sha256", "label", "predicted_label", "corrected_label", "probability", "certainty"),
     *("state", "classified_at", "error_kind", "error_message", "attempts", "size_bytes", "first_failed_at"),
@@ -161,7 +162,7 @@ def _filters(wanted: Wanted, dialect: str) -> list["sa.ColumnElement[bool]"]:
     if wanted.show == "failed":
         said.append(r.state == FAILED)
     else:
-        said.append(_by_no_index(r.state, dialect).in_(_SORTED))
+        said.append(_by_no_index(r.state, dialect).in_(SORTED))
     since, until = wanted.times
     if since:
         said.append(r.classified_at >= text(since))

@@ -1,22 +1,25 @@
 """What the overview asks the database: counts by time, how the newest photos were judged, what people said of them."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import sqlalchemy as sa
 
 from daemon.schema import models, photos, results, reviews
-from daemon.states import FAILED, FILED
+from daemon.states import DELETED, DELETING, FAILED, FILED, State
 from daemon.web.agreement import Said
+from daemon.web.gallery import SORTED
 
 NEWEST = 10_000
 """How many photos are looked at one by one."""
 EVER = ("0000", "9999")
 """Times before and after all others, as they stand in the database."""
 
+_ELSEWHERE = set(get_args(State)) - {*SORTED, FAILED, DELETING, DELETED}
+"""States of the few photos that may have a label and do not lie at their places, such as those that were undone."""
 _LABELS = ("food", "non_food", "unsure")
 _SIZES = {
     "sqlite": "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
@@ -25,7 +28,7 @@ _SIZES = {
 
 
 class Counts(NamedTuple):
-    """Photos by label, a person's before the model's, and those that failed and lie there still."""
+    """Photos at their places by label, a person's before the model's, and those that failed and lie there still."""
 
     food: int = 0
     non_food: int = 0
@@ -81,29 +84,43 @@ class Tally:
         ).order_by("number")
         with self._engine.connect() as connection:
             counted = [Counts(*row[1:]) for row in connection.execute(asked)]
-            for number, predicted, corrected in self._corrected(connection, spans):
+            for number, predicted, holds in self._otherwise(connection, spans):
                 counts = counted[number]._asdict()
                 counts[predicted] -= 1
-                counts[corrected] += 1
+                if holds:
+                    counts[holds] += 1
                 counted[number] = Counts(**counts)
         return counted
 
-    def _corrected(self, connection: sa.Connection, spans: Sequence[tuple[str, str]]) -> list[tuple[int, str, str]]:
-        """Photos that people called otherwise than the model, each with the number of its span."""
-        r = results.c
-        query = sa.select(r.classified_at, r.predicted_label, r.corrected_label).where(
+    def _otherwise(
+        self, connection: sa.Connection, spans: Sequence[tuple[str, str]]
+    ) -> Iterator[tuple[int, str, str | None]]:
+        """Photos that do not count by the model's label: the number of their span, that label, and the one that holds.
+
+        None holds for those that lie elsewhere.
+        """
+        r, p = results.c, photos.c
+        corrected = sa.select(r.classified_at, r.predicted_label, r.corrected_label).where(
             r.id.in_(sa.select(reviews.c.photo_id)),
             r.corrected_label != r.predicted_label,
-            r.classified_at >= spans[0][0],
-            r.classified_at < spans[-1][1],
+            r.state.not_in(_ELSEWHERE),
+        )
+        elsewhere = sa.select(p.classified_at, p.predicted_label, sa.null()).where(
+            p.state.in_(_ELSEWHERE), p.predicted_label.is_not(None)
         )
         starts = [since for since, _ in spans]
-        return [(bisect_right(starts, at) - 1, *labels) for at, *labels in connection.execute(query)]
+        for query, time in ((corrected, r.classified_at), (elsewhere, p.classified_at)):
+            for at, predicted, holds in connection.execute(query.where(time >= starts[0], time < spans[-1][1])):
+                yield bisect_right(starts, at) - 1, predicted, holds
 
     def labelled(self) -> int:
-        """How many photos people have labelled."""
+        """How many photos people have labelled, of those at their places."""
+        id_ = reviews.c.photo_id
+        elsewhere = sa.select(photos.c.id).where(photos.c.state.in_(_ELSEWHERE))
         with self._engine.connect() as connection:
-            return connection.execute(sa.select(sa.func.count(reviews.c.photo_id.distinct()))).scalar_one()
+            return connection.execute(
+                sa.select(sa.func.count(id_.distinct())).where(id_.not_in(elsewhere))
+            ).scalar_one()
 
     def said(self) -> Said:
         """What people said of photos that the model had judged: photos by both labels. Exact copies count once."""

@@ -27,6 +27,19 @@ def test_each_photo_counts_once_by_the_label_that_holds(engine: sa.Engine) -> No
     assert parts[0] == Counts(food=36, non_food=18, failed=5)
 
 
+def test_photos_that_were_undone_or_taken_away_count_no_longer(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        for number, label in ((1, "non_food"), (2, "non_food"), (4, "food")):
+            connection.execute(schema.reviews.insert().values(photo_id=number, label=label, reviewed_at=at(0)))
+        p = schema.photos
+        for state, ids in (("undone", (1, 3)), ("missing", (150,)), ("duplicate", (2,)), ("retry", (200,))):
+            connection.execute(p.update().where(p.c.id.in_(ids)).values(state=state))
+    asked = Tally(engine)
+    assert asked.between(EVER) == [Counts(food=120 - 2, non_food=60 - 1 + 1, failed=18)]
+    assert asked.between([at(1), at(2), at(3), at(4)]) == [Counts(), Counts(non_food=1), Counts()]
+    assert asked.labelled() == 2
+
+
 def test_a_database_without_photos_has_none(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         connection.execute(schema.reviews.delete())
