@@ -1,16 +1,21 @@
 """The command `review`: photos in a browser, for a person who looks at them."""
 
+import os
 import resource
 import signal
 import socket
 from contextlib import closing
 from ipaddress import ip_address
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from daemon.options import Root
 from models.errors import FoodsortError
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 app = typer.Typer()
 
@@ -50,6 +55,7 @@ def review(
             f' `token = "…"` under [web] in {root}/foodsort.toml, or FOODSORT_WEB__TOKEN'
         )
     address = database.url(root, settings.database.url)
+    _begin(root / settings.folders.inbox, address)
     reading, writing = database.reading(address), database.writing(address)
     with (
         closing(_listening(host, port)) as listener,
@@ -75,6 +81,16 @@ def review(
         name, at = listener.getsockname()[:2]
         typer.echo(f"{root} is shown at http://{f'[{name}]' if ':' in name else name}:{at}/ until you press Ctrl-C")
         server.run([listener])
+
+
+def _begin(inbox: Path, address: "sa.URL") -> None:
+    """Makes the database where nothing was sorted yet, as the daemon would, which then uses it. Raises DatabaseError, OSError."""
+    from daemon import database
+
+    path = database.file_of(address)
+    # Another user's the daemon could not open.
+    if path and not path.exists() and inbox.is_dir() and inbox.stat().st_uid == os.geteuid():
+        database.connect(address).dispose()
 
 
 def _is_loopback(host: str) -> bool:

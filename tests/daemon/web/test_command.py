@@ -1,5 +1,6 @@
 """`foodsort review`: where it serves, and what it refuses."""
 
+import os
 import re
 import signal
 import socket
@@ -13,7 +14,7 @@ import pytest
 
 from daemon.commands import review
 from tests.daemon.conftest import Foodsort, Photo
-from tests.daemon.web.conftest import reviewing
+from tests.daemon.web.conftest import reviewing, sort
 
 TOKEN = "a token that is long enough"
 
@@ -26,10 +27,22 @@ def photos(root: Path, photo: Photo, foodsort: Foodsort) -> Path:
     return root
 
 
-def test_a_root_without_a_database_is_told_in_words(root: Path, foodsort: Foodsort) -> None:
-    code, _, err = foodsort("review", "--root", root)
-    assert code == 1
-    assert "foodsort.db is not there; `foodsort run` makes it" in err
+def test_a_root_without_a_photo_says_so_until_the_first_one_is_sorted(root: Path, photo: Photo) -> None:
+    with reviewing(root) as address:
+        assert "There are no photos yet." in httpx.get(address).text
+        assert httpx.get(address + "/overview").status_code == 200
+        sort(root, {"soup.jpg": photo()})
+        assert "soup.jpg" in httpx.get(address).text
+
+
+def test_where_there_is_no_root_or_it_is_another_users_no_database_is_made(
+    root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: (root / "inbox").stat().st_uid + 1)
+    for place in (root, root / "nothing"):
+        code, _, err = foodsort("review", "--root", place)
+        assert code == 1
+        assert f"{place}/foodsort.db is not there; `foodsort run` makes it" in err
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "photos.example"])
