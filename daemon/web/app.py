@@ -1,11 +1,11 @@
 """The review page as an ASGI application."""
 
+from asyncio import Semaphore
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from anyio import CapacityLimiter
 from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.convertors import IntegerConvertor, register_url_convertor
@@ -73,7 +73,7 @@ def app(
     state.root, state.settings, state.sessions = root, settings, sessions
     state.gallery, state.tally = Gallery(reading), Tally(reading)
     state.pictures, state.desk = pictures, Desk(root, settings, writing)
-    state.drawing = CapacityLimiter(images.AT_ONCE)
+    state.drawing = Semaphore(images.AT_ONCE)
     state.templates = _templates(state.gallery, sessions)
     # Not as Starlette's middleware: what nobody foresaw is answered outside of that.
     return Guard(page, sessions, host)
