@@ -1,10 +1,15 @@
 // Pictures that cannot be shown: why, in their place.
 
+/** Why there is no picture at an address, in words. */
+export async function reason(address) {
+  const answer = await fetch(address, { headers: { "X-Requested-With": "foodsort" } }).catch(() => null);
+  return answer ? answer.text() : "foodsort review does not answer";
+}
+
 async function say(image) {
-  const answer = await fetch(image.src).catch(() => null);
   const words = document.createElement("span");
   words.className = "missing";
-  words.textContent = answer ? await answer.text() : "foodsort review does not answer";
+  words.textContent = await reason(image.src);
   image.replaceWith(words);
 }
 

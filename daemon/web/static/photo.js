@@ -2,7 +2,7 @@
 
 import { isBusy, label, later, leave, sayLater, undo, withdraw } from "./changes.js";
 import { onKeys } from "./keys.js";
-import { sayWhatIsMissing } from "./missing.js";
+import { reason, sayWhatIsMissing } from "./missing.js";
 import { problem, toast } from "./toast.js";
 
 const photo = document.getElementById("photo");
@@ -103,8 +103,7 @@ async function explainNot() {
   why.setAttribute("aria-pressed", "false");
   map.remove();
   map = null;
-  const answer = await fetch(why.dataset.map).catch(() => null);
-  problem("It cannot be explained:", [answer ? await answer.text() : "foodsort review does not answer."]);
+  problem("It cannot be explained:", [await reason(why.dataset.map)]);
 }
 
 const does = { food: () => say("food"), non_food: () => say("non_food"), withdraw: unlabel };
