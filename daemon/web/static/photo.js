@@ -27,13 +27,13 @@ for (const name of ["before", "next"]) {
 
 const deeds = document.querySelector(".deeds");
 
-// One at a time: the next key is meant for the next photo.
+// One, and then this page gives way to another: the next key is meant for that.
 async function change(deed, then) {
-  if (!deeds || isBusy()) return;
-  deeds.setAttribute("aria-busy", "true");
+  if (!deeds || isBusy() || deeds.ariaBusy === "true") return;
+  deeds.ariaBusy = "true";
   const answer = await deed();
-  deeds.removeAttribute("aria-busy");
   if (answer?.done.length) then(answer);
+  else deeds.ariaBusy = "false";
 }
 
 function say(name) {
@@ -93,7 +93,7 @@ function explain() {
     map.addEventListener("load", () => showMap(why.getAttribute("aria-pressed") === "true"));
     map.addEventListener("error", explainNot);
     map.src = why.dataset.map;
-    link("picture").after(map);
+    link("picture")?.after(map);
   } else {
     showMap(on);
   }
