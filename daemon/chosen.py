@@ -2,18 +2,20 @@
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from daemon import globs, tree
+from daemon import globs, readings, tree
+from daemon.named import Line
+from daemon.readings import Places
 from daemon.schema import batches, modified_at, photos, text
 from daemon.states import CORRECTING, DUPLICATE, FAILED, FILED, FILING, State
 from models.errors import FoodsortError
-from models.names import raw, shown
+from models.names import raw, shown, visible
 
 
 class Photo(NamedTuple):
@@ -100,13 +102,17 @@ class Chosen:
     def path(self, given: str, kinds: Sequence[str] = ()) -> list[Photo]:
         """The photo at a path, or else those below it where it is a folder, or else those that match it. Raises Unknown.
 
-        given: absolute, relative to the working folder or to the root, as `foodsort results` shows it or as it is on the disk;
-        or a pattern, as `globs` says, of which a star ends at a slash.
+        given: absolute, relative to the root or to the working folder, as `foodsort results` shows it or as it is on the disk:
+        what is tried in this order, up to the first that any photo has, whatever its state; or a pattern, as `globs` says, of
+        which a star ends at a slash. A `Line` is no pattern.
         """
-        places = _places(given, self._root)
-        found = self._at(places) or self._below(places) or self._matching(places)
-        if not found:
-            raise Unknown(self._why(given, places))
+        ways = readings.places(given, self._root)
+        for condition in (*map(_at, ways), *map(_below, ways)):
+            if found := self._ask(condition):
+                break
+            self._refuse(given, condition)
+        else:
+            found = self._matching(given, readings.names(ways))
         # A place may have been another photo's before, and that one's row be the younger of the two.
         newest = {photo.path: photo for photo in sorted(found, key=lambda photo: photo.filed_at or "")}
         return [photo for photo in newest.values() if not kinds or photo.error_kind in kinds]
@@ -116,30 +122,37 @@ class Chosen:
         with self._engine.connect() as connection:
             return [Photo._make(row) for row in connection.execute(query)]
 
-    def _at(self, places: list[bytes]) -> list[Photo]:
-        return self._ask(photos.c.id.in_(sa.select(photos.c.id).where(*_lying_at(places))))
+    def _matching(self, given: str, names: set[str]) -> list[Photo]:
+        for patterns in () if isinstance(given, Line) or self._is_name(names) else readings.patterns(given, self._root):
+            condition = _roughly(patterns, self._engine.dialect.name)
+            matches = [globs.paths(pattern) for pattern in patterns]
 
-    def _below(self, places: list[bytes]) -> list[Photo]:
-        # "0" comes after "/": this is everything that starts with the place and a slash.
-        below = (sa.and_(photos.c.path_bytes > one + b"/", photos.c.path_bytes < one + b"0") for one in places)
-        return self._ask(sa.or_(*below))
+            def match(photo: Photo, matches: list[Callable[[str], bool]] = matches) -> bool:
+                return any(one(shown(photo.path)) for one in matches)
 
-    def _matching(self, places: list[bytes]) -> list[Photo]:
-        patterns = _patterns(places)
-        if not patterns:
-            return []
-        matches = [globs.paths(pattern) for pattern in patterns]
-        found = self._ask(_roughly(patterns, self._engine.dialect.name))
-        return [photo for photo in found if any(match(shown(photo.path)) for match in matches)]
+            if found := [photo for photo in self._ask(condition) if match(photo)]:
+                return found
+            self._refuse(given, condition, match)
+        what = "no photo is there" if isinstance(given, Line) or not globs.is_glob(given) else "no such photo matches"
+        raise Unknown(f"{visible(given)}: {what} by the database; `foodsort results` shows where each is")
 
-    def _why(self, given: str, places: list[bytes]) -> str:
-        query = sa.select(photos.c.state).where(*_lying_at(places)).order_by(photos.c.id.desc())
+    def _is_name(self, names: set[str]) -> bool:
+        """Whether a photo is called so, like photo[1].jpg: where it lies no longer, photo1.jpg is not meant."""
+        bracketed = {name for name in names if "[" in name and {"*", "?"}.isdisjoint(name)}
         with self._engine.connect() as connection:
-            state: Any = connection.execute(query.limit(1)).scalar()
-        if state is not None:
-            return f"{given}: {self._reasons[state]}"
-        what = "no such photo matches" if _patterns(places) else "no photo is there"
-        return f"{given}: {what} by the database; `foodsort results` shows where each is"
+            return connection.execute(sa.select(photos.c.id).where(photos.c.name.in_(bracketed))).first() is not None
+
+    def _refuse(
+        self, given: str, condition: "sa.ColumnElement[bool]", match: Callable[[Photo], bool] = lambda _: True
+    ) -> None:
+        """Raises Unknown, with the reason, where a photo in another state is what was meant."""
+        query = sa.select(*_COLUMNS).where(condition).order_by(photos.c.id.desc())
+        with self._engine.connect() as connection, connection.execution_options(yield_per=1000).execute(query) as rows:
+            other = next(filter(match, map(Photo._make, rows)), None)
+        if other is not None:
+            itself = any(name.endswith(other.path) for name in (raw(given), os.fsencode(given)))
+            which = "" if itself else f"{shown(other.path)}: "
+            raise Unknown(f"{visible(given)}: {which}{self._reasons[other.state]}")
 
 
 def again(engine: sa.Engine, photo: Photo) -> Photo:
@@ -166,28 +179,17 @@ def elsewhere(engine: sa.Engine, photo: Photo) -> bool:
         return found.first() is not None
 
 
-def _places(given: str, root: Path) -> list[bytes]:
-    """What rows may call a path that a person gave."""
-    places = set()
-    for name in (os.fsencode(given), raw(given)):
-        absolute = os.path.normpath(os.path.join(os.getcwdb(), name))
-        places |= {os.path.normpath(name), absolute}
-        for top in (os.fsencode(root.absolute()), os.path.realpath(os.fsencode(root))):
-            if absolute.startswith(top + b"/"):
-                places.add(absolute[len(top) + 1 :])
-    return sorted(places)
+def _at(places: Places) -> "sa.ColumnElement[bool]":
+    lying = photos.c.name.in_(readings.names([places])), photos.c.path_bytes.in_(places)  # there is an index on names
+    return photos.c.id.in_(sa.select(photos.c.id).where(*lying))
 
 
-def _lying_at(places: list[bytes]) -> tuple["sa.ColumnElement[bool]", ...]:
-    names = {shown(os.path.basename(place)) for place in places}  # there is an index on them
-    return photos.c.name.in_(names), photos.c.path_bytes.in_(places)
+def _below(places: Places) -> "sa.ColumnElement[bool]":
+    # "0" comes after "/": this is everything that starts with the place and a slash.
+    return sa.or_(*(sa.and_(photos.c.path_bytes > one + b"/", photos.c.path_bytes < one + b"0") for one in places))
 
 
-def _patterns(places: list[bytes]) -> list[str]:
-    return [pattern for pattern in map(shown, places) if globs.is_glob(pattern)]
-
-
-def _roughly(patterns: list[str], dialect: str) -> "sa.ColumnElement[bool]":
+def _roughly(patterns: Iterable[str], dialect: str) -> "sa.ColumnElement[bool]":
     """Finds the paths that match, and others: a database's star does not end at a slash."""
     rough = (globs.coarse(pattern) + end for pattern in patterns for end in ("", "/*"))
     return sa.or_(*(globs.matches(photos.c.path, pattern, dialect) for pattern in rough))

@@ -1,6 +1,7 @@
 r"""Patterns for names and paths, as shells have them: * any characters, ? one of them, [a-f] one of these, [!a-f] any other.
 
-They are held against names as `models.names.shown` gives them, so `\x0a` in a pattern is four characters, too.
+They are held against names as `models.names.shown` gives them, where a hidden character is four such as `\x0a`, none of which
+brackets can be one of. In a pattern `\xNN` is a byte of a name and never a sign, so `\x2a` is a star itself.
 """
 
 import re
@@ -9,7 +10,10 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-_SIGN: Final = re.compile(r"\*+|\?|\[[!^]?+\]?+[^\]]*+\]|.", re.DOTALL)
+from models.names import raw, shown
+
+_ESCAPES: Final = r"(?:\\x[0-9a-fA-F]{2})+"
+_SIGN: Final = re.compile(rf"\*+|\?|\[[!^]?+\]?+[^\]]*+\]|{_ESCAPES}|.", re.DOTALL)
 _ANY_FOLDERS: Final = "\0"  # in no path
 _NEVER: Final = "(?!.)."  # in the regular expressions of Python and PostgreSQL
 
@@ -25,13 +29,14 @@ def prefix(glob: str) -> str:
     for sign in _signs(glob):
         if _is_special(sign):
             break
-        literal += sign
+        literal += _literal(sign)
     return literal
 
 
 def is_beginning(glob: str) -> bool:
     """Whether it is a beginning and a star, which databases find faster than others."""
-    return glob.endswith("*") and glob.rstrip("*") == prefix(glob)
+    *signs, last = _signs(glob) or [""]
+    return last.startswith("*") and not any(map(_is_special, signs))
 
 
 def matches(column: "sa.ColumnElement[Any]", glob: str, dialect: str) -> "sa.ColumnElement[bool]":
@@ -58,20 +63,32 @@ def _regex(glob: str, one: str = ".") -> str:
     return "".join(_as_regex(sign, one) for sign in _signs(glob))
 
 
-def _signs(glob: str) -> Iterator[str]:
-    return (sign.group() for sign in _SIGN.finditer(glob))
+def _signs(glob: str) -> list[str]:
+    return [sign.group() for sign in _SIGN.finditer(glob)]
 
 
 def _is_special(sign: str) -> bool:
-    return sign[0] in "*?" or len(sign) > 1
+    return sign[0] in "*?" or (sign[0] == "[" and len(sign) > 1)
+
+
+def _literal(sign: str) -> str:
+    """What a sign that stands for itself is in a name as it is shown."""
+    return sign if sign == "\\" else shown(raw(sign))  # the former is how any hidden character begins
 
 
 def _of_sqlite(sign: str) -> str:
     if sign[0] == "*":
         return "*"
-    if len(sign) > 1:
-        return "[^" + sign[2:] if sign[1] in "!^" else sign
-    return "[[]" if sign == "[" else sign
+    if sign == "?":
+        return sign
+    if not _is_special(sign):
+        return re.sub(r"[*?[]", r"[\g<0>]", _literal(sign))
+    negated, ranges = _class(sign)
+    inner = "".join(f"{low}-{high}" for low, high in ranges if low < high)
+    single = {low for low, high in ranges if low == high}
+    others = "".join(sorted(single - {"]", "-"}))
+    # In this order each is read as what it is; the empty range b-a keeps a ^ from being the first.
+    return f"[{'^' * negated}{']' * (']' in single)}b-a{inner}{others}{'-' * ('-' in single)}]"
 
 
 def _as_regex(sign: str, one: str) -> str:
@@ -81,13 +98,25 @@ def _as_regex(sign: str, one: str) -> str:
         return f"{one}*" if len(sign) == 1 else ".*"
     if sign == _ANY_FOLDERS:
         return "(?:.*/)?"
-    if len(sign) == 1:
-        return re.escape(sign)
-    negated = sign[1] in "!^"
-    ranges = [f"{_code(low)}-{_code(high)}" for low, high in _ranges(sign[1 + negated : -1]) if low <= high]
+    if not _is_special(sign):
+        return re.escape(_literal(sign))
+    negated, ranges = _class(sign)
     if not ranges:  # such as [z-a]
         return one if negated else _NEVER
-    return f"(?={one})[{'^' * negated}{''.join(ranges)}]"
+    return f"(?={one})[{'^' * negated}{''.join(f'{_code(low)}-{_code(high)}' for low, high in ranges)}]"
+
+
+def _class(sign: str) -> tuple[bool, list[tuple[str, str]]]:
+    """Whether brackets stand for what is not in them, and the ranges in them that are not empty."""
+    negated = sign[1] in "!^"
+    first, *others = re.split(rf"({_ESCAPES}|\\)", sign[1 + negated : -1])
+    escaped = re.sub(
+        _ESCAPES, "", "".join(shown(raw(some)) for some in others[::2])
+    )  # but for what is not one character
+    ranges = [*_ranges(first), *((char, char) for char in escaped)]
+    for part in others[1::2]:
+        ranges += _ranges(part)
+    return negated, [(low, high) for low, high in ranges if low <= high]
 
 
 def _ranges(inner: str) -> Iterator[tuple[str, str]]:

@@ -8,17 +8,22 @@ from pathlib import Path
 from models.names import raw
 
 
+class Line(str):
+    """A line of stdin: a path, and never a pattern, since lists are made of names that are what they are."""
+
+
 def words(given: Iterable[str]) -> Iterator[str]:
     """The words, with the lines of stdin in place of a dash, as they come."""
     for word in given:
         if word == "-":
             lines = (line.removesuffix(b"\n") for line in sys.stdin.buffer)
-            yield from (os.fsdecode(line) for line in lines if line)
+            yield from (Line(os.fsdecode(line)) for line in lines if line)
         else:
             yield word
 
 
 def files(given: Iterable[str]) -> Iterator[Path]:
-    """The files or folders on the disk that the words name: as they are called there, else as foodsort shows names."""
+    """The files or folders on the disk that the words name: as foodsort shows names, else as they are called there."""
     for word in words(given):
-        yield Path(word if os.path.lexists(word) else os.fsdecode(raw(word)))
+        printed = os.fsdecode(raw(word))
+        yield Path(printed if os.path.lexists(printed) or not os.path.lexists(word) else word)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from daemon import globs
 from daemon.schema import photos, results, reviews, text
-from models.names import visible
+from models.names import raw, shown, visible
 
 Sort = Literal["newest", "oldest", "certainty", "name"]
 """What comes first. certainty: what the network is least sure of; photos of which it said nothing are left out."""
@@ -145,7 +145,7 @@ def count(engine: sa.Engine, most: int) -> int:
 def _named(column: "sa.ColumnElement[Any]", filters: Filters, dialect: str) -> "sa.ColumnElement[bool]":
     glob = filters.glob
     if glob is None:
-        return column == visible(filters.name or "")
+        return column == shown(raw(filters.name or ""))
     if globs.is_beginning(glob):
         beginning = globs.prefix(glob)
         if dialect == "postgresql":  # it knows how many begin alike, and finds few by the index

@@ -9,8 +9,11 @@ import typer
 from daemon.commands.back import HELP, DryRun, Said, opened
 from daemon.named import words
 from daemon.options import Root
+from models.names import shown
 
 app = typer.Typer()
+
+_NAMED = 5  # photos that a question names
 
 
 @app.command()
@@ -65,7 +68,8 @@ def delete(
     with opened(root, dry_run=True) as (engine, _, _):  # who is asked may be slow, too, and others are not to wait
         chosen = said.known(given, Chosen(engine, root, (FAILED,), NOT_DELETED).path)
     photos = f"{len(chosen)} photo{'' if len(chosen) == 1 else 's'}"
-    if chosen and not yes and not typer.confirm(f"Delete {photos} for good?"):
+    some = sorted(shown(photo.path) for photo in chosen)[:_NAMED] + ["…"] * (len(chosen) > _NAMED)
+    if chosen and not yes and not typer.confirm(f"Delete {photos} for good ({', '.join(some)})?"):
         chosen = []
     with opened(root, dry_run=False) as (_, movers, _):
         said.backs(movers.deletions.delete(chosen))

@@ -57,9 +57,62 @@ def test_it_asks_first(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(answer.encode())))
     code, out, _ = foodsort("delete", "--root", failed, "failed")
     assert code == 0
-    assert "Delete 2 photos for good?" in out
+    assert f"Delete 2 photos for good (failed/a.pdf, {BILL})?" in out
     assert list(states(failed).values()).count("deleted") == deleted
     assert len(REASONS & set(tree(failed))) == 2 - deleted
+
+
+@pytest.mark.parametrize("literal", ["photo[1].jpg", "lit\\x1b.jpg"])
+def test_a_call_that_is_repeated_deletes_no_other_photo(
+    root: Path, foodsort: Foodsort, each_database: None, literal: str
+) -> None:
+    for name in ("photo[1].jpg", "photo1.jpg", "lit\x1b.jpg", "lit\\x1b.jpg", "failed/photo[1].jpg"):
+        drop(root, name, f"no picture {name}".encode())
+    once(root, foodsort)
+    assert foodsort(*delete(root, f"failed/{literal}"))[0] == 0
+    left = tree(root)
+    code, out, err = foodsort(*delete(root, f"failed/{literal}"))
+    assert (code, err) == (1, f"foodsort: failed/{literal}: was deleted\n")
+    assert out.startswith("0 photos")
+    assert tree(root) == left
+    assert list(states(root).values()).count("deleted") == 1
+
+
+def test_a_path_is_one_below_the_root_before_one_below_the_working_folder(
+    root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("e.jpg", "failed/e.jpg"):
+        drop(root, name, f"no picture {name}".encode())
+    once(root, foodsort)
+    monkeypatch.chdir(root / "failed")
+    for code in (0, 1):
+        assert foodsort(*delete(root, "failed/e.jpg"))[0] == code
+        assert {path for path, state in states(root).items() if state == "failed"} == {"failed/failed/e.jpg"}
+    assert foodsort(*delete(root, "failed/*.jpg"))[0] == 1
+    assert foodsort(*delete(root, "failed/failed/e.jpg"))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("pattern", "deleted"),
+    [
+        (r"failed/[\x0a]*", set()),
+        (r"failed/[5\x2a-c]*", {"*.jpg", "5.jpg", "c.jpg"}),
+        (r"failed/\x2a*", {"*.jpg"}),
+        (r"failed/\x0a*", {"\n.jpg"}),
+        (r"failed/\x??.jpg", {"\n.jpg", "\\.jpg"}),
+        ("failed/\\*", {"\\.jpg"}),
+    ],
+)
+def test_an_escape_in_a_pattern_widens_nothing(
+    root: Path, foodsort: Foodsort, each_database: None, pattern: str, deleted: set[str]
+) -> None:
+    for name in ("*.jpg", "5.jpg", "b.jpg", "c.jpg", "x.jpg", "\n.jpg", "\\.jpg"):
+        drop(root, name, name.encode())
+    once(root, foodsort)
+    before = set(os.listdir(root / "failed"))
+    foodsort(*delete(root, pattern))
+    gone = before - set(os.listdir(root / "failed"))
+    assert {name for name in gone if "error" not in name} == deleted
 
 
 def test_only_what_has_failed_is_deleted(failed: Path, foodsort: Foodsort) -> None:

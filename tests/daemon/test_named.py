@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from daemon.corrections import NO_LABEL
 from tests.daemon.conftest import Foodsort, Photo
 
 ODD = [
@@ -142,3 +143,37 @@ def test_a_pattern_that_matches_none_is_told(trips: Path, foodsort: Foodsort) ->
     assert code == 1
     assert "food/*.png: no such photo matches" in err
     assert out.startswith("0 photos are in the inbox")
+
+
+def test_a_list_that_is_read_twice_means_the_same_photos(
+    root: Path, photo: Photo, foodsort: Foodsort, stdin: Any
+) -> None:
+    for shade, name in enumerate(("photo[1].jpg", "photo1.jpg")):
+        (root / "inbox" / name).write_bytes(photo("food", shade))
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    words = ("correct", "--root", root, "--label", "non_food")
+    for code, word in ((0, "-"), (1, "-"), (1, "food/photo[1].jpg")):
+        stdin("food/photo[1].jpg")
+        assert foodsort(*words, word)[0] == code
+        assert (lying(root / "food"), lying(root / "non_food")) == ({b"photo1.jpg"}, {b"photo[1].jpg"})
+    stdin("food/photo?.jpg")
+    code, _, err = foodsort(*words, "-")
+    assert (code, err.partition(" by ")[0]) == (1, "foodsort: food/photo?.jpg: no photo is there")
+
+
+def test_a_name_as_it_is_printed_comes_before_one_as_it_is(
+    root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    for name, label in (("lit\x1b.jpg", "food"), ("lit\\x1b.jpg", "non_food"), ("lit\\x41.jpg", "food")):
+        Path(name).write_bytes(photo(label))
+    for word in ("lit\\x1b.jpg", "lit\\x41.jpg"):
+        assert foodsort("classify", "--engine", "scripted", word)[1].split()[0] == "food"
+
+
+@pytest.mark.parametrize("state", ["failed", "failed/b*"])
+def test_why_what_lies_in_a_folder_is_not_to_be_had(root: Path, foodsort: Foodsort, state: str) -> None:
+    (root / "inbox/bill.pdf").write_bytes(b"%PDF")
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    code, _, err = foodsort("correct", "--root", root, "--label", "food", state)
+    assert (code, err) == (1, f"foodsort: {state}: failed/bill.pdf: {NO_LABEL['failed']}\n")

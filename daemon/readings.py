@@ -1,0 +1,49 @@
+"""What a path that a person gave may mean, in the order in which it is tried."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from daemon import globs
+from models.names import raw, shown, visible
+
+Places = frozenset[bytes]
+"""What rows may call one path."""
+
+
+def places(given: str, root: Path) -> list[Places]:
+    """The readings of a path: below the root before below the working folder, as `shown` prints names before as they are."""
+    found = []
+    for base in (os.fsencode(root.absolute()), os.getcwdb()):
+        for name in (raw(given), os.fsencode(given)):
+            absolute = os.path.normpath(os.path.join(base, name))
+            tops = map(os.fsencode, _tops(root))
+            found.append(Places({absolute, *(absolute[len(top) :] for top in tops if absolute.startswith(top))}))
+    return list(dict.fromkeys(found))
+
+
+def patterns(given: str, root: Path) -> Iterator[set[str]]:
+    """The readings of a pattern, in the same order; none of what is no pattern."""
+    typed = re.sub(r"\\(?!x)", r"\\x5c", visible(given))
+    if not globs.is_glob(typed):
+        return
+    for base in (str(root.absolute()), os.getcwd()):
+        absolute = os.path.normpath(os.path.join(_literal(base), typed))
+        tops = (one for top in _tops(root) for one in (_literal(top), shown(top)))
+        yield {absolute, *(absolute.removeprefix(top) for top in tops)}
+
+
+def names(given: list[Places]) -> set[str]:
+    """The names that photos at these places have, as rows have them."""
+    return {shown(os.path.basename(place)) for reading in given for place in reading}
+
+
+def _tops(root: Path) -> tuple[str, str]:
+    """The root as it is given and without links, each with a slash at its end."""
+    return os.path.join(root.absolute(), ""), os.path.join(os.path.realpath(root), "")
+
+
+def _literal(path: str) -> str:
+    """The pattern that matches a path of the disk, and no other."""
+    return re.sub(r"[*?[]", lambda sign: f"\\x{ord(sign[0]):02x}", shown(path))
