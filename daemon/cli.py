@@ -12,7 +12,7 @@ check()
 
 from daemon import named
 from daemon.commands import back, labels, results, review
-from daemon.options import Root
+from daemon.options import Root, folder
 from models import EngineName, Precision, __version__
 from models.commands import Commands
 from models.errors import FoodsortError
@@ -46,7 +46,9 @@ def foodsort(
 
 
 @app.command()
-def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make or to complete.")]) -> None:
+def init(
+    directory: Annotated[Path, typer.Argument(parser=folder, metavar="DIR", help="Folder to make or to complete.")],
+) -> None:
     """Make a root: its folders and a foodsort.toml in which every setting is explained.
 
     Example: foodsort init photos
@@ -91,7 +93,9 @@ def run(
         service.run()
     done = "would be sorted" if dry_run else "sorted"
     total = service.counts.total()
-    typer.echo(f"{total} photos {done}: {summary(service.counts)}; {service.left} had to stay in the inbox")
+    typer.echo(
+        f"{total} photo{'' if total == 1 else 's'} {done}: {summary(service.counts)}; {service.left} had to stay in the inbox"
+    )
     if once and service.left:
         raise typer.Exit(1)
 

@@ -1,14 +1,26 @@
 """Options that several commands have."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-# readable=False: that the folder can't be read is for the command to say, with exit code 1.
+
+def folder(given: str) -> Path:
+    """A folder that a person names; one with .. in its path without links, as its name is compared with others."""
+    if not given:
+        raise typer.BadParameter("no folder has an empty name")
+    return Path(os.path.realpath(given) if ".." in Path(given).parts else given)
+
+
+# With a parser: that the folder can't be read is for the command to say, with exit code 1.
 Root = Annotated[
-    Path, typer.Option(readable=False, help="Folder that holds inbox/, food/, non_food/, failed/ and foodsort.db.")
+    Path,
+    typer.Option(
+        parser=folder, metavar="PATH", help="Folder that holds inbox/, food/, non_food/, failed/ and foodsort.db."
+    ),
 ]
 
 

@@ -29,8 +29,10 @@ def read(data: Path, splits: tuple[str, ...] = SPLITS) -> pd.DataFrame:
     splits: which of the three to read.
     Returns columns path (str), label (int, 1 = food), split (str), source (str, "" when unknown: a manifest beside the
     split folders is asked for it), one row a photo, in the order of their paths or of the manifest.
-    Raises DatasetError when a split is missing or lacks one of the two labels, or the manifest has a bad row.
+    Raises DatasetError when nothing is there, a split is missing or lacks one of the two labels, or the manifest has a bad row.
     """
+    if not data.exists():
+        raise DatasetError(f"{data} is not there; --data names a folder of photos or a table of them")
     beside = manifest.beside(data)
     if data.is_file():
         frame = manifest.read(data, splits)

@@ -1,5 +1,6 @@
 """The commands for what people say of photos: `correct`, `delete` and `export`."""
 
+import shlex
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,7 +9,7 @@ import typer
 
 from daemon.commands.back import HELP, DryRun, Said, opened
 from daemon.named import words
-from daemon.options import Root
+from daemon.options import Root, folder
 from models.names import shown
 
 app = typer.Typer()
@@ -79,7 +80,7 @@ def delete(
 @app.command()
 def export(
     root: Root,
-    out: Annotated[Path, typer.Option(metavar="DATA", help="New folder for the data set.")],
+    out: Annotated[Path, typer.Option(parser=folder, metavar="DATA", help="New folder for the data set.")],
     corrected: Annotated[
         bool, typer.Option("--corrected", help="Only photos of which the model said otherwise, or was not sure.")
     ] = False,
@@ -112,9 +113,10 @@ def export(
         raise ExportError("there is no such photo to export; `foodsort correct` labels photos")
     said = (f"{counts[one, 'food']} food and {counts[one, 'non_food']} non_food in {one}" for one in SPLITS)
     others = f"; {len(problems)} could not be exported" if problems else ""
-    typer.echo(f"{counts.total()} photos are in {out}: {', '.join(said)}{others}")
+    photos = "1 photo is" if counts.total() == 1 else f"{counts.total()} photos are"
+    typer.echo(f"{photos} in {out}: {', '.join(said)}{others}")
     if all(counts[one, label] for one in SPLITS for label in LABELS):
-        typer.echo(f"train with: foodsort train --data {out} --out BUNDLE")
+        typer.echo(f"train with: foodsort train --data {shlex.quote(str(out))} --out BUNDLE")
     else:
         more = "label more" if split else "divide them with --split, or put them to another data set"
         typer.echo(f"`foodsort train` needs photos of both labels in {', '.join(SPLITS)}: {more}")

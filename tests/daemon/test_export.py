@@ -13,6 +13,7 @@ from PIL import Image
 
 from daemon.export import COLUMNS, SPLITS, split_of
 from tests.daemon.conftest import Foodsort, Photo, mounted, tree
+from tests.daemon.test_run import rows
 from tests.daemon.test_takeback import COMMAND, ask_to, drop, once
 
 
@@ -90,6 +91,11 @@ def test_the_split_is_that_of_the_bytes(root: Path, photo: Photo, foodsort: Food
         data = (out / row["path"]).read_bytes()
         assert row["sha256"] == hashlib.sha256(data).hexdigest()
         assert row["path"].split("/")[0] == row["split"] == split_of(row["sha256"])
+    ids = {row["id"] for split in SPLITS for row in [row for row in found if row["split"] == split][::2]}
+    half = [row["path"] for row in rows(root) if str(row["id"]) in ids]
+    foodsort("correct", "--root", root, *half, "--label", "non_food")
+    _, said, _ = foodsort("export", "--root", root, "--out", out.with_name("my data"), "--split")
+    assert said.splitlines()[1] == f"train with: foodsort train --data '{out.with_name('my data')}' --out BUNDLE"
 
 
 def test_the_splits_are_eighty_ten_ten() -> None:

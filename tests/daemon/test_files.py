@@ -109,7 +109,7 @@ def test_folders_deeper_than_a_path_can_say(
         file.write(photo())
     try:
         code, out, err = foodsort("run", "--root", root, "--once")
-        assert (code, out.splitlines()[-1][:24]) == (0, "1 photos sorted: 1 food,"), err
+        assert (code, out.splitlines()[-1][:23]) == (0, "1 photo sorted: 1 food,"), err
         assert [row["inbox_path"] for row in rows(root)] == ["/".join([name] * depth + ["a.jpg"])]
         assert (
             subprocess.run(["find", str(root / "food"), "-name", "a.jpg"], capture_output=True).stdout.count(b"\n") == 1

@@ -20,6 +20,8 @@ MISTAKES = [
     (2, "results --root ROOT --min-probability 2", "--min-probability"),
     (2, "results --root ROOT --state lost", "lost"),
     (2, "results", "--root"),
+    (2, "results --root ''", "--root"),
+    (2, "export --root ROOT --out ''", "--out"),
     (1, "results --root NONE", "foodsort init"),
     (1, "results --root NONE --watch", "foodsort init"),
     (1, "results --root EMPTY", "foodsort run"),
@@ -67,6 +69,7 @@ def test_a_mistake_is_told_and_has_the_exit_code_of_its_kind(places: dict[str, P
         words = []
         for word in line.split():
             first, slash, rest = word.partition("/")
+            word = word.strip("'")
             words.append(f"{places[first]}{slash}{rest}" if first in places else word)
         code, _, err = foodsort(*words)
         told = said in err and "Traceback" not in err and len(err.splitlines()) <= 7

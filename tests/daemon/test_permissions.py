@@ -30,7 +30,7 @@ def test_a_file_that_may_not_be_read_stays_and_the_exit_code_says_so(
         theirs.chmod(0)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
-    assert done.stdout.splitlines()[-1] == "1 photos sorted: 1 food, 0 non_food, 0 failed; 1 had to stay in the inbox"
+    assert done.stdout.splitlines()[-1] == "1 photo sorted: 1 food, 0 non_food, 0 failed; 1 had to stay in the inbox"
     assert done.stderr.count("theirs.jpg") == 1
     assert "cannot be read: Permission denied" in done.stderr
     assert theirs.exists()

@@ -17,6 +17,6 @@ def test_the_bar_is_drawn_as_the_terminal_can(
     (root / "inbox/a.jpg").write_bytes(photo())
     code, written = on_terminal(80, "run", "--once", "--root", root, **environment)
     assert code == 0
-    assert "1 photos sorted: 1 food" in written
+    assert "1 photo sorted: 1 food" in written
     assert ("\x1b[2K" in written) is moves
     assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]", written)) is coloured

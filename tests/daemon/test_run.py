@@ -202,7 +202,7 @@ def test_links_fifos_sockets_and_ignored_files_stay_and_get_no_row(
     code, out, _ = foodsort("run", "--root", root, "--once")
     server.close()
     assert code == 0
-    assert out.splitlines()[-1].startswith("1 photos sorted: 1 food")
+    assert out.splitlines()[-1].startswith("1 photo sorted: 1 food")
     assert {path.name for path in (root / "inbox").iterdir()} - {".foodsort"} == before - {"real.jpg"}
     assert outside.exists()
     assert [row["name"] for row in rows(root)] == ["real.jpg"]
@@ -271,6 +271,27 @@ def test_missing_folders_are_made(tmp_path: Path, root: Path, foodsort: Foodsort
         "failed",
         "foodsort.db",
     }
+
+
+def test_a_root_may_be_named_with_dots_in_its_path(
+    tmp_path: Path, root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "link").symlink_to(root / "inbox")
+    (root / "inbox/a.jpg").write_bytes(photo("food"))
+    monkeypatch.chdir(root / "inbox")
+    for named in ("..", "../../link/.."):  # the latter is the root, too: links are followed before the dots
+        assert foodsort("run", "--once", "--root", named)[0] == 0
+        assert [row["path"] for row in ask(root, "SELECT path FROM results")] == ["food/a.jpg"]
+        assert foodsort("correct", "--root", named, "../food/a.jpg", "--label", "non_food")[0] == 0
+        assert foodsort("undo", "--root", named, "non_food/a.jpg") == (
+            0,
+            "non_food/a.jpg → inbox/a.jpg\n1 photo is back in the inbox, to stay there until `foodsort retry PATH`\n",
+            "",
+        )
+        assert foodsort("retry", "--root", named, "a.jpg")[0] == 0
+        assert foodsort("correct", "--root", named, "a.jpg", "--label", "food")[0] == 1
+        assert foodsort("run", "--once", "--root", named)[0] == 0
+        assert foodsort("correct", "--root", named, "non_food/a.jpg", "--label", "food")[0] == 0
 
 
 def test_other_folders_and_another_database_are_used(

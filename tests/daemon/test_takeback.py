@@ -89,7 +89,7 @@ def test_undone_photos_stay_in_the_inbox_until_they_are_asked_for(
     assert states(sorted_root)["inbox/trip/soup.jpg"] == "undone"
     code, out, err = foodsort("retry", "--root", sorted_root, "inbox/trip/soup.jpg")
     assert out.splitlines() == ["inbox/trip/soup.jpg", "1 photo is in the inbox, to be sorted again"]
-    assert once(sorted_root, foodsort).startswith("1 photos sorted: 1 food")
+    assert once(sorted_root, foodsort).startswith("1 photo sorted: 1 food")
     assert names(sorted_root) - failed == {"food/trip/soup.jpg", "inbox/trip/sea.jpg"}
     assert [row["id"] for row in rows(sorted_root)] == [row["id"] for row in before]
     soup = next(row for row in rows(sorted_root) if row["name"] == "soup.jpg")
@@ -139,7 +139,7 @@ def test_on_overlayfs_where_files_and_folders_are_of_other_devices(
             assert once(root, foodsort).startswith("0 photos sorted")
             assert names(root) == {"inbox/soup.jpg"}
             assert foodsort("retry", "--root", root, "inbox/soup.jpg")[0] == 0
-            assert once(root, foodsort).startswith("1 photos sorted")
+            assert once(root, foodsort).startswith("1 photo sorted")
             assert [row["state"] for row in rows(root)] == ["filed"]
         finally:
             subprocess.run(["umount", "-l", root], check=True)
@@ -150,7 +150,7 @@ def test_a_dry_run_knows_what_is_undone_and_writes_nothing(sorted_root: Path, ph
     drop(sorted_root, "new.jpg", photo(shade=7))
     before = stored(sorted_root)
     code, out, err = foodsort("run", "--root", sorted_root, "--dry-run")
-    assert (code, out.split(":")[0]) == (0, "1 photos would be sorted")
+    assert (code, out.split(":")[0]) == (0, "1 photo would be sorted")
     assert "to=food/new.jpg" in err
     assert stored(sorted_root) == before
 

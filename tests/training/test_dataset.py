@@ -54,6 +54,11 @@ def test_a_split_that_is_missing_is_named(folder: Path, split: str) -> None:
     assert "found labels none" in str(caught.value)
 
 
+def test_a_folder_that_is_missing_is_named(folder: Path) -> None:
+    with pytest.raises(DatasetError, match=r"none is not there"):
+        read(folder / "none")
+
+
 @pytest.mark.parametrize("label", [0, 1])
 def test_a_split_without_one_of_the_labels_is_named(folder: Path, label: int) -> None:
     (folder / "validation" / f"{label}_1.jpg").unlink()
