@@ -18,6 +18,7 @@ _ORDER = ("id", _WHEN, "label", _P_FOOD, "taken", "camera", "model", "path")
 _DISPENSABLE = ("id", _WHEN, _P_FOOD)  # left out, in this order, where a path would have too little room
 _WITH_ROOM = ("taken", "camera", "model")  # shown where no path has to be folded for it
 _NARROWEST_PATH = 24
+_NARROWEST_GROUP = 4
 _GAP = 2
 _UNBOUNDED = 100_000  # columns where there is no terminal
 _STYLES = {"food": "green", "non_food": "cyan", "unsure": "yellow"}
@@ -41,18 +42,22 @@ def photos(rows: Iterable[Row]) -> int:
     return len(found)
 
 
-def groups(rows: Iterable[Row], columns: Sequence[str]) -> int:
-    """Prints rows of counts, the first column saying of what; returns how many."""
+def groups(rows: Iterable[Row], columns: Sequence[str]) -> None:
+    """Prints rows of counts, the first column saying of what, as many columns as there is room for: of the counts the first."""
+    from rich.cells import cell_len
     from rich.text import Text
 
     by, *counts = columns
     head = "day (UTC)" if by == "day" else by
-    table = _table([head, *counts], right=counts, fold=head)
-    found = list(rows)
-    for row in found:
-        table.add_row(Text(visible(row[by]) if row[by] else "none"), *(Text(f"{row[name]:,}") for name in counts))
-    _print(table)
-    return len(found)
+    found = [(visible(row[by]) if row[by] else "none", *(f"{row[name]:,}" for name in counts)) for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip((head, *counts), *found, strict=True)]
+    widths[0] = min(widths[0], _NARROWEST_PATH)
+    while len(widths) > 2 and sum(widths) + _GAP * (len(widths) - 1) > _room():
+        widths.pop()
+    table = _table([head, *counts][: len(widths)], right=counts, fold=head)
+    for cells in found:
+        table.add_row(*map(Text, cells[: len(widths)]))
+    _print(table, least=_NARROWEST_GROUP + sum(widths[1:]) + _GAP * len(widths[1:]))
 
 
 def follow(rows: Iterable[Row]) -> None:
@@ -126,7 +131,7 @@ def _table(names: Sequence[str], right: Sequence[str], fold: str) -> "Table":
     return table
 
 
-def _print(table: "Table") -> None:
+def _print(table: "Table", least: int = 0) -> None:
     from rich.console import Console
 
-    Console(width=_room()).print(table)
+    Console(width=max(_room(), least)).print(table)

@@ -67,7 +67,9 @@ def undo(
     root: Root,
     paths: Paths = None,
     last: Annotated[bool, typer.Option("--last", help="The photos of the newest batch.")] = False,
-    batch: Annotated[int | None, typer.Option(metavar="ID", help="The photos of this batch.")] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, max=2**31 - 1, metavar="ID", help="The photos of this batch.")
+    ] = None,
     since: Annotated[datetime | None, time_option("Photos filed at or after this time.")] = None,
     dry_run: DryRun = False,
 ) -> None:

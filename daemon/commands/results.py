@@ -1,6 +1,7 @@
 """The command that asks the database: `results`."""
 
 import sys
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -23,6 +24,7 @@ Sort = Literal["newest", "oldest", "certainty", "name"]
 
 TABLE_LIMIT = 50
 _COUNTED = 100_000  # photos, which takes a few milliseconds
+_MOST = 2**63 - 2  # one more is the largest number of a database
 _PAUSE_MS = 500
 
 
@@ -73,6 +75,7 @@ def results(
     address = database.url(root, load(root).database.url)
     if format == "table" and limit is None:
         limit = TABLE_LIMIT
+    limit = limit and min(limit, _MOST)
     filters = Filters(label, since, until, min_probability, state, name, limit, sort)
     printed.prepare(format, live=watch)
     if watch and format != "json":
@@ -99,11 +102,15 @@ def _photos(engine: "sa.Engine", filters: "Filters", form: Format) -> None:
 def _groups(engine: "sa.Engine", filters: "Filters", form: Format, by: By) -> None:
     from daemon import grouped, printed, tables
 
-    found, columns = grouped.groups(engine, filters, by), grouped.columns(by)
+    columns = grouped.columns(by)
     if form != "table":
-        printed.write(found, columns, form)
-    elif tables.groups(found, columns) == filters.limit:
-        typer.echo(f"{filters.limit:,} groups shown; a higher --limit may show more", err=True)
+        printed.write(grouped.groups(engine, filters, by), columns, form)
+        return
+    most = filters.limit or TABLE_LIMIT
+    found = list(grouped.groups(engine, replace(filters, limit=most + 1), by))
+    tables.groups(found[:most], columns)
+    if len(found) > most:
+        typer.echo(f"{most:,} group{'' if most == 1 else 's'} shown; --limit shows more", err=True)
 
 
 def _tell_of_more(engine: "sa.Engine", filters: "Filters", shown: int) -> None:

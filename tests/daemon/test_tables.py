@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from daemon import database, tables
+from daemon import database, grouped, tables
 from tests.daemon.terminal import on_terminal
 from tests.daemon.test_query import add, begun
 
@@ -50,6 +50,20 @@ def test_no_line_is_wider_than_the_terminal_and_no_path_is_cut(root: Path, width
     if not words:
         start = lines[0].index("path")
         assert LONG in "".join(line[start:].strip() for line in lines)
+
+
+@pytest.mark.parametrize(("width", "least"), [(30, 3), (45, 5), (60, 6), (80, 8)])
+@pytest.mark.parametrize("by", ["day", "label", "camera"])
+def test_counts_are_whole_or_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], by: Any, width: int, least: int
+) -> None:
+    columns = grouped.columns(by)
+    monkeypatch.setenv("COLUMNS", str(width))
+    tables.groups([{by: "2026-11-01", **dict.fromkeys(columns[1:], 19322)}], columns)
+    head, line, *_ = capsys.readouterr().out.splitlines()
+    assert head.split()[-1] in columns
+    assert line.split()[1:] == ["19,322"] * (len(head.replace("day (UTC)", "day").split()) - 1)
+    assert len(line.split()) >= least
 
 
 def test_80_columns_hold_what_matters_and_wide_terminals_more(root: Path) -> None:
@@ -123,7 +137,8 @@ def test_it_is_told_that_there_are_more(root: Path) -> None:
     assert told("--limit", "2") == "2 of 8 photos; --limit shows more\n"
     assert told("--limit", "8") == told("--limit", "9") == ""
     assert told("--limit", "2", "--label", "food") == "2 shown; a higher --limit may show more\n"
-    assert told("--limit", "1", "--by", "camera") == "1 groups shown; a higher --limit may show more\n"
+    assert told("--limit", "1", "--by", "camera") == "1 group shown; --limit shows more\n"
+    assert told("--limit", "3", "--by", "camera") == ""
     assert told("--limit", "2", "--format", "jsonl") == ""
 
 
