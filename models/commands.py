@@ -5,7 +5,7 @@ import re
 import sys
 import warnings
 from importlib.metadata import PackageNotFoundError, requires
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
@@ -19,6 +19,7 @@ class Commands(typer.Typer):
         """Runs the command line of the process."""
         # What Pillow warns of in a photo's tags does not keep it from being decoded, and names no file.
         warnings.filterwarnings("ignore", module="PIL")
+        _open_missing()
         try:
             try:
                 return super().__call__(*words, **options)
@@ -32,10 +33,10 @@ class Commands(typer.Typer):
             sys.stderr.write(f"foodsort: this needs the package {package}; {_brought(package)} brings it\n")
             sys.exit(1)
         except BrokenPipeError:  # who read our output has seen enough
-            _leave_stdout()
+            leave(sys.stdout)
             sys.exit(1)
         except OSError as error:
-            _leave_stdout()
+            leave(sys.stdout)
             sys.stderr.write(f"foodsort: {error.strerror or error}{f': {error.filename}' if error.filename else ''}\n")
             sys.exit(1)
 
@@ -55,11 +56,20 @@ def _brought(package: str) -> str:
     return " or ".join(extras) or "pip install foodsort"
 
 
-def _leave_stdout() -> None:
-    """Has nothing more written to stdout if that fails, not even what is in its buffer when the process ends."""
+def leave(stream: TextIO) -> None:
+    """Has nothing more written to a stream if that fails, not even what is in its buffer when the process ends."""
     try:
-        sys.stdout.flush()
+        stream.flush()
     except OSError:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+
+
+def _open_missing() -> None:
+    """Has streams that the caller has closed lead nowhere; else a database would get their numbers, and be written to."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115  # its number is the lowest that is free
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)

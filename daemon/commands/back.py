@@ -1,5 +1,6 @@
 """The commands that take photos back to the inbox: `retry` and `undo`."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -10,7 +11,8 @@ import typer
 
 from daemon.named import words
 from daemon.options import Root, time_option
-from models.errors import FoodsortError
+from models.commands import leave
+from models.errors import FoodsortError, ImageErrorKind
 from models.names import shown
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def retry(
     root: Root,
     paths: Paths = None,
     kind: Annotated[
-        list[str] | None, typer.Option(help="Photos that failed for this reason, such as truncated; may be repeated.")
+        list[ImageErrorKind] | None, typer.Option(help="Photos that failed for this reason; may be repeated.")
     ] = None,
     dry_run: DryRun = False,
 ) -> None:
@@ -101,6 +103,7 @@ class Said:
     def __init__(self, *, dry_run: bool) -> None:
         self._dry_run = dry_run
         self._done = self._problems = 0
+        self._unsaid: OSError | None = None
 
     def known(self, paths: list[str], choose: "Callable[[str], list[Photo]]") -> "list[Photo]":
         """The photos that the paths name, each once; says which name none."""
@@ -120,20 +123,32 @@ class Said:
                 continue
             self._done += asked_for
             moved = f"{shown(back.photo.path)} → " if back.place != back.photo.path else ""
-            typer.echo(f"{moved}{shown(back.place)}")
+            self._say(f"{moved}{shown(back.place)}")
 
     def end(self, what: str, otherwise: str = "taken there") -> None:
         """Says how many there were; ends the process with exit code 1 when something could not be done."""
         photos = f"{self._done} photo{'' if self._done == 1 else 's'}"
         verb = "would be" if self._dry_run else "is" if self._done == 1 else "are"
         others = f"; {self._problems} could not be {otherwise}" if self._problems else ""
-        typer.echo(f"{photos} {verb} {what}{others}")
-        if self._problems:
+        self._say(f"{photos} {verb} {what}{others}")
+        if self._unsaid is not None and not isinstance(self._unsaid, BrokenPipeError):
+            raise FoodsortError(
+                f"{photos} {verb} {what}{others}, but not all could be printed: {self._unsaid.strerror}"
+            )
+        if self._problems or self._unsaid:
             raise typer.Exit(1)
 
     def _problem(self, message: str) -> None:
         self._problems += 1
-        typer.echo(f"foodsort: {message}", err=True)
+        self._say(f"foodsort: {message}", err=True)
+
+    def _say(self, line: str, *, err: bool = False) -> None:
+        """Prints a line. What is being done goes on where nobody can read of it, and `end` tells."""
+        try:
+            typer.echo(line, err=err)
+        except OSError as error:
+            self._unsaid = error
+            leave(sys.stderr if err else sys.stdout)
 
 
 @contextmanager

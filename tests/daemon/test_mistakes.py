@@ -1,7 +1,9 @@
 """Mistakes that people make at the command line: each is told in a line or two, with an exit code of its kind."""
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,16 @@ def test_no_name_is_too_odd_to_ask_for(places: dict[str, Path], given: bytes) ->
     done = subprocess.run([sys.executable.encode(), b"-m", b"daemon", *words], capture_output=True, check=False)
     assert b"Traceback" not in done.stderr
     assert done.returncode == (1 if len(given) > 50_000 else 0)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("words", ["results --by day", "status", "correct --label non_food food/a.jpg", "undo -"])
+def test_streams_may_be_closed(places: dict[str, Path], closed: str, words: str) -> None:
+    command = f"{sys.executable} -m daemon {words} --root {places['ROOT']} {closed}"
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (1 if words == "status" else 0)
+    with closing(sqlite3.connect(places["ROOT"] / "foodsort.db")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

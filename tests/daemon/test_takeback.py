@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -68,6 +69,39 @@ def die(point: str, *words: str | Path) -> None:
     command = [*COMMAND, *map(str, words)]
     ended = subprocess.run(command, env=os.environ | {VARIABLE: point}, capture_output=True, timeout=60, check=False)
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+
+
+@pytest.mark.parametrize("words", [("retry",), ("undo", "failed"), ("delete", "--yes", "failed")])
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize("full", [True, False])
+def test_all_is_done_where_nobody_can_read_of_it(
+    root: Path, foodsort: Foodsort, words: tuple[str, ...], stream: str, full: bool
+) -> None:
+    for number in range(70):  # more than are handled at a time
+        drop(root, f"{number}.jpg", f"no picture {number}".encode())
+    once(root, foodsort)
+    (root / "failed/33.jpg").unlink()  # so that there is something to say on stderr
+    with open("/dev/full", "wb") as nowhere:
+        if not full:
+            reads, writes = os.pipe()
+            os.close(reads)
+            os.dup2(writes, nowhere.fileno())
+            os.close(writes)
+        both: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: nowhere}
+        done = subprocess.run([*COMMAND, *words, "--root", root], **both, text=True, check=False)
+    assert done.returncode == 1
+    assert list(states(root).values()).count("failed") == 1
+    said = done.stderr.splitlines()[-1] if stream == "stdout" else done.stdout.splitlines()[-1]
+    assert "69 photos are" in said or (stream, full) == ("stdout", False)
+    assert ("could be printed: No space left on device" in said) is (full and stream == "stdout")
+
+
+def test_a_kind_of_failure_that_there_is_not_is_refused(sorted_root: Path, foodsort: Foodsort) -> None:
+    code, _, err = foodsort("retry", "--root", sorted_root, "--kind", "nonsense")
+    assert (code, "truncated" in err) == (2, True)
+    assert foodsort("retry", "--root", sorted_root, "--kind", "truncated", "--dry-run")[1].endswith(
+        "1 photo would be in the inbox, to be sorted again\n"
+    )
 
 
 def test_undone_photos_stay_in_the_inbox_until_they_are_asked_for(
