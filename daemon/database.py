@@ -25,14 +25,20 @@ class DatabaseError(FoodsortError):
     """Raised when the database is missing, cannot be opened, or was written by a newer foodsort."""
 
 
+class AddressError(DatabaseError):
+    """Raised when the setting `database.url` is no address of a database."""
+
+    exit_code = 2
+
+
 def url(root: Path, setting: str) -> sa.URL:
-    """The database's URL by the setting `database.url`. Raises DatabaseError when it is none."""
+    """The database's URL by the setting `database.url`. Raises AddressError when it is none."""
     if not setting:
         return sa.URL.create("sqlite", database=str(root.absolute() / FILE))
     try:
         address = sa.make_url(setting)
-    except ArgumentError as error:
-        raise DatabaseError(f"database.url is no SQLAlchemy URL: {error}") from error
+    except (ArgumentError, ValueError) as error:  # the latter: of a port
+        raise AddressError(f"database.url is no SQLAlchemy URL: {error}") from error
     # Where no driver is named, it is the one that foodsort[postgres] brings, not SQLAlchemy's own choice.
     return address.set(drivername="postgresql+psycopg") if address.drivername == "postgresql" else address
 
@@ -88,13 +94,15 @@ def told() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if damaged(error.orig):
-            raise DatabaseError(
-                f"the database is damaged ({error.orig}); start foodsort again: it moves the file aside and begins a new one"
-            ) from error
-        raise DatabaseError(
-            f"the database cannot be used: {error.orig}; foodsort can be started again at any time"
-        ) from error
+        raise _refused(error) from error
+
+
+def _refused(error: DBAPIError) -> DatabaseError:
+    if damaged(error.orig):
+        return DatabaseError(
+            f"the database is damaged ({error.orig}); start foodsort again: it moves the file aside and begins a new one"
+        )
+    return DatabaseError(f"the database cannot be used: {error.orig}; foodsort can be started again at any time")
 
 
 def _made(address: sa.URL) -> Path | None:
@@ -112,20 +120,36 @@ def _current(address: sa.URL, engine: sa.Engine) -> sa.Engine:
             revision = _revision(connection)
     except DBAPIError as error:
         engine.dispose()
+        if damaged(error.orig):
+            raise _refused(error) from error
+        if _kind(error.orig) in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
+            raise DatabaseError(
+                f"the database {address!r} may not be used ({error.orig}); its owner can give you the rights to it and its folder"
+            ) from error
         raise DatabaseError(f"the database {address!r} cannot be read: {error.orig}") from error
     if revision != REVISION:
         engine.dispose()
+        if revision is not None and revision > REVISION:
+            raise newer(address, revision)
         raise DatabaseError(
             f"the database {address!r} is of schema {revision}, not {REVISION}; start `foodsort run` once"
         )
     return engine
 
 
+def newer(address: sa.URL, revision: str) -> DatabaseError:
+    """What is raised for a database of a schema that this version does not know."""
+    return DatabaseError(f"the database {address!r} was written by a newer foodsort (schema {revision}); install that")
+
+
 def damaged(error: BaseException | None) -> bool:
     """Whether SQLite says that the file itself is wrong."""
+    return _kind(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def _kind(error: BaseException | None) -> int | None:
     code = getattr(error, "sqlite_errorcode", None)
-    # The low byte says what kind it is, the others give details.
-    return code is not None and code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+    return code and code & 0xFF  # the low byte says what kind it is, the others give details
 
 
 def _engine(address: sa.URL) -> sa.Engine:
@@ -140,9 +164,8 @@ def _engine(address: sa.URL) -> sa.Engine:
     try:
         engine = sa.create_engine(address, **options)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
-        raise DatabaseError(
-            f"no driver for {address.drivername}: {error}; `pip install 'foodsort[postgres]'` brings one"
-        ) from error
+        brings = "; `pip install 'foodsort[postgres]'` brings one" if kind == "postgresql" else ""
+        raise DatabaseError(f"no driver for {address.drivername}: {error}{brings}") from error
     if kind in _PREPARE:
         sa.event.listen(engine, "connect", _PREPARE[kind])
     return engine

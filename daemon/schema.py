@@ -118,7 +118,7 @@ results = sa.table(
 
 def text(time: datetime) -> str:
     """A time as it stands in the database; a naive one counts as local."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def modified_at(mtime_ns: int) -> str:

@@ -221,6 +221,8 @@ def load(root: Path) -> Settings:
         _check_file(path)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is not TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8, from byte {error.start + 1} on; save it as UTF-8") from error
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:

@@ -29,9 +29,7 @@ def upgrade(engine: sa.Engine, revision: str | None) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if revision is not None and revision not in known:
-        raise DatabaseError(
-            f"the database {engine.url!r} was written by a newer foodsort (schema {revision}); install that"
-        )
+        raise database.newer(engine.url, revision)
     with engine.begin() as connection:
         if connection.dialect.name == "sqlite":
             # Python's driver begins one only before it writes a row: tables would be changed one by one.

@@ -166,13 +166,22 @@ def test_wrong_settings_are_exit_code_2_and_touch_nothing(root: Path, foodsort: 
     assert (root / "inbox/a.jpg").exists()
 
 
+@pytest.mark.parametrize("url", ["nonsense", "postgresql://me:secret@127.0.0.1:port/photos"])
+def test_what_is_no_address_of_a_database_is_a_wrong_setting(
+    root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("FOODSORT_DATABASE__URL", url)
+    for command in ("run", "results"):
+        code, _, err = foodsort(command, "--root", root)
+        assert (code, "database.url is no SQLAlchemy URL" in err, "secret" in err) == (2, True, False)
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
         ("FOODSORT_MODEL__BUNDLE", "no-such-bundle", "no whole model bundle"),
         ("FOODSORT_DATABASE__URL", "sqlite:////proc/none/foodsort.db", "cannot be used"),
-        ("FOODSORT_DATABASE__URL", "nonsense", "no SQLAlchemy URL"),
-        ("FOODSORT_DATABASE__URL", "oracle://x", "no driver"),
+        ("FOODSORT_DATABASE__URL", "oracle://x", "no driver for oracle: No module named 'oracledb'\n"),
         ("FOODSORT_FOLDERS__FOOD", "/proc/none/food", "/proc/none"),
     ],
 )

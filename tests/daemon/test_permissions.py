@@ -11,6 +11,17 @@ import pytest
 from tests.daemon.conftest import Foodsort, Photo
 
 
+def without_rights(*words: str | Path) -> "subprocess.CompletedProcess[str]":
+    """Runs a command that may read and write no more than modes let it, even as root."""
+    command = [sys.executable, "-m", "daemon", *map(str, words)]
+    if os.geteuid() == 0:
+        setpriv = shutil.which("setpriv")
+        if setpriv is None:
+            pytest.skip("as root this needs setpriv (util-linux)")
+        command = [setpriv, "--bounding-set=-dac_override,-dac_read_search", *command]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 def test_a_file_that_may_not_be_read_stays_and_the_exit_code_says_so(
     root: Path, photo: Photo, foodsort: Foodsort
 ) -> None:
@@ -18,17 +29,8 @@ def test_a_file_that_may_not_be_read_stays_and_the_exit_code_says_so(
     theirs.parent.mkdir()
     theirs.write_bytes(photo(shade=1))
     (root / "inbox/ours.jpg").write_bytes(photo(shade=2))
-    command = [sys.executable, "-m", "daemon", "run", "--root", str(root), "--once"]
-    if os.geteuid() == 0:  # root may read everything, unless it gives that up
-        setpriv = shutil.which("setpriv")
-        if setpriv is None:
-            pytest.skip("as root this needs setpriv (util-linux)")
-        os.chown(theirs, 12345, 12345)
-        command = [setpriv, "--bounding-set=-dac_override,-dac_read_search", *command]
-        theirs.chmod(0o600)
-    else:
-        theirs.chmod(0)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    theirs.chmod(0)
+    done = without_rights("run", "--root", root, "--once")
     assert done.returncode == 1, done.stderr
     assert done.stdout.splitlines()[-1] == "1 photo sorted: 1 food, 0 non_food, 0 failed; 1 had to stay in the inbox"
     assert done.stderr.count("theirs.jpg") == 1
@@ -37,3 +39,18 @@ def test_a_file_that_may_not_be_read_stays_and_the_exit_code_says_so(
     assert (root / "food/ours.jpg").exists()
     _, out, _ = foodsort("results", "--root", root, "--format", "csv")
     assert "theirs" not in out
+
+
+@pytest.mark.parametrize(("file", "folder"), [(0o000, 0o700), (0o400, 0o500), (0o600, 0o500)])
+def test_a_database_that_may_not_be_used_is_told_with_what_mends_it(
+    root: Path, photo: Photo, foodsort: Foodsort, file: int, folder: int
+) -> None:
+    (root / "inbox/a.jpg").write_bytes(photo())
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    (root / "foodsort.db").chmod(file)
+    root.chmod(folder)
+    try:
+        done = without_rights("undo", "--root", root, "--last")
+    finally:
+        root.chmod(0o700)
+    assert (done.returncode, "may not be used" in done.stderr, "rights" in done.stderr) == (1, True, True), done.stderr

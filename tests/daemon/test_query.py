@@ -321,3 +321,7 @@ def test_a_path_is_found_by_an_index_on_names(dialect: str, request: pytest.Fixt
     assert len(asked) == 1
     assert "ix_photos_name" in asked[0]
     assert "ix_photos_state" not in asked[0]
+
+
+def test_times_before_the_year_1000_are_in_order_too() -> None:
+    assert schema.text(datetime(500, 1, 2, tzinfo=UTC)) == "0500-01-02T00:00:00.000000Z"

@@ -97,3 +97,9 @@ def test_the_template_explains_every_setting_and_holds_the_defaults(tmp_path: Pa
     lines = (line[1:] if line.startswith("#") and not line.startswith("# ") else line for line in text.splitlines())
     (tmp_path / "foodsort.toml").write_text("\n".join(lines))
     assert load(tmp_path).model_dump() == load(tmp_path / "elsewhere").model_dump()
+
+
+def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    (tmp_path / "foodsort.toml").write_bytes(b"# caf\xe9\n")
+    with pytest.raises(SettingsError, match=r"foodsort\.toml is not UTF-8, from byte 6 on"):
+        load(tmp_path)
