@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from daemon import snapshot
 from daemon.schema import REVISION
 from models.errors import FoodsortError
 
@@ -76,10 +77,7 @@ def reading(address: sa.URL) -> sa.Engine:
     path = _made(address)
     if path is None:
         return _current(address, _engine(address))
-    # Each use opens it anew. By its address SQLAlchemy takes it for one in memory: it would keep a connection for each of a few
-    # threads, and fail, with a traceback in the log, at closing those of more.
-    engine = sa.create_engine("sqlite://", creator=lambda: _read_only(path), poolclass=sa.NullPool)
-    return _current(address, engine)
+    return _current(address, snapshot.engine(path))
 
 
 def writing(address: sa.URL) -> sa.Engine:
@@ -169,13 +167,6 @@ def _engine(address: sa.URL) -> sa.Engine:
     if kind in _PREPARE:
         sa.event.listen(engine, "connect", _PREPARE[kind])
     return engine
-
-
-def _read_only(path: Path) -> sqlite3.Connection:
-    """Leaves nothing beside the database, not even where SQLite would: the daemon could not open a reader's files."""
-    # Without a log nobody has it open, so nothing needs to be locked, and no log is made.
-    alone = "" if path.with_name(path.name + "-wal").exists() else "&immutable=1"
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{alone}", uri=True, timeout=BUSY_S)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

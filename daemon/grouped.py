@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from daemon import query
+from daemon import query, snapshot
 from daemon.query import Filters
 
 By = Literal["day", "label", "model", "camera"]
@@ -25,11 +25,12 @@ def groups(engine: sa.Engine, filters: Filters, by: By) -> Iterator[dict[str, An
 
     filters.limit: most groups.
     """
-    with engine.connect() as connection:
+
+    def ask(connection: sa.Connection) -> list[dict[str, Any]]:
         dialect, few = connection.dialect.name, query.few_names(connection, filters)
-        statement = select(filters, by, dialect, few_names=few)
-        for row in connection.execute(statement).mappings():
-            yield dict(row)
+        return [dict(row) for row in connection.execute(select(filters, by, dialect, few_names=few)).mappings()]
+
+    yield from snapshot.at_one_moment(engine, ask)
 
 
 def select(filters: Filters, by: By, dialect: str = "sqlite", *, few_names: bool = False) -> "sa.Select[Any]":

@@ -2,19 +2,22 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from daemon import globs
+from daemon import globs, snapshot
 from daemon.schema import photos, results, reviews, text
 from models.names import raw, shown, visible
 
 Sort = Literal["newest", "oldest", "certainty", "name"]
 """What comes first. certainty: what the network is least sure of; photos of which it said nothing are left out."""
 
+Row = dict[str, Any]
+
+_PAGE = 5000  # rows that are read at a time
 _FEW = 100_000
 """Most photos that are found and sorted; where more begin alike, walking from the newest row soon meets enough of them."""
 
@@ -42,16 +45,24 @@ class Filters:
 
 
 def select(
-    filters: Filters, dialect: str = "sqlite", *, few_names: bool = False, few_labelled: bool = True
+    filters: Filters,
+    dialect: str = "sqlite",
+    *,
+    few_names: bool = False,
+    few_labelled: bool = True,
+    after: Row | None = None,
 ) -> "sa.Select[Any] | sa.CompoundSelect[Any]":
     """The rows of the view `results` that the filters let through, in order; by time where a time is asked for.
 
     dialect: SQLAlchemy's name for the kind of database.
     few_names: SQLite shall find the names that begin as asked by their index. Without, it goes through the rows in order.
     few_labelled: the same of the label; only by certainty, as the labels' index has all other orders.
+    after: the row behind which the wanted ones come.
     """
     order = _order(filters, dialect)
     query = _unlabelled(filters, dialect, few_names=few_names)
+    if after is not None:
+        query = query.where(_behind(after, filters, dialect))
     if filters.label is not None and not few_labelled:
         return query.where(results.c.label == filters.label).order_by(*order).limit(filters.limit)
     if filters.label is not None:
@@ -121,13 +132,33 @@ def conditions(r: Any, filters: Filters, dialect: str) -> Iterator["sa.ColumnEle
         yield r.certainty.is_not(None)
 
 
-def rows(engine: sa.Engine, filters: Filters) -> Iterator[dict[str, Any]]:
-    """The rows as dictionaries, read as they are asked for."""
-    with engine.connect() as connection:
-        few = {"few_names": few_names(connection, filters), "few_labelled": few_labelled(connection, filters)}
-        query = select(filters, connection.dialect.name, **few)
-        for row in connection.execution_options(yield_per=1000).execute(query).mappings():
-            yield dict(row)
+def rows(engine: sa.Engine, filters: Filters) -> Iterator[Row]:
+    """The rows as dictionaries, read as they are asked for, some thousands at a time.
+
+    Those are of one moment, and no transaction outlasts their reading: whoever takes them may be slow, and the database's
+    log would grow meanwhile. Rows that change on the way come as they are by then, or not at all where they have left.
+    """
+    last: Row | None = None
+    few: dict[str, bool] | None = None
+    left = filters.limit
+    while True:
+        most = _PAGE if left is None else min(_PAGE, left)
+
+        def ask(connection: sa.Connection, most: int = most, last: Row | None = last) -> list[Row]:
+            nonlocal few
+            few = few or {
+                "few_names": few_names(connection, filters),
+                "few_labelled": few_labelled(connection, filters),
+            }
+            query = select(replace(filters, limit=most), connection.dialect.name, after=last, **few)
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+        page = snapshot.at_one_moment(engine, ask)
+        yield from page
+        left = left and left - len(page)
+        if len(page) < most or left == 0:
+            return
+        last = page[-1]
 
 
 def is_everything(filters: Filters) -> bool:
@@ -155,16 +186,30 @@ def _named(column: "sa.ColumnElement[Any]", filters: Filters, dialect: str) -> "
     return sa.or_(globs.matches(column, glob, dialect), column == glob)
 
 
+def _keys(filters: Filters) -> tuple[str, ...]:
+    """The columns that rows are in the order of; only by the newest is it a descending one."""
+    if filters.sort in {"newest", "oldest"}:
+        by_time = filters.since is not None or filters.until is not None
+        return ("classified_at", "id") if by_time else ("id",)
+    return (filters.sort, "id")
+
+
 def _order(filters: Filters, dialect: str) -> list["sa.ColumnElement[Any]"]:
-    by_time = filters.since is not None or filters.until is not None
-    columns = ("classified_at", "id") if by_time else ("id",)
-    if filters.sort == "oldest":
-        return [sa.asc(name) for name in columns]
-    if filters.sort == "newest":
-        return [sa.desc(name) for name in columns]
     if filters.sort == "name" and dialect == "postgresql":  # by code points, as its index has them, and as SQLite does
         return [sa.literal_column("name USING ~<~"), sa.asc("id")]
-    return [sa.asc(filters.sort), sa.asc("id")]
+    return [sa.desc(name) if filters.sort == "newest" else sa.asc(name) for name in _keys(filters)]
+
+
+def _behind(last: Row, filters: Filters, dialect: str) -> "sa.ColumnElement[bool]":
+    """Whether a row comes after the last one. None of the columns is NULL in the order of which rows are asked for."""
+    sign, (*first, _) = "<" if filters.sort == "newest" else ">", _keys(filters)
+    later: sa.ColumnElement[bool] = results.c.id.op(sign, is_comparison=True)(last["id"])
+    for name in first:
+        key, ends = results.c[name], "~" if (name, dialect) == ("name", "postgresql") else ""
+        # The first of these is all that an index needs to begin there.
+        not_before = key.op(f"{ends}{sign}={ends}", is_comparison=True)(last[name])
+        later = sa.and_(not_before, sa.or_(key != last[name], later))
+    return later
 
 
 def few_names(connection: sa.Connection, filters: Filters) -> bool:

@@ -15,12 +15,13 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import OperationalError
 
-from daemon import database, schema
+from daemon import database, schema, snapshot
 from daemon.database import DatabaseError
 from daemon.known import Earlier, Known
 from daemon.results import Results
 from models.bundle import Bundle
 from tests.daemon.postgres import Cluster, made
+from tests.daemon.test_query import add, begun
 
 
 @pytest.fixture
@@ -277,3 +278,26 @@ def test_many_threads_may_read_at_a_time(address: sa.URL, caplog: pytest.LogCapt
         assert list(threads.map(ask, range(12))) == list(range(12))
     engine.dispose()
     assert caplog.text == ""
+
+
+def test_what_is_found_is_of_one_moment_where_writing_begins_meanwhile(file: sa.URL) -> None:
+    engine = begun(file)
+    add(engine, "a")
+    engine.dispose()
+    reader = database.reading(file)
+    seen: list[list[int]] = []
+
+    def ask(connection: sa.Connection) -> list[int]:
+        counts = [connection.execute(sa.text("SELECT count(*) FROM photos")).scalar_one()]
+        if not seen:
+            writer = database.connect(file)
+            for number in range(100):
+                add(writer, f"{number}")
+            writer.dispose()  # which moves the log into the file
+        counts.append(connection.execute(sa.text("SELECT count(*) FROM photos WHERE name >= ''")).scalar_one())
+        seen.append(counts)
+        return counts
+
+    assert snapshot.at_one_moment(reader, ask) == [101, 101]
+    assert len(seen) == 2
+    reader.dispose()

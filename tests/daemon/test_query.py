@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -325,3 +326,56 @@ def test_a_path_is_found_by_an_index_on_names(dialect: str, request: pytest.Fixt
 
 def test_times_before_the_year_1000_are_in_order_too() -> None:
     assert schema.text(datetime(500, 1, 2, tzinfo=UTC)) == "0500-01-02T00:00:00.000000Z"
+
+
+@pytest.mark.parametrize("sort", ["newest", "oldest", "certainty", "name"])
+@pytest.mark.parametrize(
+    "filters", [{}, {"since": datetime(2026, 11, 2, tzinfo=UTC)}, {"label": "food"}, {"name": "I*"}]
+)
+def test_pages_are_what_one_question_gives(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, sort: Any, filters: dict[str, Any]
+) -> None:
+    for number in range(20):  # with some alike in each of the columns that are sorted by
+        corrected = ("non_food", "food") if number % 5 == 0 else ()
+        add(engine, f"{'iI_'[number % 3]}MG", number // 6 + 1, corrected, probability=(number % 4) / 4)
+    asked = Filters(sort=sort, **filters)
+    with engine.connect() as connection:
+        expected = [dict(row) for row in connection.execute(query.select(asked, engine.dialect.name)).mappings()]
+    assert len(expected) > 5
+    for page in (1, 2, 3, len(expected)):
+        monkeypatch.setattr(query, "_PAGE", page)
+        assert list(query.rows(engine, asked)) == expected
+        assert list(query.rows(engine, replace(asked, limit=5))) == expected[:5]
+
+
+@pytest.mark.parametrize("sort", ["newest", "certainty", "name"])
+def test_who_takes_rows_slowly_holds_no_transaction(
+    of_sqlite: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sort: Any
+) -> None:
+    monkeypatch.setattr(query, "_PAGE", 2)
+    for name in "abcde":
+        add(of_sqlite, name)
+    reader = database.reading(database.url(tmp_path, ""))
+    rows = query.rows(reader, Filters(sort=sort))
+    next(rows)
+    add(of_sqlite, "f")
+    with of_sqlite.connect() as connection:  # which waits for readers, and else empties the log
+        assert connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0] == 0
+    assert len({row["id"] for row in rows}) >= 4
+
+
+def test_a_later_page_begins_where_the_index_says(of_sqlite: sa.Engine, of_postgresql: sa.Engine) -> None:
+    since = datetime(2026, 10, 1, tzinfo=UTC)
+    last = {"id": 9, "name": "a", "classified_at": DAY % 1, "certainty": 0.7}
+    for filters, index in (
+        (Filters(limit=50), "pkey"),
+        (Filters(limit=50, since=since), "classified_at"),
+        (Filters(limit=50, sort="name"), "name"),
+        (Filters(limit=50, sort="certainty"), "certainty"),
+    ):
+        found = plan(of_sqlite, query.select(filters, after=last))
+        assert (
+            "SEARCH p USING INTEGER PRIMARY KEY" if index == "pkey" else f"SEARCH p USING INDEX ix_photos_{index}"
+        ) in found
+        assert "ORDER BY" not in found.partition("RIGHT")[0]
+        assert index in of_postgresql_plan(of_postgresql, query.select(filters, "postgresql", after=last))
