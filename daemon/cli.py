@@ -1,5 +1,6 @@
 """The command `foodsort`: the daemon's commands, and those that other rooms add under `foodsort.commands`."""
 
+import shlex
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,6 +17,7 @@ from daemon.options import Root, folder
 from models import EngineName, Precision, __version__
 from models.commands import Commands
 from models.errors import FoodsortError
+from models.names import shown
 
 app = Commands(
     no_args_is_help=True,
@@ -59,10 +61,11 @@ def init(
         (directory / getattr(Settings.model_fields["folders"].default, name)).mkdir(parents=True, exist_ok=True)
     path = directory / FILE
     if path.exists():
-        typer.echo(f"{path} is there already and stays as it is")
+        typer.echo(f"{shown(str(path))} is there already and stays as it is")
     else:
         path.write_text(template(), encoding="utf-8")
-        typer.echo(f"{directory} is ready; start with: foodsort run --root {directory}")
+        name = shown(str(directory))
+        typer.echo(f"{name} is ready; start with: foodsort run --root {shlex.quote(name)}")
 
 
 @app.command()
@@ -118,10 +121,12 @@ def classify(
 
     from daemon.classify import classify as run
     from daemon.decoders.pool import Decoders
+    from daemon.printed import prepare
     from daemon.settings import Images
     from models.bundle import Bundle
     from models.engines import open_engine
 
+    prepare("table" if format == "text" else "json", live=False)
     bundle, images = Bundle.load(model), Images()
     failed = 0
     with Decoders(bundle.card.fit, images.max_pixels, images.timeout_s) as decoders:
@@ -182,10 +187,12 @@ def status(
     """
     import json
 
+    from daemon.printed import prepare
     from daemon.settings import load
     from daemon.statement import lines
     from daemon.status import read
 
+    prepare("table" if format == "text" else "json", live=False)
     state = read(root, root / load(root).folders.inbox)
     typer.echo(json.dumps(state, ensure_ascii=False) if format == "json" else "\n".join(lines(state)))
     if not state["alive"]:
@@ -206,8 +213,10 @@ def doctor(
     import json
 
     from daemon.doctor import as_json, examine
+    from daemon.printed import prepare
     from daemon.settings import load
 
+    prepare("table" if format == "text" else "json", live=False)
     if not root.is_dir():
         raise FoodsortError(f"{root} is no folder; `foodsort init {root}` makes one")
     findings = []

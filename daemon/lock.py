@@ -80,15 +80,16 @@ def holder(path: Path) -> str | None:
 
 def _opened(inbox: int, name: bytes, path: Path) -> int:
     """Descriptor of a lock, made if missing. Raises FoodsortError when something else is in its folder's place, OSError."""
-    with suppress(FileExistsError):
-        os.mkdir(PRIVATE, 0o700, dir_fd=inbox)
     try:
+        with suppress(FileExistsError):
+            os.mkdir(PRIVATE, 0o700, dir_fd=inbox)
         # By descriptor: where a member of the group puts a link, nothing is opened elsewhere.
         with tree.folder(inbox, PRIVATE) as private:
             return os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600, dir_fd=private)
     except OSError as error:
         if error.errno not in {errno.ENOTDIR, errno.EISDIR, errno.ELOOP}:
-            raise
+            named = path / os.fsdecode(PRIVATE) / os.fsdecode(name)
+            raise OSError(error.errno, error.strerror, str(named)) from error
         raise FoodsortError(f"{path}/.foodsort is not the folder that foodsort makes; move it away") from error
 
 

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
+from models.names import BYTES
+
 Format = Literal["table", "json", "jsonl", "csv"]
 
 Row = dict[str, Any]
@@ -18,11 +20,11 @@ def write(rows: Iterable[Row], columns: Sequence[str], form: Literal["json", "js
 
 
 def prepare(form: Format, *, live: bool) -> None:
-    """Has stdout take any name, and each line at once where rows come one by one."""
+    """Has JSON and CSV be UTF-8, and each line at once where rows come one by one."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # JSON is UTF-8 whatever the terminal's language is; a table shows what that can't write in another way.
+        # Whatever the terminal's language is; a table shows what that can't write in another way.
         sys.stdout.reconfigure(encoding=None if form == "table" else "utf-8", line_buffering=live or None)
-        sys.stdout.reconfigure(errors="backslashreplace")
+        sys.stdout.reconfigure(errors=BYTES)  # another encoding has made it strict
 
 
 def _json(rows: Iterable[Row], _columns: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """What the command lines of all rooms have in common: they say what went wrong instead of showing where."""
 
+import io
 import os
 import re
 import sys
@@ -10,6 +11,7 @@ from typing import Any, TextIO
 import typer
 
 from models.errors import FoodsortError
+from models.names import BYTES, visible
 
 
 class Commands(typer.Typer):
@@ -19,14 +21,14 @@ class Commands(typer.Typer):
         """Runs the command line of the process."""
         # What Pillow warns of in a photo's tags does not keep it from being decoded, and names no file.
         warnings.filterwarnings("ignore", module="PIL")
-        _open_missing()
+        _prepare_streams()
         try:
             try:
                 return super().__call__(*words, **options)
             finally:
                 sys.stdout.flush()  # what fails at the very end of the process can't be told as it should
         except FoodsortError as error:
-            sys.stderr.write(f"foodsort: {error}\n")
+            _tell(str(error))
             sys.exit(error.exit_code)
         except ModuleNotFoundError as error:
             package = (error.name or "").partition(".")[0]
@@ -37,7 +39,8 @@ class Commands(typer.Typer):
             sys.exit(1)
         except OSError as error:
             leave(sys.stdout)
-            sys.stderr.write(f"foodsort: {error.strerror or error}{f': {error.filename}' if error.filename else ''}\n")
+            where = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
+            _tell(f"{error.strerror or error}{where}")
             sys.exit(1)
 
 
@@ -66,10 +69,18 @@ def leave(stream: TextIO) -> None:
         os.close(nowhere)
 
 
-def _open_missing() -> None:
-    """Has streams that the caller has closed lead nowhere; else a database would get their numbers, and be written to."""
+def _prepare_streams() -> None:
+    """Has streams take any name; those that the caller has closed lead nowhere, else a database would get their numbers."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115  # its number is the lowest that is free
             os.set_inheritable(stream.fileno(), True)
             setattr(sys, name, stream)
+    for written in (sys.stdout, sys.stderr):
+        if isinstance(written, io.TextIOWrapper):
+            written.reconfigure(errors=BYTES)
+
+
+def _tell(message: str) -> None:
+    lines = "\n".join(map(visible, message.split("\n")))  # names in it may have come from anywhere
+    sys.stderr.write(f"foodsort: {lines}\n")

@@ -1,5 +1,6 @@
 """Names of files: bytes on disk, text for people."""
 
+import codecs
 import os
 import re
 import unicodedata
@@ -32,6 +33,17 @@ def raw(text: str) -> bytes:
         bytes.fromhex(part) if odd else part.encode("utf-8", "surrogateescape")
         for part, odd in zip(parts, [False, True] * len(parts), strict=False)
     )
+
+
+def _unprintable(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_escaped, error.object[error.start : error.end])), error.end
+
+
+BYTES = "foodsort.bytes"
+"""How streams write what their encoding lacks: as bytes of UTF-8 that `raw` reads, where Python's \\xNN are code points."""
+codecs.register_error(BYTES, _unprintable)
 
 
 def _is_hidden(char: str) -> bool:

@@ -114,9 +114,9 @@ def export(
     said = (f"{counts[one, 'food']} food and {counts[one, 'non_food']} non_food in {one}" for one in SPLITS)
     others = f"; {len(problems)} could not be exported" if problems else ""
     photos = "1 photo is" if counts.total() == 1 else f"{counts.total()} photos are"
-    typer.echo(f"{photos} in {out}: {', '.join(said)}{others}")
+    typer.echo(f"{photos} in {shown(str(out))}: {', '.join(said)}{others}")
     if all(counts[one, label] for one in SPLITS for label in LABELS):
-        typer.echo(f"train with: foodsort train --data {shlex.quote(str(out))} --out BUNDLE")
+        typer.echo(f"train with: foodsort train --data {shlex.quote(shown(str(out)))} --out BUNDLE")
     else:
         more = "label more" if split else "divide them with --split, or put them to another data set"
         typer.echo(f"`foodsort train` needs photos of both labels in {', '.join(SPLITS)}: {more}")

@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -177,3 +178,34 @@ def test_why_what_lies_in_a_folder_is_not_to_be_had(root: Path, foodsort: Foodso
     assert foodsort("run", "--root", root, "--once")[0] == 0
     code, _, err = foodsort("correct", "--root", root, "--label", "food", state)
     assert (code, err) == (1, f"foodsort: {state}: failed/bill.pdf: {NO_LABEL['failed']}\n")
+
+
+def test_what_a_stream_cannot_write_is_printed_as_it_is_taken_back(
+    root: Path, photo: Photo, foodsort: Foodsort
+) -> None:
+    (root / "inbox/caf\u00e9 \u202e\U0001f363.jpg").write_bytes(photo())
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+
+    def said(*words: str) -> str:
+        command = [sys.executable, "-m", "daemon", *words]
+        ascii_only = os.environ | {"PYTHONIOENCODING": "ascii"}
+        return subprocess.run(command, env=ascii_only, capture_output=True, check=True).stdout.decode()
+
+    path = said("results", "--root", str(root)).splitlines()[-1].partition("food/")[2]
+    assert path == r"caf\xc3\xa9 \xe2\x80\xae\xf0\x9f\x8d\xa3.jpg"
+    assert "1 photo would be" in said("undo", "--root", str(root), "--dry-run", f"food/{path}")
+    seen = said("classify", "--engine", "scripted", "--format", "json", str(root / "food"))
+    assert json.loads(seen)["label"] == "food"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("correct", "--label", "food", "\x1b[31m"), ("results", "--root", "\x1b[31m"), ("status", "--root", "\x1b[31m")],
+)
+def test_no_control_character_that_was_given_is_written(
+    root: Path, photo: Photo, foodsort: Foodsort, words: Any
+) -> None:
+    (root / "inbox/a.jpg").write_bytes(photo())
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    code, out, err = foodsort(*words, *(() if "--root" in words else ("--root", root)))
+    assert (code, "\x1b" in out + err, r"\x1b[31m" in err) == (1, False, True)

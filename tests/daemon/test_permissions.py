@@ -54,3 +54,14 @@ def test_a_database_that_may_not_be_used_is_told_with_what_mends_it(
     finally:
         root.chmod(0o700)
     assert (done.returncode, "may not be used" in done.stderr, "rights" in done.stderr) == (1, True, True), done.stderr
+
+
+def test_what_may_not_be_written_is_named(root: Path) -> None:
+    private = root / "inbox/.foodsort"
+    private.mkdir(mode=0o500)
+    done = without_rights("run", "--root", root, "--once")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"foodsort: Permission denied: {private}/lock")
+    root.chmod(0o000)
+    done = without_rights("init", root)
+    root.chmod(0o700)
+    assert (done.returncode, done.stderr) == (1, f"foodsort: Permission denied: {root}/inbox\n")
