@@ -107,7 +107,7 @@ class Chosen:
         which a star ends at a slash. A `Line` is no pattern.
         """
         ways = readings.places(given, self._root)
-        for condition in (*map(_at, ways), *map(_below, ways)):
+        for condition in self._conditions(ways):
             if found := self._ask(condition):
                 break
             self._refuse(given, condition)
@@ -138,9 +138,18 @@ class Chosen:
 
     def _is_name(self, names: set[str]) -> bool:
         """Whether a photo is called so, like photo[1].jpg: where it lies no longer, photo1.jpg is not meant."""
-        bracketed = {name for name in names if "[" in name and {"*", "?"}.isdisjoint(name)}
+        return self._meets(photos.c.name.in_({name for name in names if "[" in name and {"*", "?"}.isdisjoint(name)}))
+
+    def _conditions(self, ways: Sequence[Places]) -> "Iterator[sa.ColumnElement[bool]]":
+        """What a photo meets that a path names, in the order in which its readings are tried."""
+        yield from map(_at, ways)
+        below = [*map(_below, ways)]
+        if self._meets(sa.or_(*below)):  # no index helps here, so all are looked for at once
+            yield from below
+
+    def _meets(self, condition: "sa.ColumnElement[bool]") -> bool:
         with self._engine.connect() as connection:
-            return connection.execute(sa.select(photos.c.id).where(photos.c.name.in_(bracketed))).first() is not None
+            return connection.execute(sa.select(photos.c.id).where(condition).limit(1)).first() is not None
 
     def _refuse(
         self, given: str, condition: "sa.ColumnElement[bool]", match: Callable[[Photo], bool] = lambda _: True

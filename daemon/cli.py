@@ -196,7 +196,9 @@ def status(
     state = read(root, root / load(root).folders.inbox)
     typer.echo(json.dumps(state, ensure_ascii=False) if format == "json" else "\n".join(lines(state)))
     if not state["alive"]:
-        typer.echo(f"foodsort: no daemon runs on {root}; start one with: foodsort run --root {root}", err=True)
+        name = shown(str(root))
+        start = f"foodsort run --root {shlex.quote(name)}"
+        typer.echo(f"foodsort: no daemon runs on {name}; start one with: {start}", err=True)
         raise typer.Exit(1)
 
 

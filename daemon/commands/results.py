@@ -10,6 +10,7 @@ import typer
 from daemon.options import Root, time_option
 from daemon.states import State
 from models.errors import FoodsortError
+from models.names import visible
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -130,7 +131,11 @@ def _watch(address: "sa.URL", filters: "Filters", form: Literal["table", "jsonl"
     from daemon import printed, schema, tables
     from daemon.following import Following
 
-    rows = iter(Following(address, filters, _pause, lambda error: typer.echo(f"foodsort: {error}; waiting", err=True)))
+    rows = iter(
+        Following(
+            address, filters, _pause, lambda error: typer.echo(f"foodsort: {visible(str(error))}; waiting", err=True)
+        )
+    )
     if form == "table":
         tables.follow(rows)
     else:
