@@ -204,7 +204,7 @@ def test_run_as_a_module_it_says_what_is_wrong_without_a_traceback(
         runpy.run_module("training", run_name="__main__")
     assert end.value.code == 1
     said = capsys.readouterr().err
-    assert said.startswith(f"foodsort: {tmp_path / 'nowhere/evaluation'} must hold photos of both labels")
+    assert said.startswith(f"foodsort: {tmp_path / 'nowhere'} is not there; --data names")
     assert said.count("\n") == 1
 
 
