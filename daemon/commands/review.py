@@ -1,5 +1,6 @@
 """The command `review`: photos in a browser, for a person who looks at them."""
 
+import logging
 import os
 import resource
 import signal
@@ -74,6 +75,7 @@ def review(
             limit_concurrency=resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2,
             timeout_graceful_shutdown=_END_S,
         )
+        logging.getLogger("uvicorn.error").addFilter(_is_no_cut_off)
         server = uvicorn.Server(config)
         # Already now, for one that comes before uvicorn listens to signals; afterwards it sends each that it got once more.
         for ending in (signal.SIGINT, signal.SIGTERM):
@@ -91,6 +93,14 @@ def _begin(inbox: Path, address: "sa.URL") -> None:
     # Another user's the daemon could not open.
     if path and not path.exists() and inbox.is_dir() and inbox.stat().st_uid == os.geteuid():
         database.connect(address).dispose()
+
+
+def _is_no_cut_off(record: logging.LogRecord) -> bool:
+    """Whom the end cuts off learns it in the browser; to who ended the page it is no error."""
+    from asyncio import CancelledError
+
+    raised = record.exc_info and record.exc_info[0]
+    return not (raised and issubclass(raised, CancelledError)) and "timeout graceful shutdown" not in record.msg
 
 
 def _is_loopback(host: str) -> bool:

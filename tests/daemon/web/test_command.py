@@ -115,6 +115,17 @@ def test_connections_that_never_finish_asking_leave_files_to_be_opened(photos: P
     assert set(err.splitlines()) == {"WARNING:  Exceeded concurrency limit."}
 
 
+def test_who_never_ends_asking_does_not_keep_it_from_ending(photos: Path) -> None:
+    with (
+        socket.socket() as asking,
+        reviewing(photos) as address,
+    ):  # the page ends before the socket does, and says nothing
+        host, port = address.removeprefix("http://").split(":")
+        asking.connect((host, int(port)))
+        asking.sendall(f"POST /label HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 9\r\n\r\n".encode())
+        httpx.get(address)
+
+
 def test_no_part_of_an_answer_waits_for_the_browser_to_say_that_it_has_the_one_before() -> None:
     with (
         closing(review._listening("127.0.0.1", 0)) as listener,
