@@ -21,9 +21,9 @@ $(STAMP): requirements-dev.lock pyproject.toml
 demo: setup
 	@$(BIN)/python -m daemon.demo $(if $(PHOTOS),--photos "$(PHOTOS)")
 
-# Two at a time: many tests wait for a process of theirs.
+# More than the two cores of a small machine: many tests wait for a process of theirs.
 test: setup
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3
 
 # 2,000 photos, 100 sudden deaths of the daemon, some minutes; prints what was lost or doubled.
 soak: setup
