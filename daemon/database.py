@@ -77,7 +77,7 @@ def reading(address: sa.URL) -> sa.Engine:
     path = _made(address)
     if path is None:
         return _current(address, _engine(address))
-    return _current(address, snapshot.engine(path))
+    return _current(address, snapshot.engine(path, BUSY_S))
 
 
 def writing(address: sa.URL) -> sa.Engine:

@@ -8,16 +8,15 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-_BUSY_S = 5
 _Found = TypeVar("_Found")
 
 
-def engine(path: Path) -> sa.Engine:
-    """Reads a database. Each use opens it anew."""
+def engine(path: Path, busy_s: float) -> sa.Engine:
+    """Reads a database. Each use opens it anew. busy_s: how long SQLite itself waits for a lock."""
     # By its address SQLAlchemy takes it for one in memory: it would keep a connection for each of a few threads, and fail, with a
     # traceback in the log, at closing those of more.
     options: dict[str, Any] = {"poolclass": sa.NullPool, "execution_options": {"file": path}}
-    return sa.create_engine("sqlite://", creator=lambda: _read_only(path), **options)
+    return sa.create_engine("sqlite://", creator=lambda: _read_only(path, busy_s), **options)
 
 
 def at_one_moment(engine: sa.Engine, ask: Callable[[sa.Connection], _Found]) -> _Found:
@@ -39,11 +38,11 @@ def at_one_moment(engine: sa.Engine, ask: Callable[[sa.Connection], _Found]) -> 
                 return found
 
 
-def _read_only(path: Path) -> sqlite3.Connection:
+def _read_only(path: Path, busy_s: float) -> sqlite3.Connection:
     """Leaves nothing beside the database, not even where SQLite would: the daemon could not open a reader's files."""
     # Without a log nobody has it open, so nothing needs to be locked, and no log is made.
     alone = "" if _log(path).exists() else "&immutable=1"
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{alone}", uri=True, timeout=_BUSY_S)
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{alone}", uri=True, timeout=busy_s)
 
 
 def _log(path: Path) -> Path:

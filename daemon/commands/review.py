@@ -1,8 +1,6 @@
 """The command `review`: photos in a browser, for a person who looks at them."""
 
-import logging
 import os
-import resource
 import signal
 import socket
 from contextlib import closing
@@ -16,6 +14,8 @@ from daemon.options import Root
 from models.errors import FoodsortError
 
 if TYPE_CHECKING:
+    from logging import LogRecord
+
     import sqlalchemy as sa
 
 app = typer.Typer()
@@ -42,6 +42,9 @@ def review(
 
     Example: foodsort review --root photos
     """
+    import logging
+    import resource
+
     import uvicorn
 
     from daemon import database
@@ -95,7 +98,7 @@ def _begin(inbox: Path, address: "sa.URL") -> None:
         database.connect(address).dispose()
 
 
-def _is_no_cut_off(record: logging.LogRecord) -> bool:
+def _is_no_cut_off(record: "LogRecord") -> bool:
     """Whom the end cuts off learns it in the browser; to who ended the page it is no error."""
     from asyncio import CancelledError
 

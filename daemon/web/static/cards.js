@@ -1,18 +1,19 @@
 // Cards as the server renders them.
 
+import { ask } from "./ask.js";
+
 /** The list of cards in an answer, not yet on the page. Throws when there is none. */
 export async function fetched(address) {
-  const answer = await fetch(address, { headers: { "X-Requested-With": "foodsort" } }).catch(() => null);
-  if (!answer) throw new Error("foodsort review does not answer; is it still running?");
+  const answer = await ask(address);
   if (answer.status === 401) location.reload();
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const page = pageOf(await answer.text());
   if (!answer.ok) throw new Error((page.querySelector("main p") ?? page.body).textContent.trim());
   return page.querySelector("ol");
 }
 
-export function parsed(html) {
-  return new DOMParser().parseFromString(html, "text/html").querySelector("ol");
-}
+const pageOf = (html) => new DOMParser().parseFromString(html, "text/html");
+
+export const parsed = (html) => pageOf(html).querySelector("ol");
 
 /** An address with this page's filters and more. */
 export function asking(path, more) {

@@ -34,16 +34,16 @@ export function sayLater(undo) {
 }
 
 let last = Promise.resolve();
-let under_way = 0;
+let underWay = 0;
 
 /** One change after another: U takes back what was asked for last, also while that is under way. */
 function inTurn(deed) {
-  under_way += 1;
-  last = last.then(deed).finally(() => { under_way -= 1; });
+  underWay += 1;
+  last = last.then(deed).finally(() => { underWay -= 1; });
   return last;
 }
 
-export const isBusy = () => under_way > 0;
+export const isBusy = () => underWay > 0;
 
 /** Goes to another address once all changes are answered, and so can be undone there. */
 export function leave(go) {

@@ -24,8 +24,7 @@ function pick(card, on) {
   box(card).checked = on;
 }
 
-/** Says which cards are selected; also to be called when some were removed. */
-export function tellSelection() {
+function tellSelection() {
   const some = selected();
   list.classList.toggle("picking", some.length > 0);
   changed(some);
@@ -107,7 +106,8 @@ export function rangeTo(card) {
 
 export function stretch(by) {
   const all = cards();
-  const card = pointed() && all[all.indexOf(current()) + by];
+  const from = pointed();
+  const card = from && all[all.indexOf(from) + by];
   if (!card) return;
   rangeTo(card);
   go(card);

@@ -1,9 +1,10 @@
 // Pictures that cannot be shown: why, in their place.
 
+import { ask } from "./ask.js";
+
 /** Why there is no picture at an address, in words. */
-export async function reason(address) {
-  const answer = await fetch(address, { headers: { "X-Requested-With": "foodsort" } }).catch(() => null);
-  return answer ? answer.text() : "foodsort review does not answer";
+export function reason(address) {
+  return ask(address).then((answer) => answer.text(), (error) => error.message);
 }
 
 async function say(image) {

@@ -1,20 +1,17 @@
 // Changes, sent to the server. Every page shows the token without which it takes none.
 
+import { ask } from "./ask.js";
+
 const token = document.querySelector("meta[name=csrf]").content;
 const AT_ONCE = 50;
 
 /** Asks for a change; answers with what became of it. Throws when it cannot be made, in words. */
 export async function once(what, body) {
-  let answer;
-  try {
-    answer = await fetch(what + location.search, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-CSRF-Token": token, "X-Requested-With": "foodsort" },
-      body: JSON.stringify(body),
-    });
-  } catch {
-    throw new Error("foodsort review does not answer; is it still running?");
-  }
+  const answer = await ask(what + location.search, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-CSRF-Token": token },
+    body: JSON.stringify(body),
+  });
   const text = await answer.text();
   if (!answer.ok) {
     let said = text;

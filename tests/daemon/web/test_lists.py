@@ -29,13 +29,17 @@ def copies(photos: Path, times: int) -> None:
             database.execute(copy)
 
 
+def scroll_to_the_end(page: Page, address: str) -> None:
+    page.goto(address)
+    page.wait_for_load_state()
+    while page.locator("#older").is_visible():
+        page.mouse.wheel(0, 5000)
+
+
 def test_the_way_back_leads_to_a_photo_that_was_scrolled_to(photos: Path, page: Page) -> None:
     copies(photos, 200)
     with reviewing(photos) as address:
-        page.goto(address)
-        page.wait_for_load_state()
-        while page.locator("#older").is_visible():
-            page.mouse.wheel(0, 5000)
+        scroll_to_the_end(page, address)
         last = page.locator(".card .look").last
         last.click()
         expect(page.locator("h1")).to_have_text(LONG)
@@ -57,10 +61,7 @@ def test_escape_leads_to_the_photos_whichever_way_one_came(photos: Path, page: P
 def test_a_selection_outlasts_new_photos_that_are_shown(photos: Path, page: Page) -> None:
     copies(photos, 620)
     with reviewing(photos) as address:
-        page.goto(address)
-        page.wait_for_load_state()
-        while page.locator("#older").is_visible():
-            page.mouse.wheel(0, 5000)
+        scroll_to_the_end(page, address)
         page.locator(".card").last.get_by_role("checkbox").check()
         copies(photos, 1)
         page.get_by_role("button", name="1 new photo").click()
