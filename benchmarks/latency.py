@@ -19,7 +19,7 @@ from rich.table import Table
 from benchmarks import race
 from benchmarks.machine import machine
 from benchmarks.workloads import WORKLOADS, lay
-from daemon import faults
+from daemon import failpoints
 from daemon.intake import Intake
 from daemon.log import configure
 from daemon.progress import Progress
@@ -87,13 +87,13 @@ class Drops:
 
     def through(self, root: Path, settings: Settings) -> npt.NDArray[np.float64]:
         """Seconds from the rename to each of PARTS, a row a photo."""
-        point, handle = faults.point, Intake.handle
+        point, handle = failpoints.point, Intake.handle
 
         def handled(intake: Intake, message: Any) -> None:
             self._stamp("event")
             handle(intake, message)
 
-        setattr(faults, "point", self._stamp)  # noqa: B010  # mypy knows that it is a function
+        setattr(failpoints, "point", self._stamp)  # noqa: B010  # mypy knows that it is a function
         setattr(Intake, "handle", handled)  # noqa: B010
         configure(terminal=False)
         try:
@@ -108,7 +108,7 @@ class Drops:
                 daemon.run()
                 dropper.join()
         finally:
-            faults.point, Intake.handle = point, handle  # type: ignore[method-assign]
+            failpoints.point, Intake.handle = point, handle  # type: ignore[method-assign]
         return np.array(self._took)
 
     def _stamp(self, name: str) -> None:

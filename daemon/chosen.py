@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from daemon import globs, readings, tree
 from daemon.named import Line
+from daemon.photo import CORRECTING, DUPLICATE, FAILED, FILED, FILING, State
 from daemon.readings import Places
 from daemon.schema import batches, modified_at, photos, text
-from daemon.states import CORRECTING, DUPLICATE, FAILED, FILED, FILING, State
 from models.errors import FoodsortError
 from models.names import raw, shown, visible
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from daemon import faults, names, tree
+from daemon import failpoints, names, tree
 from daemon.inbox import Look, Ready
-from daemon.patience import passes
+from daemon.retry import passes
 
 PRIVATE = b".foodsort"
 _CLAIMED = b"claimed"
@@ -114,7 +114,7 @@ class Claims:
             if isinstance(error, FileNotFoundError | FileExistsError) or passes(error):
                 raise
             raise Refused(f"cannot be moved: {error.strerror}") from error
-        faults.point("claimed")
+        failpoints.point("claimed")
         try:
             return self._open(ready.path, self.generation, ready)
         except (Changed, Refused, OSError):  # OSError: out of descriptors, say
@@ -159,7 +159,7 @@ class Claims:
                     break
                 except FileExistsError:
                     continue
-        faults.point("given_back")
+        failpoints.point("given_back")
         self.tidy(path, generation)
         return tree.join(parent, back)
 

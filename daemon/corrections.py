@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from daemon import faults, tree
+from daemon import failpoints, tree
 from daemon.chosen import WHY, Photo, a_few
 from daemon.claim import Claims
 from daemon.labels import Change, Label, given, withdrawn
@@ -65,7 +65,7 @@ class Corrections:
     ) -> Iterator[Back]:
         for some in a_few(chosen):
             steps, done = self._begin(some, changes(some))
-            faults.point("correcting")
+            failpoints.point("correcting")
             said = {back.photo.id: back for back in (*done, *self._relocation.move_all(steps))}
             yield from (said[photo.id] for photo in some)
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from daemon import faults, reasons, tree
+from daemon import failpoints, reasons, tree
 from daemon.chosen import WHY, Chosen, Photo, a_few
 from daemon.claim import Claims
+from daemon.photo import DELETED, DELETING, FAILED, State
 from daemon.results import update
 from daemon.settings import Folders
-from daemon.states import DELETED, DELETING, FAILED, State
 from daemon.takeback import BUSY, Back
 from daemon.wayback import Gone, Stays, Wayback
 from daemon.whereabouts import Whereabouts, facts
@@ -39,7 +39,7 @@ class Deletions:
         """Removes failed photos and the reasons beside them; never a file that is no longer the one that failed."""
         for some in a_few(chosen):
             begun, stay = self._begin(some)
-            faults.point("deleting")
+            failpoints.point("deleting")
             said = {back.photo.id: back for back in (*stay, *self._remove_all(begun))}
             yield from (said[photo.id] for photo in some)
 
@@ -84,7 +84,7 @@ class Deletions:
         for photo in begun:
             try:
                 self._remove(photo)
-                faults.point("deleted")
+                failpoints.point("deleted")
                 done.append(photo)
             except OSError as error:
                 self._set(photo, FAILED)
@@ -101,7 +101,7 @@ class Deletions:
                 raise OSError(0, "another file has taken its place")
             # The reason first: while the photo has its name, no other failure is given one.
             with reasons.removed(folder, name, photo.sha256):
-                faults.point("unexplained")
+                failpoints.point("unexplained")
                 os.unlink(name, dir_fd=folder)
             tree.sync(folder)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from daemon import faults, names, reasons, tree
+from daemon import failpoints, names, reasons, tree
 from daemon.claim import Claims
 from daemon.move import Move
 from daemon.outcome import Fate
@@ -70,7 +70,7 @@ class Destinations:
             self._touched.add((folder, parent))
             if move.failure is not None:
                 reasons.write(target, name, move)
-                faults.point("explained")
+                failpoints.point("explained")
             try:
                 self._rename(move, target, name)
             except (FileExistsError, Vanished):  # a reason without its photo explains nothing

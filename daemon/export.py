@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from daemon import tree
 from daemon.destinations import Destinations
 from daemon.originals import NO_LONGER, Gone, open_original
+from daemon.photo import DUPLICATE, FILED, RETRY, UNDONE
 from daemon.schema import photos, reviews
 from daemon.settings import Folders
-from daemon.states import DUPLICATE, FILED, RETRY, UNDONE
 from models.errors import FoodsortError
 from models.names import shown
 

@@ -6,17 +6,17 @@ from typing import Any
 
 import structlog
 
-from daemon import faults
+from daemon import failpoints
 from daemon.decode import Decoded
 from daemon.destinations import Destinations, Vanished
 from daemon.known import Known
 from daemon.move import Move
 from daemon.outcome import Outcome
-from daemon.patience import Patience
+from daemon.photo import CORRECTING, FILED, FILING
 from daemon.recovery import Mend
 from daemon.results import Pending, Results
+from daemon.retry import Patience
 from daemon.schema import text
-from daemon.states import CORRECTING, FILED, FILING
 from models.names import shown
 
 log = structlog.get_logger()
@@ -55,7 +55,7 @@ class Filing:
         batch_id, ids = self._retry(
             self._results.begin, batch | {"photos": len(rows)}, rows, [one.known for one in outcomes]
         )
-        faults.point("recorded")
+        failpoints.point("recorded")
         moved = []
         for photo_id, outcome, target, row in zip(ids, outcomes, targets, rows, strict=True):
             claimed = outcome.decoded.claimed
@@ -123,7 +123,7 @@ class Filing:
                 if not self._destinations.serves(move):
                     raise FileExistsError
                 self._retry(self._destinations.carry_out, move)
-                faults.point("moved")
+                failpoints.point("moved")
                 return True
             except FileExistsError:
                 move = move.to(self._destinations.choose(move.fate, move.source, move.sha256, set()))
@@ -135,9 +135,9 @@ class Filing:
     def _finish(self, photo_ids: list[int]) -> None:
         """Says that photos lie at their places, once that would outlast a loss of power."""
         self._retry(self._destinations.sync)
-        faults.point("synced")
+        failpoints.point("synced")
         self._retry(self._results.finish, photo_ids)
-        faults.point("finished")
+        failpoints.point("finished")
 
     def _missing(self, photo_id: int, path: bytes) -> None:
         log.warning("a claimed photo was taken away by somebody else", kind="missing", photo=shown(path))

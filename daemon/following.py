@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from daemon import database, query
 from daemon.database import DatabaseError
+from daemon.photo import FILING
 from daemon.query import Filters
 from daemon.schema import batches, photos, results
-from daemon.states import FILING
 
 _BATCHES = 16  # that are looked at in one transaction
 _PHOTOS = 500  # that are asked for by their ids in one question

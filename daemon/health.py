@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from daemon.patience import Trouble
+from daemon.retry import Trouble
 
 STILL_S = 60.0
 """How long the daemon's loop may stand still (s).

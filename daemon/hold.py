@@ -5,7 +5,7 @@ from pathlib import Path
 
 from daemon.claim import Claims
 from daemon.lock import Lock
-from daemon.patience import Patience
+from daemon.retry import Patience
 from models.errors import FoodsortError
 
 LOOK_EVERY_S = 1.0

@@ -9,9 +9,9 @@ from daemon import tree
 from daemon.claim import Changed, Claims, Refused
 from daemon.inbox import Ignore, Inbox, Look, Ready
 from daemon.listing import Found, Listing
-from daemon.patience import FIRST_PAUSE_S, Patience
 from daemon.pipeline import Pipeline, Returned
 from daemon.results import Results
+from daemon.retry import FIRST_PAUSE_S, Patience
 from daemon.schema import modified_at
 from daemon.settings import Watch
 from daemon.teller import Teller

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from daemon import decode, faults
+from daemon import decode, failpoints
 from daemon.batcher import Batcher
 from daemon.claim import Claimed
 from daemon.decode import Decoded
@@ -234,7 +234,7 @@ class Pipeline:
     def _classify(self) -> None:
         try:
             while (batch := self._batcher.take()) is not None:
-                faults.point("batched")
+                failpoints.point("batched")
                 self._metrics.batch(len(batch))
                 started, begun = datetime.now(UTC), time.perf_counter()
                 streams = self._engine.streams
@@ -244,7 +244,7 @@ class Pipeline:
                 with self._metrics.stage("classify", among=streams):
                     outcomes = judge(batch, known, self._engine, self._card, unsure=unsure)
                 inference_ms = 1000 * (time.perf_counter() - begun)
-                faults.point("classified")
+                failpoints.point("classified")
                 row = {"started_at": text(started), "photos": len(batch), "engine": self._engine.name}
                 self._heart.goes("classify", len(batch))
                 self._heart.comes("file", len(batch))

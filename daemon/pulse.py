@@ -13,9 +13,9 @@ from daemon.health import Health, judge
 from daemon.inbox import Inbox
 from daemon.network import Network
 from daemon.notify import notify
-from daemon.patience import Trouble
 from daemon.pipeline import Pipeline
 from daemon.progress import ORDER
+from daemon.retry import Trouble
 from daemon.schema import text
 from daemon.session import Lasting, Session
 from daemon.statement import in_short

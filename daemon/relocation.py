@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from daemon import faults, recovery, schema
+from daemon import failpoints, recovery, schema
 from daemon.chosen import Chosen, Photo
 from daemon.claim import Claims
+from daemon.photo import CORRECTING, FILED, MISSING
 from daemon.refile import Refiling
 from daemon.results import place as in_columns
 from daemon.results import update
 from daemon.settings import Folders
-from daemon.states import CORRECTING, FILED, MISSING
 from daemon.takeback import Back
 from daemon.wayback import Stays
 from daemon.whereabouts import facts
@@ -49,7 +49,7 @@ class Relocation:
         for step in steps:
             try:
                 moved.append(step._replace(target=self._move(step)))
-                faults.point("corrected")
+                failpoints.point("corrected")
             except OSError as error:
                 stay.append(Back(step.photo, problem=f"cannot be moved: {error.strerror}"))
                 if step.amends is not None:

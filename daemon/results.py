@@ -11,8 +11,8 @@ from daemon import known, schema
 from daemon.decode import Decoded
 from daemon.known import Copy, Earlier, Known
 from daemon.outcome import Failure, Fate
+from daemon.photo import DUPLICATE, FAILED, FILED, FILING, MISSING, RETRY, RETRYING, UNDOING, UNDONE, State
 from daemon.schema import text
-from daemon.states import DUPLICATE, FAILED, FILED, FILING, MISSING, RETRY, RETRYING, UNDOING, UNDONE, State
 from models.bundle import Bundle
 from models.names import shown
 

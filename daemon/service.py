@@ -19,11 +19,11 @@ from daemon.gauges import Gauges
 from daemon.inbox import WINDOW, Inbox
 from daemon.network import Network
 from daemon.notify import Watchdog, notify
-from daemon.patience import GivenUp
 from daemon.pipeline import Returned
 from daemon.progress import Progress
 from daemon.pulse import Pulse
 from daemon.reload import Reload
+from daemon.retry import GivenUp
 from daemon.session import Lasting, Session
 from daemon.settings import Settings
 from daemon.sorting import Sorting

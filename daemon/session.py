@@ -18,8 +18,8 @@ from daemon.intake import Intake
 from daemon.lookout import Lookout
 from daemon.metrics import Metrics
 from daemon.network import Network
-from daemon.patience import GivenUp, Patience
 from daemon.pipeline import Pipeline, Returned
+from daemon.retry import GivenUp, Patience
 from daemon.settings import Settings
 from daemon.store import Store
 from daemon.takeover import Takeover

@@ -11,8 +11,8 @@ from daemon import damage, database
 from daemon.destinations import Destinations
 from daemon.hold import Hold
 from daemon.movers import Movers
-from daemon.patience import Answer, Patience, Words
 from daemon.results import Asked, Results
+from daemon.retry import Answer, Patience, Words
 from daemon.settings import Settings
 from daemon.teller import Teller
 from models.bundle import Bundle

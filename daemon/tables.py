@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from daemon.states import FAILED, FILED
+from daemon.photo import FAILED, FILED
 from models.names import visible
 
 if TYPE_CHECKING:

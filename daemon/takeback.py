@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from daemon import faults, recovery, tree
+from daemon import failpoints, recovery, tree
 from daemon.chosen import Chosen, Photo, a_few, again
 from daemon.claim import Claims
+from daemon.photo import DUPLICATE, FAILED, FILED, MISSING, RETRY, RETRYING, UNDOING, UNDONE, State
 from daemon.results import place as in_columns
 from daemon.results import update
 from daemon.settings import Folders
-from daemon.states import DUPLICATE, FAILED, FILED, MISSING, RETRY, RETRYING, UNDOING, UNDONE, State
 from daemon.wayback import Stays, Wayback
 from daemon.whereabouts import Whereabouts, facts
 from models.names import shown
@@ -57,7 +57,7 @@ class Takeback:
         """Moves photos to the inbox, never over anything, each under another number when its name is taken there."""
         for some in a_few(chosen):
             begun, stay = self._begin(some, way)
-            faults.point("taking_back")
+            failpoints.point("taking_back")
             said = {back.photo.id: back for back in (*stay, *self._move_all(begun, way))}
             yield from (said[photo.id] for photo in some)
 
@@ -149,7 +149,7 @@ class Takeback:
         for photo in begun:
             try:
                 moved.append(photo._replace(inbox_path=self._move(photo, way)))
-                faults.point("taken_back")
+                failpoints.point("taken_back")
             except OSError as error:
                 stay.append(Back(photo, problem=f"cannot be moved: {error.strerror}"))
                 if photo.state in way.sources and not self._arrived(again(self._engine, photo)):

@@ -2,14 +2,14 @@
 
 import structlog
 
-from daemon import faults, recovery
+from daemon import failpoints, recovery
 from daemon.claim import Refused
 from daemon.filing import Filing
 from daemon.intake import Intake
 from daemon.lock import turn
-from daemon.patience import Patience
 from daemon.pipeline import Pipeline
 from daemon.results import Pending
+from daemon.retry import Patience
 from daemon.store import Store
 from models.names import shown
 
@@ -30,7 +30,7 @@ class Takeover:
         claimed = self._patience(lambda: list(self._claims.leftovers()))
         steps = list(recovery.plan(claimed, self._patience(self._results.pending), self._arrived))
         self._filing.mend([step for step in steps if isinstance(step, recovery.Mend)])
-        faults.point("mended")
+        failpoints.point("mended")
         for step in steps:
             if isinstance(step, recovery.Adopt):
                 self._adopt(step)

@@ -2,8 +2,8 @@
 
 import structlog
 
-from daemon.patience import Patience
 from daemon.results import Results
+from daemon.retry import Patience
 from models.names import shown
 
 log = structlog.get_logger()

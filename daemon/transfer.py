@@ -5,7 +5,7 @@ import hashlib
 import os
 from collections.abc import Callable
 
-from daemon import faults, tree
+from daemon import failpoints, tree
 
 Whole = Callable[[os.stat_result], None]
 
@@ -37,7 +37,7 @@ class Transfer:
             _copy(source, old, target, new, b".foodsort-%d.part" % photo_id, sha256, whole)
             self._copied.add(photo_id)
         tree.sync(target)
-        faults.point("named")
+        failpoints.point("named")
         os.unlink(old, dir_fd=source)
         self._copied.remove(photo_id)
         # Else it might be claimed again after a loss of power, though its row says that it is filed.
@@ -63,7 +63,7 @@ def _copy(source: int, old: bytes, target: int, new: bytes, part: bytes, sha256:
             whole(os.fstat(write))
         finally:
             os.close(write)
-        faults.point("copied")
+        failpoints.point("copied")
         tree.rename(target, part, target, new)
     except OSError:
         if tree.exists(target, part):

@@ -49,7 +49,7 @@ def retry(
     Example: foodsort retry --root photos --kind truncated
     """
     from daemon.chosen import Chosen
-    from daemon.states import FAILED, UNDONE
+    from daemon.photo import FAILED, UNDONE
     from daemon.takeback import RETRY_FAILED
 
     given = list(words(paths or ()))  # before the turn is taken: who writes them may be slow

@@ -33,7 +33,7 @@ def correct(
     """
     from daemon.chosen import Chosen
     from daemon.corrections import NO_LABEL
-    from daemon.states import FILED
+    from daemon.photo import FILED
 
     if withdraw == (label is not None):
         raise typer.BadParameter("say what is to be done, in one way: --label LABEL or --withdraw")
@@ -61,7 +61,7 @@ def delete(
     """
     from daemon.chosen import Chosen
     from daemon.deletions import NOT_DELETED
-    from daemon.states import FAILED
+    from daemon.photo import FAILED
 
     if not yes and "-" in paths:
         raise typer.BadParameter("what is read from stdin cannot be asked about; add --yes")

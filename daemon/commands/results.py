@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from daemon.options import Root, time_option
-from daemon.states import State
+from daemon.photo import State
 from models.errors import FoodsortError
 from models.names import visible
 

@@ -17,9 +17,9 @@ from daemon.deletions import NOT_DELETED
 from daemon.labels import Label
 from daemon.lock import turn
 from daemon.movers import Movers, as_the_daemon
+from daemon.photo import FAILED, FILED, State
 from daemon.schema import reviews
 from daemon.settings import Settings
-from daemon.states import FAILED, FILED, State
 from daemon.takeback import RETRY_FAILED, Back
 from daemon.web.history import Step, history
 from models.errors import FoodsortError

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from daemon.corrections import NO_LABEL
-from daemon.faults import VARIABLE
-from daemon.states import FILED, State
+from daemon.failpoints import VARIABLE
+from daemon.photo import FILED, State
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
 from tests.daemon.test_run import ask, rows
 from tests.daemon.test_takeback import COMMAND, ask_to, die, drop, once, states

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon.deletions import NOT_DELETED
-from daemon.states import FAILED, State
+from daemon.photo import FAILED, State
 from tests.daemon.conftest import Foodsort, Photo, tree
 from tests.daemon.test_run import rows
 from tests.daemon.test_takeback import COMMAND, die, drop, once, states

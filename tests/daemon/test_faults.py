@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.faults import POINTS, VARIABLE
+from daemon.failpoints import POINTS, VARIABLE
 from tests.daemon.conftest import Foodsort, Photo, tree
 from tests.daemon.test_run import rows
 

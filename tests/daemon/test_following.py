@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from daemon import database, following, schema
 from daemon.following import Following
+from daemon.photo import FILED, FILING
 from daemon.query import Filters
-from daemon.states import FILED, FILING
 from tests.daemon.postgres import Cluster, made
 from tests.daemon.test_query import DAY, add, begun
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from daemon.health import STILL_S, judge
-from daemon.patience import Trouble
+from daemon.retry import Trouble
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LOCKED = Trouble("database is locked", NOW, 3, NOW)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from daemon import database
-from daemon.patience import GivenUp, Patience, back_off_s, in_hand, passes
+from daemon.retry import GivenUp, Patience, back_off_s, in_hand, passes
 
 LOCKED = OperationalError("INSERT", {}, Exception("database is locked"))
 DAMAGED = DatabaseError("INSERT", {}, Exception("database disk image is malformed"))
@@ -49,7 +49,7 @@ def test_pauses_double_and_have_an_end() -> None:
 
 
 def test_it_tries_until_it_works_and_knows_meanwhile_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("daemon.patience.FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr("daemon.retry.FIRST_PAUSE_S", 0.001)
     patience = Patience(threading.Event())
     seen = []
 

@@ -17,10 +17,10 @@ from daemon.heart import Heart
 from daemon.inbox import Look, Ready
 from daemon.metrics import Metrics
 from daemon.outcome import Outcome
-from daemon.patience import Patience
 from daemon.pipeline import Pipeline, Returned
 from daemon.results import Results
 from daemon.retries import PAUSES_S
+from daemon.retry import Patience
 from daemon.settings import load
 from models.bundle import Bundle
 from models.engines import Engine, Logits

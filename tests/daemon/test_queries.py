@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from daemon import schema
-from daemon.states import State
+from daemon.photo import State
 from tests.daemon import document, example
 from tests.daemon.document import PROJECT, QUERIES, Query, answered, cell, run
 

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from daemon import database, query, schema
 from daemon.chosen import Chosen
+from daemon.photo import FILED
 from daemon.query import Filters
 from daemon.results import Results
-from daemon.states import FILED
 from daemon.takeback import UNDO
 from tests.daemon.postgres import Cluster, made
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from daemon.faults import VARIABLE
+from daemon.failpoints import VARIABLE
 from tests.daemon.conftest import Foodsort, Photo, mounted, running, tree, until
 from tests.daemon.test_run import ask, opened, rows
 

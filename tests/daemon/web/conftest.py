@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from daemon import database, schema
-from daemon.states import FILED
+from daemon.photo import FILED
 from tests.daemon.conftest import FAST
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

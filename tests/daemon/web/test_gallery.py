@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from daemon import schema
-from daemon.states import FILED, FILING
+from daemon.photo import FILED, FILING
 from daemon.web import gallery
 from daemon.web.gallery import Gallery, Page, key
 from daemon.web.wanted import Wanted, WantedError, read
