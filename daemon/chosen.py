@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from daemon import globs, readings, tree
+from daemon import globs, readings
+from daemon.fs import dirfd
 from daemon.named import Line
 from daemon.photo import CORRECTING, DUPLICATE, FAILED, FILED, FILING, State
 from daemon.readings import Places
@@ -35,7 +36,7 @@ class Photo(NamedTuple):
     def looks_like(self, stat: os.stat_result) -> bool:
         """Whether a file has the size and time of change that the row has."""
         mine = (self.size_bytes, self.modified_at)
-        return tree.is_regular(stat) and (stat.st_size, modified_at(stat.st_mtime_ns)) == mine
+        return dirfd.is_regular(stat) and (stat.st_size, modified_at(stat.st_mtime_ns)) == mine
 
 
 _COLUMNS = (

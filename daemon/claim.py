@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from daemon import failpoints, names, tree
+from daemon import failpoints
+from daemon.fs import dirfd, names
 from daemon.inbox import Look, Ready
 from daemon.retry import passes
 
@@ -48,7 +49,7 @@ class Claimed:
     @property
     def identity(self) -> str:
         """Device and inode, which a rename keeps."""
-        return tree.identity(self.stat)
+        return dirfd.identity(self.stat)
 
     @property
     def linked(self) -> bool:
@@ -79,20 +80,20 @@ class Claims:
 
     def open(self, inbox: Path) -> None:
         """Opens the folder that the path names now, once more after `close`. Raises OSError."""
-        self.inbox = tree.open_root(os.fsencode(inbox))
+        self.inbox = dirfd.open_root(os.fsencode(inbox))
         """Descriptor of the folder."""
         self.generation = b"%d-%d" % (time.time_ns(), os.getpid())
 
     def close(self) -> None:
         """Closes the inbox's descriptor and removes what is empty of the claim folder; twice does no harm."""
         if self.inbox >= 0:
-            tree.remove_empty(self.inbox, tree.join(PRIVATE, tree.join(_CLAIMED, self.generation)))
+            dirfd.remove_empty(self.inbox, dirfd.join(PRIVATE, dirfd.join(_CLAIMED, self.generation)))
             os.close(self.inbox)
             self.inbox = -1
 
     def folder(self, generation: bytes, path: bytes) -> bytes:
         """Path, relative to the inbox, of the folder in which the photo `path` of a generation lies when claimed."""
-        return tree.join(tree.join(PRIVATE, tree.join(_CLAIMED, generation)), tree.split(path)[0]).rstrip(b"/")
+        return dirfd.join(dirfd.join(PRIVATE, dirfd.join(_CLAIMED, generation)), dirfd.split(path)[0]).rstrip(b"/")
 
     def take(self, ready: Ready) -> Claimed:
         """Claims a ready file.
@@ -100,15 +101,15 @@ class Claims:
         Raises FileNotFoundError when it is gone, FileExistsError while another of its name is claimed, Changed, Refused, and
         OSError for trouble that is not the file's: a full disk, no descriptors left.
         """
-        parent, name = tree.split(ready.path)
+        parent, name = dirfd.split(ready.path)
         claim_folder = self.folder(self.generation, ready.path)
         try:
             with (
                 self._folders,
-                tree.folder(self.inbox, claim_folder, create=True) as target,
-                tree.folder(self.inbox, parent) as source,
+                dirfd.folder(self.inbox, claim_folder, create=True) as target,
+                dirfd.folder(self.inbox, parent) as source,
             ):
-                tree.rename(source, name, target, name)
+                dirfd.rename(source, name, target, name)
         except OSError as error:
             self.tidy(ready.path, self.generation)
             if isinstance(error, FileNotFoundError | FileExistsError) or passes(error):
@@ -149,19 +150,19 @@ class Claims:
             self.give_back(path, generation)
 
     def _give_back(self, path: bytes, generation: bytes) -> bytes:
-        parent, name = tree.split(path)
+        parent, name = dirfd.split(path)
         claim_folder = self.folder(generation, path)
-        with tree.folder(self.inbox, claim_folder) as source, tree.folder(self.inbox, parent, create=True) as target:
+        with dirfd.folder(self.inbox, claim_folder) as source, dirfd.folder(self.inbox, parent, create=True) as target:
             for number in itertools.count(1):
                 back = names.numbered(name, number)
                 try:
-                    tree.rename(source, name, target, back)
+                    dirfd.rename(source, name, target, back)
                     break
                 except FileExistsError:
                     continue
         failpoints.point("given_back")
         self.tidy(path, generation)
-        return tree.join(parent, back)
+        return dirfd.join(parent, back)
 
     def tidy(self, path: bytes, generation: bytes) -> None:
         """Removes the sub-folders of the claim folder that the photo `path` leaves empty."""
@@ -169,21 +170,21 @@ class Claims:
         below = self.folder(generation, path)
         with self._folders:
             if below != top or generation != self.generation:
-                tree.remove_empty(self.inbox, below)
+                dirfd.remove_empty(self.inbox, below)
 
     def leftovers(self) -> Iterator[tuple[bytes, bytes]]:
         """(generation, path) of everything that lies in the claim folder."""
-        top = tree.join(PRIVATE, _CLAIMED)
-        for path, _ in tree.files(self.inbox, top):
+        top = dirfd.join(PRIVATE, _CLAIMED)
+        for path, _ in dirfd.files(self.inbox, top):
             generation, _, rest = path[len(top) + 1 :].partition(b"/")
             if rest:
                 yield generation, rest
 
     def look(self, path: bytes) -> os.stat_result | None:
         """stat of a path of the inbox, None when it is gone or its folder is."""
-        parent, name = tree.split(path)
+        parent, name = dirfd.split(path)
         try:
-            with tree.folder(self.inbox, parent) as at:
+            with dirfd.folder(self.inbox, parent) as at:
                 return os.stat(name, dir_fd=at, follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -193,10 +194,10 @@ class Claims:
             raise
 
     def _open(self, path: bytes, generation: bytes | None, ready: Ready | None) -> Claimed:
-        parent, name = tree.split(path)
+        parent, name = dirfd.split(path)
         where = parent if generation is None else self.folder(generation, path)
         try:
-            with tree.folder(self.inbox, where) as at:
+            with dirfd.folder(self.inbox, where) as at:
                 # O_NONBLOCK: a FIFO that was swapped in must not hang us.
                 fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
         except OSError as error:
@@ -205,7 +206,7 @@ class Claims:
             raise Refused(f"cannot be read: {error.strerror}") from error
         stat = os.fstat(fd)
         try:
-            if not tree.is_regular(stat):
+            if not dirfd.is_regular(stat):
                 raise Refused("is no regular file")
             if ready is not None:
                 if Look.of(stat)[:3] != ready.look[:3]:  # all but ctime, which the rename changed

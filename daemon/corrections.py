@@ -6,9 +6,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from daemon import failpoints, tree
+from daemon import failpoints
 from daemon.chosen import WHY, Photo, a_few
 from daemon.claim import Claims
+from daemon.fs import dirfd
 from daemon.labels import Change, Label, given, withdrawn
 from daemon.relocation import Relocation, Step, begin
 from daemon.settings import Folders
@@ -89,7 +90,7 @@ class Corrections:
                 if target == photo.path:
                     done.append(Back(photo, target))
                 else:
-                    known = photo._replace(identity=tree.identity(stat))
+                    known = photo._replace(identity=dirfd.identity(stat))
                     steps.append(Step(known, target, amends))
         return steps, done
 

@@ -4,9 +4,9 @@ import hashlib
 import os
 from dataclasses import dataclass
 
-from daemon import tree
 from daemon.claim import Claimed
 from daemon.decoders.pool import Decoders
+from daemon.fs import dirfd
 from models.errors import ImageError
 from models.images import Picture
 
@@ -29,7 +29,7 @@ def read(claimed: Claimed, decoders: Decoders) -> Decoded:
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     # Its writer may not have seen to that, and no row shall outlive, at a power cut, what it tells of.
-    tree.sync(claimed.fd, data_only=True)
+    dirfd.sync(claimed.fd, data_only=True)
     try:
         return Decoded(claimed, sha256, decoders.decode(claimed.fd), None)
     except ImageError as error:

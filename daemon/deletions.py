@@ -9,9 +9,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from daemon import failpoints, reasons, tree
+from daemon import failpoints, reasons
 from daemon.chosen import WHY, Chosen, Photo, a_few
 from daemon.claim import Claims
+from daemon.fs import dirfd
 from daemon.photo import DELETED, DELETING, FAILED, State
 from daemon.results import update
 from daemon.settings import Folders
@@ -97,13 +98,13 @@ class Deletions:
     def _remove(self, photo: Photo) -> None:
         with self._way.source(photo) as (folder, name):
             stat = os.stat(name, dir_fd=folder, follow_symlinks=False)
-            if tree.identity(stat) != photo.identity or not photo.looks_like(stat):
+            if dirfd.identity(stat) != photo.identity or not photo.looks_like(stat):
                 raise OSError(0, "another file has taken its place")
             # The reason first: while the photo has its name, no other failure is given one.
             with reasons.removed(folder, name, photo.sha256):
                 failpoints.point("unexplained")
                 os.unlink(name, dir_fd=folder)
-            tree.sync(folder)
+            dirfd.sync(folder)
 
     def _set(self, photo: Photo, state: State) -> None:
         with self._engine.begin() as connection:

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from daemon import failpoints, names, reasons, tree
+from daemon import failpoints, reasons
 from daemon.claim import Claims
+from daemon.fs import dirfd, names
+from daemon.fs.cross_device import Transfer
 from daemon.move import Move
 from daemon.outcome import Fate
 from daemon.settings import Folders
-from daemon.transfer import Transfer
 
 
 class Vanished(Exception):
@@ -46,14 +47,14 @@ class Destinations:
 
         taken: places promised to others; the one chosen, and that of the reason beside a failed photo, are added.
         """
-        parent, name = tree.split(path)
+        parent, name = dirfd.split(path)
         folder = self._folders[fate]
         with _opened(folder, parent) as at:
             for number in itertools.count(1):
                 candidate = names.numbered(name, number)
                 beside = [candidate] if fate else [candidate, reasons.name_of(candidate, sha256)]
                 places = [self.place(os.path.join(folder, parent, one)) for one in beside]
-                if taken.isdisjoint(places) and (at is None or not any(tree.exists(at, one) for one in beside)):
+                if taken.isdisjoint(places) and (at is None or not any(dirfd.exists(at, one) for one in beside)):
                     taken.update(places)
                     return places[0]
         raise AssertionError  # itertools.count never ends
@@ -65,7 +66,7 @@ class Destinations:
     def carry_out(self, move: Move) -> None:
         """Moves the photo. Raises FileExistsError when the place was taken meanwhile, Vanished, or OSError."""
         folder, below = self.inside(move.target)
-        parent, name = tree.split(below)
+        parent, name = dirfd.split(below)
         with _entered(folder, parent, create=True) as target:
             self._touched.add((folder, parent))
             if move.failure is not None:
@@ -87,44 +88,44 @@ class Destinations:
         for folder, parent in list(self._touched):
             with _opened(folder, parent) as target:
                 if target is not None:
-                    tree.sync(target)
+                    dirfd.sync(target)
             self._touched.remove((folder, parent))
 
     def is_ours(self, place: bytes, identity: str, sha256: str, *, claimed: bool) -> bool:
         """Whether the file at a place is the photo that a row says was moved there. claimed: it still is, too."""
         folder, below = self.inside(place)
-        parent, name = tree.split(below)
+        parent, name = dirfd.split(below)
         with _opened(folder, parent) as at:
-            if at is None or not tree.exists(at, name):
+            if at is None or not dirfd.exists(at, name):
                 return False
             stat = os.stat(name, dir_fd=at, follow_symlinks=False)
-            if tree.identity(stat) == identity:
+            if dirfd.identity(stat) == identity:
                 return True
             # A rename leaves the photo in one of both places, so this is another one, however alike it is.
             if claimed and stat.st_dev == os.fstat(self._claims.inbox).st_dev:
                 return False
             # Another filesystem, or one whose device number changed at a reboot.
-            return tree.is_regular(stat) and tree.sha256(at, name) == sha256
+            return dirfd.is_regular(stat) and dirfd.sha256(at, name) == sha256
 
     def drop_claimed(self, move: Move) -> None:
         """Removes the claimed copy of a photo that lies at its place already."""
-        _, name = tree.split(move.source)
-        with tree.folder(self._claims.inbox, self._claims.folder(move.generation, move.source)) as source:
+        _, name = dirfd.split(move.source)
+        with dirfd.folder(self._claims.inbox, self._claims.folder(move.generation, move.source)) as source:
             os.unlink(name, dir_fd=source)
         self._claims.tidy(move.source, move.generation)
 
     def _rename(self, move: Move, target: int, name: bytes) -> None:
-        _, old = tree.split(move.source)
+        _, old = dirfd.split(move.source)
         try:
-            source_folder = tree.folder(self._claims.inbox, self._claims.folder(move.generation, move.source))
+            source_folder = dirfd.folder(self._claims.inbox, self._claims.folder(move.generation, move.source))
             with source_folder as source:
                 stat = os.stat(old, dir_fd=source, follow_symlinks=False)
                 # Not by its inode where a backup was restored; not by its bytes alone, which would be read once more.
-                same = move.identity == tree.identity(stat)
-                if not tree.is_regular(stat) or not (same or tree.sha256(source, old) == move.sha256):
+                same = move.identity == dirfd.identity(stat)
+                if not dirfd.is_regular(stat) or not (same or dirfd.sha256(source, old) == move.sha256):
                     raise Vanished
                 try:
-                    tree.rename(source, old, target, name)
+                    dirfd.rename(source, old, target, name)
                 except OSError as error:
                     if error.errno != errno.EXDEV:
                         raise
@@ -143,7 +144,7 @@ class Destinations:
     def folder_of(self, place: bytes, *, create: bool = False) -> Iterator[tuple[int, bytes]]:
         """Descriptor of the folder that a place lies in, made if asked, and the name there. Raises OSError."""
         folder, below = self.inside(place)
-        parent, name = tree.split(below)
+        parent, name = dirfd.split(below)
         with _entered(folder, parent, create=create) as at:
             yield at, name
 
@@ -154,9 +155,9 @@ class Destinations:
     def holds(self, place: bytes) -> bool:
         """Whether there is a file at a place."""
         folder, below = self.inside(place)
-        parent, name = tree.split(below)
+        parent, name = dirfd.split(below)
         with _opened(folder, parent) as at:
-            return at is not None and tree.exists(at, name)
+            return at is not None and dirfd.exists(at, name)
 
     def _absolute(self, setting: str) -> bytes:
         return os.path.normpath(os.path.join(self._root, os.fsencode(setting)))
@@ -185,9 +186,9 @@ def _entered(folder: bytes, below: bytes, *, create: bool = False) -> Iterator[i
     """Descriptor of the folder `below` a destination folder, made if asked. Raises OSError."""
     if create:
         _make(folder)
-    root = tree.open_root(folder)
+    root = dirfd.open_root(folder)
     try:
-        with tree.folder(root, below, create=create) as at:
+        with dirfd.folder(root, below, create=create) as at:
             yield at
     finally:
         os.close(root)
@@ -196,4 +197,4 @@ def _entered(folder: bytes, below: bytes, *, create: bool = False) -> Iterator[i
 def _make(folder: bytes) -> None:
     if not os.path.isdir(folder):
         os.makedirs(folder, exist_ok=True)
-        tree.sync_folder(os.path.dirname(folder))
+        dirfd.sync_folder(os.path.dirname(folder))

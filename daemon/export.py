@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from daemon import tree
 from daemon.destinations import Destinations
+from daemon.fs import dirfd
 from daemon.originals import NO_LONGER, Gone, open_original
 from daemon.photo import DUPLICATE, FILED, RETRY, UNDONE
 from daemon.schema import photos, reviews
@@ -118,9 +118,9 @@ def write(
     try:
         counts, problems = _fill(unfinished, found, destinations, split=split)
         if counts:
-            tree.sync_folder(os.fsencode(unfinished))
+            dirfd.sync_folder(os.fsencode(unfinished))
             unfinished.rename(out)  # over an empty folder, never over a full one
-            tree.sync_folder(os.fsencode(out.parent))
+            dirfd.sync_folder(os.fsencode(out.parent))
     finally:
         if unfinished.exists():
             shutil.rmtree(unfinished)
@@ -152,10 +152,10 @@ def _fill(
             else:
                 problems += missed
         file.flush()
-        tree.sync(file.fileno())
+        dirfd.sync(file.fileno())
     for part in SPLITS:
         if (folder / part).is_dir():
-            tree.sync_folder(os.fsencode(folder / part))
+            dirfd.sync_folder(os.fsencode(folder / part))
     return counts, problems
 
 
@@ -168,7 +168,7 @@ def _copy(destinations: Destinations, photo: Labelled, to: Path) -> None:
             digest.update(chunk)
             copy.write(chunk)
         copy.flush()
-        tree.sync(copy.fileno())
+        dirfd.sync(copy.fileno())
     if digest.hexdigest() != photo.sha256:
         to.unlink()
         raise Gone(NO_LONGER)

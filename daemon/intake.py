@@ -5,8 +5,8 @@ import time
 
 import structlog
 
-from daemon import tree
 from daemon.claim import Changed, Claims, Refused
+from daemon.fs import dirfd
 from daemon.inbox import Ignore, Inbox, Look, Ready
 from daemon.listing import Found, Listing
 from daemon.pipeline import Pipeline, Returned
@@ -41,7 +41,7 @@ class Intake:
         """inbox: the files known to wait."""
         self._ignore = Ignore(settings.ignore)
         self.inbox = inbox
-        self._listing = Listing(lambda folder: tree.files(self._claims.inbox, folder, self._ignore, self._closed))
+        self._listing = Listing(lambda folder: dirfd.files(self._claims.inbox, folder, self._ignore, self._closed))
         self._settle_s = settings.settle_s
         self._claims, self._pipeline, self._results, self._dry_run = claims, pipeline, results, dry_run
         self._patience, self._tell = patience, tell
@@ -150,7 +150,7 @@ class Intake:
         now = time.monotonic()
         looks = {}
         for path, stat in sorted(some, key=lambda found: found[1].st_mtime_ns):
-            if tree.is_regular(stat):
+            if dirfd.is_regular(stat):
                 if path not in self._tried:
                     looks[path] = Look.of(stat)
             elif path not in self._strange:
@@ -202,8 +202,8 @@ class Intake:
                 stat = self._stat(row.inbox_path)
                 if stat is None or (stat.st_size, modified_at(stat.st_mtime_ns)) != (row.size_bytes, row.modified_at):
                     continue
-                if row.identity != tree.identity(stat):
-                    changed[row.id] = tree.identity(stat)
+                if row.identity != dirfd.identity(stat):
+                    changed[row.id] = dirfd.identity(stat)
             self._patience(self._results.identify, changed)
             rows = self._patience(self._results.in_inbox, rows[-1].id, _SLICE)
         self._device = device
@@ -211,7 +211,7 @@ class Intake:
     def _look(self, path: bytes) -> Look | None:
         """A look at one path, None when no regular file is there that can be looked at."""
         stat = self._stat(path)
-        return Look.of(stat) if stat is not None and tree.is_regular(stat) else None
+        return Look.of(stat) if stat is not None and dirfd.is_regular(stat) else None
 
     def _stat(self, path: bytes) -> os.stat_result | None:
         try:

@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from daemon import tree
 from daemon.claim import PRIVATE
+from daemon.fs import dirfd
 from daemon.schema import text
 from models.errors import FoodsortError
 
@@ -84,7 +84,7 @@ def _opened(inbox: int, name: bytes, path: Path) -> int:
         with suppress(FileExistsError):
             os.mkdir(PRIVATE, 0o700, dir_fd=inbox)
         # By descriptor: where a member of the group puts a link, nothing is opened elsewhere.
-        with tree.folder(inbox, PRIVATE) as private:
+        with dirfd.folder(inbox, PRIVATE) as private:
             return os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600, dir_fd=private)
     except OSError as error:
         if error.errno not in {errno.ENOTDIR, errno.EISDIR, errno.ELOOP}:

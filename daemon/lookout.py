@@ -5,8 +5,8 @@ import os
 import time
 from collections.abc import Callable
 
-from daemon import mounts, tree
 from daemon.claim import PRIVATE
+from daemon.fs import dirfd, mounts
 from daemon.hold import Hold
 from daemon.inbox import Ignore
 from daemon.settings import Watch as Settings
@@ -104,7 +104,7 @@ class Lookout:
         return "" if proven else "a file was written and no event came of it"
 
     def _prove(self, watch: Watch) -> bool:
-        with tree.folder(self._hold.claims.inbox, PRIVATE) as private:
+        with dirfd.folder(self._hold.claims.inbox, PRIVATE) as private:
             flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             os.close(os.open(PROBE, flags, 0o600, dir_fd=private))
             os.unlink(PROBE, dir_fd=private)

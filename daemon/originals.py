@@ -2,8 +2,8 @@
 
 import os
 
-from daemon import tree
 from daemon.destinations import Destinations
+from daemon.fs import dirfd
 
 NO_LONGER = "is no longer the photo that was put there"
 
@@ -22,7 +22,7 @@ def open_original(destinations: Destinations, path: bytes) -> int:
         raise Gone("is no longer there") from None
     except OSError as error:
         raise Gone(f"cannot be read: {error.strerror}") from error
-    if not tree.is_regular(os.fstat(fd)):
+    if not dirfd.is_regular(os.fstat(fd)):
         os.close(fd)
         raise Gone(NO_LONGER)
     return fd

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from daemon import names, schema, tree
+from daemon import schema
+from daemon.fs import dirfd, names
 from daemon.move import Move
 from models import __version__
 from models.names import shown
@@ -25,7 +26,7 @@ def write(folder: int, name: bytes, move: Move) -> None:
     assert move.failure is not None
     now = schema.text(datetime.now(UTC))
     said = {
-        "name": shown(tree.split(move.source)[1]),
+        "name": shown(dirfd.split(move.source)[1]),
         "kind": move.failure.kind,
         "message": move.failure.message,
         "attempts": move.attempts,
@@ -50,7 +51,7 @@ def write(folder: int, name: bytes, move: Move) -> None:
     with os.fdopen(fd, "w", encoding="utf-8") as file:
         file.write(json.dumps(said, indent=2, ensure_ascii=False) + "\n")
         file.flush()
-        tree.sync(fd)
+        dirfd.sync(fd)
 
 
 @contextmanager

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from daemon import names, tree
 from daemon.chosen import Photo
 from daemon.claim import Claims
 from daemon.destinations import Destinations
+from daemon.fs import dirfd, names
+from daemon.fs.cross_device import Whole
 from daemon.outcome import Fate
 from daemon.settings import Folders
-from daemon.transfer import Whole
 from daemon.wayback import Stays, Wayback
 from daemon.whereabouts import Whereabouts
 
@@ -36,8 +36,8 @@ class Refiling:
         """
         if self._destinations.is_in(photo.path, fate):
             return photo.path
-        parent, _ = tree.split(photo.inbox_path)
-        path = tree.join(parent, os.path.basename(photo.path))
+        parent, _ = dirfd.split(photo.inbox_path)
+        path = dirfd.join(parent, os.path.basename(photo.path))
         try:
             return self._destinations.choose(fate, path, photo.sha256, taken)
         except OSError as error:
@@ -46,10 +46,10 @@ class Refiling:
     def find(self, photo: Photo, target: bytes) -> tuple[bool, bool]:
         """Whether a photo lies at the place that it goes to, and whether at the one that it comes from. Raises Stays."""
         stat, left = self._look(target), self._look(photo.path)
-        arrived = stat is not None and tree.identity(stat) == photo.identity
+        arrived = stat is not None and dirfd.identity(stat) == photo.identity
         if stat and left and arrived and left.st_dev == stat.st_dev:
             # A rename leaves it in one of both places; in both it is where a link had to stand in for one.
-            return True, tree.identity(left) == photo.identity
+            return True, dirfd.identity(left) == photo.identity
         there = self._whereabouts.lies_there(photo, arrived=False)
         # By size and time only when it can be no other: a device's number may change at a reboot.
         return arrived or (stat is not None and not there and photo.looks_like(stat)), there
@@ -57,7 +57,7 @@ class Refiling:
     def has_arrived(self, photo: Photo, target: bytes) -> bool:
         """Whether a photo, or the copy that its row knows, lies at a place. Raises Stays when that cannot be told."""
         stat = self._look(target)
-        return stat is not None and tree.identity(stat) == photo.identity
+        return stat is not None and dirfd.identity(stat) == photo.identity
 
     def move(self, photo: Photo, target: bytes, going: Callable[[bytes], None], whole: Whole) -> bytes:
         """Moves a photo to its place, or to the next that is free beside it; returns which.
@@ -69,15 +69,15 @@ class Refiling:
         with folder_of(photo.path) as (source, old), folder_of(target, create=True) as (folder, name):
             for new in itertools.chain([name], (names.numbered(old, number) for number in itertools.count(1))):
                 if new != name:
-                    target = tree.join(above, new)
+                    target = dirfd.join(above, new)
                     going(target)
                 try:
                     self._way.rename(source, old, folder, new, photo, whole)
                     break
                 except FileExistsError:
                     continue
-            tree.sync(folder)
-            tree.sync(source)
+            dirfd.sync(folder)
+            dirfd.sync(source)
         return target
 
     def drop(self, photo: Photo) -> None:

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from daemon import failpoints, recovery, tree
+from daemon import failpoints, recovery
 from daemon.chosen import Chosen, Photo, a_few, again
 from daemon.claim import Claims
+from daemon.fs import dirfd
 from daemon.photo import DUPLICATE, FAILED, FILED, MISSING, RETRY, RETRYING, UNDOING, UNDONE, State
 from daemon.results import place as in_columns
 from daemon.results import update
@@ -75,7 +76,7 @@ class Takeback:
                 yield Back(
                     photo, problem="is no longer there as it was put there; what was changed is sorted by itself"
                 )
-            elif not dry_run and not self._set(photo, (UNDONE,), state=RETRY, identity=tree.identity(stat)):
+            elif not dry_run and not self._set(photo, (UNDONE,), state=RETRY, identity=dirfd.identity(stat)):
                 yield Back(photo, problem=BUSY)
             else:
                 if not dry_run:
@@ -113,7 +114,7 @@ class Takeback:
         with self._engine.begin() as connection:
             for photo, stat, target in found:
                 if update(connection, photo.id, (photo.state,), state=way.moving, **_going(target), **facts(stat)):
-                    begun.append(photo._replace(inbox_path=target, identity=tree.identity(stat)))
+                    begun.append(photo._replace(inbox_path=target, identity=dirfd.identity(stat)))
                 else:
                     stay.append(Back(photo, problem=BUSY))
         return begun, stay
@@ -142,7 +143,7 @@ class Takeback:
 
     def _arrived(self, photo: Photo) -> bool:
         stat = self._way.look(photo)
-        return stat is not None and tree.identity(stat) == photo.identity
+        return stat is not None and dirfd.identity(stat) == photo.identity
 
     def _move_all(self, begun: list[Photo], way: Way) -> list[Back]:
         stay, moved = [], []

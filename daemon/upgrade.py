@@ -12,8 +12,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from daemon import database, tree
+from daemon import database
 from daemon.database import DatabaseError
+from daemon.fs import dirfd
 from models import __version__
 
 log = structlog.get_logger()
@@ -79,7 +80,7 @@ def _write(path: Path, part: Path) -> None:
         ):
             target.execute("PRAGMA synchronous = OFF")  # all of it is synced below, at once
             source.backup(target)
-        tree.sync(new)
+        dirfd.sync(new)
     finally:
         os.close(new)
 
@@ -89,10 +90,10 @@ def _name(folder: int, part: Path, name: str) -> Path:
     number, named = 1, part.with_name(name)
     while not (named.is_file() and filecmp.cmp(part, named, shallow=False)):
         try:
-            tree.rename(folder, os.fsencode(part.name), folder, os.fsencode(named.name))
+            dirfd.rename(folder, os.fsencode(part.name), folder, os.fsencode(named.name))
             break
         except FileExistsError:
             number += 1
             named = part.with_name(f"{name} ({number})")
-    tree.sync(folder)
+    dirfd.sync(folder)
     return named

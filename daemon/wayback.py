@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from daemon import names, reasons, tree
+from daemon import reasons
 from daemon.chosen import Photo
 from daemon.claim import Claims
 from daemon.destinations import Destinations
+from daemon.fs import dirfd, names
+from daemon.fs.cross_device import Transfer, Whole
 from daemon.settings import Folders
-from daemon.transfer import Transfer, Whole
 from models.errors import FoodsortError
 
 
@@ -43,9 +44,9 @@ class Wayback:
 
     def free(self, path: bytes) -> Iterator[bytes]:
         """Free places in the inbox, the one that a photo came from first."""
-        parent, name = tree.split(path)
+        parent, name = dirfd.split(path)
         for number in itertools.count(1):
-            target = tree.join(parent, names.numbered(name, number))
+            target = dirfd.join(parent, names.numbered(name, number))
             if not os.path.lexists(os.path.join(self._inbox, target)):
                 yield target
 
@@ -83,28 +84,28 @@ class Wayback:
             for target in self.free(photo.inbox_path):
                 if target != photo.inbox_path:
                     going(target)
-                parent, new = tree.split(target)
+                parent, new = dirfd.split(target)
                 try:
-                    with tree.folder(self._claims.inbox, parent, create=True) as folder:
+                    with dirfd.folder(self._claims.inbox, parent, create=True) as folder:
                         self.rename(source, name, folder, new, photo, whole)
-                        tree.sync(folder)
+                        dirfd.sync(folder)
                         break
                 except FileExistsError:
                     continue
-            tree.sync(source)
+            dirfd.sync(source)
         return target
 
     def drop(self, photo: Photo) -> None:
         """Removes what is left of a photo where it came from. Raises OSError."""
         with self.source(photo) as (folder, name):
             os.unlink(name, dir_fd=folder)
-            tree.sync(folder)
+            dirfd.sync(folder)
 
     def touch(self, photo: Photo) -> None:
         """Opens a photo in the inbox for writing and closes it: the daemon hears of that, and nothing changes."""
-        parent, name = tree.split(photo.inbox_path)
+        parent, name = dirfd.split(photo.inbox_path)
         try:
-            with tree.folder(self._claims.inbox, parent) as folder:
+            with dirfd.folder(self._claims.inbox, parent) as folder:
                 flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
                 os.close(os.open(name, flags, dir_fd=folder))
         except OSError:  # then a rescan finds it
@@ -113,7 +114,7 @@ class Wayback:
     def rename(self, source: int, old: bytes, target: int, new: bytes, photo: Photo, whole: Whole) -> None:
         """Renames a photo, never over anything; to another filesystem it is copied. Raises OSError."""
         try:
-            tree.rename(source, old, target, new)
+            dirfd.rename(source, old, target, new)
             return
         except OSError as error:
             if error.errno != errno.EXDEV:
@@ -121,7 +122,7 @@ class Wayback:
         if not os.access(f"/proc/self/fd/{source}", os.W_OK | os.X_OK):  # asked before there are two of it
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         # Not by the row's digest: a failed photo may have been mended where it lies.
-        self._transfer.move(source, old, target, new, photo.id, tree.sha256(source, old), whole)
+        self._transfer.move(source, old, target, new, photo.id, dirfd.sha256(source, old), whole)
 
 
 def _without_reason(folder: int, name: bytes, photo: Photo) -> AbstractContextManager[None]:

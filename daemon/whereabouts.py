@@ -5,8 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from daemon import tree
 from daemon.chosen import Photo, elsewhere
+from daemon.fs import dirfd
 from daemon.schema import modified_at
 from daemon.wayback import Gone, Stays, Wayback
 
@@ -33,7 +33,7 @@ class Whereabouts:
             stat = self._way.stat(photo)
         except Stays:
             return False
-        same = tree.identity(stat) == photo.identity
+        same = dirfd.identity(stat) == photo.identity
         # An inode is soon given to another file. A failed photo may have been mended where it lies.
         if same and (photo.looks_like(stat) or photo.error_kind):
             return True
@@ -43,4 +43,4 @@ class Whereabouts:
 
 def facts(stat: os.stat_result) -> dict[str, Any]:
     """Columns by which a photo is known at its place."""
-    return {"identity": tree.identity(stat), "size_bytes": stat.st_size, "modified_at": modified_at(stat.st_mtime_ns)}
+    return {"identity": dirfd.identity(stat), "size_bytes": stat.st_size, "modified_at": modified_at(stat.st_mtime_ns)}

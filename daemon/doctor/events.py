@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from daemon import mounts
 from daemon.doctor import Finding, Place
+from daemon.fs import mounts
 from daemon.inbox import Ignore
 from daemon.lookout import PROOF_S
 from daemon.watch import PROBE, Watch

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from daemon import tree
 from daemon.doctor import Finding, Place
+from daemon.fs import dirfd
 from daemon.inbox import Ignore
 from models.names import shown
 
@@ -84,10 +84,10 @@ def _room(filesystems: dict[int, Path]) -> Iterator[Finding]:
 def _strangers(place: Place) -> Iterator[Finding]:
     """What lies in the inbox and may not be read or moved by us."""
     closed: list[bytes] = []
-    root = tree.open_root(os.fsencode(place.inbox))
+    root = dirfd.open_root(os.fsencode(place.inbox))
     try:
-        found = tree.files(root, b"", Ignore(place.settings.watch.ignore), lambda path, _: closed.append(path))
-        kept = [path for path, stat in found if tree.is_regular(stat) and not _ours(root, path)]
+        found = dirfd.files(root, b"", Ignore(place.settings.watch.ignore), lambda path, _: closed.append(path))
+        kept = [path for path, stat in found if dirfd.is_regular(stat) and not _ours(root, path)]
     finally:
         os.close(root)
     kept += [path + b"/" for path in closed]
@@ -108,7 +108,7 @@ def _let_in(path: bytes) -> str:
 
 
 def _ours(root: int, path: bytes) -> bool:
-    parent, _ = tree.split(path)
+    parent, _ = dirfd.split(path)
     try:
         return os.access(path, os.R_OK, dir_fd=root, effective_ids=True) and os.access(
             parent or b".", os.W_OK | os.X_OK, dir_fd=root, effective_ids=True

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon import tree
 from daemon.claim import Claims
 from daemon.destinations import Destinations, Vanished
+from daemon.fs import dirfd
 from daemon.inbox import Look, Ready
 from daemon.move import Move
 from daemon.outcome import Failure
@@ -208,15 +208,15 @@ def test_a_move_to_another_filesystem_goes_on_where_it_failed(
 def test_renaming_never_replaces_with_or_without_the_kernels_help(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at = tree.open_root(os.fsencode(tmp_path))
+    at = dirfd.open_root(os.fsencode(tmp_path))
     for _ in ("renameat2", "link and unlink"):
         (tmp_path / "old").write_bytes(b"old")
         (tmp_path / "new").write_bytes(b"new")
         with pytest.raises(FileExistsError):
-            tree.rename(at, b"old", at, b"new")
+            dirfd.rename(at, b"old", at, b"new")
         assert ((tmp_path / "old").read_bytes(), (tmp_path / "new").read_bytes()) == (b"old", b"new")
         (tmp_path / "new").unlink()
-        tree.rename(at, b"old", at, b"new")
+        dirfd.rename(at, b"old", at, b"new")
         assert [path.name for path in tmp_path.iterdir()] == ["new"]
 
         class Refusing:
@@ -228,13 +228,13 @@ def test_renaming_never_replaces_with_or_without_the_kernels_help(
                 ctypes.set_errno(errno.EINVAL)
                 return -1
 
-        monkeypatch.setattr(tree, "_libc", Refusing())
+        monkeypatch.setattr(dirfd, "_libc", Refusing())
     os.close(at)
 
 
 @pytest.mark.parametrize("path", [b"..", b"a/../b", b"a//b", b"."])
 def test_no_path_leads_out_of_a_root(tmp_path: Path, path: bytes) -> None:
-    at = tree.open_root(os.fsencode(tmp_path))
-    with pytest.raises(OSError, match="not a plain relative path"), tree.folder(at, path, create=True):
+    at = dirfd.open_root(os.fsencode(tmp_path))
+    with pytest.raises(OSError, match="not a plain relative path"), dirfd.folder(at, path, create=True):
         pass
     os.close(at)

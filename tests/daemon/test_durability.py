@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from daemon import database
-from daemon import tree as walk
+from daemon.fs import dirfd as walk
 from daemon.results import Results
 from tests.daemon.conftest import Foodsort, Photo
 

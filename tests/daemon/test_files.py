@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon import tree as walk
 from daemon.claim import Changed, Claims, Refused
+from daemon.fs import dirfd as walk
 from daemon.inbox import WINDOW, Inbox, Look, Ready
 from daemon.listing import Listing
 from daemon.settings import load

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from daemon import tree as walk
+from daemon.fs import dirfd as walk
 from daemon.listing import Found, Listing
 from daemon.progress import Progress
 from daemon.service import Service

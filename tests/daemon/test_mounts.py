@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.mounts import Mount, mount_of, mounts, of
+from daemon.fs.mounts import Mount, mount_of, mounts, of
 
 MOUNTINFO = rb"""22 28 0:21 / /proc rw,nosuid - proc proc rw
 28 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw

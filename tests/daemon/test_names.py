@@ -1,6 +1,6 @@
 import pytest
 
-from daemon.names import numbered
+from daemon.fs.names import numbered
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import hashlib
 import os
 from collections.abc import Callable
 
-from daemon import failpoints, tree
+from daemon import failpoints
+from daemon.fs import dirfd
 
 Whole = Callable[[os.stat_result], None]
 
@@ -36,12 +37,12 @@ class Transfer:
         if photo_id not in self._copied:
             _copy(source, old, target, new, b".foodsort-%d.part" % photo_id, sha256, whole)
             self._copied.add(photo_id)
-        tree.sync(target)
+        dirfd.sync(target)
         failpoints.point("named")
         os.unlink(old, dir_fd=source)
         self._copied.remove(photo_id)
         # Else it might be claimed again after a loss of power, though its row says that it is filed.
-        tree.sync(source)
+        dirfd.sync(source)
 
 
 def _copy(source: int, old: bytes, target: int, new: bytes, part: bytes, sha256: str, whole: Whole) -> None:
@@ -59,14 +60,14 @@ def _copy(source: int, old: bytes, target: int, new: bytes, part: bytes, sha256:
                     raise OSError(errno.EIO, "the copy differs from the photo")
             os.fchmod(write, stat.st_mode & 0o777)
             os.utime(write, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-            tree.sync(write)
+            dirfd.sync(write)
             whole(os.fstat(write))
         finally:
             os.close(write)
         failpoints.point("copied")
-        tree.rename(target, part, target, new)
+        dirfd.rename(target, part, target, new)
     except OSError:
-        if tree.exists(target, part):
+        if dirfd.exists(target, part):
             os.unlink(part, dir_fd=target)
         raise
     finally:
