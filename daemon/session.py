@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from daemon.decoders.child import START_S
 from daemon.decoders.pool import Decoders
+from daemon.decoders.process import START_S
 from daemon.drift import WINDOW, Window
 from daemon.filing import Filing
 from daemon.heart import Heart

@@ -9,9 +9,9 @@ from typing import Self
 import structlog
 import tenacity
 
-from daemon.decoders.child import Child, Died, Unused
-from daemon.decoders.deaths import blame
-from daemon.decoders.limits import Network
+from daemon.decoders.exit_status import blame
+from daemon.decoders.process import Child, Died, Unused
+from daemon.decoders.sandbox import Network
 from daemon.decoders.worker import Task
 from models.images import Fit, Picture, Within
 

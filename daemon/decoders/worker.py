@@ -15,7 +15,7 @@ from typing import Any
 from PIL import AvifImagePlugin
 from pillow_heif import options
 
-from daemon.decoders import limits
+from daemon.decoders import sandbox
 from models.errors import ImageError, ImageErrorKind
 from models.images import Fit, Pixels, Within, decode
 
@@ -57,10 +57,10 @@ def main() -> None:
         if not message:
             return
         task = Task.load(message)
-        limits.die_with(task.parent)
+        sandbox.die_with(task.parent)
         slab = mmap.mmap(fds[0], 0)
         os.close(fds[0])
-        network = limits.confine(task.max_pixels)
+        network = sandbox.confine(task.max_pixels)
         gc.freeze()
         daemon.sendall(json.dumps({"ready": True, "network": network}).encode())
         while True:
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def _answer(fd: int, task: Task) -> tuple[dict[str, Any], Pixels | None]:
-    limits.allow_cpu(task.cpu_s)
+    sandbox.allow_cpu(task.cpu_s)
     try:
         with os.fdopen(fd, "rb") as file:
             file.seek(0)  # the daemon has read it through the same open file

@@ -2,7 +2,7 @@ import signal
 
 import pytest
 
-from daemon.decoders.deaths import Death, blame
+from daemon.decoders.exit_status import Death, blame
 from models.errors import ImageErrorKind
 
 CRASHED, TIMEOUT = ImageErrorKind.DECODER_CRASHED, ImageErrorKind.DECODER_TIMEOUT

@@ -20,10 +20,10 @@ import pytest
 from PIL import Image
 
 from daemon import retries
-from daemon.decoders import child as child_module
 from daemon.decoders import pool
-from daemon.decoders.child import Child, Died
+from daemon.decoders import process as child_module
 from daemon.decoders.pool import Decoders, Stopped
+from daemon.decoders.process import Child, Died
 from daemon.decoders.worker import Task
 from models.errors import ImageError, ImageErrorKind
 from models.exif import Exif

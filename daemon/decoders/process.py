@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from daemon.decoders.deaths import Death
-from daemon.decoders.limits import Network
+from daemon.decoders.exit_status import Death
+from daemon.decoders.sandbox import Network
 from daemon.decoders.worker import MESSAGE_BYTES, Task
 from models import exif
 from models.errors import ImageError, ImageErrorKind
