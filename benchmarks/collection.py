@@ -8,8 +8,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from rich.console import Console
 
-from daemon import database, schema
-from daemon.results import Results
+from daemon.database import connections, schema
+from daemon.database.recorder import Results
 from models.bundle import Bundle
 from tests.daemon import postgres
 
@@ -87,8 +87,8 @@ def time_of(photo: int, rows: int) -> datetime:
 
 def build(folder: Path, rows: int) -> sa.URL:
     """Makes a SQLite database; in a thousand photos one is undone, one failed, two are labelled by a person, two are copies."""
-    address = database.url(folder, "")
-    engine = database.connect(address)
+    address = connections.url(folder, "")
+    engine = connections.connect(address)
     Results(engine).use_model(Bundle.load())
     begin = int(time_of(0, rows).timestamp())
     with engine.connect() as connection:
@@ -130,7 +130,7 @@ def databases(folder: Path, rows: int) -> Iterator[tuple[str, sa.URL]]:
 
 def copy(source: sa.URL, target: sa.URL) -> None:
     """Makes the same rows in a PostgreSQL database that is empty, and lets it look at them, as it does by itself in time."""
-    reader, engine = sa.create_engine(source), database.connect(target)
+    reader, engine = sa.create_engine(source), connections.connect(target)
     with reader.connect() as rows, engine.connect() as connection:
         connection.exec_driver_sql(
             "SET session_replication_role = replica"

@@ -10,11 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from benchmarks.collection import BATCH, time_of
-from daemon import query, schema
+from daemon import query
 from daemon.chosen import Chosen
-from daemon.known import Known
+from daemon.database import schema
+from daemon.database.lookup import Known
+from daemon.database.recorder import Results
 from daemon.query import Filters
-from daemon.results import Results
 from daemon.takeback import UNDO
 from tests.daemon import document
 

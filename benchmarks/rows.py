@@ -18,8 +18,8 @@ from rich.table import Table
 from benchmarks.collection import databases
 from benchmarks.machine import machine
 from benchmarks.questions import Ask, of_foodsort, of_people
-from daemon import database
-from daemon.results import Results
+from daemon.database import connections
+from daemon.database.recorder import Results
 from models.bundle import Bundle
 
 SLOW_MS = 1000.0
@@ -70,7 +70,7 @@ def table(columns: dict[str, dict[str, Figure]]) -> Table:
 
 def measure(address: sa.URL, rows: int, repeats: int) -> dict[str, Figure]:
     """Asks each question `repeats` times, after a first time."""
-    engine = database.writing(address)
+    engine = connections.writing(address)
     results = Results(engine)
     results.use_model(Bundle.load())
     try:

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from daemon import globs, readings
+from daemon.database.schema import batches, modified_at, photos, text
 from daemon.fs import dirfd
 from daemon.named import Line
 from daemon.photo import CORRECTING, DUPLICATE, FAILED, FILED, FILING, State
 from daemon.readings import Places
-from daemon.schema import batches, modified_at, photos, text
 from models.errors import FoodsortError
 from models.names import raw, shown, visible
 

@@ -82,7 +82,7 @@ def run(
     """
     from rich.console import Console
 
-    from daemon import database
+    from daemon.database import connections
     from daemon.log import configure
     from daemon.progress import Progress, summary
     from daemon.service import Service
@@ -91,7 +91,7 @@ def run(
     settings = load(root)
     console = Console(stderr=True)
     configure(terminal=console.is_terminal and not dry_run, form=settings.log.format)
-    with database.told(), Progress(console) as progress:
+    with connections.told(), Progress(console) as progress:
         service = Service(root, settings, progress, once=once, dry_run=dry_run)
         service.run()
     done = "would be sorted" if dry_run else "sorted"

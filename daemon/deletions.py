@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from daemon import failpoints, reasons
 from daemon.chosen import WHY, Chosen, Photo, a_few
 from daemon.claim import Claims
+from daemon.database.recorder import update
 from daemon.fs import dirfd
 from daemon.photo import DELETED, DELETING, FAILED, State
-from daemon.results import update
 from daemon.settings import Folders
 from daemon.takeback import BUSY, Back
 from daemon.wayback import Gone, Stays, Wayback

@@ -16,7 +16,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from daemon import database, query
+from daemon import query
+from daemon.database import connections
 from models.errors import FoodsortError
 
 MOST = 40
@@ -112,9 +113,9 @@ def _sort(photos: list[Path], root: Path, daemon: "subprocess.Popen[bytes]", con
 
 
 def _rows(root: Path) -> list[dict[str, Any]]:
-    if not (root / database.FILE).exists():
+    if not (root / connections.FILE).exists():
         return []
-    engine = database.reading(database.url(root, ""))
+    engine = connections.reading(connections.url(root, ""))
     try:
         return [row for row in query.rows(engine, query.Filters()) if row["state"] != "filing"]
     finally:

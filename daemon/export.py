@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from daemon.database.schema import photos, reviews
 from daemon.destinations import Destinations
 from daemon.fs import dirfd
 from daemon.originals import NO_LONGER, Gone, open_original
 from daemon.photo import DUPLICATE, FILED, RETRY, UNDONE
-from daemon.schema import photos, reviews
 from daemon.settings import Folders
 from models.errors import FoodsortError
 from models.names import shown

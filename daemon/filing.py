@@ -7,16 +7,16 @@ from typing import Any
 import structlog
 
 from daemon import failpoints
+from daemon.database.lookup import Known
+from daemon.database.recorder import Pending, Results
+from daemon.database.schema import text
 from daemon.decode import Decoded
 from daemon.destinations import Destinations, Vanished
-from daemon.known import Known
 from daemon.move import Move
 from daemon.outcome import Outcome
 from daemon.photo import CORRECTING, FILED, FILING
 from daemon.recovery import Mend
-from daemon.results import Pending, Results
 from daemon.retry import Patience
-from daemon.schema import text
 from models.names import shown
 
 log = structlog.get_logger()

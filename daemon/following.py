@@ -7,11 +7,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from daemon import database, query
-from daemon.database import DatabaseError
+from daemon import query
+from daemon.database import connections
+from daemon.database.connections import DatabaseError
+from daemon.database.schema import batches, photos, results
 from daemon.photo import FILING
 from daemon.query import Filters
-from daemon.schema import batches, photos, results
 
 _BATCHES = 16  # that are looked at in one transaction
 _PHOTOS = 500  # that are asked for by their ids in one question
@@ -41,7 +42,7 @@ class Following:
         try:
             while True:
                 try:
-                    with database.told():
+                    with connections.told():
                         yield from self._new()
                     in_trouble = False
                 except DatabaseError as error:
@@ -55,7 +56,7 @@ class Following:
             self._close()
 
     def _new(self) -> Iterator[Row]:
-        engine = self._engine = self._engine or database.reading(self._address)
+        engine = self._engine = self._engine or connections.reading(self._address)
         if self._batch is None:
             with engine.connect() as connection:
                 self._filing.update(

@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from daemon import query, snapshot
+from daemon import query
+from daemon.database import snapshot
 from daemon.query import Filters
 
 By = Literal["day", "label", "model", "camera"]

@@ -6,15 +6,15 @@ import time
 import structlog
 
 from daemon.claim import Changed, Claims, Refused
+from daemon.database.event_log import Teller
+from daemon.database.recorder import Results
+from daemon.database.schema import modified_at
 from daemon.fs import dirfd
 from daemon.inbox import Ignore, Inbox, Look, Ready
 from daemon.listing import Found, Listing
 from daemon.pipeline import Pipeline, Returned
-from daemon.results import Results
 from daemon.retry import FIRST_PAUSE_S, Patience
-from daemon.schema import modified_at
 from daemon.settings import Watch
-from daemon.teller import Teller
 from daemon.watch import Hint
 
 log = structlog.get_logger()

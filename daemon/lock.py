@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from daemon.claim import PRIVATE
+from daemon.database.schema import text
 from daemon.fs import dirfd
-from daemon.schema import text
 from models.errors import FoodsortError
 
 _NAME, _BACK = b"lock", b"back.lock"

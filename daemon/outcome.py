@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from daemon.database.lookup import Known
+from daemon.database.schema import modified_at, text
 from daemon.decode import Decoded
-from daemon.known import Known
-from daemon.schema import modified_at, text
 from models.bundle import Card
 from models.decision import Label, label, probability
 from models.engines import Engine

@@ -15,6 +15,7 @@ import structlog
 from daemon import decode, failpoints
 from daemon.batcher import Batcher
 from daemon.claim import Claimed
+from daemon.database.schema import text
 from daemon.decode import Decoded
 from daemon.decoders.pool import Decoders, Stopped
 from daemon.filing import Filing
@@ -22,7 +23,6 @@ from daemon.heart import Heart
 from daemon.metrics import Metrics
 from daemon.outcome import Outcome, judge
 from daemon.retries import Tries
-from daemon.schema import text
 from daemon.settings import Settings
 from models.bundle import Card
 from models.engines import Engine

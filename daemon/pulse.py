@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from daemon import log
+from daemon.database.schema import text
 from daemon.drift import Drift
 from daemon.health import Health, judge
 from daemon.inbox import Inbox
@@ -16,7 +17,6 @@ from daemon.notify import notify
 from daemon.pipeline import Pipeline
 from daemon.progress import ORDER
 from daemon.retry import Trouble
-from daemon.schema import text
 from daemon.session import Lasting, Session
 from daemon.statement import in_short
 from daemon.status import State, StatusFile

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from daemon import schema
+from daemon.database import schema
 from daemon.fs import dirfd, names
 from daemon.move import Move
 from models import __version__

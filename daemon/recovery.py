@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
+from daemon.database.recorder import Pending
 from daemon.photo import MISSING, RETRY, RETRYING, State
-from daemon.results import Pending
 
 
 class Mend(NamedTuple):

@@ -7,14 +7,14 @@ from pathlib import Path
 import sqlalchemy as sa
 import structlog
 
-from daemon import damage, database
+from daemon.database import connections, integrity
+from daemon.database.event_log import Teller
+from daemon.database.recorder import Asked, Results
 from daemon.destinations import Destinations
 from daemon.hold import Hold
 from daemon.movers import Movers
-from daemon.results import Asked, Results
 from daemon.retry import Answer, Patience, Words
 from daemon.settings import Settings
-from daemon.teller import Teller
 from models.bundle import Bundle
 
 log = structlog.get_logger()
@@ -31,7 +31,7 @@ class Store:
         """
         self._patience, self._dry_run = patience, dry_run
         self._attempt = _at_once if once else patience.until_it_passes
-        self._address = database.url(root, settings.database.url)
+        self._address = connections.url(root, settings.database.url)
         with ExitStack() as opened:
             inbox = root.absolute() / settings.folders.inbox
             if not dry_run:
@@ -39,8 +39,8 @@ class Store:
             self.hold = self._attempt(Hold, inbox, lock=not dry_run)
             opened.callback(self.hold.let_go)
             self.destinations = Destinations(root, settings.folders, self.hold.claims)
-            damaged = None if dry_run else self._attempt(damage.mend, self._address)
-            engine = self._asked() if dry_run else self._attempt(database.connect, self._address)
+            damaged = None if dry_run else self._attempt(integrity.mend, self._address)
+            engine = self._asked() if dry_run else self._attempt(connections.connect, self._address)
             self.results = Asked(engine) if dry_run else Results(engine)
             opened.callback(self.results.close)
             self.movers = Movers.of(root, settings.folders, self.hold.claims, engine)
@@ -60,15 +60,15 @@ class Store:
         """After the inbox was away: the database may lie on what was unmounted, and be another file now. Raises GivenUp."""
         if not self._dry_run:
             self.results.close()
-            self._patience(database.connect, self._address).dispose()
+            self._patience(connections.connect, self._address).dispose()
             self._patience(self.results.use_model, bundle)
 
     def _asked(self) -> sa.Engine:
         """The database for a dry run; an empty one in memory where there is none yet."""
-        path = database.file_of(self._address)
+        path = connections.file_of(self._address)
         if path is not None and not path.exists():
-            return database.connect(database.IN_MEMORY)
-        return database.reading(self._address)
+            return connections.connect(connections.IN_MEMORY)
+        return connections.reading(self._address)
 
     def close(self) -> None:
         """Closes all of it."""

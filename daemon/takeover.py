@@ -4,11 +4,11 @@ import structlog
 
 from daemon import failpoints, recovery
 from daemon.claim import Refused
+from daemon.database.recorder import Pending
 from daemon.filing import Filing
 from daemon.intake import Intake
 from daemon.lock import turn
 from daemon.pipeline import Pipeline
-from daemon.results import Pending
 from daemon.retry import Patience
 from daemon.store import Store
 from models.names import shown

@@ -6,8 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from daemon.chosen import Photo, elsewhere
+from daemon.database.schema import modified_at
 from daemon.fs import dirfd
-from daemon.schema import modified_at
 from daemon.wayback import Gone, Stays, Wayback
 
 

@@ -49,7 +49,7 @@ def test_the_wheel_holds_the_rooms_and_the_model_and_no_tests(tmp_path: Path) ->
         "training/templates/report.md.j2",
         "training/templates/report.css",
     } <= names
-    assert "daemon/migrations/versions/0001_first.py" in names
+    assert "daemon/database/migrations/versions/0001_first.py" in names
 
 
 def test_no_lock_names_a_host() -> None:

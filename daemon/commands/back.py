@@ -154,17 +154,17 @@ class Said:
 @contextmanager
 def opened(root: Path, *, dry_run: bool) -> "Iterator[tuple[sa.Engine, Movers, Said]]":
     """The database and what moves sorted photos, when it is this call's turn. Raises FoodsortError, OSError."""
-    from daemon import database
     from daemon.claim import Claims
+    from daemon.database import connections
     from daemon.lock import turn
     from daemon.movers import Movers, as_the_daemon
     from daemon.settings import load
 
     settings = load(root)
     inbox = root / settings.folders.inbox
-    address = database.url(root, settings.database.url)
-    with database.told():
-        engine = database.reading(address) if dry_run else database.writing(address)
+    address = connections.url(root, settings.database.url)
+    with connections.told():
+        engine = connections.reading(address) if dry_run else connections.writing(address)
         claims = Claims(inbox)
         movers, said = Movers.of(root, settings.folders, claims, engine), Said(dry_run=dry_run)
         try:

@@ -95,16 +95,16 @@ def export(
 
     Example: foodsort export --root photos --out mine --split
     """
-    from daemon import database
     from daemon.claim import Claims
+    from daemon.database import connections
     from daemon.destinations import Destinations
     from daemon.export import LABELS, SPLITS, ExportError, labelled, place, write
     from daemon.settings import load
 
     settings = load(root)
     folders, where = settings.folders, place(out, root, settings.folders)
-    with database.told():
-        found = list(labelled(database.reading(database.url(root, settings.database.url)), corrected=corrected))
+    with connections.told():
+        found = list(labelled(connections.reading(connections.url(root, settings.database.url)), corrected=corrected))
     with closing(Claims(root / folders.inbox)) as claims:
         counts, problems = write(found, Destinations(root, folders, claims), where, split=split)
     for problem in problems:

@@ -61,7 +61,8 @@ def results(
 
     Example: foodsort results --root photos --label food --since 2026-11-01 --format csv
     """
-    from daemon import database, printed
+    from daemon import printed
+    from daemon.database import connections
     from daemon.query import Filters
     from daemon.settings import load
 
@@ -73,7 +74,7 @@ def results(
         raise typer.BadParameter("an array has an end, and --watch has none; take --format jsonl")
     if not root.is_dir():
         raise FoodsortError(f"{root} is no folder; `foodsort init {root}` makes one")
-    address = database.url(root, load(root).database.url)
+    address = connections.url(root, load(root).database.url)
     if format == "table" and limit is None:
         limit = TABLE_LIMIT
     limit = limit and min(limit, _MOST)
@@ -82,8 +83,8 @@ def results(
     if watch and format != "json":
         _watch(address, filters, format)
         return
-    with database.told():
-        engine = database.reading(address)
+    with connections.told():
+        engine = connections.reading(address)
         try:
             _groups(engine, filters, format, by) if by else _photos(engine, filters, format)
         finally:
@@ -91,7 +92,8 @@ def results(
 
 
 def _photos(engine: "sa.Engine", filters: "Filters", form: Format) -> None:
-    from daemon import printed, query, schema, tables
+    from daemon import printed, query, tables
+    from daemon.database import schema
 
     found = query.rows(engine, filters)
     if form != "table":
@@ -128,7 +130,8 @@ def _tell_of_more(engine: "sa.Engine", filters: "Filters", shown: int) -> None:
 
 
 def _watch(address: "sa.URL", filters: "Filters", form: Literal["table", "jsonl", "csv"]) -> None:
-    from daemon import printed, schema, tables
+    from daemon import printed, tables
+    from daemon.database import schema
     from daemon.following import Following
 
     rows = iter(

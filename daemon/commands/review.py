@@ -47,7 +47,7 @@ def review(
 
     import uvicorn
 
-    from daemon import database
+    from daemon.database import connections
     from daemon.settings import load
     from daemon.web.app import app as page
     from daemon.web.pictures import Pictures
@@ -58,9 +58,9 @@ def review(
             f"at {host} others could see and move your photos; set a token that they have to say, of 12 characters or more:"
             f' `token = "…"` under [web] in {root}/foodsort.toml, or FOODSORT_WEB__TOKEN'
         )
-    address = database.url(root, settings.database.url)
+    address = connections.url(root, settings.database.url)
     _begin(root / settings.folders.inbox, address)
-    reading, writing = database.reading(address), database.writing(address)
+    reading, writing = connections.reading(address), connections.writing(address)
     with (
         closing(_listening(host, port)) as listener,
         closing(Pictures(root, settings, reading)) as pictures,
@@ -90,12 +90,12 @@ def review(
 
 def _begin(inbox: Path, address: "sa.URL") -> None:
     """Makes the database where nothing was sorted yet, as the daemon would, which then uses it. Raises DatabaseError, OSError."""
-    from daemon import database
+    from daemon.database import connections
 
-    path = database.file_of(address)
+    path = connections.file_of(address)
     # Another user's the daemon could not open.
     if path and not path.exists() and inbox.is_dir() and inbox.stat().st_uid == os.geteuid():
-        database.connect(address).dispose()
+        connections.connect(address).dispose()
 
 
 def _is_no_cut_off(record: "LogRecord") -> bool:

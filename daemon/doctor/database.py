@@ -4,27 +4,27 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 
-from daemon import damage, database
+from daemon.database import connections, integrity
+from daemon.database.schema import REVISION
 from daemon.doctor import Finding, Place
-from daemon.schema import REVISION
 from models.errors import FoodsortError
 
 
 def check(place: Place, *, quick: bool) -> Iterator[Finding]:
     """Findings on the database; nothing of it is changed."""
     try:
-        address = database.url(place.root, place.settings.database.url)
-        path = database.file_of(address)
+        address = connections.url(place.root, place.settings.database.url)
+        path = connections.file_of(address)
         if path is not None and not path.exists():
             yield Finding("database", "ok", f"{path} is not there yet; `foodsort run` makes it")
             return
-        if path is not None and not quick and (wrong := damage.damage(path)):
+        if path is not None and not quick and (wrong := integrity.damage(path)):
             message = (
                 f"{path} is damaged ({wrong}); restore a backup, or let `foodsort run` move it aside and begin anew"
             )
             yield Finding("database", "problem", message)
             return
-        database.reading(address).dispose()
+        connections.reading(address).dispose()
         undamaged = ", undamaged" if path is not None and not quick else ""  # of a server's files nothing is known
         yield Finding("database", "ok", f"{address!r} opens, of schema {REVISION}{undamaged}")
         if path is not None:

@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from daemon.chosen import WHY, Chosen, Photo
 from daemon.claim import PRIVATE, Claims
 from daemon.corrections import NO_LABEL
-from daemon.database import told
+from daemon.database.connections import told
+from daemon.database.schema import reviews
 from daemon.deletions import NOT_DELETED
 from daemon.labels import Label
 from daemon.lock import turn
 from daemon.movers import Movers, as_the_daemon
 from daemon.photo import FAILED, FILED, State
-from daemon.schema import reviews
 from daemon.settings import Settings
 from daemon.takeback import RETRY_FAILED, Back
 from daemon.web.history import Step, history

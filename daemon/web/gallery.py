@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from daemon.database.schema import photos, results, reviews, text
 from daemon.photo import CORRECTING, DUPLICATE, FAILED, FILED, FILING
 from daemon.query import is_few, labelled, of_label
-from daemon.schema import photos, results, reviews, text
 from daemon.web.wanted import Wanted, WantedError
 
 PAGE = 60

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from daemon.schema import batches, events, models, photos, reviews
+from daemon.database.schema import batches, events, models, photos, reviews
 
 _EVENTS = 10_000
 """How many of the newest events are looked through: there is no index on their paths."""

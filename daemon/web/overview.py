@@ -13,8 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from daemon.database.schema import text
 from daemon.drift import WINDOW, Drift, Window
-from daemon.schema import text
 from daemon.settings import Settings
 from daemon.statement import facts
 from daemon.status import read

@@ -8,8 +8,8 @@ from typing import NamedTuple, get_args
 
 import sqlalchemy as sa
 
+from daemon.database.schema import models, photos, results, reviews
 from daemon.photo import DELETED, DELETING, FAILED, FILED, State
-from daemon.schema import models, photos, results, reviews
 from daemon.web.agreement import Said
 from daemon.web.gallery import SORTED
 

@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 
-from daemon import database
 from daemon.cli import app
+from daemon.database import connections
 from daemon.status import State, read
 from tests.daemon.postgres import cluster, made
 
@@ -57,7 +57,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.URL]:
     """A database of each kind that is not made yet."""
     if request.param == "sqlite":
-        yield database.url(tmp_path, "")
+        yield connections.url(tmp_path, "")
         return
     with made(request.getfixturevalue("cluster")) as address:
         yield address

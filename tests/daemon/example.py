@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from daemon import database, schema
-from daemon.results import place
+from daemon.database import connections, schema
+from daemon.database.recorder import place
 
 MODELS = """
 id  name                            first_used_at        temperature  threshold  unsure_low  unsure_high
@@ -95,7 +95,7 @@ def fill(address: sa.URL) -> None:
     for row in photos:
         row |= moved(row, ids, reviews)
         row["model_id"] = 1 + (batch[row["batch_id"]]["engine"] == "tensorflow")
-    engine = database.connect(address)
+    engine = connections.connect(address)
     with engine.begin() as connection:
         for table, found in (
             (schema.models, models),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon import database
+from daemon.database import connections
 from tests.daemon.conftest import Foodsort, Photo
 
 
@@ -200,8 +200,8 @@ def test_what_a_user_can_cause_gives_a_message_and_no_traceback(
 def test_a_database_that_somebody_keeps_locked_is_told(
     root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_S", 0.1)
-    database.connect(database.url(root, "")).dispose()
+    monkeypatch.setattr(connections, "BUSY_S", 0.1)
+    connections.connect(connections.url(root, "")).dispose()
     with closing(sqlite3.connect(root / "foodsort.db")) as holder:
         holder.execute("BEGIN IMMEDIATE")
         code, _, err = foodsort("run", "--root", root, "--once")

@@ -15,10 +15,10 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import OperationalError
 
-from daemon import database, schema, snapshot
-from daemon.database import DatabaseError
-from daemon.known import Earlier, Known
-from daemon.results import Results
+from daemon.database import connections, schema, snapshot
+from daemon.database.connections import DatabaseError
+from daemon.database.lookup import Earlier, Known
+from daemon.database.recorder import Results
 from models.bundle import Bundle
 from tests.daemon.postgres import Cluster, made
 from tests.daemon.test_query import add, begun
@@ -26,11 +26,11 @@ from tests.daemon.test_query import add, begun
 
 @pytest.fixture
 def file(tmp_path: Path) -> sa.URL:
-    return database.url(tmp_path, "")
+    return connections.url(tmp_path, "")
 
 
 def test_migrating_from_nothing_gives_the_schema_that_the_code_uses(address: sa.URL) -> None:
-    engine = database.connect(address)
+    engine = connections.connect(address)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
         columns = [column["name"] for column in sa.inspect(connection).get_columns("results")]
@@ -41,7 +41,7 @@ def test_migrating_from_nothing_gives_the_schema_that_the_code_uses(address: sa.
 def test_rows_of_the_first_schema_are_kept(address: sa.URL) -> None:
     engine = sa.create_engine(address)
     config = Config()
-    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(connections.__file__).parent / "migrations"))
     now = "2026-11-24T12:00:00.000000Z"
     card = Bundle.load().card
     said = json.dumps({"temperature": card.temperature, "thresholds": card.thresholds.model_dump()})
@@ -60,7 +60,7 @@ def test_rows_of_the_first_schema_are_kept(address: sa.URL) -> None:
         ):
             connection.exec_driver_sql(statement)
     engine.dispose()
-    engine = database.connect(address)
+    engine = connections.connect(address)
     with engine.connect() as connection:
         columns = ("name", "label", "state", "attempts", "first_failed_at", "duplicate_of")
         query = sa.select(*(schema.results.c[name] for name in columns)).order_by(schema.results.c.id)
@@ -93,13 +93,13 @@ def closing_engine(address: sa.URL) -> Iterator[sa.Engine]:
 
 def test_opening_again_changes_nothing(file: sa.URL) -> None:
     for _ in range(2):
-        database.connect(file).dispose()
+        connections.connect(file).dispose()
     with closing(sqlite3.connect(str(file.database))) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(schema.REVISION,)]
 
 
 def test_what_must_survive_a_power_cut_is_synced(file: sa.URL) -> None:
-    engine = database.connect(file)
+    engine = connections.connect(file)
     with engine.connect() as connection:
         pragmas = [connection.execute(sa.text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "synchronous")]
     engine.dispose()
@@ -107,14 +107,14 @@ def test_what_must_survive_a_power_cut_is_synced(file: sa.URL) -> None:
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(address: sa.URL, tmp_path: Path) -> None:
-    engine = database.connect(address)
+    engine = connections.connect(address)
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     before = described(engine)
     engine.dispose()
     with pytest.raises(DatabaseError, match="newer foodsort"):
-        database.connect(address)
-    for opened in (database.reading, database.writing):
+        connections.connect(address)
+    for opened in (connections.reading, connections.writing):
         with pytest.raises(DatabaseError, match="newer foodsort \\(schema 9999\\); install that"):
             opened(address)
     with closing_engine(address) as engine:
@@ -128,16 +128,16 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(file: sa.URL) -> N
     path.write_bytes(b"my holiday diary, not a database at all. " * 100)
     before = path.read_bytes()
     with pytest.raises(DatabaseError, match="cannot be used"):
-        database.connect(file)
+        connections.connect(file)
     with pytest.raises(DatabaseError, match=r"is damaged .* start foodsort again"):
-        database.reading(file)
+        connections.reading(file)
     assert path.read_bytes() == before
 
 
 def test_what_must_survive_a_power_cut_is_synced_by_a_server_that_is_told_not_to(cluster: Cluster) -> None:
     with made(cluster) as address:
         cluster.ask(f"ALTER DATABASE {address.database} SET synchronous_commit = off")
-        engine = database.connect(address)
+        engine = connections.connect(address)
         with engine.connect() as connection:
             assert connection.execute(sa.text("SHOW synchronous_commit")).scalar() == "on"
         engine.dispose()
@@ -147,7 +147,7 @@ def test_a_server_that_is_gone_without_a_word_is_missed_soon_unless_the_address_
     cluster: Cluster,
 ) -> None:
     with made(cluster) as address:
-        engine = database.connect(address.update_query_dict({"keepalives_idle": "7"}))
+        engine = connections.connect(address.update_query_dict({"keepalives_idle": "7"}))
         with engine.connect() as connection:
             said = connection.connection.driver_connection.info.get_parameters()  # type: ignore[union-attr]
         engine.dispose()
@@ -156,22 +156,22 @@ def test_a_server_that_is_gone_without_a_word_is_missed_soon_unless_the_address_
 
 def test_a_database_that_cannot_hold_every_name_is_refused(cluster: Cluster) -> None:
     with made(cluster, "LATIN1") as address, pytest.raises(DatabaseError, match="LATIN1; make it anew"):
-        database.connect(address)
+        connections.connect(address)
 
 
 def test_where_no_driver_is_named_it_is_the_one_that_comes_with_foodsort(tmp_path: Path) -> None:
-    assert database.url(tmp_path, "postgresql://me@here/photos").drivername == "postgresql+psycopg"
+    assert connections.url(tmp_path, "postgresql://me@here/photos").drivername == "postgresql+psycopg"
 
 
 def test_a_password_is_never_printed(tmp_path: Path) -> None:
-    address = database.url(tmp_path, "postgresql+psycopg://me:secret@127.0.0.1:1/none")
+    address = connections.url(tmp_path, "postgresql+psycopg://me:secret@127.0.0.1:1/none")
     with pytest.raises(DatabaseError) as caught:
-        database.connect(address)
+        connections.connect(address)
     assert "secret" not in str(caught.value)
 
 
 def test_a_model_has_one_row_however_often_it_is_used(address: sa.URL) -> None:
-    engine = database.connect(address)
+    engine = connections.connect(address)
     for _ in range(2):
         Results(engine).use_model(Bundle.load())
     with engine.connect() as connection:
@@ -188,7 +188,7 @@ def row(name: bytes, retried: bool = False) -> dict[str, Any]:
 
 
 def test_what_was_committed_before_the_connection_broke_is_not_recorded_again(address: sa.URL) -> None:
-    engine = database.connect(address)
+    engine = connections.connect(address)
     results = Results(engine)
     results.use_model(Bundle.load())
     batch = {"started_at": "2026-11-24T12:00:00.000000Z", "photos": 2, "engine": "e", "inference_ms": 1.0}
@@ -219,7 +219,7 @@ def test_what_was_committed_before_the_connection_broke_is_not_recorded_again(ad
 
 
 def test_what_was_not_committed_before_the_connection_broke_is_recorded_then(address: sa.URL) -> None:
-    engine = database.connect(address)
+    engine = connections.connect(address)
     results = Results(engine)
     results.use_model(Bundle.load())
     batch = {"started_at": "2026-11-24T12:00:00.000000Z", "photos": 1, "engine": "e", "inference_ms": 1.0}
@@ -240,7 +240,7 @@ def test_what_was_not_committed_before_the_connection_broke_is_recorded_then(add
 
 
 def test_the_latest_review_is_the_label(address: sa.URL, tmp_path: Path) -> None:
-    engine = database.connect(address)
+    engine = connections.connect(address)
     now = "2026-11-24T12:00:00.000000Z"
     with engine.begin() as connection:
         connection.execute(schema.models.insert().values(id=1, sha256="s", name="m", card="{}", first_used_at=now))
@@ -264,8 +264,8 @@ def test_the_latest_review_is_the_label(address: sa.URL, tmp_path: Path) -> None
 
 
 def test_many_threads_may_read_at_a_time(address: sa.URL, caplog: pytest.LogCaptureFixture) -> None:
-    database.connect(address).dispose()
-    engine, all_there = database.reading(address), threading.Barrier(12)
+    connections.connect(address).dispose()
+    engine, all_there = connections.reading(address), threading.Barrier(12)
 
     def ask(number: int) -> int:
         with engine.connect() as connection:
@@ -284,13 +284,13 @@ def test_what_is_found_is_of_one_moment_where_writing_begins_meanwhile(file: sa.
     engine = begun(file)
     add(engine, "a")
     engine.dispose()
-    reader = database.reading(file)
+    reader = connections.reading(file)
     seen: list[list[int]] = []
 
     def ask(connection: sa.Connection) -> list[int]:
         counts = [connection.execute(sa.text("SELECT count(*) FROM photos")).scalar_one()]
         if not seen:
-            writer = database.connect(file)
+            writer = connections.connect(file)
             for number in range(100):
                 add(writer, f"{number}")
             writer.dispose()  # which moves the log into the file

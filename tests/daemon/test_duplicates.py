@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from daemon import schema
-from daemon.known import Copy, Review, copies, judged, reviewed
+from daemon.database import schema
+from daemon.database.lookup import Copy, Review, copies, judged, reviewed
 from models.engines.scripted import ScriptedEngine
 from tests.daemon.conftest import Foodsort, Photo, tree
 from tests.daemon.test_faults import die

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from daemon import database
+from daemon.database import connections
+from daemon.database.recorder import Results
 from daemon.fs import dirfd as walk
-from daemon.results import Results
 from tests.daemon.conftest import Foodsort, Photo
 
 
 def test_a_commit_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
-    engine = database.connect(database.url(tmp_path, ""))
+    engine = connections.connect(connections.url(tmp_path, ""))
     with engine.connect() as connection:
         assert connection.execute(sa.text("PRAGMA synchronous")).scalar() == 2  # FULL
         assert connection.execute(sa.text("PRAGMA journal_mode")).scalar() == "wal"

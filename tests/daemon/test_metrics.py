@@ -16,7 +16,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
-from daemon import database, endpoint
+from daemon import endpoint
+from daemon.database import connections
 from daemon.metrics import Metrics
 from models.bundle import Bundle
 from tests.daemon.conftest import Foodsort, Photo, running, started, status, until
@@ -180,7 +181,7 @@ def test_an_inbox_that_is_gone_is_ill_health(root: Path, port: int) -> None:
 
 def test_a_database_locked_at_the_start_is_ill_health(root: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{root}/foodsort.db?timeout=0.1")
-    database.connect(database.url(root, "")).dispose()
+    connections.connect(connections.url(root, "")).dispose()
     with closing(sqlite3.connect(root / "foodsort.db")) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         with started(root) as daemon:

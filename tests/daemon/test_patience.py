@@ -5,7 +5,7 @@ import threading
 import pytest
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from daemon import database
+from daemon.database import connections
 from daemon.retry import GivenUp, Patience, back_off_s, in_hand, passes
 
 LOCKED = OperationalError("INSERT", {}, Exception("database is locked"))
@@ -18,8 +18,8 @@ def error(number: int) -> OSError:
 
 def of_ours(cause: Exception) -> Exception:
     try:
-        raise database.DatabaseError("the database cannot be used") from cause
-    except database.DatabaseError as error:
+        raise connections.DatabaseError("the database cannot be used") from cause
+    except connections.DatabaseError as error:
         return error
 
 

@@ -8,8 +8,10 @@ from threading import Barrier, Event
 
 import pytest
 
-from daemon import database, decode
+from daemon import decode
 from daemon.claim import Claimed, Claims
+from daemon.database import connections
+from daemon.database.recorder import Results
 from daemon.decoders.pool import Decoders
 from daemon.destinations import Destinations
 from daemon.filing import Filing
@@ -18,7 +20,6 @@ from daemon.inbox import Look, Ready
 from daemon.metrics import Metrics
 from daemon.outcome import Outcome
 from daemon.pipeline import Pipeline, Returned
-from daemon.results import Results
 from daemon.retries import PAUSES_S
 from daemon.retry import Patience
 from daemon.settings import load
@@ -65,7 +66,7 @@ def engine() -> Engine:
 def pipeline(root: Path, claims: Claims, returned: list[Returned], engine: Engine) -> Iterator[Pipeline]:
     """A running pipeline."""
     settings, bundle = load(root), Bundle.load()
-    results = Results(database.connect(database.url(root, "")))
+    results = Results(connections.connect(connections.url(root, "")))
     results.use_model(bundle)
     filing = Filing(Destinations(root, settings.folders, claims), results, Patience(Event()))
     with Decoders(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s) as decoders:

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 import sqlalchemy as sa
 
-from daemon import schema
+from daemon.database import schema
 from daemon.photo import State
 from tests.daemon import document, example
 from tests.daemon.document import PROJECT, QUERIES, Query, answered, cell, run

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from daemon import database, query, schema
+from daemon import query
 from daemon.chosen import Chosen
+from daemon.database import connections, schema
+from daemon.database.recorder import Results
 from daemon.photo import FILED
 from daemon.query import Filters
-from daemon.results import Results
 from daemon.takeback import UNDO
 from tests.daemon.postgres import Cluster, made
 
@@ -36,7 +37,7 @@ def engine(address: sa.URL) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def of_sqlite(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = begun(database.url(tmp_path, ""))
+    engine = begun(connections.url(tmp_path, ""))
     yield engine
     engine.dispose()
 
@@ -62,7 +63,7 @@ def of_postgresql(cluster: Cluster) -> Iterator[sa.Engine]:
 
 def begun(address: sa.URL) -> sa.Engine:
     """A new database with a model and two batches."""
-    engine = database.connect(address)
+    engine = connections.connect(address)
     with engine.begin() as connection:
         model = {"id": 1, "sha256": "s", "name": "m", "card": "{}", "first_used_at": DAY % 1}
         connection.execute(schema.models.insert().values(model))
@@ -355,7 +356,7 @@ def test_who_takes_rows_slowly_holds_no_transaction(
     monkeypatch.setattr(query, "_PAGE", 2)
     for name in "abcde":
         add(of_sqlite, name)
-    reader = database.reading(database.url(tmp_path, ""))
+    reader = connections.reading(connections.url(tmp_path, ""))
     rows = query.rows(reader, Filters(sort=sort))
     next(rows)
     add(of_sqlite, "f")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from daemon import database
-from daemon.results import Results
+from daemon.database import connections
+from daemon.database.recorder import Results
 from tests.daemon.conftest import Foodsort, Photo, running, started, status, tree, until
 from tests.daemon.postgres import Cluster, made
 from tests.daemon.test_doctor import examined
@@ -137,7 +137,7 @@ def test_the_log_that_a_reader_held_up_is_written_anew_once_it_is_gone(root: Pat
         return log.stat().st_size
 
     with running(root) as daemon:
-        store = Results(database.writing(database.url(root, "")))
+        store = Results(connections.writing(connections.url(root, "")))
         most = write(0)
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as reader:
             reader.execute("BEGIN")

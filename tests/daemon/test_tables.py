@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from daemon import database, grouped, tables
+from daemon import grouped, tables
+from daemon.database import connections
 from tests.daemon.terminal import on_terminal
 from tests.daemon.test_query import add, begun
 
@@ -19,7 +20,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A root with rows of many kinds, which no photos belong to."""
-    engine = begun(database.url(tmp_path, ""))
+    engine = begun(connections.url(tmp_path, ""))
     add(engine, "soup.jpg", camera="Canon EOS 80D", taken_at="2026-05-06T07:08:09")
     add(engine, "sea.jpg", predicted_label="food", corrected=("non_food",))
     add(engine, "pond.jpg", state="undone")

@@ -14,8 +14,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
-from daemon import database, schema, upgrade
-from daemon.database import DatabaseError
+from daemon.database import connections, migrate, schema
+from daemon.database.connections import DatabaseError
 from models import __version__
 from tests.daemon.conftest import Photo, mounted, started, status, until
 from tests.daemon.postgres import Cluster, made
@@ -48,7 +48,7 @@ def old(address: sa.URL, revision: str, *more: str) -> None:
     """Makes the tables of an older schema in an empty database of any kind. more: what else is done to it."""
     engine = sa.create_engine(address)
     config = Config()
-    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(connections.__file__).parent / "migrations"))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
@@ -60,12 +60,12 @@ def old(address: sa.URL, revision: str, *more: str) -> None:
 @pytest.mark.parametrize("released", RELEASED, ids=lambda path: path.stem)
 def test_a_database_of_a_released_version_becomes_what_the_code_uses(released: Path, tmp_path: Path) -> None:
     made_by(released, tmp_path)
-    engine = database.connect(database.url(tmp_path, ""))
+    engine = connections.connect(connections.url(tmp_path, ""))
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
     engine.dispose()
     (tmp_path / "new").mkdir()
-    database.connect(database.url(tmp_path / "new", "")).dispose()
+    connections.connect(connections.url(tmp_path / "new", "")).dispose()
     upgraded, new = (
         {
             line.strip()
@@ -85,7 +85,7 @@ def test_a_server_s_database_of_a_released_version_becomes_what_the_code_uses(
 ) -> None:
     with made(cluster) as address, made(cluster) as fresh:
         old(address, revision)
-        engine, new = database.connect(address), database.connect(fresh)
+        engine, new = connections.connect(address), connections.connect(fresh)
         assert "foodsort makes no copy of one on a server" in "".join(capfd.readouterr())
         with engine.connect() as connection:
             assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
@@ -95,7 +95,7 @@ def test_a_server_s_database_of_a_released_version_becomes_what_the_code_uses(
 
 
 def test_what_this_version_makes_from_nothing_is_kept(tmp_path: Path) -> None:
-    database.connect(database.url(tmp_path, "")).dispose()
+    connections.connect(connections.url(tmp_path, "")).dispose()
     kept = RELEASED[0].with_name(f"schema-{__version__}.sql")
     made = dump(tmp_path / "foodsort.db")
     assert sorted(kept.read_text().splitlines()) == sorted(made.splitlines())  # indexes come in any order
@@ -111,7 +111,7 @@ def test_before_a_database_is_migrated_it_is_copied_with_what_is_in_its_log(rele
         with writer:
             writer.execute(TOLD.format("in the log"))
         before = dump(path)
-        database.connect(database.url(tmp_path, "")).dispose()
+        connections.connect(connections.url(tmp_path, "")).dispose()
     copy = tmp_path / BEFORE
     assert dump(copy) == before
     assert "in the log" in before
@@ -125,10 +125,10 @@ def test_a_copy_is_never_made_over_another_and_never_twice(tmp_path: Path) -> No
     path = made_by(OLDER[0], tmp_path)
     (tmp_path / BEFORE).write_bytes(b"another one")
     (tmp_path / f"{BEFORE}.part").write_bytes(b"of a start that died")
-    assert [upgrade.copy(path).name for _ in range(2)] == [f"{BEFORE} (2)"] * 2
+    assert [migrate.copy(path).name for _ in range(2)] == [f"{BEFORE} (2)"] * 2
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(TOLD.format("another thing"))
-    third = upgrade.copy(path)
+    third = migrate.copy(path)
     assert third.name == f"{BEFORE} (3)"
     assert (tmp_path / BEFORE).read_bytes() == b"another one"
     assert not filecmp.cmp(third, tmp_path / f"{BEFORE} (2)", shallow=False)
@@ -141,12 +141,12 @@ def test_a_migration_that_fails_on_the_way_has_changed_nothing(address: sa.URL) 
     before = described(engine)
     for _ in range(2):
         with pytest.raises(DatabaseError, match=r"ix_photos_state_filed_at.* already exists"):
-            database.connect(address)
+            connections.connect(address)
         assert described(engine) == before
     with engine.begin() as connection:
         connection.execute(sa.text("DROP INDEX ix_photos_state_filed_at"))
     engine.dispose()
-    database.connect(address).dispose()
+    connections.connect(address).dispose()
 
 
 def test_a_disk_without_room_for_the_copy_is_waited_for(
@@ -170,6 +170,6 @@ def test_once_without_room_for_the_copy_says_so(tmp_path: Path) -> None:
         path = made_by(OLDER[0], disk, TOLD.format("x" * 400_000))
         before = dump(path)
         with pytest.raises(DatabaseError, match=r"cannot be copied before it is migrated: .*(full|I/O)"):
-            database.connect(database.url(disk, ""))
+            connections.connect(connections.url(disk, ""))
         assert dump(path) == before
         assert [entry.name for entry in disk.iterdir()] == ["foodsort.db"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon import database
+from daemon.database import connections
 from tests.daemon.conftest import Photo, running, started, status, until
 from tests.daemon.test_run import rows
 
@@ -74,7 +74,7 @@ def test_trouble_that_is_waited_out_does_not_starve_it(
     root: Path, photo: Photo, systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{root}/foodsort.db?timeout=0.1")
-    database.connect(database.url(root, "")).dispose()
+    connections.connect(connections.url(root, "")).dispose()
     with running(root, *IMPATIENT) as daemon, closing(sqlite3.connect(root / "foodsort.db")) as holder:
         holder.execute("BEGIN IMMEDIATE")
         (root / "inbox/a.jpg").write_bytes(photo())

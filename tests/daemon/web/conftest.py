@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from daemon import database, schema
+from daemon.database import connections, schema
 from daemon.photo import FILED
 from tests.daemon.conftest import FAST
 
@@ -133,7 +133,7 @@ FAILED = {
 @pytest.fixture
 def engine(address: sa.URL) -> Iterator[sa.Engine]:
     """A database of 200 photos; every tenth one failed but for number 150, which a person has called food, unlike the model."""
-    engine = database.connect(address)
+    engine = connections.connect(address)
     with engine.begin() as connection:
         model = {"sha256": "0" * 64, "name": "m", "card": "{}", "first_used_at": schema.text(NOON)}
         connection.execute(schema.models.insert().values(id=1, **model))

@@ -18,8 +18,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from daemon.database.schema import text
 from daemon.demo import samples
-from daemon.schema import text
 from tests.daemon.web.conftest import CHROMIUM, reviewing
 
 NAMES = {

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon import database
 from daemon.chosen import WHY
 from daemon.claim import Claims
 from daemon.corrections import NO_LABEL, NO_PERSON
+from daemon.database import connections
 from daemon.deletions import NOT_DELETED
 from daemon.lock import turn
 from daemon.settings import load
@@ -40,7 +40,7 @@ def root(root: Path, each_database: None, photo: Photo, foodsort: Foodsort) -> P
 @contextmanager
 def desk_of(root: Path, patience_s: float = 60) -> Iterator[Desk]:
     settings = load(root)
-    engine = database.writing(database.url(root, settings.database.url))
+    engine = connections.writing(connections.url(root, settings.database.url))
     try:
         yield Desk(root, settings, engine, patience_s)
     finally:

@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from daemon import schema
+from daemon.database import schema
 from daemon.photo import FILED, FILING
 from daemon.web import gallery
 from daemon.web.gallery import Gallery, Page, key

@@ -9,7 +9,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from daemon import database
+from daemon.database import connections
 from daemon.settings import Settings
 from daemon.web.app import app
 from daemon.web.guard import Guard
@@ -41,7 +41,7 @@ def slow() -> Slow:
 @pytest.fixture
 def page(tmp_path: Path, slow: Slow) -> Iterator[Guard]:
     """A page without photos, whose pictures are slow."""
-    engine = database.connect(database.IN_MEMORY)
+    engine = connections.connect(connections.IN_MEMORY)
     yield app(tmp_path, Settings(), engine, engine, cast(Pictures, slow))
     engine.dispose()
 

@@ -14,8 +14,8 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Page, expect
 
-from daemon.schema import photos as photos_table
-from daemon.schema import text
+from daemon.database.schema import photos as photos_table
+from daemon.database.schema import text
 from daemon.web.overview import bins, days
 from daemon.web.tally import Counts, Tally
 from models.bundle import Bundle

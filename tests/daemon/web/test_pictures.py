@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from daemon import database
+from daemon.database import connections
 from daemon.settings import load
 from daemon.web.pictures import LARGE_PX, THUMBNAIL_PX, NoPicture, Pictures
 from models.bundle import Bundle
@@ -23,7 +23,7 @@ from tests.daemon.test_run import rows
 @contextmanager
 def opened(root: Path) -> Iterator[Pictures]:
     settings = load(root)
-    engine = database.reading(database.url(root, settings.database.url))
+    engine = connections.reading(connections.url(root, settings.database.url))
     pictures = Pictures(root, settings, engine)
     yield pictures
     pictures.close()

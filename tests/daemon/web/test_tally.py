@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from daemon import schema
-from daemon.schema import text
+from daemon.database import schema
+from daemon.database.schema import text
 from daemon.web import tally
 from daemon.web.tally import EVER, Counts, Tally
 from models.bundle import Bundle

@@ -2,7 +2,7 @@
 
 import structlog
 
-from daemon.results import Results
+from daemon.database.recorder import Results
 from daemon.retry import Patience
 from models.names import shown
 

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from daemon.schema import metadata
+from daemon.database.schema import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)

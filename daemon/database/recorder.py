@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from daemon import known, schema
+from daemon.database import lookup, schema
+from daemon.database.lookup import Copy, Earlier, Known
+from daemon.database.schema import text
 from daemon.decode import Decoded
-from daemon.known import Copy, Earlier, Known
 from daemon.outcome import Failure, Fate
 from daemon.photo import DUPLICATE, FAILED, FILED, FILING, MISSING, RETRY, RETRYING, UNDOING, UNDONE, State
-from daemon.schema import text
 from models.bundle import Bundle
 from models.names import shown
 
@@ -65,9 +65,9 @@ class Results:
     def use_model(self, bundle: Bundle) -> None:
         """Names the model that the rows from now on come from, with a row of its own when it is new."""
         models = schema.models
-        known = sa.select(models.c.id).where(models.c.sha256 == bundle.sha256)
+        query = sa.select(models.c.id).where(models.c.sha256 == bundle.sha256)
         with self._engine.begin() as connection:
-            found = connection.execute(known).scalar()
+            found = connection.execute(query).scalar()
             if found is None:
                 row = {
                     "sha256": bundle.sha256,
@@ -85,13 +85,13 @@ class Results:
     def known(self, batch: list[Decoded]) -> list[Known]:
         """What is known of each photo of a batch, to be asked before the network is."""
         with self._engine.connect() as connection:
-            own = known.earlier(connection, batch)
-            copies = known.copies(connection, {photo.sha256 for photo in batch})
+            own = lookup.earlier(connection, batch)
+            copies = lookup.copies(connection, {photo.sha256 for photo in batch})
         return [
             Known(
                 before,
-                known.judged(copies[photo.sha256], self._model_id),
-                known.reviewed(copies[photo.sha256]),
+                lookup.judged(copies[photo.sha256], self._model_id),
+                lookup.reviewed(copies[photo.sha256]),
             )
             for photo, before in zip(batch, own, strict=True)
         ]
@@ -99,7 +99,7 @@ class Results:
     def copies(self, digests: set[str]) -> dict[str, list[Copy]]:
         """The newest rows of the same bytes by sha256, newest first."""
         with self._engine.connect() as connection:
-            return known.copies(connection, digests)
+            return lookup.copies(connection, digests)
 
     def begin(self, batch: dict[str, Any], rows: list[dict[str, Any]], of: list[Known]) -> tuple[int, list[int]]:
         """Records a batch and its photos, each with the place it is about to move to; returns its id and those of the rows.
@@ -216,9 +216,9 @@ class Asked(Results):
 
     def use_model(self, bundle: Bundle) -> None:
         """Looks for the rows of this model."""
-        known = sa.select(schema.models.c.id).where(schema.models.c.sha256 == bundle.sha256)
+        query = sa.select(schema.models.c.id).where(schema.models.c.sha256 == bundle.sha256)
         with self._engine.connect() as connection:
-            self._model_id = connection.execute(known).scalar() or 0
+            self._model_id = connection.execute(query).scalar() or 0
 
     def event(self, kind: str, path: bytes | None, message: str) -> None:
         """Nothing: the log says it."""

@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from daemon import snapshot
-from daemon.schema import REVISION
+from daemon.database import snapshot
+from daemon.database.schema import REVISION
 from models.errors import FoodsortError
 
 FILE = "foodsort.db"
@@ -60,7 +60,7 @@ def connect(address: sa.URL) -> sa.Engine:
         with engine.connect() as connection:
             revision = _revision(connection)
         if revision != REVISION:
-            from daemon.upgrade import upgrade  # Alembic takes its time to load, and is needed once
+            from daemon.database.migrate import upgrade  # Alembic takes its time to load, and is needed once
 
             upgrade(engine, revision)
     except DBAPIError as error:
