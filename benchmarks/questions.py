@@ -10,12 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from benchmarks.collection import BATCH, time_of
-from daemon import query
-from daemon.chosen import Chosen
 from daemon.database import schema
 from daemon.database.lookup import Known
 from daemon.database.recorder import Results
-from daemon.query import Filters
+from daemon.queries import results as query
+from daemon.queries.results import Filters
+from daemon.queries.selection import Chosen
 from daemon.takeback import UNDO
 from tests.daemon import document
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from daemon import failpoints
-from daemon.chosen import WHY, Photo, a_few
 from daemon.claim import Claims
 from daemon.fs import dirfd
 from daemon.labels import Change, Label, given, withdrawn
+from daemon.queries.selection import WHY, Photo, a_few
 from daemon.relocation import Relocation, Step, begin
 from daemon.settings import Folders
 from daemon.takeback import BUSY, Back

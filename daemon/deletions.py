@@ -10,11 +10,11 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from daemon import failpoints, reasons
-from daemon.chosen import WHY, Chosen, Photo, a_few
 from daemon.claim import Claims
 from daemon.database.recorder import update
 from daemon.fs import dirfd
 from daemon.photo import DELETED, DELETING, FAILED, State
+from daemon.queries.selection import WHY, Chosen, Photo, a_few
 from daemon.settings import Folders
 from daemon.takeback import BUSY, Back
 from daemon.wayback import Gone, Stays, Wayback

@@ -16,8 +16,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from daemon import query
 from daemon.database import connections
+from daemon.queries import results
 from models.errors import FoodsortError
 
 MOST = 40
@@ -117,7 +117,7 @@ def _rows(root: Path) -> list[dict[str, Any]]:
         return []
     engine = connections.reading(connections.url(root, ""))
     try:
-        return [row for row in query.rows(engine, query.Filters()) if row["state"] != "filing"]
+        return [row for row in results.rows(engine, results.Filters()) if row["state"] != "filing"]
     finally:
         engine.dispose()
 

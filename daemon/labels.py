@@ -6,9 +6,9 @@ from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
-from daemon.chosen import Photo
 from daemon.database.schema import photos, results, reviews, text
 from daemon.outcome import Fate
+from daemon.queries.selection import Photo
 
 Label = Literal["food", "non_food"]
 """What a person may call a photo."""

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from daemon.chosen import Photo
 from daemon.claim import Claims
 from daemon.destinations import Destinations
 from daemon.fs import dirfd, names
 from daemon.fs.cross_device import Whole
 from daemon.outcome import Fate
+from daemon.queries.selection import Photo
 from daemon.settings import Folders
 from daemon.wayback import Stays, Wayback
 from daemon.whereabouts import Whereabouts

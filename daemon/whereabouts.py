@@ -5,9 +5,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from daemon.chosen import Photo, elsewhere
 from daemon.database.schema import modified_at
 from daemon.fs import dirfd
+from daemon.queries.selection import Photo, elsewhere
 from daemon.wayback import Gone, Stays, Wayback
 
 

@@ -18,8 +18,8 @@ from models.names import shown
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from daemon.chosen import Photo
     from daemon.movers import Movers
+    from daemon.queries.selection import Photo
     from daemon.takeback import Back
 
 app = typer.Typer()
@@ -48,8 +48,8 @@ def retry(
 
     Example: foodsort retry --root photos --kind truncated
     """
-    from daemon.chosen import Chosen
     from daemon.photo import FAILED, UNDONE
+    from daemon.queries.selection import Chosen
     from daemon.takeback import RETRY_FAILED
 
     given = list(words(paths or ()))  # before the turn is taken: who writes them may be slow
@@ -79,7 +79,7 @@ def undo(
 
     Example: foodsort undo --root photos --last
     """
-    from daemon.chosen import Chosen
+    from daemon.queries.selection import Chosen
     from daemon.takeback import UNDO
 
     if [bool(paths), last, batch is not None, since is not None].count(True) != 1:

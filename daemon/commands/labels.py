@@ -31,9 +31,9 @@ def correct(
 
     Example: foodsort correct --root photos food/trip/sea.jpg --label non_food
     """
-    from daemon.chosen import Chosen
     from daemon.corrections import NO_LABEL
     from daemon.photo import FILED
+    from daemon.queries.selection import Chosen
 
     if withdraw == (label is not None):
         raise typer.BadParameter("say what is to be done, in one way: --label LABEL or --withdraw")
@@ -59,9 +59,9 @@ def delete(
 
     Example: foodsort delete --root photos failed/trip
     """
-    from daemon.chosen import Chosen
     from daemon.deletions import NOT_DELETED
     from daemon.photo import FAILED
+    from daemon.queries.selection import Chosen
 
     if not yes and "-" in paths:
         raise typer.BadParameter("what is read from stdin cannot be asked about; add --yes")

@@ -15,7 +15,7 @@ from models.names import visible
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from daemon.query import Filters
+    from daemon.queries.results import Filters
 
 app = typer.Typer()
 
@@ -63,7 +63,7 @@ def results(
     """
     from daemon import printed
     from daemon.database import connections
-    from daemon.query import Filters
+    from daemon.queries.results import Filters
     from daemon.settings import load
 
     if by and sort != "newest":
@@ -92,8 +92,9 @@ def results(
 
 
 def _photos(engine: "sa.Engine", filters: "Filters", form: Format) -> None:
-    from daemon import printed, query, tables
+    from daemon import printed, tables
     from daemon.database import schema
+    from daemon.queries import results as query
 
     found = query.rows(engine, filters)
     if form != "table":
@@ -103,14 +104,15 @@ def _photos(engine: "sa.Engine", filters: "Filters", form: Format) -> None:
 
 
 def _groups(engine: "sa.Engine", filters: "Filters", form: Format, by: By) -> None:
-    from daemon import grouped, printed, tables
+    from daemon import printed, tables
+    from daemon.queries import counts
 
-    columns = grouped.columns(by)
+    columns = counts.columns(by)
     if form != "table":
-        printed.write(grouped.groups(engine, filters, by), columns, form)
+        printed.write(counts.groups(engine, filters, by), columns, form)
         return
     most = filters.limit or TABLE_LIMIT
-    found = list(grouped.groups(engine, replace(filters, limit=most + 1), by))
+    found = list(counts.groups(engine, replace(filters, limit=most + 1), by))
     tables.groups(found[:most], columns)
     if len(found) > most:
         typer.echo(f"{most:,} group{'' if most == 1 else 's'} shown; --limit shows more", err=True)
@@ -118,7 +120,7 @@ def _groups(engine: "sa.Engine", filters: "Filters", form: Format, by: By) -> No
 
 def _tell_of_more(engine: "sa.Engine", filters: "Filters", shown: int) -> None:
     """Says on stderr that there are more photos, or may be: they are counted only where that is quick."""
-    from daemon import query
+    from daemon.queries import results as query
 
     if not query.is_everything(filters):
         typer.echo(f"{shown:,} shown; a higher --limit may show more", err=True)
@@ -132,7 +134,7 @@ def _tell_of_more(engine: "sa.Engine", filters: "Filters", shown: int) -> None:
 def _watch(address: "sa.URL", filters: "Filters", form: Literal["table", "jsonl", "csv"]) -> None:
     from daemon import printed, tables
     from daemon.database import schema
-    from daemon.following import Following
+    from daemon.queries.follow import Following
 
     rows = iter(
         Following(

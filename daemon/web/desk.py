@@ -9,7 +9,6 @@ from typing import Any, get_args
 
 import sqlalchemy as sa
 
-from daemon.chosen import WHY, Chosen, Photo
 from daemon.claim import PRIVATE, Claims
 from daemon.corrections import NO_LABEL
 from daemon.database.connections import told
@@ -19,6 +18,7 @@ from daemon.labels import Label
 from daemon.lock import turn
 from daemon.movers import Movers, as_the_daemon
 from daemon.photo import FAILED, FILED, State
+from daemon.queries.selection import WHY, Chosen, Photo
 from daemon.settings import Settings
 from daemon.takeback import RETRY_FAILED, Back
 from daemon.web.history import Step, history

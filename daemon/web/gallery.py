@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from daemon.database.schema import photos, results, reviews, text
 from daemon.photo import CORRECTING, DUPLICATE, FAILED, FILED, FILING
-from daemon.query import is_few, labelled, of_label
+from daemon.queries.results import is_few, labelled, of_label
 from daemon.web.wanted import Wanted, WantedError
 
 PAGE = 60

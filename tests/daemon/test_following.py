@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from daemon import following
 from daemon.database import connections, schema
-from daemon.following import Following
 from daemon.photo import FILED, FILING
-from daemon.query import Filters
+from daemon.queries import follow
+from daemon.queries.follow import Following
+from daemon.queries.results import Filters
 from tests.daemon.postgres import Cluster, made
 from tests.daemon.test_query import DAY, add, begun
 
@@ -83,8 +83,8 @@ def test_a_limit_is_of_those_that_are_there(engine: sa.Engine) -> None:
 def test_a_photo_comes_once_when_it_has_its_outcome(
     engine: sa.Engine, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "_PHOTOS", at_once)
-    monkeypatch.setattr(following, "_BATCHES", at_once)
+    monkeypatch.setattr(follow, "_PHOTOS", at_once)
+    monkeypatch.setattr(follow, "_BATCHES", at_once)
     early = add(engine, "early", state=FILING, batch_id=1)
     add(engine, "there", batch_id=2)
     late: list[int] = []

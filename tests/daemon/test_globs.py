@@ -4,7 +4,7 @@ from contextlib import closing
 import pytest
 import sqlalchemy as sa
 
-from daemon import globs
+from daemon.queries import globs
 
 NAMES = [
     *("a.jpg", "b.JPG", "IMG_1_a.jpg", "img_1_a.jpg", "a[1].jpg", "a1.jpg", "a*b", "a?b", "acb", "a-b", "a^b", "a!b"),

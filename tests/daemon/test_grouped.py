@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from daemon import grouped
-from daemon.grouped import By
-from daemon.query import Filters
+from daemon.queries import counts
+from daemon.queries.counts import By
+from daemon.queries.results import Filters
 from tests.daemon.test_query import add, begun
 
 
@@ -31,14 +31,14 @@ def engine(address: sa.URL) -> Iterator[sa.Engine]:
 
 
 def counted(engine: sa.Engine, by: By, **filters: Any) -> list[tuple[Any, ...]]:
-    return [tuple(group.values()) for group in grouped.groups(engine, Filters(**filters), by)]
+    return [tuple(group.values()) for group in counts.groups(engine, Filters(**filters), by)]
 
 
 def test_days_come_newest_first_and_a_failed_photo_counts_on_the_day_it_was_claimed(engine: sa.Engine) -> None:
-    assert grouped.columns("day") == [
+    assert counts.columns("day") == [
         *("day", "photos", "food", "non_food", "unsure", "failed", "labelled", "corrected"),
     ]
-    assert list(next(grouped.groups(engine, Filters(), "day"))) == grouped.columns("day")
+    assert list(next(counts.groups(engine, Filters(), "day"))) == counts.columns("day")
     assert counted(engine, "day") == [
         ("2026-11-02", 3, 0, 1, 1, 1, 1, 1),
         ("2026-11-01", 2, 1, 1, 0, 0, 1, 0),

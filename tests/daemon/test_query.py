@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from daemon import query
-from daemon.chosen import Chosen
 from daemon.database import connections, schema
 from daemon.database.recorder import Results
 from daemon.photo import FILED
-from daemon.query import Filters
+from daemon.queries import results
+from daemon.queries.results import Filters
+from daemon.queries.selection import Chosen
 from daemon.takeback import UNDO
 from tests.daemon.postgres import Cluster, made
 
@@ -94,7 +94,7 @@ def add(engine: sa.Engine, name: str, day: int = 1, corrected: tuple[str, ...] =
 
 
 def names(engine: sa.Engine, **filters: Any) -> list[str]:
-    return [row["name"] for row in query.rows(engine, Filters(**filters))]
+    return [row["name"] for row in results.rows(engine, Filters(**filters))]
 
 
 def plan(engine: sa.Engine, statement: "sa.sql.Executable") -> str:
@@ -137,7 +137,7 @@ def test_a_time_gives_the_newest_by_time_first(engine: sa.Engine) -> None:
 def test_a_beginning_is_found_by_its_exact_letters_whichever_way_is_taken(
     engine: sa.Engine, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(query, "_FEW", few)
+    monkeypatch.setattr(results, "_FEW", few)
     for name in (
         "IMG",
         "IMG_1",
@@ -165,7 +165,7 @@ def test_a_beginning_is_found_by_its_exact_letters_whichever_way_is_taken(
 
 @pytest.mark.parametrize("filters", RARE)
 def test_what_is_rare_is_found_by_an_index_and_nothing_is_sorted(of_sqlite: sa.Engine, filters: dict[str, Any]) -> None:
-    found = plan(of_sqlite, query.select(Filters(limit=50, **filters), few_names=True))
+    found = plan(of_sqlite, results.select(Filters(limit=50, **filters), few_names=True))
     assert "SCAN p" not in found
     assert "ORDER BY" not in found.partition("RIGHT")[0]  # there are the few that a person corrected
 
@@ -183,7 +183,7 @@ def test_what_is_rare_is_found_by_an_index_and_nothing_is_sorted(of_sqlite: sa.E
 def test_postgresql_finds_what_is_rare_by_an_index_too(
     of_postgresql: sa.Engine, filters: dict[str, Any], index: str | None
 ) -> None:
-    asked = query.select(Filters(**{"limit": 50} | filters), "postgresql")
+    asked = results.select(Filters(**{"limit": 50} | filters), "postgresql")
     with of_postgresql.connect() as connection:
         bound = asked.compile(connection)
         found = "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {bound}", dict(bound.params)))
@@ -193,7 +193,7 @@ def test_postgresql_finds_what_is_rare_by_an_index_too(
 
 @pytest.mark.parametrize("filters", [{}, {"name": "IMG*"}])
 def test_what_is_frequent_is_read_from_the_newest_on(of_sqlite: sa.Engine, filters: dict[str, Any]) -> None:
-    found = plan(of_sqlite, query.select(Filters(limit=50, **filters)))
+    found = plan(of_sqlite, results.select(Filters(limit=50, **filters)))
     assert found.startswith("SCAN p\n")
     assert "ORDER BY" not in found
 
@@ -259,7 +259,7 @@ def test_rows_come_in_the_order_that_is_asked_for(engine: sa.Engine) -> None:
 
 def test_the_least_certain_of_a_frequent_label_are_found_in_that_order(of_sqlite: sa.Engine) -> None:
     filters = Filters(label="food", sort="certainty", limit=50)
-    found = plan(of_sqlite, query.select(filters, few_labelled=False))
+    found = plan(of_sqlite, results.select(filters, few_labelled=False))
     assert "USING INDEX ix_photos_certainty" in found
     assert "ORDER BY" not in found
 
@@ -268,12 +268,12 @@ def test_the_least_certain_of_a_frequent_label_are_found_in_that_order(of_sqlite
 def test_the_least_certain_of_a_label_are_the_same_however_many_have_it(
     of_sqlite: sa.Engine, monkeypatch: pytest.MonkeyPatch, most: int, few: bool
 ) -> None:
-    monkeypatch.setattr(query, "_FEW", most)
+    monkeypatch.setattr(results, "_FEW", most)
     add(of_sqlite, "sure")
     add(of_sqlite, "other", predicted_label="non_food", probability=0.4)
     add(of_sqlite, "corrected", predicted_label="non_food", corrected=("food",), probability=0.3)
     with of_sqlite.connect() as connection:
-        assert query.few_labelled(connection, Filters(label="food", sort="certainty")) is few
+        assert results.few_labelled(connection, Filters(label="food", sort="certainty")) is few
     assert names(of_sqlite, label="food", sort="certainty") == ["corrected", "sure"]
 
 
@@ -289,19 +289,19 @@ def test_a_name_is_matched_as_it_is_shown_and_a_name_with_brackets_is_found_by_i
 
 @pytest.mark.parametrize(("sort", "index"), [("name", "ix_photos_name"), ("certainty", "ix_photos_certainty")])
 def test_an_index_has_the_order_that_is_asked_for(of_sqlite: sa.Engine, sort: Any, index: str) -> None:
-    found = plan(of_sqlite, query.select(Filters(limit=50, sort=sort)))
+    found = plan(of_sqlite, results.select(Filters(limit=50, sort=sort)))
     assert f"USING INDEX {index}" in found
     assert "ORDER BY" not in found
 
 
 @pytest.mark.parametrize(("sort", "index"), [("name", "ix_photos_name"), ("certainty", "ix_photos_certainty")])
 def test_postgresql_has_an_index_of_that_order_too(of_postgresql: sa.Engine, sort: Any, index: str) -> None:
-    assert index in of_postgresql_plan(of_postgresql, query.select(Filters(limit=50, sort=sort), "postgresql"))
+    assert index in of_postgresql_plan(of_postgresql, results.select(Filters(limit=50, sort=sort), "postgresql"))
 
 
 def test_a_pattern_finds_few_names_by_the_index(of_sqlite: sa.Engine) -> None:
     filters = Filters(limit=50, name="a[bc]*.jpg")
-    found = plan(of_sqlite, query.select(filters, few_names=True))
+    found = plan(of_sqlite, results.select(filters, few_names=True))
     assert "SEARCH photos USING COVERING INDEX ix_photos_name" in found
     assert "SCAN p" not in found
 
@@ -341,23 +341,23 @@ def test_pages_are_what_one_question_gives(
         add(engine, f"{'iI_'[number % 3]}MG", number // 6 + 1, corrected, probability=(number % 4) / 4)
     asked = Filters(sort=sort, **filters)
     with engine.connect() as connection:
-        expected = [dict(row) for row in connection.execute(query.select(asked, engine.dialect.name)).mappings()]
+        expected = [dict(row) for row in connection.execute(results.select(asked, engine.dialect.name)).mappings()]
     assert len(expected) > 5
     for page in (1, 2, 3, len(expected)):
-        monkeypatch.setattr(query, "_PAGE", page)
-        assert list(query.rows(engine, asked)) == expected
-        assert list(query.rows(engine, replace(asked, limit=5))) == expected[:5]
+        monkeypatch.setattr(results, "_PAGE", page)
+        assert list(results.rows(engine, asked)) == expected
+        assert list(results.rows(engine, replace(asked, limit=5))) == expected[:5]
 
 
 @pytest.mark.parametrize("sort", ["newest", "certainty", "name"])
 def test_who_takes_rows_slowly_holds_no_transaction(
     of_sqlite: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sort: Any
 ) -> None:
-    monkeypatch.setattr(query, "_PAGE", 2)
+    monkeypatch.setattr(results, "_PAGE", 2)
     for name in "abcde":
         add(of_sqlite, name)
     reader = connections.reading(connections.url(tmp_path, ""))
-    rows = query.rows(reader, Filters(sort=sort))
+    rows = results.rows(reader, Filters(sort=sort))
     next(rows)
     add(of_sqlite, "f")
     with of_sqlite.connect() as connection:  # which waits for readers, and else empties the log
@@ -374,9 +374,9 @@ def test_a_later_page_begins_where_the_index_says(of_sqlite: sa.Engine, of_postg
         (Filters(limit=50, sort="name"), "name"),
         (Filters(limit=50, sort="certainty"), "certainty"),
     ):
-        found = plan(of_sqlite, query.select(filters, after=last))
+        found = plan(of_sqlite, results.select(filters, after=last))
         assert (
             "SEARCH p USING INTEGER PRIMARY KEY" if index == "pkey" else f"SEARCH p USING INDEX ix_photos_{index}"
         ) in found
         assert "ORDER BY" not in found.partition("RIGHT")[0]
-        assert index in of_postgresql_plan(of_postgresql, query.select(filters, "postgresql", after=last))
+        assert index in of_postgresql_plan(of_postgresql, results.select(filters, "postgresql", after=last))

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from daemon import grouped, tables
+from daemon import tables
 from daemon.database import connections
+from daemon.queries import counts
 from tests.daemon.terminal import on_terminal
 from tests.daemon.test_query import add, begun
 
@@ -58,7 +59,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_path_is_cut(root: Path, width
 def test_counts_are_whole_or_left_out(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], by: Any, width: int, least: int
 ) -> None:
-    columns = grouped.columns(by)
+    columns = counts.columns(by)
     monkeypatch.setenv("COLUMNS", str(width))
     tables.groups([{by: "2026-11-01", **dict.fromkeys(columns[1:], 19322)}], columns)
     head, line, *_ = capsys.readouterr().out.splitlines()

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from daemon import globs
 from daemon.database import snapshot
 from daemon.database.schema import photos, results, reviews, text
+from daemon.queries import globs
 from models.names import raw, shown, visible
 
 Sort = Literal["newest", "oldest", "certainty", "name"]

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from daemon import globs, readings
 from daemon.database.schema import batches, modified_at, photos, text
 from daemon.fs import dirfd
 from daemon.named import Line
 from daemon.photo import CORRECTING, DUPLICATE, FAILED, FILED, FILING, State
-from daemon.readings import Places
+from daemon.queries import globs, pathspec
+from daemon.queries.pathspec import Places
 from models.errors import FoodsortError
 from models.names import raw, shown, visible
 
@@ -107,13 +107,13 @@ class Chosen:
         what is tried in this order, up to the first that any photo has, whatever its state; or a pattern, as `globs` says, of
         which a star ends at a slash. A `Line` is no pattern.
         """
-        ways = readings.places(given, self._root)
+        ways = pathspec.places(given, self._root)
         for condition in self._conditions(ways):
             if found := self._ask(condition):
                 break
             self._refuse(given, condition)
         else:
-            found = self._matching(given, readings.names(ways))
+            found = self._matching(given, pathspec.names(ways))
         # A place may have been another photo's before, and that one's row be the younger of the two.
         newest = {photo.path: photo for photo in sorted(found, key=lambda photo: photo.filed_at or "")}
         return [photo for photo in newest.values() if not kinds or photo.error_kind in kinds]
@@ -124,7 +124,7 @@ class Chosen:
             return [Photo._make(row) for row in connection.execute(query)]
 
     def _matching(self, given: str, names: set[str]) -> list[Photo]:
-        for patterns in () if isinstance(given, Line) or self._is_name(names) else readings.patterns(given, self._root):
+        for patterns in () if isinstance(given, Line) or self._is_name(names) else pathspec.patterns(given, self._root):
             condition = _roughly(patterns, self._engine.dialect.name)
             matches = [globs.paths(pattern) for pattern in patterns]
 
@@ -190,7 +190,7 @@ def elsewhere(engine: sa.Engine, photo: Photo) -> bool:
 
 
 def _at(places: Places) -> "sa.ColumnElement[bool]":
-    lying = photos.c.name.in_(readings.names([places])), photos.c.path_bytes.in_(places)  # there is an index on names
+    lying = photos.c.name.in_(pathspec.names([places])), photos.c.path_bytes.in_(places)  # there is an index on names
     return photos.c.id.in_(sa.select(photos.c.id).where(*lying))
 
 

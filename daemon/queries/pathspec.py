@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from daemon import globs
+from daemon.queries import globs
 from models.names import raw, shown, visible
 
 Places = frozenset[bytes]

@@ -7,12 +7,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from daemon import query
 from daemon.database import connections
 from daemon.database.connections import DatabaseError
 from daemon.database.schema import batches, photos, results
 from daemon.photo import FILING
-from daemon.query import Filters
+from daemon.queries import results as query
+from daemon.queries.results import Filters
 
 _BATCHES = 16  # that are looked at in one transaction
 _PHOTOS = 500  # that are asked for by their ids in one question

@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from daemon import query
 from daemon.database import snapshot
-from daemon.query import Filters
+from daemon.queries import results
+from daemon.queries.results import Filters
 
 By = Literal["day", "label", "model", "camera"]
 """What groups are of. day: the day in UTC on which photos were classified; those that failed, were claimed."""
@@ -28,7 +28,7 @@ def groups(engine: sa.Engine, filters: Filters, by: By) -> Iterator[dict[str, An
     """
 
     def ask(connection: sa.Connection) -> list[dict[str, Any]]:
-        dialect, few = connection.dialect.name, query.few_names(connection, filters)
+        dialect, few = connection.dialect.name, results.few_names(connection, filters)
         return [dict(row) for row in connection.execute(select(filters, by, dialect, few_names=few)).mappings()]
 
     yield from snapshot.at_one_moment(engine, ask)
@@ -36,7 +36,7 @@ def groups(engine: sa.Engine, filters: Filters, by: By) -> Iterator[dict[str, An
 
 def select(filters: Filters, by: By, dialect: str = "sqlite", *, few_names: bool = False) -> "sa.Select[Any]":
     """The question that `groups` asks."""
-    r = query.matching(filters, dialect, few_names=few_names).subquery("r").c
+    r = results.matching(filters, dialect, few_names=few_names).subquery("r").c
     day = sa.func.substr(sa.func.coalesce(r.classified_at, r.claimed_at), 1, 10)
     group = (day if by == "day" else r[by]).label(by)
     otherwise = r.corrected_label != sa.func.coalesce(r.predicted_label, "")

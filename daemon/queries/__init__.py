@@ -1,0 +1,1 @@
+"""Questions to the results database: filters, counts, paths that people name."""
