@@ -18,8 +18,8 @@ from rich.table import Table
 
 from benchmarks.engines import processor
 from daemon import decode, session
-from daemon.claim import Claimed
 from daemon.decoders.pool import Decoders
+from daemon.inbox.claims import Claimed
 from daemon.log import configure
 from daemon.progress import Progress
 from daemon.service import Service

@@ -20,7 +20,7 @@ from benchmarks import race
 from benchmarks.machine import machine
 from benchmarks.workloads import WORKLOADS, lay
 from daemon import failpoints
-from daemon.intake import Intake
+from daemon.inbox.intake import Intake
 from daemon.log import configure
 from daemon.progress import Progress
 from daemon.service import Service

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from daemon.decoders.pool import Decoders
-from daemon.inbox import Ignore
+from daemon.inbox.readiness import Ignore
 from models.bundle import Bundle
 from models.decision import label, probability
 from models.engines import Engine

@@ -7,8 +7,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from daemon import failpoints
-from daemon.claim import Claims
 from daemon.fs import dirfd
+from daemon.inbox.claims import Claims
 from daemon.labels import Change, Label, given, withdrawn
 from daemon.queries.selection import WHY, Photo, a_few
 from daemon.relocation import Relocation, Step, begin

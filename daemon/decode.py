@@ -4,9 +4,9 @@ import hashlib
 import os
 from dataclasses import dataclass
 
-from daemon.claim import Claimed
 from daemon.decoders.pool import Decoders
 from daemon.fs import dirfd
+from daemon.inbox.claims import Claimed
 from models.errors import ImageError
 from models.images import Picture
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from daemon import failpoints, reasons
-from daemon.claim import Claims
 from daemon.database.recorder import update
 from daemon.fs import dirfd
+from daemon.inbox.claims import Claims
 from daemon.photo import DELETED, DELETING, FAILED, State
 from daemon.queries.selection import WHY, Chosen, Photo, a_few
 from daemon.settings import Folders

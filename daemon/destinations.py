@@ -8,9 +8,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from daemon import failpoints, reasons
-from daemon.claim import Claims
 from daemon.fs import dirfd, names
 from daemon.fs.cross_device import Transfer
+from daemon.inbox.claims import Claims
 from daemon.move import Move
 from daemon.outcome import Fate
 from daemon.settings import Folders

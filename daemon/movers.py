@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from daemon.claim import Claims
 from daemon.corrections import Corrections
 from daemon.deletions import Deletions
+from daemon.inbox.claims import Claims
 from daemon.settings import Folders
 from daemon.takeback import Back, Takeback
 from models.errors import FoodsortError

@@ -14,12 +14,12 @@ import structlog
 
 from daemon import decode, failpoints
 from daemon.batcher import Batcher
-from daemon.claim import Claimed
 from daemon.database.schema import text
 from daemon.decode import Decoded
 from daemon.decoders.pool import Decoders, Stopped
 from daemon.filing import Filing
 from daemon.heart import Heart
+from daemon.inbox.claims import Claimed
 from daemon.metrics import Metrics
 from daemon.outcome import Outcome, judge
 from daemon.retries import Tries

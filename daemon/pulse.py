@@ -11,7 +11,7 @@ from daemon import log
 from daemon.database.schema import text
 from daemon.drift import Drift
 from daemon.health import Health, judge
-from daemon.inbox import Inbox
+from daemon.inbox.readiness import Inbox
 from daemon.network import Network
 from daemon.notify import notify
 from daemon.pipeline import Pipeline

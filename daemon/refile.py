@@ -7,10 +7,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from daemon.claim import Claims
 from daemon.destinations import Destinations
 from daemon.fs import dirfd, names
 from daemon.fs.cross_device import Whole
+from daemon.inbox.claims import Claims
 from daemon.outcome import Fate
 from daemon.queries.selection import Photo
 from daemon.settings import Folders

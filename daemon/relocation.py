@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from daemon import failpoints, recovery
-from daemon.claim import Claims
 from daemon.database import schema
 from daemon.database.recorder import place as in_columns
 from daemon.database.recorder import update
+from daemon.inbox.claims import Claims
 from daemon.photo import CORRECTING, FILED, MISSING
 from daemon.queries.selection import Chosen, Photo
 from daemon.refile import Refiling

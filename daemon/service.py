@@ -16,7 +16,7 @@ import structlog
 from daemon import network
 from daemon.endpoint import Endpoint
 from daemon.gauges import Gauges
-from daemon.inbox import WINDOW, Inbox
+from daemon.inbox.readiness import WINDOW, Inbox
 from daemon.network import Network
 from daemon.notify import Watchdog, notify
 from daemon.pipeline import Returned

@@ -13,9 +13,10 @@ from daemon.decoders.process import START_S
 from daemon.drift import WINDOW, Window
 from daemon.filing import Filing
 from daemon.heart import Heart
-from daemon.inbox import Inbox
-from daemon.intake import Intake
-from daemon.lookout import Lookout
+from daemon.inbox.inotify import Hint
+from daemon.inbox.intake import Intake
+from daemon.inbox.readiness import Inbox
+from daemon.inbox.watcher import Lookout
 from daemon.metrics import Metrics
 from daemon.network import Network
 from daemon.pipeline import Pipeline, Returned
@@ -23,7 +24,6 @@ from daemon.retry import GivenUp, Patience
 from daemon.settings import Settings
 from daemon.store import Store
 from daemon.takeover import Takeover
-from daemon.watch import Hint
 from models.bundle import Bundle
 from models.engines import Engine
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import structlog
 
-from daemon.hold import LOOK_EVERY_S
+from daemon.inbox.handle import LOOK_EVERY_S
+from daemon.inbox.inotify import Hint
 from daemon.progress import Progress
 from daemon.pulse import Pulse
 from daemon.session import Lasting, Session
-from daemon.watch import Hint
 
 log = structlog.get_logger()
 

@@ -96,7 +96,7 @@ def read(root: Path, inbox: Path) -> State:
     try:
         fd = os.open(root / FILE, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:  # it cannot be made where the root is read-only, so the inbox's lock is asked
-        from daemon.lock import holder  # brings the database's library, for which a status need not wait
+        from daemon.inbox.lock import holder  # brings the database's library, for which a status need not wait
 
         with suppress(OSError):
             return EMPTY | ({"alive": True, "state": None} if holder(inbox) else {})

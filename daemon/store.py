@@ -11,7 +11,7 @@ from daemon.database import connections, integrity
 from daemon.database.event_log import Teller
 from daemon.database.recorder import Asked, Results
 from daemon.destinations import Destinations
-from daemon.hold import Hold
+from daemon.inbox.handle import Hold
 from daemon.movers import Movers
 from daemon.retry import Answer, Patience, Words
 from daemon.settings import Settings

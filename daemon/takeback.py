@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from daemon import failpoints, recovery
-from daemon.claim import Claims
 from daemon.database.recorder import place as in_columns
 from daemon.database.recorder import update
 from daemon.fs import dirfd
+from daemon.inbox.claims import Claims
 from daemon.photo import DUPLICATE, FAILED, FILED, MISSING, RETRY, RETRYING, UNDOING, UNDONE, State
 from daemon.queries.selection import Chosen, Photo, a_few, again
 from daemon.settings import Folders

@@ -3,11 +3,11 @@
 import structlog
 
 from daemon import failpoints, recovery
-from daemon.claim import Refused
 from daemon.database.recorder import Pending
 from daemon.filing import Filing
-from daemon.intake import Intake
-from daemon.lock import turn
+from daemon.inbox.claims import Refused
+from daemon.inbox.intake import Intake
+from daemon.inbox.lock import turn
 from daemon.pipeline import Pipeline
 from daemon.retry import Patience
 from daemon.store import Store

@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from daemon import reasons
-from daemon.claim import Claims
 from daemon.destinations import Destinations
 from daemon.fs import dirfd, names
 from daemon.fs.cross_device import Transfer, Whole
+from daemon.inbox.claims import Claims
 from daemon.queries.selection import Photo
 from daemon.settings import Folders
 from models.errors import FoodsortError

@@ -154,9 +154,9 @@ class Said:
 @contextmanager
 def opened(root: Path, *, dry_run: bool) -> "Iterator[tuple[sa.Engine, Movers, Said]]":
     """The database and what moves sorted photos, when it is this call's turn. Raises FoodsortError, OSError."""
-    from daemon.claim import Claims
     from daemon.database import connections
-    from daemon.lock import turn
+    from daemon.inbox.claims import Claims
+    from daemon.inbox.lock import turn
     from daemon.movers import Movers, as_the_daemon
     from daemon.settings import load
 

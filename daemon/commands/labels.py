@@ -95,10 +95,10 @@ def export(
 
     Example: foodsort export --root photos --out mine --split
     """
-    from daemon.claim import Claims
     from daemon.database import connections
     from daemon.destinations import Destinations
     from daemon.export import LABELS, SPLITS, ExportError, labelled, place, write
+    from daemon.inbox.claims import Claims
     from daemon.settings import load
 
     settings = load(root)

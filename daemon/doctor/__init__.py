@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from daemon.lock import holder
+from daemon.inbox.lock import holder
 from daemon.settings import Settings
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from daemon.doctor import Finding, Place
 from daemon.fs import mounts
-from daemon.inbox import Ignore
-from daemon.lookout import PROOF_S
-from daemon.watch import PROBE, Watch
+from daemon.inbox.inotify import PROBE, Watch
+from daemon.inbox.readiness import Ignore
+from daemon.inbox.watcher import PROOF_S
 
 _LIMITS = Path("/proc/sys/user")
 _NEAR = 0.8

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from daemon.doctor import Finding, Place
 from daemon.fs import dirfd
-from daemon.inbox import Ignore
+from daemon.inbox.readiness import Ignore
 from models.names import shown
 
 _PROBE = ".foodsort-doctor"

@@ -9,13 +9,13 @@ from typing import Any, get_args
 
 import sqlalchemy as sa
 
-from daemon.claim import PRIVATE, Claims
 from daemon.corrections import NO_LABEL
 from daemon.database.connections import told
 from daemon.database.schema import reviews
 from daemon.deletions import NOT_DELETED
+from daemon.inbox.claims import PRIVATE, Claims
+from daemon.inbox.lock import turn
 from daemon.labels import Label
-from daemon.lock import turn
 from daemon.movers import Movers, as_the_daemon
 from daemon.photo import FAILED, FILED, State
 from daemon.queries.selection import WHY, Chosen, Photo

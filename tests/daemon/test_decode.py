@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from daemon import decode, network
-from daemon.claim import Claimed
 from daemon.classify import classify
 from daemon.decoders.pool import Decoders
+from daemon.inbox.claims import Claimed
 from models.bundle import Bundle
 from models.engines.scripted import ScriptedEngine
 from models.errors import EngineError

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon.claim import Claims
 from daemon.destinations import Destinations, Vanished
 from daemon.fs import dirfd
-from daemon.inbox import Look, Ready
+from daemon.inbox.claims import Claims
+from daemon.inbox.readiness import Look, Ready
 from daemon.move import Move
 from daemon.outcome import Failure
 from daemon.settings import Folders

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon.claim import Changed, Claims, Refused
 from daemon.fs import dirfd as walk
-from daemon.inbox import WINDOW, Inbox, Look, Ready
-from daemon.listing import Listing
+from daemon.inbox.claims import Changed, Claims, Refused
+from daemon.inbox.readiness import WINDOW, Inbox, Look, Ready
+from daemon.inbox.scanner import Listing
 from daemon.settings import load
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
 from tests.daemon.test_run import ask, rows

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.hold import Hold
-from daemon.lock import holder
+from daemon.inbox.handle import Hold
+from daemon.inbox.lock import holder
 from models.errors import FoodsortError
 from tests.daemon.conftest import Foodsort, Photo, mounted, running, status, until
 from tests.daemon.test_events import sorts, told

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.inbox import REFUSED_S, Ignore, Inbox, Look, Ready
+from daemon.inbox.readiness import REFUSED_S, Ignore, Inbox, Look, Ready
 
 SETTLE, OPEN, EMPTY = 2.0, 600.0, 10.0
 A = b"a.jpg"

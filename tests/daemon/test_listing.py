@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from daemon.fs import dirfd as walk
-from daemon.listing import Found, Listing
+from daemon.inbox.scanner import Found, Listing
 from daemon.progress import Progress
 from daemon.service import Service
 from daemon.settings import load

@@ -9,14 +9,14 @@ from threading import Barrier, Event
 import pytest
 
 from daemon import decode
-from daemon.claim import Claimed, Claims
 from daemon.database import connections
 from daemon.database.recorder import Results
 from daemon.decoders.pool import Decoders
 from daemon.destinations import Destinations
 from daemon.filing import Filing
 from daemon.heart import Heart
-from daemon.inbox import Look, Ready
+from daemon.inbox.claims import Claimed, Claims
+from daemon.inbox.readiness import Look, Ready
 from daemon.metrics import Metrics
 from daemon.outcome import Outcome
 from daemon.pipeline import Pipeline, Returned

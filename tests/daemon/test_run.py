@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from PIL import Image
 
 from daemon.database import connections
-from daemon.hold import Hold
+from daemon.inbox.handle import Hold
 from daemon.settings import load
 from models import __version__
 from models.bundle import Bundle

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
-from daemon.inbox import Ignore
-from daemon.watch import Hint, Watch
+from daemon.inbox.inotify import Hint, Watch
+from daemon.inbox.readiness import Ignore
 
 Hints = queue.SimpleQueue[Hint]
 

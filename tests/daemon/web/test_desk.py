@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from daemon.claim import Claims
 from daemon.corrections import NO_LABEL, NO_PERSON
 from daemon.database import connections
 from daemon.deletions import NOT_DELETED
-from daemon.lock import turn
+from daemon.inbox.claims import Claims
+from daemon.inbox.lock import turn
 from daemon.queries.selection import WHY
 from daemon.settings import load
 from daemon.takeback import Back

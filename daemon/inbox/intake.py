@@ -5,17 +5,17 @@ import time
 
 import structlog
 
-from daemon.claim import Changed, Claims, Refused
 from daemon.database.event_log import Teller
 from daemon.database.recorder import Results
 from daemon.database.schema import modified_at
 from daemon.fs import dirfd
-from daemon.inbox import Ignore, Inbox, Look, Ready
-from daemon.listing import Found, Listing
+from daemon.inbox.claims import Changed, Claims, Refused
+from daemon.inbox.inotify import Hint
+from daemon.inbox.readiness import Ignore, Inbox, Look, Ready
+from daemon.inbox.scanner import Found, Listing
 from daemon.pipeline import Pipeline, Returned
 from daemon.retry import FIRST_PAUSE_S, Patience
 from daemon.settings import Watch
-from daemon.watch import Hint
 
 log = structlog.get_logger()
 

@@ -5,12 +5,12 @@ import os
 import time
 from collections.abc import Callable
 
-from daemon.claim import PRIVATE
 from daemon.fs import dirfd, mounts
-from daemon.hold import Hold
-from daemon.inbox import Ignore
+from daemon.inbox.claims import PRIVATE
+from daemon.inbox.handle import Hold
+from daemon.inbox.inotify import PROBE, Hint, Watch
+from daemon.inbox.readiness import Ignore
 from daemon.settings import Watch as Settings
-from daemon.watch import PROBE, Hint, Watch
 
 PROOF_S = 2.0  # how long the event of the self-test may take
 

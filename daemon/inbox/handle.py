@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from daemon.claim import Claims
-from daemon.lock import Lock
+from daemon.inbox.claims import Claims
+from daemon.inbox.lock import Lock
 from daemon.retry import Patience
 from models.errors import FoodsortError
 

@@ -25,8 +25,8 @@ from watchdog.observers.inotify import InotifyFullEmitter, InotifyObserver
 from watchdog.observers.inotify_c import CallbackId, InotifyEvent, InotifyFD, Mask, WatchCallback, WatchDescriptor
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper, PathedInotifyEvent
 
-from daemon.claim import PRIVATE
-from daemon.inbox import Ignore
+from daemon.inbox.claims import PRIVATE
+from daemon.inbox.readiness import Ignore
 
 PROBE = b"probe"
 """Name of the file in the claim folder's folder whose event proves that events come."""

@@ -8,9 +8,9 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from daemon.claim import PRIVATE
 from daemon.database.schema import text
 from daemon.fs import dirfd
+from daemon.inbox.claims import PRIVATE
 from models.errors import FoodsortError
 
 _NAME, _BACK = b"lock", b"back.lock"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from daemon import failpoints
 from daemon.fs import dirfd, names
-from daemon.inbox import Look, Ready
+from daemon.inbox.readiness import Look, Ready
 from daemon.retry import passes
 
 PRIVATE = b".foodsort"
