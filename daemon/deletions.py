@@ -9,8 +9,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from daemon import failpoints, reasons
+from daemon import failpoints
 from daemon.database.recorder import update
+from daemon.destinations import sidecar
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claims
 from daemon.photo import DELETED, DELETING, FAILED, State
@@ -101,7 +102,7 @@ class Deletions:
             if dirfd.identity(stat) != photo.identity or not photo.looks_like(stat):
                 raise OSError(0, "another file has taken its place")
             # The reason first: while the photo has its name, no other failure is given one.
-            with reasons.removed(folder, name, photo.sha256):
+            with sidecar.removed(folder, name, photo.sha256):
                 failpoints.point("unexplained")
                 os.unlink(name, dir_fd=folder)
             dirfd.sync(folder)

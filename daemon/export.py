@@ -13,9 +13,9 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from daemon.database.schema import photos, reviews
-from daemon.destinations import Destinations
+from daemon.destinations.folders import Destinations
+from daemon.destinations.originals import NO_LONGER, Gone, open_original
 from daemon.fs import dirfd
-from daemon.originals import NO_LONGER, Gone, open_original
 from daemon.photo import DUPLICATE, FILED, RETRY, UNDONE
 from daemon.settings import Folders
 from models.errors import FoodsortError

@@ -11,11 +11,11 @@ from daemon.database.lookup import Known
 from daemon.database.recorder import Pending, Results
 from daemon.database.schema import text
 from daemon.decode import Decoded
-from daemon.destinations import Destinations, Vanished
-from daemon.move import Move
+from daemon.destinations.folders import Destinations, Vanished
+from daemon.destinations.move import Move
+from daemon.destinations.recovery_plan import Mend
 from daemon.outcome import Outcome
 from daemon.photo import CORRECTING, FILED, FILING
-from daemon.recovery import Mend
 from daemon.retry import Patience
 from models.names import shown
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from daemon.destinations import Destinations
+from daemon.destinations.folders import Destinations
 from daemon.fs import dirfd, names
 from daemon.fs.cross_device import Whole
 from daemon.inbox.claims import Claims

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from daemon import failpoints, recovery
+from daemon import failpoints
 from daemon.database import schema
 from daemon.database.recorder import place as in_columns
 from daemon.database.recorder import update
+from daemon.destinations import recovery_plan
 from daemon.inbox.claims import Claims
 from daemon.photo import CORRECTING, FILED, MISSING
 from daemon.queries.selection import Chosen, Photo
@@ -66,7 +67,7 @@ class Relocation:
             except Stays as stays:
                 yield Back(photo, problem=str(stays))
                 continue
-            action = recovery.back(CORRECTING, arrived=arrived, there=there)
+            action = recovery_plan.back(CORRECTING, arrived=arrived, there=there)
             if action == "move":
                 yield from self.move_all([step])
             elif action == MISSING:

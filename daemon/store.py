@@ -10,7 +10,7 @@ import structlog
 from daemon.database import connections, integrity
 from daemon.database.event_log import Teller
 from daemon.database.recorder import Asked, Results
-from daemon.destinations import Destinations
+from daemon.destinations.folders import Destinations
 from daemon.inbox.handle import Hold
 from daemon.movers import Movers
 from daemon.retry import Answer, Patience, Words

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from daemon import failpoints, recovery
+from daemon import failpoints
 from daemon.database.recorder import place as in_columns
 from daemon.database.recorder import update
+from daemon.destinations import recovery_plan
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claims
 from daemon.photo import DUPLICATE, FAILED, FILED, MISSING, RETRY, RETRYING, UNDOING, UNDONE, State
@@ -92,7 +93,7 @@ class Takeback:
             except Stays as stays:
                 yield Back(photo, problem=str(stays))
                 continue
-            action = recovery.back(photo.state, arrived=arrived, there=there)
+            action = recovery_plan.back(photo.state, arrived=arrived, there=there)
             if action == "move":
                 yield from self._move_all([photo], way)
                 continue

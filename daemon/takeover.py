@@ -2,8 +2,9 @@
 
 import structlog
 
-from daemon import failpoints, recovery
+from daemon import failpoints
 from daemon.database.recorder import Pending
+from daemon.destinations import recovery_plan
 from daemon.filing import Filing
 from daemon.inbox.claims import Refused
 from daemon.inbox.intake import Intake
@@ -28,11 +29,11 @@ class Takeover:
         """Ends what rows say is on its way, and classifies what was claimed and has no row. Raises GivenUp."""
         self._patience(self._mend_ways)
         claimed = self._patience(lambda: list(self._claims.leftovers()))
-        steps = list(recovery.plan(claimed, self._patience(self._results.pending), self._arrived))
-        self._filing.mend([step for step in steps if isinstance(step, recovery.Mend)])
+        steps = list(recovery_plan.plan(claimed, self._patience(self._results.pending), self._arrived))
+        self._filing.mend([step for step in steps if isinstance(step, recovery_plan.Mend)])
         failpoints.point("mended")
         for step in steps:
-            if isinstance(step, recovery.Adopt):
+            if isinstance(step, recovery_plan.Adopt):
                 self._adopt(step)
 
     def _mend_ways(self) -> None:
@@ -43,7 +44,7 @@ class Takeover:
     def _arrived(self, row: Pending, claimed: bool) -> bool:
         return self._destinations.is_ours(row.path, row.identity, row.sha256, claimed=claimed)
 
-    def _adopt(self, step: recovery.Adopt) -> None:
+    def _adopt(self, step: recovery_plan.Adopt) -> None:
         log.info("recovering", photo=shown(step.path), action="classify")
         try:
             self._pipeline.put(self._patience(self._claims.again, step.path, step.generation))

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from daemon import reasons
-from daemon.destinations import Destinations
+from daemon.destinations import sidecar
+from daemon.destinations.folders import Destinations
 from daemon.fs import dirfd, names
 from daemon.fs.cross_device import Transfer, Whole
 from daemon.inbox.claims import Claims
@@ -126,4 +126,4 @@ class Wayback:
 
 
 def _without_reason(folder: int, name: bytes, photo: Photo) -> AbstractContextManager[None]:
-    return reasons.removed(folder, name, photo.sha256) if photo.error_kind else nullcontext()
+    return sidecar.removed(folder, name, photo.sha256) if photo.error_kind else nullcontext()

@@ -96,7 +96,7 @@ def export(
     Example: foodsort export --root photos --out mine --split
     """
     from daemon.database import connections
-    from daemon.destinations import Destinations
+    from daemon.destinations.folders import Destinations
     from daemon.export import LABELS, SPLITS, ExportError, labelled, place, write
     from daemon.inbox.claims import Claims
     from daemon.settings import load

@@ -17,9 +17,9 @@ from PIL import Image
 from daemon import network
 from daemon.database.schema import modified_at, photos
 from daemon.decoders.pool import Decoders, Stopped
-from daemon.destinations import Destinations
+from daemon.destinations.folders import Destinations
+from daemon.destinations.originals import NO_LONGER, Gone, open_original
 from daemon.inbox.claims import Claims
-from daemon.originals import NO_LONGER, Gone, open_original
 from daemon.settings import Settings
 from daemon.web.explainer import Explainer
 from models.errors import FoodsortError

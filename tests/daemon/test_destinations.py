@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from daemon.destinations import Destinations, Vanished
+from daemon.destinations.folders import Destinations, Vanished
+from daemon.destinations.move import Move
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claims
 from daemon.inbox.readiness import Look, Ready
-from daemon.move import Move
 from daemon.outcome import Failure
 from daemon.settings import Folders
 

@@ -12,7 +12,7 @@ from daemon import decode
 from daemon.database import connections
 from daemon.database.recorder import Results
 from daemon.decoders.pool import Decoders
-from daemon.destinations import Destinations
+from daemon.destinations.folders import Destinations
 from daemon.filing import Filing
 from daemon.heart import Heart
 from daemon.inbox.claims import Claimed, Claims

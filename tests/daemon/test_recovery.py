@@ -1,8 +1,8 @@
 import pytest
 
 from daemon.database.recorder import Pending
+from daemon.destinations.recovery_plan import Adopt, Mend, back, plan
 from daemon.photo import State
-from daemon.recovery import Adopt, Mend, back, plan
 
 ROW = Pending(1, b"food/a.jpg", b"a.jpg", b"gen", "1:2", "00", "food", None, 1, None, "m")
 KEY = (b"gen", b"a.jpg")

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from daemon.database import schema
+from daemon.destinations.move import Move
 from daemon.fs import dirfd, names
-from daemon.move import Move
 from models import __version__
 from models.names import shown
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from daemon import failpoints, reasons
+from daemon import failpoints
+from daemon.destinations import sidecar
+from daemon.destinations.move import Move
 from daemon.fs import dirfd, names
 from daemon.fs.cross_device import Transfer
 from daemon.inbox.claims import Claims
-from daemon.move import Move
 from daemon.outcome import Fate
 from daemon.settings import Folders
 
@@ -52,7 +53,7 @@ class Destinations:
         with _opened(folder, parent) as at:
             for number in itertools.count(1):
                 candidate = names.numbered(name, number)
-                beside = [candidate] if fate else [candidate, reasons.name_of(candidate, sha256)]
+                beside = [candidate] if fate else [candidate, sidecar.name_of(candidate, sha256)]
                 places = [self.place(os.path.join(folder, parent, one)) for one in beside]
                 if taken.isdisjoint(places) and (at is None or not any(dirfd.exists(at, one) for one in beside)):
                     taken.update(places)
@@ -70,13 +71,13 @@ class Destinations:
         with _entered(folder, parent, create=True) as target:
             self._touched.add((folder, parent))
             if move.failure is not None:
-                reasons.write(target, name, move)
+                sidecar.write(target, name, move)
                 failpoints.point("explained")
             try:
                 self._rename(move, target, name)
             except (FileExistsError, Vanished):  # a reason without its photo explains nothing
                 if move.failure is not None:
-                    os.unlink(reasons.name_of(name, move.sha256), dir_fd=target)
+                    os.unlink(sidecar.name_of(name, move.sha256), dir_fd=target)
                 raise
         self._claims.tidy(move.source, move.generation)
 

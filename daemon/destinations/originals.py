@@ -2,7 +2,7 @@
 
 import os
 
-from daemon.destinations import Destinations
+from daemon.destinations.folders import Destinations
 from daemon.fs import dirfd
 
 NO_LONGER = "is no longer the photo that was put there"
