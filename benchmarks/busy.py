@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from daemon import network, session
+from daemon import session
 from daemon.decoders.pool import Decoders
 from daemon.log import configure
+from daemon.pipeline import loaded_model
 from daemon.progress import Progress
 from daemon.service import Service
 from daemon.settings import Batch, Settings, Watch
@@ -71,7 +72,7 @@ def main() -> None:
     count = parser.parse_args().count
     configure(terminal=False)
     engine = Timed()
-    setattr(network, "open_engine", lambda *_: engine)  # noqa: B010  # mypy knows it under no such name
+    setattr(loaded_model, "open_engine", lambda *_: engine)  # noqa: B010  # mypy knows it under no such name
     setattr(session, "Decoders", HandedIn)  # noqa: B010
     settings = Settings(watch=Watch(settle_s=0.01), batch=Batch(max_size=BATCH))
     with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):

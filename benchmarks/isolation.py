@@ -17,10 +17,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.engines import processor
-from daemon import decode, session
+from daemon import session
 from daemon.decoders.pool import Decoders
 from daemon.inbox.claims import Claimed
 from daemon.log import configure
+from daemon.pipeline import decode
 from daemon.progress import Progress
 from daemon.service import Service
 from daemon.settings import Images, Settings

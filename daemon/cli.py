@@ -119,8 +119,8 @@ def classify(
     """
     import json
 
-    from daemon.classify import classify as run
     from daemon.decoders.pool import Decoders
+    from daemon.pipeline.offline import classify as run
     from daemon.printed import prepare
     from daemon.settings import Images
     from models.bundle import Bundle
@@ -157,7 +157,7 @@ def bench(
     """
     import json
 
-    from daemon.bench import measure, pictures, recommended
+    from daemon.pipeline.benchmark import measure, pictures, recommended
     from models.bundle import Bundle
     from models.engines import open_engine
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import sqlalchemy as sa
 
 from daemon.database.schema import photos, results, reviews, text
-from daemon.outcome import Fate
+from daemon.pipeline.outcome import Fate
 from daemon.queries.selection import Photo
 
 Label = Literal["food", "non_food"]

@@ -18,7 +18,7 @@ from prometheus_client import (
 
 from daemon.busy import Busy
 from daemon.drift import Window
-from daemon.outcome import Outcome
+from daemon.pipeline.outcome import Outcome
 from models import __version__
 from models.errors import ImageErrorKind
 

@@ -12,9 +12,9 @@ from daemon.database.schema import text
 from daemon.drift import Drift
 from daemon.health import Health, judge
 from daemon.inbox.readiness import Inbox
-from daemon.network import Network
 from daemon.notify import notify
-from daemon.pipeline import Pipeline
+from daemon.pipeline.loaded_model import Network
+from daemon.pipeline.pipeline import Pipeline
 from daemon.progress import ORDER
 from daemon.retry import Trouble
 from daemon.session import Lasting, Session

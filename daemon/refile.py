@@ -11,7 +11,7 @@ from daemon.destinations.folders import Destinations
 from daemon.fs import dirfd, names
 from daemon.fs.cross_device import Whole
 from daemon.inbox.claims import Claims
-from daemon.outcome import Fate
+from daemon.pipeline.outcome import Fate
 from daemon.queries.selection import Photo
 from daemon.settings import Folders
 from daemon.wayback import Stays, Wayback

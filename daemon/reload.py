@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from daemon import network
-from daemon.network import Network
+from daemon.pipeline import loaded_model
+from daemon.pipeline.loaded_model import Network
 from daemon.settings import Settings, load
 from models.errors import FoodsortError
 
@@ -32,9 +32,9 @@ class Reload:
     def _run(self) -> None:
         try:
             settings = load(self._root)
-            bundle, engine = network.load(self._root, settings), self._at_hand.engine
-            if bundle.sha256 != self._at_hand.bundle.sha256 or not network.same(settings, self._settings):
-                engine = network.warm(self._root, settings, bundle)
+            bundle, engine = loaded_model.load(self._root, settings), self._at_hand.engine
+            if bundle.sha256 != self._at_hand.bundle.sha256 or not loaded_model.same(settings, self._settings):
+                engine = loaded_model.warm(self._root, settings, bundle)
             self.outcome = settings, Network(bundle, engine)
         except FoodsortError as error:
             self.outcome = error

@@ -13,13 +13,13 @@ from types import FrameType
 
 import structlog
 
-from daemon import network
 from daemon.endpoint import Endpoint
 from daemon.gauges import Gauges
 from daemon.inbox.readiness import WINDOW, Inbox
-from daemon.network import Network
 from daemon.notify import Watchdog, notify
-from daemon.pipeline import Returned
+from daemon.pipeline import loaded_model
+from daemon.pipeline.loaded_model import Network
+from daemon.pipeline.pipeline import Returned
 from daemon.progress import Progress
 from daemon.pulse import Pulse
 from daemon.reload import Reload
@@ -65,7 +65,7 @@ class Service:
         self._endpoint: Endpoint | None = None
         self._asked_to_reload = False
         self._reload: Reload | None = None
-        session = self._plan(settings, network.load(root, settings), lambda: self._warm(session))
+        session = self._plan(settings, loaded_model.load(root, settings), lambda: self._warm(session))
         self._give_up = session.give_up
         self._handle_signals()
         self._pulse = Pulse(root, self._lasting, session)
@@ -97,7 +97,7 @@ class Service:
         self._loading = True
         if self._stopping.is_set():
             raise GivenUp("stopped before the model was loaded")
-        engine = network.warm(self._root, session.settings, session.bundle)
+        engine = loaded_model.warm(self._root, session.settings, session.bundle)
         self._loading = False
         return engine
 

@@ -5,11 +5,11 @@ import structlog
 from daemon import failpoints
 from daemon.database.recorder import Pending
 from daemon.destinations import recovery_plan
-from daemon.filing import Filing
 from daemon.inbox.claims import Refused
 from daemon.inbox.intake import Intake
 from daemon.inbox.lock import turn
-from daemon.pipeline import Pipeline
+from daemon.pipeline.filing import Filing
+from daemon.pipeline.pipeline import Pipeline
 from daemon.retry import Patience
 from daemon.store import Store
 from models.names import shown

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from daemon.database.schema import photos
-from daemon.decode import Decoded
 from daemon.photo import DUPLICATE, FILED, FILING, RETRY, RETRYING
+from daemon.pipeline.decode import Decoded
 from models.decision import Label
 
 _NEWEST = 64

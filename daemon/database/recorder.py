@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from daemon.database import lookup, schema
 from daemon.database.lookup import Copy, Earlier, Known
 from daemon.database.schema import text
-from daemon.decode import Decoded
-from daemon.outcome import Failure, Fate
 from daemon.photo import DUPLICATE, FAILED, FILED, FILING, MISSING, RETRY, RETRYING, UNDOING, UNDONE, State
+from daemon.pipeline.decode import Decoded
+from daemon.pipeline.outcome import Failure, Fate
 from models.bundle import Bundle
 from models.names import shown
 

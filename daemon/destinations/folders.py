@@ -13,7 +13,7 @@ from daemon.destinations.move import Move
 from daemon.fs import dirfd, names
 from daemon.fs.cross_device import Transfer
 from daemon.inbox.claims import Claims
-from daemon.outcome import Fate
+from daemon.pipeline.outcome import Fate
 from daemon.settings import Folders
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from daemon.outcome import Failure, Fate
+from daemon.pipeline.outcome import Failure, Fate
 
 
 @dataclass(frozen=True)

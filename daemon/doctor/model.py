@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from daemon import network
 from daemon.doctor import Finding, Place
+from daemon.pipeline import loaded_model
 from models.bundle import CARD, Bundle
 from models.engines.gpu import gpu_present
 from models.errors import FoodsortError
@@ -11,7 +11,7 @@ from models.errors import FoodsortError
 
 def check(place: Place, *, quick: bool) -> Iterator[Finding]:
     """Findings on bundle, decoders, engine and GPU. quick: only whether the bundle is there."""
-    folder = network.folder(place.root, place.settings)
+    folder = loaded_model.folder(place.root, place.settings)
     gpu = "a GPU is there" if gpu_present() else "no GPU is there; the CPU does the work"
     if quick:
         if folder is not None and not (folder / CARD).is_file():

@@ -13,7 +13,7 @@ from daemon.inbox.claims import Changed, Claims, Refused
 from daemon.inbox.inotify import Hint
 from daemon.inbox.readiness import Ignore, Inbox, Look, Ready
 from daemon.inbox.scanner import Found, Listing
-from daemon.pipeline import Pipeline, Returned
+from daemon.pipeline.pipeline import Pipeline, Returned
 from daemon.retry import FIRST_PAUSE_S, Patience
 from daemon.settings import Watch
 

@@ -14,12 +14,12 @@ import numpy as np
 import sqlalchemy as sa
 from PIL import Image
 
-from daemon import network
 from daemon.database.schema import modified_at, photos
 from daemon.decoders.pool import Decoders, Stopped
 from daemon.destinations.folders import Destinations
 from daemon.destinations.originals import NO_LONGER, Gone, open_original
 from daemon.inbox.claims import Claims
+from daemon.pipeline import loaded_model
 from daemon.settings import Settings
 from daemon.web.explainer import Explainer
 from models.errors import FoodsortError
@@ -43,7 +43,7 @@ class Pictures:
     def __init__(self, root: Path, settings: Settings, engine: sa.Engine) -> None:
         """Starts decoders. Raises BundleError, OSError when there is no inbox."""
         self._engine, self._images = engine, settings.images
-        self._bundle = network.load(root, settings)
+        self._bundle = loaded_model.load(root, settings)
         self.explained_by = self._bundle.sha256
         """Digest of the model whose maps `why` draws."""
         self._explainer = Explainer(self._bundle, settings.model)

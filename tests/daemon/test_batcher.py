@@ -3,8 +3,8 @@ from typing import cast
 
 import pytest
 
-from daemon.batcher import Batcher, closes
-from daemon.decode import Decoded
+from daemon.pipeline.batcher import Batcher, closes
+from daemon.pipeline.decode import Decoded
 
 PHOTOS = cast(list[Decoded], [f"photo {number}" for number in range(10)])
 

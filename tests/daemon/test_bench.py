@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from daemon.bench import Size, measure, pictures, recommended
+from daemon.pipeline.benchmark import Size, measure, pictures, recommended
 from models.engines import Logits
 from models.engines.scripted import ScriptedEngine
 from models.errors import FoodsortError

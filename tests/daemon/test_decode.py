@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon import decode, network
-from daemon.classify import classify
 from daemon.decoders.pool import Decoders
 from daemon.inbox.claims import Claimed
+from daemon.pipeline import decode, loaded_model
+from daemon.pipeline.offline import classify
 from models.bundle import Bundle
 from models.engines.scripted import ScriptedEngine
 from models.errors import EngineError
@@ -65,7 +65,7 @@ def test_workers_start_before_the_network_is_loaded_and_end_when_it_cannot_be(
         there.update(workers(os.getpid()))
         raise EngineError("no such engine")
 
-    monkeypatch.setattr(network, "open_engine", broken)
+    monkeypatch.setattr(loaded_model, "open_engine", broken)
     before = workers(os.getpid())
     code, _, err = foodsort("run", "--root", root, "--once")
     assert (code, "no such engine" in err) == (1, True)

@@ -19,12 +19,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from daemon import retries
 from daemon.decoders import pool
 from daemon.decoders import process as child_module
 from daemon.decoders.pool import Decoders, Stopped
 from daemon.decoders.process import Child, Died
 from daemon.decoders.worker import Task
+from daemon.pipeline import attempts
 from models.errors import ImageError, ImageErrorKind
 from models.exif import Exif
 from models.images import Fit, Picture, Within, decode
@@ -548,7 +548,7 @@ def test_what_takes_too_long_fails_after_its_tries(
     root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOODSORT_IMAGES__TIMEOUT_S", "0.02")
-    monkeypatch.setattr(retries, "PAUSES_S", (0.1, 0.1))
+    monkeypatch.setattr(attempts, "PAUSES_S", (0.1, 0.1))
     (root / "inbox/slow.bmp").write_bytes(slow_picture())
     code, out, err = foodsort("run", "--root", root, "--once")
     assert code == 0, err

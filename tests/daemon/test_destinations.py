@@ -12,7 +12,7 @@ from daemon.destinations.move import Move
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claims
 from daemon.inbox.readiness import Look, Ready
-from daemon.outcome import Failure
+from daemon.pipeline.outcome import Failure
 from daemon.settings import Folders
 
 DATA = b"a photo's bytes" * 1000

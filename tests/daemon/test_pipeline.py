@@ -8,19 +8,19 @@ from threading import Barrier, Event
 
 import pytest
 
-from daemon import decode
 from daemon.database import connections
 from daemon.database.recorder import Results
 from daemon.decoders.pool import Decoders
 from daemon.destinations.folders import Destinations
-from daemon.filing import Filing
 from daemon.heart import Heart
 from daemon.inbox.claims import Claimed, Claims
 from daemon.inbox.readiness import Look, Ready
 from daemon.metrics import Metrics
-from daemon.outcome import Outcome
-from daemon.pipeline import Pipeline, Returned
-from daemon.retries import PAUSES_S
+from daemon.pipeline import decode
+from daemon.pipeline.attempts import PAUSES_S
+from daemon.pipeline.filing import Filing
+from daemon.pipeline.outcome import Outcome
+from daemon.pipeline.pipeline import Pipeline, Returned
 from daemon.retry import Patience
 from daemon.settings import load
 from models.bundle import Bundle

@@ -1,7 +1,7 @@
 import pytest
 
-from daemon import retries
-from daemon.retries import PAUSES_S, Tries, Try
+from daemon.pipeline import attempts
+from daemon.pipeline.attempts import PAUSES_S, Tries, Try
 from models.errors import ImageErrorKind
 
 
@@ -29,7 +29,7 @@ def test_a_try_that_succeeds_is_counted_and_ends_the_count() -> None:
 
 
 def test_only_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries, "_MOST", 2)
+    monkeypatch.setattr(attempts, "_MOST", 2)
     tries = Tries()
     for identity in ("1:1", "1:2", "1:3"):
         tries.judge(identity, ImageErrorKind.DECODER_CRASHED)

@@ -12,17 +12,18 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from daemon import decode, failpoints
-from daemon.batcher import Batcher
+from daemon import failpoints
 from daemon.database.schema import text
-from daemon.decode import Decoded
 from daemon.decoders.pool import Decoders, Stopped
-from daemon.filing import Filing
 from daemon.heart import Heart
 from daemon.inbox.claims import Claimed
 from daemon.metrics import Metrics
-from daemon.outcome import Outcome, judge
-from daemon.retries import Tries
+from daemon.pipeline import decode
+from daemon.pipeline.attempts import Tries
+from daemon.pipeline.batcher import Batcher
+from daemon.pipeline.decode import Decoded
+from daemon.pipeline.filing import Filing
+from daemon.pipeline.outcome import Outcome, judge
 from daemon.settings import Settings
 from models.bundle import Card
 from models.engines import Engine

@@ -7,7 +7,7 @@ import numpy as np
 
 from daemon.database.lookup import Known
 from daemon.database.schema import modified_at, text
-from daemon.decode import Decoded
+from daemon.pipeline.decode import Decoded
 from models.bundle import Card
 from models.decision import Label, label, probability
 from models.engines import Engine

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from daemon.decode import Decoded
+from daemon.pipeline.decode import Decoded
 
 
 def closes(size: int, oldest_s: float, coming: int, *, max_size: int, max_delay_s: float) -> bool:

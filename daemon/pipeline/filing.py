@@ -10,12 +10,12 @@ from daemon import failpoints
 from daemon.database.lookup import Known
 from daemon.database.recorder import Pending, Results
 from daemon.database.schema import text
-from daemon.decode import Decoded
 from daemon.destinations.folders import Destinations, Vanished
 from daemon.destinations.move import Move
 from daemon.destinations.recovery_plan import Mend
-from daemon.outcome import Outcome
 from daemon.photo import CORRECTING, FILED, FILING
+from daemon.pipeline.decode import Decoded
+from daemon.pipeline.outcome import Outcome
 from daemon.retry import Patience
 from models.names import shown
 

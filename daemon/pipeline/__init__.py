@@ -1,0 +1,1 @@
+"""The second stage: claimed photos are decoded, batched, classified, recorded and moved."""
