@@ -10,13 +10,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from benchmarks.collection import BATCH, time_of
+from daemon.actions.undo import UNDO
 from daemon.database import schema
 from daemon.database.lookup import Known
 from daemon.database.recorder import Results
 from daemon.queries import results as query
 from daemon.queries.results import Filters
 from daemon.queries.selection import Chosen
-from daemon.takeback import UNDO
 from tests.daemon import document
 
 LIMIT = 50  # what the table of `foodsort results` shows

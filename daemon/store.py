@@ -7,12 +7,12 @@ from pathlib import Path
 import sqlalchemy as sa
 import structlog
 
+from daemon.actions.context import Movers
 from daemon.database import connections, integrity
 from daemon.database.event_log import Teller
 from daemon.database.recorder import Asked, Results
 from daemon.destinations.folders import Destinations
 from daemon.inbox.handle import Hold
-from daemon.movers import Movers
 from daemon.retry import Answer, Patience, Words
 from daemon.settings import Settings
 from models.bundle import Bundle

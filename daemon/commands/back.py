@@ -18,9 +18,9 @@ from models.names import shown
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from daemon.movers import Movers
+    from daemon.actions.context import Movers
+    from daemon.actions.undo import Back
     from daemon.queries.selection import Photo
-    from daemon.takeback import Back
 
 app = typer.Typer()
 
@@ -48,9 +48,9 @@ def retry(
 
     Example: foodsort retry --root photos --kind truncated
     """
+    from daemon.actions.undo import RETRY_FAILED
     from daemon.photo import FAILED, UNDONE
     from daemon.queries.selection import Chosen
-    from daemon.takeback import RETRY_FAILED
 
     given = list(words(paths or ()))  # before the turn is taken: who writes them may be slow
     with opened(root, dry_run=dry_run) as (engine, movers, said):
@@ -79,8 +79,8 @@ def undo(
 
     Example: foodsort undo --root photos --last
     """
+    from daemon.actions.undo import UNDO
     from daemon.queries.selection import Chosen
-    from daemon.takeback import UNDO
 
     if [bool(paths), last, batch is not None, since is not None].count(True) != 1:
         raise typer.BadParameter("say which photos, in one way: PATH..., --last, --batch ID or --since TIME")
@@ -154,10 +154,10 @@ class Said:
 @contextmanager
 def opened(root: Path, *, dry_run: bool) -> "Iterator[tuple[sa.Engine, Movers, Said]]":
     """The database and what moves sorted photos, when it is this call's turn. Raises FoodsortError, OSError."""
+    from daemon.actions.context import Movers, as_the_daemon
     from daemon.database import connections
     from daemon.inbox.claims import Claims
     from daemon.inbox.lock import turn
-    from daemon.movers import Movers, as_the_daemon
     from daemon.settings import load
 
     settings = load(root)

@@ -31,7 +31,7 @@ def correct(
 
     Example: foodsort correct --root photos food/trip/sea.jpg --label non_food
     """
-    from daemon.corrections import NO_LABEL
+    from daemon.actions.correct import NO_LABEL
     from daemon.photo import FILED
     from daemon.queries.selection import Chosen
 
@@ -59,7 +59,7 @@ def delete(
 
     Example: foodsort delete --root photos failed/trip
     """
-    from daemon.deletions import NOT_DELETED
+    from daemon.actions.delete import NOT_DELETED
     from daemon.photo import FAILED
     from daemon.queries.selection import Chosen
 
@@ -95,9 +95,9 @@ def export(
 
     Example: foodsort export --root photos --out mine --split
     """
+    from daemon.actions.export import LABELS, SPLITS, ExportError, labelled, place, write
     from daemon.database import connections
     from daemon.destinations.folders import Destinations
-    from daemon.export import LABELS, SPLITS, ExportError, labelled, place, write
     from daemon.inbox.claims import Claims
     from daemon.settings import load
 

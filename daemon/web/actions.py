@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from daemon.takeback import Back
+from daemon.actions.undo import Back
 from daemon.web import words
 from daemon.web.desk import Labels
 from daemon.web.gallery import LAST_ID, Page

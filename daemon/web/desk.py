@@ -9,18 +9,18 @@ from typing import Any, get_args
 
 import sqlalchemy as sa
 
-from daemon.corrections import NO_LABEL
+from daemon.actions.context import Movers, as_the_daemon
+from daemon.actions.correct import NO_LABEL
+from daemon.actions.delete import NOT_DELETED
+from daemon.actions.labels import Label
+from daemon.actions.undo import RETRY_FAILED, Back
 from daemon.database.connections import told
 from daemon.database.schema import reviews
-from daemon.deletions import NOT_DELETED
 from daemon.inbox.claims import PRIVATE, Claims
 from daemon.inbox.lock import turn
-from daemon.labels import Label
-from daemon.movers import Movers, as_the_daemon
 from daemon.photo import FAILED, FILED, State
 from daemon.queries.selection import WHY, Chosen, Photo
 from daemon.settings import Settings
-from daemon.takeback import RETRY_FAILED, Back
 from daemon.web.history import Step, history
 from models.errors import FoodsortError
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from daemon.corrections import NO_LABEL
+from daemon.actions.correct import NO_LABEL
 from daemon.failpoints import VARIABLE
 from daemon.photo import FILED, State
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until

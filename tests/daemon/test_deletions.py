@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.deletions import NOT_DELETED
+from daemon.actions.delete import NOT_DELETED
 from daemon.photo import FAILED, State
 from tests.daemon.conftest import Foodsort, Photo, tree
 from tests.daemon.test_run import rows

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from daemon.export import COLUMNS, SPLITS, split_of
+from daemon.actions.export import COLUMNS, SPLITS, split_of
 from tests.daemon.conftest import Foodsort, Photo, mounted, tree
 from tests.daemon.test_run import rows
 from tests.daemon.test_takeback import COMMAND, ask_to, drop, once

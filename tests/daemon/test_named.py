@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from daemon.corrections import NO_LABEL
+from daemon.actions.correct import NO_LABEL
 from tests.daemon.conftest import Foodsort, Photo
 
 ODD = [

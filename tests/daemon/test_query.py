@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from daemon.actions.undo import UNDO
 from daemon.database import connections, schema
 from daemon.database.recorder import Results
 from daemon.photo import FILED
 from daemon.queries import results
 from daemon.queries.results import Filters
 from daemon.queries.selection import Chosen
-from daemon.takeback import UNDO
 from tests.daemon.postgres import Cluster, made
 
 DAY = "2026-11-%02dT12:00:00.000000Z"

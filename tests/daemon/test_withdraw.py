@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.corrections import NO_PERSON
+from daemon.actions.correct import NO_PERSON
 from tests.daemon.conftest import Foodsort, Photo, tree
 from tests.daemon.test_correct import labels, photos, row
 from tests.daemon.test_run import rows

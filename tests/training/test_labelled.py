@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from daemon.actions.export import SPLITS, split_of
 from daemon.cli import app
-from daemon.export import SPLITS, split_of
 from tests.training.conftest import Jpeg
 from tests.training.test_train import QUIET, TINY
 from training.train import train

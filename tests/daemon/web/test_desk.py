@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from daemon.corrections import NO_LABEL, NO_PERSON
+from daemon.actions.correct import NO_LABEL, NO_PERSON
+from daemon.actions.delete import NOT_DELETED
+from daemon.actions.undo import Back
 from daemon.database import connections
-from daemon.deletions import NOT_DELETED
 from daemon.inbox.claims import Claims
 from daemon.inbox.lock import turn
 from daemon.queries.selection import WHY
 from daemon.settings import load
-from daemon.takeback import Back
 from daemon.web.desk import SINCE, Busy, Desk
 from models.errors import FoodsortError
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from daemon.corrections import Corrections
-from daemon.deletions import Deletions
+from daemon.actions.correct import Corrections
+from daemon.actions.delete import Deletions
+from daemon.actions.undo import Back, Takeback
 from daemon.inbox.claims import Claims
 from daemon.settings import Folders
-from daemon.takeback import Back, Takeback
 from models.errors import FoodsortError
 
 

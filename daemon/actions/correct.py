@@ -7,14 +7,14 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from daemon import failpoints
+from daemon.actions.labels import Change, Label, given, withdrawn
+from daemon.actions.relocate import Relocation, Step, begin
+from daemon.actions.restore import Stays
+from daemon.actions.undo import BUSY, Back
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claims
-from daemon.labels import Change, Label, given, withdrawn
 from daemon.queries.selection import WHY, Photo, a_few
-from daemon.relocation import Relocation, Step, begin
 from daemon.settings import Folders
-from daemon.takeback import BUSY, Back
-from daemon.wayback import Stays
 
 NO_LABEL = {
     **WHY,

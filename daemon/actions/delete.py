@@ -10,6 +10,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from daemon import failpoints
+from daemon.actions.locate import Whereabouts, facts
+from daemon.actions.restore import Gone, Stays, Wayback
+from daemon.actions.undo import BUSY, Back
 from daemon.database.recorder import update
 from daemon.destinations import sidecar
 from daemon.fs import dirfd
@@ -17,9 +20,6 @@ from daemon.inbox.claims import Claims
 from daemon.photo import DELETED, DELETING, FAILED, State
 from daemon.queries.selection import WHY, Chosen, Photo, a_few
 from daemon.settings import Folders
-from daemon.takeback import BUSY, Back
-from daemon.wayback import Gone, Stays, Wayback
-from daemon.whereabouts import Whereabouts, facts
 
 NOT_DELETED = {
     **WHY,

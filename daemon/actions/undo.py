@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from daemon import failpoints
+from daemon.actions.locate import Whereabouts, facts
+from daemon.actions.restore import Stays, Wayback
 from daemon.database.recorder import place as in_columns
 from daemon.database.recorder import update
 from daemon.destinations import recovery_plan
@@ -19,8 +21,6 @@ from daemon.inbox.claims import Claims
 from daemon.photo import DUPLICATE, FAILED, FILED, MISSING, RETRY, RETRYING, UNDOING, UNDONE, State
 from daemon.queries.selection import Chosen, Photo, a_few, again
 from daemon.settings import Folders
-from daemon.wayback import Stays, Wayback
-from daemon.whereabouts import Whereabouts, facts
 from models.names import shown
 
 BUSY = "is being handled by another call of foodsort"

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from daemon.actions.locate import Whereabouts
+from daemon.actions.restore import Stays, Wayback
 from daemon.destinations.folders import Destinations
 from daemon.fs import dirfd, names
 from daemon.fs.cross_device import Whole
@@ -14,8 +16,6 @@ from daemon.inbox.claims import Claims
 from daemon.pipeline.outcome import Fate
 from daemon.queries.selection import Photo
 from daemon.settings import Folders
-from daemon.wayback import Stays, Wayback
-from daemon.whereabouts import Whereabouts
 
 
 class Refiling:

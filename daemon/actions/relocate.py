@@ -12,6 +12,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from daemon import failpoints
+from daemon.actions.locate import facts
+from daemon.actions.refile import Refiling
+from daemon.actions.restore import Stays
+from daemon.actions.undo import Back
 from daemon.database import schema
 from daemon.database.recorder import place as in_columns
 from daemon.database.recorder import update
@@ -19,11 +23,7 @@ from daemon.destinations import recovery_plan
 from daemon.inbox.claims import Claims
 from daemon.photo import CORRECTING, FILED, MISSING
 from daemon.queries.selection import Chosen, Photo
-from daemon.refile import Refiling
 from daemon.settings import Folders
-from daemon.takeback import Back
-from daemon.wayback import Stays
-from daemon.whereabouts import facts
 from models.names import raw, shown
 
 

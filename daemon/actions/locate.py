@@ -5,10 +5,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from daemon.actions.restore import Gone, Stays, Wayback
 from daemon.database.schema import modified_at
 from daemon.fs import dirfd
 from daemon.queries.selection import Photo, elsewhere
-from daemon.wayback import Gone, Stays, Wayback
 
 
 class Whereabouts:

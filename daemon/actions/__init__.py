@@ -1,0 +1,1 @@
+"""The way back: what people do to sorted photos."""
