@@ -14,9 +14,9 @@ from rich.console import Console
 
 from daemon import session
 from daemon.decoders.pool import Decoders
-from daemon.log import configure
+from daemon.monitoring.log import configure
+from daemon.monitoring.progress import Progress
 from daemon.pipeline import loaded_model
-from daemon.progress import Progress
 from daemon.service import Service
 from daemon.settings import Batch, Settings, Watch
 from models.engines import Logits

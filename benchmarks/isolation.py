@@ -20,9 +20,9 @@ from benchmarks.engines import processor
 from daemon import session
 from daemon.decoders.pool import Decoders
 from daemon.inbox.claims import Claimed
-from daemon.log import configure
+from daemon.monitoring.log import configure
+from daemon.monitoring.progress import Progress
 from daemon.pipeline import decode
-from daemon.progress import Progress
 from daemon.service import Service
 from daemon.settings import Images, Settings
 from models import images

@@ -21,8 +21,8 @@ from benchmarks.machine import machine
 from benchmarks.workloads import WORKLOADS, lay
 from daemon import failpoints
 from daemon.inbox.intake import Intake
-from daemon.log import configure
-from daemon.progress import Progress
+from daemon.monitoring.log import configure
+from daemon.monitoring.progress import Progress
 from daemon.service import Service
 from daemon.settings import Settings
 from models.bundle import Bundle

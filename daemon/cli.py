@@ -83,8 +83,8 @@ def run(
     from rich.console import Console
 
     from daemon.database import connections
-    from daemon.log import configure
-    from daemon.progress import Progress, summary
+    from daemon.monitoring.log import configure
+    from daemon.monitoring.progress import Progress, summary
     from daemon.service import Service
     from daemon.settings import load
 
@@ -187,10 +187,10 @@ def status(
     """
     import json
 
+    from daemon.monitoring.status_file import read
+    from daemon.monitoring.status_text import lines
     from daemon.printed import prepare
     from daemon.settings import load
-    from daemon.statement import lines
-    from daemon.status import read
 
     prepare("table" if format == "text" else "json", live=False)
     state = read(root, root / load(root).folders.inbox)

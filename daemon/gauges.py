@@ -8,7 +8,7 @@ from pathlib import Path
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from daemon.drift import Drift
+from daemon.monitoring.drift import Drift
 from daemon.pulse import Pulse
 
 

@@ -7,19 +7,19 @@ from collections import deque
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from daemon import log
 from daemon.database.schema import text
-from daemon.drift import Drift
-from daemon.health import Health, judge
 from daemon.inbox.readiness import Inbox
-from daemon.notify import notify
+from daemon.monitoring import log
+from daemon.monitoring.drift import Drift
+from daemon.monitoring.health import Health, judge
+from daemon.monitoring.progress import ORDER
+from daemon.monitoring.status_file import State, StatusFile
+from daemon.monitoring.status_text import in_short
+from daemon.monitoring.systemd import notify
 from daemon.pipeline.loaded_model import Network
 from daemon.pipeline.pipeline import Pipeline
-from daemon.progress import ORDER
 from daemon.retry import Trouble
 from daemon.session import Lasting, Session
-from daemon.statement import in_short
-from daemon.status import State, StatusFile
 from models.names import shown
 
 _EVERY_S = 1.0

@@ -13,14 +13,14 @@ from types import FrameType
 
 import structlog
 
-from daemon.endpoint import Endpoint
 from daemon.gauges import Gauges
 from daemon.inbox.readiness import WINDOW, Inbox
-from daemon.notify import Watchdog, notify
+from daemon.monitoring.http_server import Endpoint
+from daemon.monitoring.progress import Progress
+from daemon.monitoring.systemd import Watchdog, notify
 from daemon.pipeline import loaded_model
 from daemon.pipeline.loaded_model import Network
 from daemon.pipeline.pipeline import Returned
-from daemon.progress import Progress
 from daemon.pulse import Pulse
 from daemon.reload import Reload
 from daemon.retry import GivenUp

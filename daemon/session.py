@@ -10,13 +10,13 @@ from pathlib import Path
 
 from daemon.decoders.pool import Decoders
 from daemon.decoders.process import START_S
-from daemon.drift import WINDOW, Window
-from daemon.heart import Heart
 from daemon.inbox.inotify import Hint
 from daemon.inbox.intake import Intake
 from daemon.inbox.readiness import Inbox
 from daemon.inbox.watcher import Lookout
-from daemon.metrics import Metrics
+from daemon.monitoring.drift import WINDOW, Window
+from daemon.monitoring.heart import Heart
+from daemon.monitoring.metrics import Metrics
 from daemon.pipeline.filing import Filing
 from daemon.pipeline.loaded_model import Network
 from daemon.pipeline.pipeline import Pipeline, Returned

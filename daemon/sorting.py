@@ -9,7 +9,7 @@ import structlog
 
 from daemon.inbox.handle import LOOK_EVERY_S
 from daemon.inbox.inotify import Hint
-from daemon.progress import Progress
+from daemon.monitoring.progress import Progress
 from daemon.pulse import Pulse
 from daemon.session import Lasting, Session
 

@@ -15,9 +15,9 @@ import structlog
 from daemon import failpoints
 from daemon.database.schema import text
 from daemon.decoders.pool import Decoders, Stopped
-from daemon.heart import Heart
 from daemon.inbox.claims import Claimed
-from daemon.metrics import Metrics
+from daemon.monitoring.heart import Heart
+from daemon.monitoring.metrics import Metrics
 from daemon.pipeline import decode
 from daemon.pipeline.attempts import Tries
 from daemon.pipeline.batcher import Batcher

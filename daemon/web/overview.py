@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daemon.database.schema import text
-from daemon.drift import WINDOW, Drift, Window
+from daemon.monitoring.drift import WINDOW, Drift, Window
+from daemon.monitoring.status_file import read
+from daemon.monitoring.status_text import facts
 from daemon.settings import Settings
-from daemon.statement import facts
-from daemon.status import read
 from daemon.web.agreement import agreement
 from daemon.web.charts import chart
 from daemon.web.tally import EVER, Counts, Newest, Tally

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from daemon import heart
-from daemon.log import configure
-from daemon.progress import Progress
+from daemon.monitoring import heart
+from daemon.monitoring.log import configure
+from daemon.monitoring.progress import Progress
 from daemon.service import Service
 from daemon.settings import load
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from daemon.log import configure
-from daemon.progress import Progress
+from daemon.monitoring.log import configure
+from daemon.monitoring.progress import Progress
 from daemon.service import Service
 from daemon.settings import load
 

@@ -1,4 +1,4 @@
-from daemon.busy import Busy
+from daemon.monitoring.busy import Busy
 
 
 def test_the_slowest_stage_is_the_one_that_worked_longest_lately() -> None:

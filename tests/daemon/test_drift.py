@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from daemon.drift import ENOUGH, WINDOW, Window
+from daemon.monitoring.drift import ENOUGH, WINDOW, Window
 from models.bundle import Bundle, Card
 from models.decision import Thresholds
 from models.reference import BINS, Reference, stability_index

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from daemon.health import STILL_S, judge
+from daemon.monitoring.health import STILL_S, judge
 from daemon.retry import Trouble
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -1,6 +1,6 @@
 import pytest
 
-from daemon.heart import STILL_S, Heart
+from daemon.monitoring.heart import STILL_S, Heart
 
 
 class Clock:

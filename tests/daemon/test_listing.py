@@ -10,7 +10,7 @@ from rich.console import Console
 
 from daemon.fs import dirfd as walk
 from daemon.inbox.scanner import Found, Listing
-from daemon.progress import Progress
+from daemon.monitoring.progress import Progress
 from daemon.service import Service
 from daemon.settings import load
 from tests.daemon.conftest import Foodsort, Photo, running, status, tree, until

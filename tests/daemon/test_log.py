@@ -10,7 +10,7 @@ import pytest
 import structlog
 from logging_journald import JournaldTransport
 
-from daemon import log
+from daemon.monitoring import log
 
 
 @pytest.fixture(autouse=True)

@@ -16,9 +16,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
-from daemon import endpoint
 from daemon.database import connections
-from daemon.metrics import Metrics
+from daemon.monitoring import http_server
+from daemon.monitoring.metrics import Metrics
 from models.bundle import Bundle
 from tests.daemon.conftest import Foodsort, Photo, running, started, status, until
 from tests.daemon.test_run import ask
@@ -153,7 +153,7 @@ def test_other_words_are_refused(root: Path, port: int) -> None:
         assert ask_for("/", port)[0] == ask_for("/metrics/", port)[0] == ask_for("/..%2f", port)[0] == 404
         for method in ("POST", "PUT", "DELETE", "OPTIONS", "BREW"):
             assert ask_for("/metrics", port, method=method)[0] == 405
-    assert "Traceback" not in (root / "daemon.log").read_text()
+    assert "Traceback" not in (root / "daemon.monitoring.log").read_text()
 
 
 def test_an_address_may_be_of_version_6(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +229,7 @@ def silent(root: Path, port: int) -> Iterator["tuple[subprocess.Popen[str], list
     with ExitStack() as stack:
         daemon = stack.enter_context(running(root))
         clients = [
-            stack.enter_context(socket.create_connection(("127.0.0.1", port), 30)) for _ in range(endpoint._CLIENTS)
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), 30)) for _ in range(http_server._CLIENTS)
         ]
         for client in clients:
             client.sendall(b"GE")

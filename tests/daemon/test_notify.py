@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.notify import Watchdog, notify
+from daemon.monitoring.systemd import Watchdog, notify
 
 
 def test_tells_the_state_in_one_datagram(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

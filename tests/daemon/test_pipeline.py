@@ -12,10 +12,10 @@ from daemon.database import connections
 from daemon.database.recorder import Results
 from daemon.decoders.pool import Decoders
 from daemon.destinations.folders import Destinations
-from daemon.heart import Heart
 from daemon.inbox.claims import Claimed, Claims
 from daemon.inbox.readiness import Look, Ready
-from daemon.metrics import Metrics
+from daemon.monitoring.heart import Heart
+from daemon.monitoring.metrics import Metrics
 from daemon.pipeline import decode
 from daemon.pipeline.attempts import PAUSES_S
 from daemon.pipeline.filing import Filing

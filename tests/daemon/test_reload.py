@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from daemon.drift import ENOUGH
-from daemon.status import read
+from daemon.monitoring.drift import ENOUGH
+from daemon.monitoring.status_file import read
 from models.bundle import CARD, Bundle
 from tests.daemon.conftest import Photo, running, status, tree, until
 from tests.daemon.test_run import rows
 
 
 def said(root: Path) -> str:
-    return (root / "daemon.log").read_text()
+    return (root / "daemon.monitoring.log").read_text()
 
 
 def reload(root: Path, daemon: "subprocess.Popen[str]", outcome: str) -> None:

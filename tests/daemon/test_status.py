@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.statement import lines
-from daemon.status import EMPTY, FILE, SIZE_BYTES, State, StatusFile, read
+from daemon.monitoring.status_file import EMPTY, FILE, SIZE_BYTES, State, StatusFile, read
+from daemon.monitoring.status_text import lines
 from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running, status, until
 from tests.daemon.test_events import sorts
 

@@ -16,8 +16,8 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from daemon.busy import Busy
-from daemon.drift import Window
+from daemon.monitoring.busy import Busy
+from daemon.monitoring.drift import Window
 from daemon.pipeline.outcome import Outcome
 from models import __version__
 from models.errors import ImageErrorKind

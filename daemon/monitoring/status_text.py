@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from daemon.progress import summary
-from daemon.status import State
+from daemon.monitoring.progress import summary
+from daemon.monitoring.status_file import State
 
 
 def lines(state: State, now: datetime | None = None) -> Iterator[str]:

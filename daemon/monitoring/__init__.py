@@ -1,0 +1,1 @@
+"""What the daemon reports of itself: metrics, health, status, log."""
