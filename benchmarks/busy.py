@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from daemon import session
 from daemon.decoders.pool import Decoders
 from daemon.monitoring.log import configure
 from daemon.monitoring.progress import Progress
 from daemon.pipeline import loaded_model
-from daemon.service import Service
+from daemon.service import runtime
+from daemon.service.lifecycle import Service
 from daemon.settings import Batch, Settings, Watch
 from models.engines import Logits
 from models.engines.scripted import ScriptedEngine
@@ -73,7 +73,7 @@ def main() -> None:
     configure(terminal=False)
     engine = Timed()
     setattr(loaded_model, "open_engine", lambda *_: engine)  # noqa: B010  # mypy knows it under no such name
-    setattr(session, "Decoders", HandedIn)  # noqa: B010
+    setattr(runtime, "Decoders", HandedIn)  # noqa: B010
     settings = Settings(watch=Watch(settle_s=0.01), batch=Batch(max_size=BATCH))
     with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):
         root = Path(folder)

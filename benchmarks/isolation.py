@@ -17,13 +17,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.engines import processor
-from daemon import session
 from daemon.decoders.pool import Decoders
 from daemon.inbox.claims import Claimed
 from daemon.monitoring.log import configure
 from daemon.monitoring.progress import Progress
 from daemon.pipeline import decode
-from daemon.service import Service
+from daemon.service import runtime
+from daemon.service.lifecycle import Service
 from daemon.settings import Images, Settings
 from models import images
 from models.errors import FoodsortError
@@ -123,7 +123,7 @@ def sorted_by_daemon(copies: list[Path], kind: type[Decoders]) -> float:
         shutil.copytree(copies[0].parent, Path(folder, "inbox"))
         os.sync()
         settings = Settings.model_validate({"model": {"engine": "scripted"}, "watch": {"settle_s": 0.1}})
-        setattr(session, "Decoders", kind)  # noqa: B010  # mypy knows that it is a class
+        setattr(runtime, "Decoders", kind)  # noqa: B010  # mypy knows that it is a class
         with (
             Path(os.devnull).open("w") as nowhere,
             redirect_stderr(nowhere),

@@ -23,7 +23,7 @@ from daemon import failpoints
 from daemon.inbox.intake import Intake
 from daemon.monitoring.log import configure
 from daemon.monitoring.progress import Progress
-from daemon.service import Service
+from daemon.service.lifecycle import Service
 from daemon.settings import Settings
 from models.bundle import Bundle
 from models.engines import open_engine

@@ -85,7 +85,7 @@ def run(
     from daemon.database import connections
     from daemon.monitoring.log import configure
     from daemon.monitoring.progress import Progress, summary
-    from daemon.service import Service
+    from daemon.service.lifecycle import Service
     from daemon.settings import load
 
     settings = load(root)

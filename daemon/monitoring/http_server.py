@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from prometheus_client import CollectorRegistry, MetricsHandler
 
-from daemon.pulse import Pulse
+from daemon.service.reporter import Pulse
 from models.errors import FoodsortError
 
 log = structlog.get_logger()

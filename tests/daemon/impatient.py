@@ -8,7 +8,7 @@ from rich.console import Console
 from daemon.monitoring import heart
 from daemon.monitoring.log import configure
 from daemon.monitoring.progress import Progress
-from daemon.service import Service
+from daemon.service.lifecycle import Service
 from daemon.settings import load
 
 heart.STILL_S = 1.0

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from daemon.monitoring.log import configure
 from daemon.monitoring.progress import Progress
-from daemon.service import Service
+from daemon.service.lifecycle import Service
 from daemon.settings import load
 
 root = Path(sys.argv[-1])

@@ -11,7 +11,7 @@ from rich.console import Console
 from daemon.fs import dirfd as walk
 from daemon.inbox.scanner import Found, Listing
 from daemon.monitoring.progress import Progress
-from daemon.service import Service
+from daemon.service.lifecycle import Service
 from daemon.settings import load
 from tests.daemon.conftest import Foodsort, Photo, running, status, tree, until
 from tests.daemon.test_run import rows

@@ -11,7 +11,7 @@ from daemon.inbox.lock import turn
 from daemon.pipeline.filing import Filing
 from daemon.pipeline.pipeline import Pipeline
 from daemon.retry import Patience
-from daemon.store import Store
+from daemon.service.storage import Store
 from models.names import shown
 
 log = structlog.get_logger()

@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 
 from daemon.monitoring.drift import Drift
-from daemon.pulse import Pulse
+from daemon.service.reporter import Pulse
 
 
 def _drift(drift: Drift | None) -> Iterator[Metric]:

@@ -19,7 +19,7 @@ from daemon.monitoring.systemd import notify
 from daemon.pipeline.loaded_model import Network
 from daemon.pipeline.pipeline import Pipeline
 from daemon.retry import Trouble
-from daemon.session import Lasting, Session
+from daemon.service.runtime import Lasting, Session
 from models.names import shown
 
 _EVERY_S = 1.0

@@ -13,7 +13,6 @@ from types import FrameType
 
 import structlog
 
-from daemon.gauges import Gauges
 from daemon.inbox.readiness import WINDOW, Inbox
 from daemon.monitoring.http_server import Endpoint
 from daemon.monitoring.progress import Progress
@@ -21,12 +20,13 @@ from daemon.monitoring.systemd import Watchdog, notify
 from daemon.pipeline import loaded_model
 from daemon.pipeline.loaded_model import Network
 from daemon.pipeline.pipeline import Returned
-from daemon.pulse import Pulse
-from daemon.reload import Reload
 from daemon.retry import GivenUp
-from daemon.session import Lasting, Session
+from daemon.service.collector import Gauges
+from daemon.service.loop import Sorting
+from daemon.service.reload import Reload
+from daemon.service.reporter import Pulse
+from daemon.service.runtime import Lasting, Session
 from daemon.settings import Settings
-from daemon.sorting import Sorting
 from models.bundle import Bundle
 from models.engines import Engine
 from models.engines.resting import RestingEngine

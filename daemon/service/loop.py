@@ -10,8 +10,8 @@ import structlog
 from daemon.inbox.handle import LOOK_EVERY_S
 from daemon.inbox.inotify import Hint
 from daemon.monitoring.progress import Progress
-from daemon.pulse import Pulse
-from daemon.session import Lasting, Session
+from daemon.service.reporter import Pulse
+from daemon.service.runtime import Lasting, Session
 
 log = structlog.get_logger()
 

@@ -21,9 +21,9 @@ from daemon.pipeline.filing import Filing
 from daemon.pipeline.loaded_model import Network
 from daemon.pipeline.pipeline import Pipeline, Returned
 from daemon.retry import GivenUp, Patience
+from daemon.service.recovery import Takeover
+from daemon.service.storage import Store
 from daemon.settings import Settings
-from daemon.store import Store
-from daemon.takeover import Takeover
 from models.bundle import Bundle
 from models.engines import Engine
 

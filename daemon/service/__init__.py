@@ -1,0 +1,1 @@
+"""The process of the daemon: start, recovery, main loop, reload, stop."""
