@@ -50,7 +50,7 @@ def review(
     from daemon.database import connections
     from daemon.settings import load
     from daemon.web.app import app as page
-    from daemon.web.pictures import Pictures
+    from daemon.web.thumbnails import Pictures
 
     settings = load(root)
     if not settings.web.token and not _is_loopback(host):

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from daemon.actions.undo import Back
-from daemon.web import words
-from daemon.web.desk import Labels
+from daemon.web import formatting
+from daemon.web.changes import Labels
+from daemon.web.filters import read
 from daemon.web.gallery import LAST_ID, Page
-from daemon.web.wanted import read
 from models.names import shown
 
 Ids = Annotated[list[Annotated[int, Field(ge=0, le=LAST_ID)]], Field(min_length=1, max_length=200)]
@@ -49,7 +49,7 @@ async def label(request: Request) -> Response:
     """Gives photos a person's label."""
     asked, desk = await _asked(request, _Label), request.app.state.desk
     return await _done(
-        request, f"{words.label(asked.label)} now", asked.ids, lambda: desk.label(asked.ids, asked.label)
+        request, f"{formatting.label(asked.label)} now", asked.ids, lambda: desk.label(asked.ids, asked.label)
     )
 
 
@@ -86,7 +86,7 @@ async def _done(
     def work() -> dict[str, Any]:
         backs, labels = do()
         done = [back for back in backs if not back.problem]
-        some = _name(done[0]) if len(done) == 1 else words.count(len(done), "photo")
+        some = _name(done[0]) if len(done) == 1 else formatting.count(len(done), "photo")
         return {
             "done": [back.photo.id for back in done],
             "labels": list(labels.items()),

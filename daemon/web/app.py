@@ -17,14 +17,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from daemon.settings import Settings
-from daemon.web import actions, images, overview, pages, signin, words
-from daemon.web.desk import Busy, Desk
+from daemon.web import actions, formatting, images, login, overview, pages
+from daemon.web.auth import Sessions, cookie
+from daemon.web.changes import Busy, Desk
+from daemon.web.filters import WantedError
 from daemon.web.gallery import Gallery, key
-from daemon.web.guard import Guard
-from daemon.web.pictures import Pictures
-from daemon.web.session import Sessions, cookie
-from daemon.web.tally import Tally
-from daemon.web.wanted import WantedError
+from daemon.web.middleware import Guard
+from daemon.web.stats import Tally
+from daemon.web.thumbnails import Pictures
 from models import __version__
 from models.errors import FoodsortError
 
@@ -56,9 +56,9 @@ def app(
             Route("/withdraw", actions.withdraw, methods=["POST"]),
             Route("/retry", actions.retry, methods=["POST"]),
             Route("/delete", actions.delete, methods=["POST"]),
-            Route("/login", signin.page, methods=["GET"]),
-            Route("/login", signin.login, methods=["POST"]),
-            Route("/logout", signin.logout, methods=["POST"]),
+            Route("/login", login.page, methods=["GET"]),
+            Route("/login", login.login, methods=["POST"]),
+            Route("/logout", login.logout, methods=["POST"]),
             Mount("/static", StaticFiles(directory=_HERE / "static")),
         ],
         exception_handlers={
@@ -95,8 +95,8 @@ def _templates(gallery: Gallery, sessions: Sessions) -> Jinja2Templates:
         *("label", "kind", "place", "sure", "share", "when", "size", "times"),
         *("counted", "days", "lasting"),
     )
-    templates.env.filters |= {name: getattr(words, name) for name in said}
-    templates.env.globals |= {"key": key, "count": words.count}
+    templates.env.filters |= {name: getattr(formatting, name) for name in said}
+    templates.env.globals |= {"key": key, "count": formatting.count}
     for name in templates.env.list_templates():  # so that who asks first does not wait until they are compiled
         templates.env.get_template(name)
     return templates

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from daemon.database.schema import photos, results, reviews, text
 from daemon.photo import CORRECTING, DUPLICATE, FAILED, FILED, FILING
 from daemon.queries.results import is_few, labelled, of_label
-from daemon.web.wanted import Wanted, WantedError
+from daemon.web.filters import Wanted, WantedError
 
 PAGE = 60
 """Photos that come at a time."""

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from daemon.web.gallery import LAST_ID
-from daemon.web.pictures import NoPicture
+from daemon.web.thumbnails import NoPicture
 
 AT_ONCE = 8
 """How many requests for pictures may have a thread, of 40 that all requests share: pages do not wait for pictures."""

@@ -20,7 +20,7 @@ from daemon.monitoring.status_text import facts
 from daemon.settings import Settings
 from daemon.web.agreement import agreement
 from daemon.web.charts import chart
-from daemon.web.tally import EVER, Counts, Newest, Tally
+from daemon.web.stats import EVER, Counts, Newest, Tally
 from models.bundle import Card
 from models.errors import FoodsortError
 from models.names import shown

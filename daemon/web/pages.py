@@ -4,9 +4,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from daemon.web import words
+from daemon.web import formatting
+from daemon.web.filters import Wanted, read
 from daemon.web.gallery import LAST_ID, Gallery, Page
-from daemon.web.wanted import Wanted, read
 
 
 def gallery(request: Request) -> Response:
@@ -38,7 +38,7 @@ def photo(request: Request) -> Response:
     history = request.app.state.desk.history(photo_id)
     said = {"wanted": wanted, "photo": row, "newer": newer, "older": older, "history": history, "where": "photos"}
     explained_by = request.app.state.pictures.explained_by
-    return _rendered(request, "photo.html", {**said, "facts": words.facts(row), "explained_by": explained_by})
+    return _rendered(request, "photo.html", {**said, "facts": formatting.facts(row), "explained_by": explained_by})
 
 
 def failed(request: Request) -> Response:

@@ -15,7 +15,7 @@ from daemon.inbox.claims import Claims
 from daemon.inbox.lock import turn
 from daemon.queries.selection import WHY
 from daemon.settings import load
-from daemon.web.desk import SINCE, Busy, Desk
+from daemon.web.changes import SINCE, Busy, Desk
 from models.errors import FoodsortError
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
 from tests.daemon.test_run import rows

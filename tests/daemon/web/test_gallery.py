@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from daemon.database import schema
 from daemon.photo import FILED, FILING
 from daemon.web import gallery
+from daemon.web.filters import Wanted, WantedError, read
 from daemon.web.gallery import Gallery, Page, key
-from daemon.web.wanted import Wanted, WantedError, read
 from tests.daemon.web.conftest import row
 
 

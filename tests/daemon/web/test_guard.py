@@ -14,7 +14,7 @@ from PIL import Image
 from daemon.database import connections
 from daemon.settings import Settings
 from daemon.web.app import app
-from daemon.web.pictures import Pictures
+from daemon.web.thumbnails import Pictures
 from tests.daemon.web.conftest import reviewing, sort
 
 TOKEN = "a token that is long enough"

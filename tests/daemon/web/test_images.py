@@ -12,9 +12,9 @@ import pytest
 from daemon.database import connections
 from daemon.settings import Settings
 from daemon.web.app import app
-from daemon.web.guard import Guard
 from daemon.web.images import AT_ONCE
-from daemon.web.pictures import Pictures
+from daemon.web.middleware import Guard
+from daemon.web.thumbnails import Pictures
 
 
 class Slow:

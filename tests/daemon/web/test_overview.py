@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect
 from daemon.database.schema import photos as photos_table
 from daemon.database.schema import text
 from daemon.web.overview import bins, days
-from daemon.web.tally import Counts, Tally
+from daemon.web.stats import Counts, Tally
 from models.bundle import Bundle
 from tests.daemon.conftest import running
 from tests.daemon.web.conftest import reviewing, sort

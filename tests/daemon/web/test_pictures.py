@@ -14,7 +14,7 @@ from PIL import Image
 
 from daemon.database import connections
 from daemon.settings import load
-from daemon.web.pictures import LARGE_PX, THUMBNAIL_PX, NoPicture, Pictures
+from daemon.web.thumbnails import LARGE_PX, THUMBNAIL_PX, NoPicture, Pictures
 from models.bundle import Bundle
 from tests.daemon.conftest import Foodsort, Photo
 from tests.daemon.test_run import rows
@@ -151,7 +151,7 @@ def test_what_is_kept_has_an_end(root: Path, photo: Photo, foodsort: Foodsort, m
     found = ids(root)
     with opened(root) as pictures:
         size = len(pictures.thumbnail(found["0.jpg"]))
-    monkeypatch.setattr("daemon.web.pictures.CACHE_BYTES", 2 * size + 50)
+    monkeypatch.setattr("daemon.web.thumbnails.CACHE_BYTES", 2 * size + 50)
     with opened(root) as pictures:
         first = pictures.thumbnail(found["0.jpg"])
         assert pictures.thumbnail(found["0.jpg"]) is first

@@ -1,7 +1,7 @@
 import pytest
 
-from daemon.web import session
-from daemon.web.session import Sessions
+from daemon.web import auth
+from daemon.web.auth import Sessions
 
 TOKEN = "a token that is long enough"
 
@@ -19,7 +19,7 @@ def test_a_session_begins_with_the_token_and_holds_no_trace_of_it() -> None:
 
 def test_a_session_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     sessions = Sessions(TOKEN)
-    monkeypatch.setattr(session, "LASTS_S", 0)
+    monkeypatch.setattr(auth, "LASTS_S", 0)
     cookie = sessions.begin(TOKEN, "127.0.0.1")
     assert cookie is not None
     assert not sessions.holds(cookie)

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from daemon.database import schema
 from daemon.database.schema import text
-from daemon.web import tally
-from daemon.web.tally import EVER, Counts, Tally
+from daemon.web import stats
+from daemon.web.stats import EVER, Counts, Tally
 from models.bundle import Bundle
 from tests.daemon.web.conftest import NOON, row
 
@@ -83,7 +83,7 @@ def test_the_newest_are_those_of_the_model_that_judged_last(engine: sa.Engine, m
     with engine.begin() as connection:  # a photo that a person has labelled may have moved long after it came
         connection.execute(schema.reviews.insert().values(photo_id=203, label="food", reviewed_at=text(later)))
     assert Tally(engine).newest().taking_s[:2] == [2, 1]
-    monkeypatch.setattr(tally, "NEWEST", 2)
+    monkeypatch.setattr(stats, "NEWEST", 2)
     assert Tally(engine).newest().sizes_bytes == [203, 202]
 
 

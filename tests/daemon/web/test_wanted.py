@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from daemon.web.wanted import Wanted, WantedError, read
+from daemon.web.filters import Wanted, WantedError, read
 
 
 def test_an_address_says_all_that_is_wanted_and_nothing_else() -> None:

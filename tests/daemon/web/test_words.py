@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from daemon.web import words
+from daemon.web import formatting
 
 
 @pytest.mark.parametrize(
@@ -17,14 +17,14 @@ from daemon.web import words
     ],
 )
 def test_sizes(size_bytes: int, said: str) -> None:
-    assert words.size(size_bytes) == said
+    assert formatting.size(size_bytes) == said
 
 
 @pytest.mark.parametrize(
     ("seconds", "said"), [(0.0421, "42 ms"), (1.26, "1.3 s"), (95.4, "95 s"), (120, "2 min"), (3600, "60 min")]
 )
 def test_short_times(seconds: float, said: str) -> None:
-    assert words.lasting(seconds) == said
+    assert formatting.lasting(seconds) == said
 
 
 @pytest.mark.parametrize(
@@ -32,18 +32,18 @@ def test_short_times(seconds: float, said: str) -> None:
     [(None, ""), (0.5, "50 %"), (0.876, "88 %"), (0.997, "99.7 %"), (0.9999, ">99.9 %"), (1, ">99.9 %")],
 )
 def test_nobody_is_called_wholly_sure(certainty: float | None, said: str) -> None:
-    assert words.sure(certainty) == said
+    assert formatting.sure(certainty) == said
 
 
 @pytest.mark.parametrize(
     ("probability", "said"), [(0, "<0.1 %"), (0.0004, "<0.1 %"), (0.5, "50.0 %"), (0.9996, ">99.9 %")]
 )
 def test_no_probability_is_all_or_nothing(probability: float, said: str) -> None:
-    assert words.share(probability) == said
+    assert formatting.share(probability) == said
 
 
 def test_counts_and_days() -> None:
-    assert words.counted({"food": 1200, "non_food": 0, "unsure": 2}) == "1,200 food, 2 unsure"
-    assert words.counted({"food": 0}) == "nothing"
-    assert words.days(date(2026, 11, 1), date(2026, 11, 1)) == "1 November 2026"
-    assert words.days(date(2025, 12, 29), date(2026, 1, 4)) == "29 Dec to 4 Jan 2026"
+    assert formatting.counted({"food": 1200, "non_food": 0, "unsure": 2}) == "1,200 food, 2 unsure"
+    assert formatting.counted({"food": 0}) == "nothing"
+    assert formatting.days(date(2026, 11, 1), date(2026, 11, 1)) == "1 November 2026"
+    assert formatting.days(date(2025, 12, 29), date(2026, 1, 4)) == "29 Dec to 4 Jan 2026"

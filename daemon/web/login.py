@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from daemon.web.session import LASTS_S, Sessions, cookie, cookie_name
+from daemon.web.auth import LASTS_S, Sessions, cookie, cookie_name
 
 
 async def page(request: Request) -> Response:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from daemon.web.session import Sessions, cookie
+from daemon.web.auth import Sessions, cookie
 
 MOST_BYTES = 64 << 10
 """Largest body of a request; a thousand ids take a tenth of it."""
