@@ -42,7 +42,7 @@ def train(
     """
     from rich.console import Console
 
-    from training.recipe import Recipe
+    from training.fitting.recipe import Recipe
     from training.train import train as run
 
     recipe = Recipe(seed=seed)
@@ -76,7 +76,7 @@ def evaluate(
     """
     from rich.console import Console
 
-    from training.evaluate import evaluate as run
+    from training.report.evaluate import evaluate as run
 
     console = Console(stderr=True)
     typer.echo(_summary(split, run(model, data, split, out, engine, console, brief=brief, against=against)))
@@ -100,14 +100,14 @@ def suspects(
     """
     from rich.console import Console
 
-    from training import suspects
+    from training.data import label_issues
 
-    found = suspects.search(data, out, model, seed, Console(stderr=True))
-    typer.echo(f"{len(found)} suspects in {out / suspects.TABLE}")
+    found = label_issues.search(data, out, model, seed, Console(stderr=True))
+    typer.echo(f"{len(found)} suspects in {out / label_issues.TABLE}")
     if len(found):
         typer.echo(
-            f"Look at {out / suspects.SHEET}, delete the lines of photos whose label is right, and leave the others out "
-            f"with: foodsort train --drop {out / suspects.TABLE}"
+            f"Look at {out / label_issues.SHEET}, delete the lines of photos whose label is right, and leave the others out "
+            f"with: foodsort train --drop {out / label_issues.TABLE}"
         )
 
 

@@ -21,18 +21,20 @@ from models.errors import FoodsortError
 from models.names import shown
 from models.pretrained import imagenet_weights
 from models.reference import Reference
-from training import calibrate, dataset, facts, findings, report, suspects
-from training.audit import Audit, audit
-from training.evaluate import write_report
-from training.export import export_int8
-from training.features import Labels
-from training.finetune import HISTORY
-from training.fit import Fitted, fit
-from training.judged import judge
-from training.metrics import metrics
-from training.passes import decoded
-from training.recipe import Recipe
-from training.work import Work
+from training.data import audit_report, dataset, image_facts, label_issues
+from training.data.audit import Audit, audit
+from training.evaluation.metrics import metrics
+from training.evaluation.predictions import judge
+from training.fitting import calibrate
+from training.fitting.checkpoint import Work
+from training.fitting.export import export_int8
+from training.fitting.feature_cache import decoded
+from training.fitting.features import Labels
+from training.fitting.finetune import HISTORY
+from training.fitting.fit import Fitted, fit
+from training.fitting.recipe import Recipe
+from training.report import report
+from training.report.evaluate import write_report
 
 if TYPE_CHECKING:
     import keras
@@ -54,14 +56,14 @@ def train(
         raise FoodsortError(f"{out} is there already; name a new folder with --out")
     frame = dataset.read(data)
     if drop is not None:
-        frame = suspects.drop(frame, drop, data)
+        frame = label_issues.drop(frame, drop, data)
     with Progress(console=console) as progress:
-        audited = audit(facts.gather(frame, progress), recipe.seed)
-    for line in findings.lines(audited):
+        audited = audit(image_facts.gather(frame, progress), recipe.seed)
+    for line in audit_report.lines(audited):
         console.print(line, markup=False, highlight=False)
     dataset.check(audited.frame, data)
     load_tensorflow()
-    from training import devices  # after TensorFlow has been told to be quiet
+    from training.fitting import devices  # after TensorFlow has been told to be quiet
 
     devices.deterministic(recipe.seed)
     imagenet = imagenet_weights(weights)
@@ -117,7 +119,7 @@ def _bundle(
     figures = write_report(folder, "evaluation", judged, engine, root, console, audit=audited, history=fitted.history)
     unreadable = training.unreadable + validation.unreadable + judged.unreadable
     report.write_unreadable(folder, unreadable)
-    findings.write(folder, audited)
+    audit_report.write(folder, audited)
     for one in unreadable:
         console.print(f"left out: {one.path}: {one.message}", markup=False)
     if fitted.history is not None:

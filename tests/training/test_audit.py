@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.audit import Looks, audit
-from training.features import Unreadable
+from training.data.audit import Looks, audit
+from training.fitting.features import Unreadable
 
 COLUMNS = ["path", "label", "split", "source"]
 

@@ -4,7 +4,7 @@ from PIL import Image
 
 from models.engines.tensorflow import load_tensorflow
 from models.images import Pixels
-from training.augment import augmenter
+from training.fitting.augment import augmenter
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from models.decision import Floats
-from training import bootstrap
-from training.bootstrap import intervals
+from training.evaluation import bootstrap
+from training.evaluation.bootstrap import intervals
 
 
 def means(values: Floats) -> Floats:

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from models.decision import Floats, Thresholds, label, probability
-from training.calibrate import choose_thresholds, fit_temperature
-from training.features import Labels
+from training.fitting.calibrate import choose_thresholds, fit_temperature
+from training.fitting.features import Labels
 
 
 def drawn(photos: int, seed: int, temperature: float) -> tuple[Floats, Labels]:

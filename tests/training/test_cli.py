@@ -11,7 +11,7 @@ from models.bundle import Bundle
 from models.errors import BundleError, EngineError, FoodsortError
 from tests.training.conftest import Trained
 from training.cli import app
-from training.dataset import DatasetError
+from training.data.dataset import DatasetError
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from tests.training.conftest import Bundled
-from training.comparison import as_json, compare, mcnemar
-from training.judged import Judged
+from training.evaluation.comparison import as_json, compare, mcnemar
+from training.evaluation.predictions import Judged
 
 
 def judged(bundle: Bundled, p_food: list[float], labels: list[int], first: int = 0) -> Judged:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.contact_sheet import Entry, draw
+from training.data.contact_sheet import Entry, draw
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from models import resnet50
 from models.engines.tensorflow import load_tensorflow
-from training.cost import multiply_adds
+from training.evaluation.cost import multiply_adds
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -3,7 +3,7 @@ import pytest
 
 from models.decision import Thresholds
 from models.intervals import wilson
-from training.curves import Decided, decided, reliability, risk_coverage
+from training.evaluation.curves import Decided, decided, reliability, risk_coverage
 
 
 def test_bins_of_the_reliability_diagram_are_counted_by_hand() -> None:

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from training import dataset
-from training.dataset import SPLITS, DatasetError, digest, read
+from training.data import dataset
+from training.data.dataset import SPLITS, DatasetError, digest, read
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training import duplicates
-from training.duplicates import NEAR_BITS, Pair, find, near_pairs
+from training.data import duplicates
+from training.data.duplicates import NEAR_BITS, Pair, find, near_pairs
 
 
 def framed(*photos: tuple[str, str, int, int]) -> pd.DataFrame:

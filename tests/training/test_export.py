@@ -11,7 +11,7 @@ from models.engines.tensorflow import load_tensorflow
 from models.errors import EngineError
 from models.images import Pixels
 from models.resnet50 import LAST_MAP
-from training.export import export_int8
+from training.fitting.export import export_int8
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
 pytestmark = pytest.mark.filterwarnings(

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from tests.training.conftest import Jpeg
-from training.duplicates import NEAR_BITS
-from training.facts import Facts, gather, read, sharpness
+from training.data.duplicates import NEAR_BITS
+from training.data.image_facts import Facts, gather, read, sharpness
 
 
 def apart(one: Facts, other: Facts) -> int:

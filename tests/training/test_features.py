@@ -12,8 +12,8 @@ from rich.progress import Progress
 
 from models.errors import FoodsortError
 from models.images import Fit, Pixels
-from training.features import Unreadable, extract, pictures
-from training.recipe import Recipe
+from training.fitting.features import Unreadable, extract, pictures
+from training.fitting.recipe import Recipe
 
 PHOTOS = 45  # more than are decoded ahead
 SMALL = Recipe(fit=Fit(8), batch=4)

@@ -5,9 +5,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from training import curves, figures
-from training.curves import Decided
-from training.metrics import metrics
+from training.evaluation import curves
+from training.evaluation.curves import Decided
+from training.evaluation.metrics import metrics
+from training.report import figures
 
 P_FOOD = np.array([0.9, 0.8, 0.4, 0.3, 0.6])
 LABELS = np.array([1, 0, 1, 0, 1])

@@ -4,10 +4,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from training import findings
-from training.audit import Audit, Looks, Twins
-from training.features import Unreadable
-from training.shortcuts import Shortcut
+from training.data import audit_report
+from training.data.audit import Audit, Looks, Twins
+from training.data.shortcuts import Shortcut
+from training.fitting.features import Unreadable
 
 AUDIT = Audit(
     frame=pd.DataFrame(),
@@ -26,7 +26,7 @@ AUDIT = Audit(
 
 
 def test_the_lines_are_the_counts_what_shallow_models_reach_and_the_warnings() -> None:
-    assert findings.lines(AUDIT) == [
+    assert audit_report.lines(AUDIT) == [
         "photos (non_food + food): training 3 + 4, evaluation 1 + 2; 1 unreadable",
         "twins: 1 exact, 1 near; 1 photos leave training for them",
         "told from colour alone: 72.0% of validation (commoner label: 50.0%)",
@@ -35,7 +35,7 @@ def test_the_lines_are_the_counts_what_shallow_models_reach_and_the_warnings() -
 
 
 def test_the_json_holds_everything_with_names_that_are_safe(tmp_path: Path) -> None:
-    findings.write(tmp_path / "new", AUDIT)
+    audit_report.write(tmp_path / "new", AUDIT)
     assert {path.name for path in (tmp_path / "new").iterdir()} == {"audit.json", "audit.md"}
     found = json.loads((tmp_path / "new/audit.json").read_text())
     assert found == {
@@ -51,7 +51,7 @@ def test_the_json_holds_everything_with_names_that_are_safe(tmp_path: Path) -> N
 
 
 def test_the_text_has_a_table_for_each_finding() -> None:
-    text = findings.as_markdown(AUDIT)
+    text = audit_report.as_markdown(AUDIT)
     for row in (
         "| training | 3 | 4 |",
         "- something is wrong",
@@ -66,8 +66,8 @@ def test_the_text_has_a_table_for_each_finding() -> None:
 
 
 def test_a_long_table_ends_early_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(findings, "_LISTED", 1)
-    text = findings.as_markdown(AUDIT)
+    monkeypatch.setattr(audit_report, "_LISTED", 1)
+    text = audit_report.as_markdown(AUDIT)
     assert "| a | non_food | b | food | same bytes |" in text
     assert "| d | food" not in text
     assert "… and 1 more, in audit.json." in text

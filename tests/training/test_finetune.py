@@ -13,10 +13,10 @@ from rich.progress import Progress
 
 from models import resnet50
 from models.engines.tensorflow import load_tensorflow
-from training import finetune as module
-from training.finetune import HISTORY, finetune
-from training.recipe import Recipe
-from training.work import Work
+from training.fitting import finetune as module
+from training.fitting.checkpoint import Work
+from training.fitting.finetune import HISTORY, finetune
+from training.fitting.recipe import Recipe
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -38,7 +38,7 @@ def run(
 ) -> tuple[pd.DataFrame, list[npt.NDArray[np.float32]], Work]:
     """A second stage on a random network; also writes the last convolution's kernel to `<out>.npy`."""
     load_tensorflow()
-    from training import devices
+    from training.fitting import devices
 
     devices.deterministic(1)
     network = resnet50.build(32)

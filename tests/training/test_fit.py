@@ -9,11 +9,11 @@ from rich.progress import Progress
 from models import resnet50
 from models.engines.tensorflow import load_tensorflow
 from models.images import Fit
-from training import fit as module
-from training.fit import Fitted, fit
-from training.passes import Decoded
-from training.recipe import Recipe
-from training.work import Work
+from training.fitting import fit as module
+from training.fitting.checkpoint import Work
+from training.fitting.feature_cache import Decoded
+from training.fitting.fit import Fitted, fit
+from training.fitting.recipe import Recipe
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

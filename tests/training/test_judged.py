@@ -9,8 +9,8 @@ from rich.progress import Progress
 from models.decision import Thresholds
 from models.engines.scripted import ScriptedEngine
 from tests.training.conftest import Bundled
-from training import dataset
-from training.judged import judge
+from training.data import dataset
+from training.evaluation.predictions import judge
 
 
 def test_a_run_holds_the_readable_photos_with_their_outputs(data: Path, bundled: Bundled) -> None:

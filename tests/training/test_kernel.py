@@ -7,8 +7,8 @@ from sklearn.svm import SVC
 
 from models import head
 from models.engines.tensorflow import load_tensorflow
-from training import kernel
-from training.recipe import Recipe
+from training.fitting import svm
+from training.fitting.recipe import Recipe
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -36,7 +36,7 @@ def test_the_head_says_what_the_support_vector_machine_says(features: npt.NDArra
     np.testing.assert_allclose(np.linalg.norm(seen[:, :16], axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(seen[:, 17], seen[:, 16] ** 2, rtol=1e-5)
     labels = (seen[:, 3] + 0.02 * seen[:, 16] > np.median(seen[:, 3])).astype(np.int64)
-    machine = kernel.fit(seen[:150], labels[:150], RECIPE)
+    machine = svm.fit(seen[:150], labels[:150], RECIPE)
     reference = SVC(C=3.0, gamma=1.5)
     weighed = np.c_[seen[:, :16], 0.2 * seen[:, 16]]
     reference.fit(weighed[:150], labels[:150])

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from training.manifest import DatasetError, read, sources
+from training.data.manifest import DatasetError, read, sources
 
 
 @pytest.fixture

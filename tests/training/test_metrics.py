@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
 
-from training import metrics as metrics_module
-from training.metrics import expected_calibration_error, metrics
+from training.evaluation import metrics as metrics_module
+from training.evaluation.metrics import expected_calibration_error, metrics
 
 P_FOOD = np.array([0.9, 0.8, 0.4, 0.3, 0.6])
 LABELS = [1, 0, 1, 0, 1]

@@ -13,8 +13,8 @@ from models.engines import Engine, Maps
 from models.engines.scripted import ScriptedEngine
 from models.images import Pixels
 from tests.training.conftest import Bundled, Jpeg
-from training import mistakes
-from training.judged import Judged
+from training.evaluation import mistakes
+from training.evaluation.predictions import Judged
 
 
 @pytest.fixture

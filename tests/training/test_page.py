@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from training import page
-from training.mistakes import Card
-from training.page import Document, Drawing, Headline, Section, Table
+from training.evaluation.mistakes import Card
+from training.report import document
+from training.report.document import Document, Drawing, Headline, Section, Table
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0"/></svg>'
 PHOTO = "data:image/jpeg;base64,AAAA"
@@ -43,7 +43,7 @@ class Reader(HTMLParser):
 
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
-    page.write(tmp_path, DOCUMENT)
+    document.write(tmp_path, DOCUMENT)
     return tmp_path
 
 

@@ -10,9 +10,9 @@ from rich.progress import Progress
 from models.engines.tensorflow import load_tensorflow
 from models.errors import FoodsortError
 from models.images import Fit, Pixels
-from training.passes import change, decoded, seen
-from training.recipe import Recipe
-from training.work import Work
+from training.fitting.checkpoint import Work
+from training.fitting.feature_cache import change, decoded, seen
+from training.fitting.recipe import Recipe
 
 FIT = Fit(8)
 RECIPE = Recipe(fit=FIT, batch=3)

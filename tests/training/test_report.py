@@ -10,13 +10,14 @@ from PIL import Image
 
 from tests.training.conftest import Bundled
 from tests.training.test_findings import AUDIT
-from training import comparison, report
-from training.features import Unreadable
-from training.judged import Judged
-from training.metrics import expected_calibration_error
-from training.mistakes import Sheet
-from training.report import Findings
-from training.robustness import Row
+from training.evaluation import comparison
+from training.evaluation.metrics import expected_calibration_error
+from training.evaluation.mistakes import Sheet
+from training.evaluation.predictions import Judged
+from training.evaluation.robustness import Row
+from training.fitting.features import Unreadable
+from training.report import report
+from training.report.report import Findings
 
 P_FOOD = np.array([0.9, 0.8, 0.4, 0.3, 0.6])
 LABELS = np.array([1, 0, 1, 0, 1])

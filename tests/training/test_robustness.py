@@ -10,9 +10,10 @@ from models.engines.scripted import ScriptedEngine
 from models.errors import ImageError
 from models.images import Fit, decode
 from tests.training.conftest import Bundled
-from training import dataset, robustness
-from training.judged import judge
-from training.robustness import DISTURBANCES, fitted, measure, upright
+from training.data import dataset
+from training.evaluation import robustness
+from training.evaluation.predictions import judge
+from training.evaluation.robustness import DISTURBANCES, fitted, measure, upright
 
 
 @pytest.fixture

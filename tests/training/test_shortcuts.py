@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from models.intervals import wilson
-from training.shortcuts import CONTENT_FREE, WITH_COLOUR, Shortcut, measure
+from training.data.shortcuts import CONTENT_FREE, WITH_COLOUR, Shortcut, measure
 
 GROUPS = ["size and format", "sharpness", "colour", "all of these"]
 

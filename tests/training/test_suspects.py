@@ -10,8 +10,8 @@ from PIL import Image
 from rich.console import Console
 
 from models.errors import FoodsortError
-from training.dataset import DatasetError
-from training.suspects import drop, find, out_of_fold, search, write
+from training.data.dataset import DatasetError
+from training.data.label_issues import drop, find, out_of_fold, search, write
 
 TURNED = [5, 40, 111, 150]
 

@@ -22,9 +22,9 @@ from models.engines import open_engine
 from models.errors import FoodsortError, WeightsError
 from models.images import Fit, Pixels, decode
 from tests.training.conftest import Trained, words_to_train
-from training import dataset
-from training.metrics import metrics
-from training.recipe import Recipe
+from training.data import dataset
+from training.evaluation.metrics import metrics
+from training.fitting.recipe import Recipe
 from training.train import train
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.

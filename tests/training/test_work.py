@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.errors import FoodsortError
-from training.work import Work
+from training.fitting.checkpoint import Work
 
 
 def test_an_array_is_made_once_and_mapped_ever_after(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from models.decision import Floats
 from tests.training.conftest import Bundled
-from training.judged import Judged
+from training.evaluation.predictions import Judged
 
 P_FOOD = np.array([0.9, 0.8, 0.4, 0.3, 0.6])
 LABELS = [1, 0, 1, 0, 1]

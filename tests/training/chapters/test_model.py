@@ -7,9 +7,9 @@ from models.decision import Thresholds
 from models.images import Fit
 from tests.training.conftest import Bundled
 from tests.training.test_findings import AUDIT
-from training.chapters import model
-from training.comparison import compare
-from training.judged import Judged
+from training.evaluation.comparison import compare
+from training.evaluation.predictions import Judged
+from training.report.sections import model
 
 ROOT = Path("/data")
 

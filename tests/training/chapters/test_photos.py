@@ -1,12 +1,12 @@
 import dataclasses
 from pathlib import Path
 
-from training.chapters import photos
-from training.features import Unreadable
-from training.judged import Judged
-from training.mistakes import Card, Sheet
-from training.report import Findings, summary
-from training.robustness import DISTURBANCES, Row
+from training.evaluation.mistakes import Card, Sheet
+from training.evaluation.predictions import Judged
+from training.evaluation.robustness import DISTURBANCES, Row
+from training.fitting.features import Unreadable
+from training.report.report import Findings, summary
+from training.report.sections import photos
 
 ROOT = Path("/data")
 

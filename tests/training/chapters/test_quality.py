@@ -3,10 +3,10 @@ import dataclasses
 import numpy as np
 
 from tests.training.chapters.conftest import LABELS, P_FOOD
-from training.chapters import quality
-from training.judged import Judged
-from training.metrics import metrics
-from training.report import Findings, summary
+from training.evaluation.metrics import metrics
+from training.evaluation.predictions import Judged
+from training.report.report import Findings, summary
+from training.report.sections import quality
 
 
 def test_headlines_are_the_figures_with_their_intervals() -> None:

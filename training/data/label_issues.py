@@ -18,12 +18,12 @@ from models.decision import Floats
 from models.engines.tensorflow import load_tensorflow
 from models.errors import FoodsortError
 from models.names import shown
-from training import contact_sheet, dataset, manifest
-from training.contact_sheet import Entry
-from training.conversion import runner
-from training.dataset import CLASSES, DatasetError
-from training.features import Features, Labels, extract
-from training.recipe import Recipe
+from training.data import contact_sheet, dataset, manifest
+from training.data.contact_sheet import Entry
+from training.data.dataset import CLASSES, DatasetError
+from training.fitting.conversion import runner
+from training.fitting.features import Features, Labels, extract
+from training.fitting.recipe import Recipe
 
 TABLE = "suspects.csv"
 SHEET = "suspects.png"

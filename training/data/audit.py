@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from training import duplicates, shortcuts
-from training.dataset import CLASSES, SPLITS
-from training.features import Unreadable
-from training.manifest import COLUMNS
-from training.shortcuts import Shortcut
+from training.data import duplicates, shortcuts
+from training.data.dataset import CLASSES, SPLITS
+from training.data.manifest import COLUMNS
+from training.data.shortcuts import Shortcut
+from training.fitting.features import Unreadable
 
 SMALL_CLASS = 0.2
 """Share of a split below which its rarer label is worth a word: accuracy then says little about it."""

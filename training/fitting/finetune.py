@@ -12,9 +12,9 @@ from sklearn.linear_model import LogisticRegression
 from models.engines.gpu import gpu_present
 from models.engines.tensorflow import mix_float16
 from models.head import COMPARED, part
-from training.features import Labels
-from training.recipe import Recipe
-from training.work import Array, Work
+from training.fitting.checkpoint import Array, Work
+from training.fitting.features import Labels
+from training.fitting.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras

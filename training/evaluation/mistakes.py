@@ -14,8 +14,8 @@ from models import heat
 from models.engines import Engine
 from models.images import Pixels, decode
 from models.names import shown
-from training.dataset import CLASSES
-from training.judged import Judged
+from training.data.dataset import CLASSES
+from training.evaluation.predictions import Judged
 
 TABLE = "mistakes.csv"
 MOST = 24

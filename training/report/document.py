@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from training.mistakes import Card
+from training.evaluation.mistakes import Card
 
 
 class Table(NamedTuple):
@@ -84,7 +84,7 @@ def _plain(text: str) -> str:
 
 
 _ENVIRONMENT = Environment(
-    loader=PackageLoader("training"),
+    loader=PackageLoader("training.report"),
     autoescape=lambda name: name is not None and name.endswith(".html.j2"),
     undefined=StrictUndefined,
     trim_blocks=True,

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from models.names import shown
-from training.audit import Audit, Twins
-from training.dataset import CLASSES
+from training.data.audit import Audit, Twins
+from training.data.dataset import CLASSES
 
 _LISTED = 50  # rows of a table that is there to be read; audit.json has them all
 

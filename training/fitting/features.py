@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from models.errors import FoodsortError, ImageError
 from models.images import Fit, Pixels, decode
-from training.recipe import Recipe
+from training.fitting.recipe import Recipe
 
 Features = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]

@@ -11,17 +11,19 @@ from sklearn.metrics import classification_report
 
 from models.decision import Floats
 from models.names import shown
-from training import comparison, figures, mistakes, page
-from training.audit import Audit
-from training.chapters import model, photos, quality
-from training.comparison import Comparison
-from training.dataset import CLASSES
-from training.features import Labels, Unreadable
-from training.judged import Judged
-from training.metrics import expected_calibration_error, metrics
-from training.mistakes import Sheet
-from training.page import Document, Section
-from training.robustness import Row
+from training.data.audit import Audit
+from training.data.dataset import CLASSES
+from training.evaluation import comparison, mistakes
+from training.evaluation.comparison import Comparison
+from training.evaluation.metrics import expected_calibration_error, metrics
+from training.evaluation.mistakes import Sheet
+from training.evaluation.predictions import Judged
+from training.evaluation.robustness import Row
+from training.fitting.features import Labels, Unreadable
+from training.report import document as documents
+from training.report import figures
+from training.report.document import Document, Section
+from training.report.sections import model, photos, quality
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def write(out: Path, split: str, judged: Judged, findings: Findings, root: Path)
     figures.confusion(found, split).savefig(out / "confusion_matrix.png", dpi=150)
     mistakes.write(out, mistakes.find(judged), root)
     write_unreadable(out, judged.unreadable)
-    page.write(out, document(split, judged, found, findings, root))
+    documents.write(out, document(split, judged, found, findings, root))
     return found
 
 

@@ -7,12 +7,12 @@ import pandas as pd
 
 from models.intervals import wilson
 from models.names import shown
-from training.chapters.numbers import first_rows, percent, percent_range
-from training.features import Unreadable
-from training.judged import Judged
-from training.mistakes import TABLE, Sheet, relative
-from training.page import Section, Table
-from training.robustness import Row
+from training.evaluation.mistakes import TABLE, Sheet, relative
+from training.evaluation.predictions import Judged
+from training.evaluation.robustness import Row
+from training.fitting.features import Unreadable
+from training.report.document import Section, Table
+from training.report.sections.numbers import first_rows, percent, percent_range
 
 _DISTURBED = {
     "small": "96 px and back",

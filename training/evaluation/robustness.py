@@ -18,7 +18,7 @@ from models.engines import Engine, Logits
 from models.formats import FORMATS, as_image_errors
 from models.images import Fit, Pixels, decode
 from models.intervals import wilson
-from training.judged import Judged
+from training.evaluation.predictions import Judged
 
 _SMALL_PX = 96
 _JPEG_QUALITY = 20

@@ -9,13 +9,13 @@ from rich.progress import Progress
 
 from models import head
 from models.decision import probability
-from training import calibrate, kernel
-from training.conversion import runner
-from training.features import Labels
-from training.finetune import CUT, finetune
-from training.passes import Decoded, seen
-from training.recipe import Recipe
-from training.work import Array, Work
+from training.fitting import calibrate, svm
+from training.fitting.checkpoint import Array, Work
+from training.fitting.conversion import runner
+from training.fitting.feature_cache import Decoded, seen
+from training.fitting.features import Labels
+from training.fitting.finetune import CUT, finetune
+from training.fitting.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
@@ -72,7 +72,7 @@ def _from_cut(network: "keras.Model", views: list[Array], labels: Labels, shown:
 
 
 def _with_head(network: "keras.Model", views: list[Array], labels: Labels, shown: Array, recipe: Recipe) -> Fitted:
-    machine = kernel.fit(np.concatenate(views), np.tile(labels, len(views)), recipe)
+    machine = svm.fit(np.concatenate(views), np.tile(labels, len(views)), recipe)
     whole = machine.put_on(network)
     logits = np.asarray(head.part(whole, head.COMPARED, head.LOGIT)(np.asarray(shown)))[:, 0]
     return Fitted(whole, logits, None)

@@ -5,13 +5,14 @@ from pathlib import Path
 import pandas as pd
 
 from models.bundle import NETWORK, Bundle
-from training import cost, figures
-from training.audit import Audit
-from training.chapters.numbers import first_rows, percent, percent_range
-from training.comparison import Comparison
-from training.dataset import CLASSES
-from training.mistakes import relative
-from training.page import Drawing, Section, Table
+from training.data.audit import Audit
+from training.data.dataset import CLASSES
+from training.evaluation import cost
+from training.evaluation.comparison import Comparison
+from training.evaluation.mistakes import relative
+from training.report import figures
+from training.report.document import Drawing, Section, Table
+from training.report.sections.numbers import first_rows, percent, percent_range
 
 
 def against(found: Comparison, root: Path) -> Section:

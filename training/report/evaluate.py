@@ -11,12 +11,14 @@ from models import EngineName
 from models.bundle import INT8, Bundle
 from models.engines import Engine, open_engine
 from models.errors import EngineError
-from training import comparison, dataset, mistakes, report, robustness
-from training.audit import Audit
-from training.comparison import Comparison
-from training.judged import Judged, judge
-from training.recipe import Recipe
-from training.report import Findings
+from training.data import dataset
+from training.data.audit import Audit
+from training.evaluation import comparison, mistakes, robustness
+from training.evaluation.comparison import Comparison
+from training.evaluation.predictions import Judged, judge
+from training.fitting.recipe import Recipe
+from training.report import report
+from training.report.report import Findings
 
 
 def evaluate(

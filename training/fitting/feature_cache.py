@@ -12,10 +12,10 @@ from rich.progress import Progress
 
 from models.errors import FoodsortError
 from models.images import Fit, Pixels
-from training.augment import augmenter
-from training.features import Labels, Unreadable, pictures
-from training.recipe import Recipe
-from training.work import Array, Work
+from training.fitting.augment import augmenter
+from training.fitting.checkpoint import Array, Work
+from training.fitting.features import Labels, Unreadable, pictures
+from training.fitting.recipe import Recipe
 
 Change = Callable[[Pixels], Pixels]
 Run = Callable[[Pixels], npt.NDArray[np.float32]]

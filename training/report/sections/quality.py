@@ -4,11 +4,12 @@ from typing import Any
 
 from sklearn.metrics import classification_report
 
-from training import curves, figures
-from training.chapters.numbers import number, number_range, percent, percent_range
-from training.dataset import CLASSES
-from training.judged import Judged
-from training.page import Drawing, Headline, Section, Table
+from training.data.dataset import CLASSES
+from training.evaluation import curves
+from training.evaluation.predictions import Judged
+from training.report import figures
+from training.report.document import Drawing, Headline, Section, Table
+from training.report.sections.numbers import number, number_range, percent, percent_range
 
 
 def headlines(found: dict[str, Any]) -> list[Headline]:

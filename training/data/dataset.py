@@ -12,10 +12,10 @@ from PIL import Image
 import models.images  # noqa: F401  # makes Pillow know what HEIC files are called
 from models.bundle import file_sha256
 from models.formats import FORMATS
-from training import manifest
-from training.manifest import COLUMNS
-from training.manifest import SPLITS as SPLITS
-from training.manifest import DatasetError as DatasetError
+from training.data import manifest
+from training.data.manifest import COLUMNS
+from training.data.manifest import SPLITS as SPLITS
+from training.data.manifest import DatasetError as DatasetError
 
 CLASSES = ("non_food", "food")
 _NAME = re.compile(r"([01])_.+\.[^.]+")

@@ -13,9 +13,9 @@ from matplotlib.ticker import PercentFormatter
 from sklearn.metrics import ConfusionMatrixDisplay, precision_recall_curve, roc_curve
 
 from models.decision import Floats
-from training.curves import Bin, Decided
-from training.dataset import CLASSES
-from training.features import Labels
+from training.data.dataset import CLASSES
+from training.evaluation.curves import Bin, Decided
+from training.fitting.features import Labels
 
 _INK, _MUTED, _GRID = "#1f2a37", "#6b7280", "#e5e7eb"
 _MODEL, _OTHER = "#b4490f", "#2563a8"

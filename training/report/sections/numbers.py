@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from training.page import Table
+from training.report.document import Table
 
 LISTED = 50
 """Rows of a table that is there to be read."""

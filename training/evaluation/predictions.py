@@ -10,8 +10,8 @@ from rich.progress import Progress
 from models.bundle import Bundle
 from models.decision import Floats, probability
 from models.engines import Engine, Logits
-from training.features import Labels, Unreadable, extract
-from training.recipe import Recipe
+from training.fitting.features import Labels, Unreadable, extract
+from training.fitting.recipe import Recipe
 
 
 @dataclass(frozen=True)

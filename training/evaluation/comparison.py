@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import binomtest
 
-from training.judged import Judged
+from training.evaluation.predictions import Judged
 
 Flags = npt.NDArray[np.bool_]
 

@@ -7,8 +7,8 @@ import numpy.typing as npt
 from sklearn.svm import SVC
 
 from models import head
-from training.features import Labels
-from training.recipe import Recipe
+from training.fitting.features import Labels
+from training.fitting.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras

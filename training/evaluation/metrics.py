@@ -9,7 +9,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, r
 
 from models.decision import Floats
 from models.intervals import wilson
-from training import bootstrap
+from training.evaluation import bootstrap
 
 ECE_BINS = 15
 _BOOTSTRAPPED = ("precision", "recall", "f1", "roc_auc", "ece")

@@ -1,0 +1,1 @@
+"""Labelled photos: reading them, auditing them, finding wrong labels."""

@@ -1,0 +1,1 @@
+"""Fitting a model: features, head, fine-tuning, calibration, export."""
