@@ -21,7 +21,7 @@ from daemon.service.lifecycle import Service
 from daemon.settings import Batch, Settings, Watch
 from models.engines import Logits
 from models.engines.scripted import ScriptedEngine
-from models.images import Fit, Picture, Pixels
+from models.images.decode import Fit, Picture, Pixels
 
 PHOTOS_S, BATCH = 3941, 64
 """ResNet-50 on an A100 (TensorFlow, mixed precision, XLA): photos a second in batches of so many."""

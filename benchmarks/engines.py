@@ -17,7 +17,7 @@ from models.engines import Logits, open_engine
 from models.engines.openvino import OpenVinoEngine, convert, load_openvino
 from models.engines.tensorflow import load_tensorflow
 from models.errors import FoodsortError
-from models.images import Fit, Pixels, decode
+from models.images.decode import Fit, Pixels, decode
 
 if TYPE_CHECKING:
     import keras

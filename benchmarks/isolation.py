@@ -25,9 +25,9 @@ from daemon.pipeline import decode
 from daemon.service import runtime
 from daemon.service.lifecycle import Service
 from daemon.settings import Images, Settings
-from models import images
 from models.errors import FoodsortError
-from models.images import Fit, Picture
+from models.images import decode as images
+from models.images.decode import Fit, Picture
 
 _LIMITS = Images()
 

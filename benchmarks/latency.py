@@ -27,7 +27,7 @@ from daemon.service.lifecycle import Service
 from daemon.settings import Settings
 from models.bundle import Bundle
 from models.engines import open_engine
-from models.images import decode
+from models.images.decode import decode
 
 PHOTOS = race.PROJECT.parent / "shared/data/bench"
 PARTS = ("event", "claimed", "batched", "classified", "recorded", "moved", "synced", "finished")

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.bundle import Bundle
 from models.engines import Engine, open_engine
-from models.images import Fit, Pixels, decode
+from models.images.decode import Fit, Pixels, decode
 
 MAX_BATCH = 32
 PASSES = 5

@@ -15,9 +15,9 @@ from daemon import named
 from daemon.commands import back, labels, results, review
 from daemon.options import Root, folder
 from models import EngineName, Precision, __version__
-from models.commands import Commands
+from models.cli import Commands
 from models.errors import FoodsortError
-from models.names import shown
+from models.filenames import shown
 
 app = Commands(
     no_args_is_help=True,

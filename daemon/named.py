@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from models.names import raw
+from models.filenames import raw
 
 
 class Line(str):

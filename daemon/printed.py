@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from models.names import BYTES
+from models.filenames import BYTES
 
 Format = Literal["table", "json", "jsonl", "csv"]
 

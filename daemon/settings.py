@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from models import EngineName, Precision
 from models.errors import FoodsortError
-from models.formats import DEFAULT_MAX_PIXELS
+from models.images.formats import DEFAULT_MAX_PIXELS
 
 FILE = "foodsort.toml"
 _PREFIX = "FOODSORT_"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from daemon.photo import FAILED, FILED
-from models.names import visible
+from models.filenames import visible
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.decision import Thresholds
 from models.errors import BundleError
-from models.images import Fit
+from models.images.decode import Fit
 from models.reference import Reference
 
 if TYPE_CHECKING:

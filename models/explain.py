@@ -9,7 +9,7 @@ from models.bundle import Bundle
 from models.engines import Engine, Maps
 from models.engines.tensorflow import load_tensorflow
 from models.head import part
-from models.images import Pixels
+from models.images.decode import Pixels
 from models.resnet50 import FEATURES, LOGIT
 
 if TYPE_CHECKING:

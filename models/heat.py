@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from models.images import Pixels
+from models.images.decode import Pixels
 
 WARM = (235, 94, 0)
 """Colour of what speaks for food."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from models import EngineName
-from models.commands import Commands
+from models.cli import Commands
 
 app = Commands(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Makes and judges models."

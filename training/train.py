@@ -18,7 +18,7 @@ from models.decision import probability
 from models.engines import open_engine
 from models.engines.tensorflow import load_tensorflow
 from models.errors import FoodsortError
-from models.names import shown
+from models.filenames import shown
 from models.pretrained import imagenet_weights
 from models.reference import Reference
 from training.data import audit_report, dataset, image_facts, label_issues

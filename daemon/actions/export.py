@@ -19,7 +19,7 @@ from daemon.fs import dirfd
 from daemon.photo import DUPLICATE, FILED, RETRY, UNDONE
 from daemon.settings import Folders
 from models.errors import FoodsortError
-from models.names import shown
+from models.filenames import shown
 
 SPLITS = ("training", "validation", "evaluation")
 TABLE = "manifest.csv"

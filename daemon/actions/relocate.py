@@ -24,7 +24,7 @@ from daemon.inbox.claims import Claims
 from daemon.photo import CORRECTING, FILED, MISSING
 from daemon.queries.selection import Chosen, Photo
 from daemon.settings import Folders
-from models.names import raw, shown
+from models.filenames import raw, shown
 
 
 class Step(NamedTuple):

@@ -21,7 +21,7 @@ from daemon.inbox.claims import Claims
 from daemon.photo import DUPLICATE, FAILED, FILED, MISSING, RETRY, RETRYING, UNDOING, UNDONE, State
 from daemon.queries.selection import Chosen, Photo, a_few, again
 from daemon.settings import Folders
-from models.names import shown
+from models.filenames import shown
 
 BUSY = "is being handled by another call of foodsort"
 """Why a photo stays whose row somebody else has changed meanwhile."""

@@ -11,9 +11,9 @@ import typer
 
 from daemon.named import words
 from daemon.options import Root, time_option
-from models.commands import leave
+from models.cli import leave
 from models.errors import FoodsortError, ImageErrorKind
-from models.names import shown
+from models.filenames import shown
 
 if TYPE_CHECKING:
     import sqlalchemy as sa

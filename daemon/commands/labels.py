@@ -10,7 +10,7 @@ import typer
 from daemon.commands.back import HELP, DryRun, Said, opened
 from daemon.named import words
 from daemon.options import Root, folder
-from models.names import shown
+from models.filenames import shown
 
 app = typer.Typer()
 

@@ -10,7 +10,7 @@ import typer
 from daemon.options import Root, time_option
 from daemon.photo import State
 from models.errors import FoodsortError
-from models.names import visible
+from models.filenames import visible
 
 if TYPE_CHECKING:
     import sqlalchemy as sa

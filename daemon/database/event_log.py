@@ -4,7 +4,7 @@ import structlog
 
 from daemon.database.recorder import Results
 from daemon.retry import Patience
-from models.names import shown
+from models.filenames import shown
 
 log = structlog.get_logger()
 

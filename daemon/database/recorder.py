@@ -14,7 +14,7 @@ from daemon.photo import DUPLICATE, FAILED, FILED, FILING, MISSING, RETRY, RETRY
 from daemon.pipeline.decode import Decoded
 from daemon.pipeline.outcome import Failure, Fate
 from models.bundle import Bundle
-from models.names import shown
+from models.filenames import shown
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from daemon.decoders.exit_status import blame
 from daemon.decoders.process import Child, Died, Unused
 from daemon.decoders.sandbox import Network
 from daemon.decoders.worker import Task
-from models.images import Fit, Picture, Within
+from models.images.decode import Fit, Picture, Within
 
 log = structlog.get_logger()
 

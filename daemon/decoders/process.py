@@ -16,9 +16,9 @@ import numpy as np
 from daemon.decoders.exit_status import Death
 from daemon.decoders.sandbox import Network
 from daemon.decoders.worker import MESSAGE_BYTES, Task
-from models import exif
 from models.errors import ImageError, ImageErrorKind
-from models.images import Fit, Picture
+from models.images import exif
+from models.images.decode import Fit, Picture
 
 START_S = 60.0
 """How long a worker may take to come up (s)."""

@@ -17,7 +17,7 @@ from pillow_heif import options
 
 from daemon.decoders import sandbox
 from models.errors import ImageError, ImageErrorKind
-from models.images import Fit, Pixels, Within, decode
+from models.images.decode import Fit, Pixels, Within, decode
 
 MESSAGE_BYTES = 4096
 _TEXT_CHARS = 500  # of an error, so that the message holds it however it is escaped

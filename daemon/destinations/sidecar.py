@@ -10,7 +10,7 @@ from daemon.database import schema
 from daemon.destinations.move import Move
 from daemon.fs import dirfd, names
 from models import __version__
-from models.names import shown
+from models.filenames import shown
 
 _REASON_BYTES = 64 << 10
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from daemon.doctor import Finding, Place
 from daemon.fs import dirfd
 from daemon.inbox.readiness import Ignore
-from models.names import shown
+from models.filenames import shown
 
 _PROBE = ".foodsort-doctor"
 _FULL = 0.05  # less than a twentieth left is worth a warning

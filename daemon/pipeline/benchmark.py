@@ -15,7 +15,7 @@ from daemon.settings import Images
 from models.engines import Engine
 from models.engines.ladder import rungs
 from models.errors import FoodsortError, ImageError
-from models.images import Fit, Pixels
+from models.images.decode import Fit, Pixels
 
 ENOUGH = 0.95
 """Share of the fastest size's rate with which a smaller size is as good."""

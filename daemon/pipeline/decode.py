@@ -8,7 +8,7 @@ from daemon.decoders.pool import Decoders
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claimed
 from models.errors import ImageError
-from models.images import Picture
+from models.images.decode import Picture
 
 
 @dataclass(frozen=True)

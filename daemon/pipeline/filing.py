@@ -17,7 +17,7 @@ from daemon.photo import CORRECTING, FILED, FILING
 from daemon.pipeline.decode import Decoded
 from daemon.pipeline.outcome import Outcome
 from daemon.retry import Patience
-from models.names import shown
+from models.filenames import shown
 
 log = structlog.get_logger()
 

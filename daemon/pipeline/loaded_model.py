@@ -6,7 +6,7 @@ from typing import NamedTuple
 from daemon.settings import Settings
 from models.bundle import Bundle
 from models.engines import Engine, open_engine
-from models.engines.resting import RestingEngine
+from models.engines.idle_unload import RestingEngine
 from models.errors import BundleError
 
 

@@ -15,8 +15,8 @@ from models.bundle import Bundle
 from models.decision import label, probability
 from models.engines import Engine
 from models.errors import ImageError
-from models.images import Picture
-from models.names import shown
+from models.filenames import shown
+from models.images.decode import Picture
 
 _BATCH = 8  # for each stream of the engine
 

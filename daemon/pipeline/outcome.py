@@ -11,7 +11,7 @@ from daemon.pipeline.decode import Decoded
 from models.bundle import Card
 from models.decision import Label, label, probability
 from models.engines import Engine
-from models.names import shown
+from models.filenames import shown
 
 Fate = Label | Literal["duplicate"] | None
 """Which folder a photo goes to; None: it failed."""

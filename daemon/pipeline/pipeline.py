@@ -28,7 +28,7 @@ from daemon.settings import Settings
 from models.bundle import Card
 from models.engines import Engine
 from models.errors import ImageErrorKind
-from models.names import shown
+from models.filenames import shown
 
 log = structlog.get_logger()
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from models.names import raw, shown
+from models.filenames import raw, shown
 
 _ESCAPES: Final = r"(?:\\x[0-9a-fA-F]{2})+"
 _SIGN: Final = re.compile(rf"\*+|\?|\[[!^]?+\]?+[^\]]*+\]|{_ESCAPES}|.", re.DOTALL)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from daemon.queries import globs
-from models.names import raw, shown, visible
+from models.filenames import raw, shown, visible
 
 Places = frozenset[bytes]
 """What rows may call one path."""

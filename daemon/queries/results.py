@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from daemon.database import snapshot
 from daemon.database.schema import photos, results, reviews, text
 from daemon.queries import globs
-from models.names import raw, shown, visible
+from models.filenames import raw, shown, visible
 
 Sort = Literal["newest", "oldest", "certainty", "name"]
 """What comes first. certainty: what the network is least sure of; photos of which it said nothing are left out."""

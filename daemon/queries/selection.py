@@ -16,7 +16,7 @@ from daemon.photo import CORRECTING, DUPLICATE, FAILED, FILED, FILING, State
 from daemon.queries import globs, pathspec
 from daemon.queries.pathspec import Places
 from models.errors import FoodsortError
-from models.names import raw, shown, visible
+from models.filenames import raw, shown, visible
 
 
 class Photo(NamedTuple):

@@ -29,7 +29,7 @@ from daemon.service.runtime import Lasting, Session
 from daemon.settings import Settings
 from models.bundle import Bundle
 from models.engines import Engine
-from models.engines.resting import RestingEngine
+from models.engines.idle_unload import RestingEngine
 from models.errors import FoodsortError
 
 log = structlog.get_logger()

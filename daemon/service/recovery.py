@@ -12,7 +12,7 @@ from daemon.pipeline.filing import Filing
 from daemon.pipeline.pipeline import Pipeline
 from daemon.retry import Patience
 from daemon.service.storage import Store
-from models.names import shown
+from models.filenames import shown
 
 log = structlog.get_logger()
 

@@ -20,7 +20,7 @@ from daemon.pipeline.loaded_model import Network
 from daemon.pipeline.pipeline import Pipeline
 from daemon.retry import Trouble
 from daemon.service.runtime import Lasting, Session
-from models.names import shown
+from models.filenames import shown
 
 _EVERY_S = 1.0
 _PATH_CHARACTERS = 300  # a path may have thousands, and ten of them are kept

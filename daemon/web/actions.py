@@ -14,7 +14,7 @@ from daemon.web import formatting
 from daemon.web.changes import Labels
 from daemon.web.filters import read
 from daemon.web.gallery import LAST_ID, Page
-from models.names import shown
+from models.filenames import shown
 
 Ids = Annotated[list[Annotated[int, Field(ge=0, le=LAST_ID)]], Field(min_length=1, max_length=200)]
 

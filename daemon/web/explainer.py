@@ -8,7 +8,7 @@ from daemon.settings import Model
 from models import heat
 from models.bundle import Bundle
 from models.engines import Engine, open_engine
-from models.images import Fit, Pixels
+from models.images.decode import Fit, Pixels
 
 if TYPE_CHECKING:
     import keras

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from urllib.parse import urlencode
 
 from models.errors import FoodsortError
-from models.names import visible
+from models.filenames import visible
 
 Show = Literal["", "food", "non_food", "unsure", "failed"]
 Order = Literal["newest", "certainty"]

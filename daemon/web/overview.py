@@ -23,7 +23,7 @@ from daemon.web.charts import chart
 from daemon.web.stats import EVER, Counts, Newest, Tally
 from models.bundle import Card
 from models.errors import FoodsortError
-from models.names import shown
+from models.filenames import shown
 from models.reference import BINS, Reference
 
 PERIODS = {"week": (7, 1), "month": (30, 1), "year": (52, 7)}

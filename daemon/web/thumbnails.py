@@ -23,7 +23,7 @@ from daemon.pipeline import loaded_model
 from daemon.settings import Settings
 from daemon.web.explainer import Explainer
 from models.errors import FoodsortError
-from models.images import Fit, Pixels, Within
+from models.images.decode import Fit, Pixels, Within
 
 THUMBNAIL_PX = 320
 """Longest side of a thumbnail: twice what a phone's column is wide, for screens of fine dots."""

@@ -11,7 +11,7 @@ from models import OWNER, EngineName, Precision
 from models.bundle import INT8, Bundle
 from models.engines.gpu import gpu_present
 from models.errors import EngineError
-from models.images import Pixels
+from models.images.decode import Pixels
 
 Logits = npt.NDArray[np.float32]
 Maps = npt.NDArray[np.float32]
@@ -64,7 +64,7 @@ def open_engine(name: EngineName, bundle: Bundle, max_batch: int, precision: Pre
     on_cpu = partial(_open_on_cpu, name, bundle, max_batch, precision)
     if name == "openvino" or not gpu_present():
         return on_cpu()
-    from models.engines.guarded import GuardedEngine
+    from models.engines.fallback import GuardedEngine
     from models.engines.tensorflow import TensorFlowEngine, first_gpu
 
     gpu = first_gpu()

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
-from models.images import Pixels
+from models.images.decode import Pixels
 
 
 def rungs(top: int) -> tuple[int, ...]:

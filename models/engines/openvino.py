@@ -15,7 +15,7 @@ from models.engines.converted import converted
 from models.engines.ladder import climb, rungs
 from models.engines.tensorflow import load_tensorflow, traced
 from models.errors import EngineError
-from models.images import Pixels
+from models.images.decode import Pixels
 from models.resnet50 import LAST_MAP
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import numpy as np
 
 from models.engines import Logits, Maps
 from models.errors import EngineError
-from models.images import Pixels
+from models.images.decode import Pixels
 
 
 class ScriptedEngine:

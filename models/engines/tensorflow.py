@@ -21,7 +21,7 @@ from models.engines.gpu import gpu_present
 from models.engines.ladder import climb, rungs
 from models.errors import EngineError
 from models.head import LAYERS
-from models.images import Pixels
+from models.images.decode import Pixels
 from models.resnet50 import LAST_MAP
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from daemon.pipeline.benchmark import Size, measure, pictures, recommended
 from models.engines import Logits
 from models.engines.scripted import ScriptedEngine
 from models.errors import FoodsortError
-from models.images import Fit, Pixels
+from models.images.decode import Fit, Pixels
 from tests.daemon.conftest import Foodsort, Photo
 
 FIT = Fit(side=8, mode="stretch", draft=2)

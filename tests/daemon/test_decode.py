@@ -12,7 +12,7 @@ from daemon.pipeline.offline import classify
 from models.bundle import Bundle
 from models.engines.scripted import ScriptedEngine
 from models.errors import EngineError
-from models.images import Fit
+from models.images.decode import Fit
 from tests.daemon.conftest import Foodsort, Photo
 from tests.daemon.test_decoders import slow_picture, workers
 

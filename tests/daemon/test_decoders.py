@@ -26,8 +26,8 @@ from daemon.decoders.process import Child, Died
 from daemon.decoders.worker import Task
 from daemon.pipeline import attempts
 from models.errors import ImageError, ImageErrorKind
-from models.exif import Exif
-from models.images import Fit, Picture, Within, decode
+from models.images.decode import Fit, Picture, Within, decode
+from models.images.exif import Exif
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
 from tests.daemon.test_run import rows
 

@@ -27,7 +27,7 @@ from models.bundle import Bundle
 from models.engines import Engine, Logits
 from models.engines.scripted import ScriptedEngine
 from models.errors import ImageError, ImageErrorKind
-from models.images import Pixels
+from models.images.decode import Pixels
 from tests.daemon.conftest import Photo, until
 
 

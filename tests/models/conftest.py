@@ -9,7 +9,7 @@ from models import resnet50
 from models.bundle import INT8, INT8_WEIGHTS, NETWORK, Bundle
 from models.engines.openvino import convert, load_openvino
 from models.engines.tensorflow import load_tensorflow
-from models.images import Fit, Pixels
+from models.images.decode import Fit, Pixels
 
 Random = Callable[..., Pixels]
 Toy = Callable[[str], Bundle]

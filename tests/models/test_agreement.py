@@ -11,7 +11,7 @@ from models.bundle import Bundle
 from models.decision import probability
 from models.engines import Logits
 from models.engines.tensorflow import TensorFlowEngine
-from models.images import Pixels
+from models.images.decode import Pixels
 from tests.models.conftest import Random, Toy
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.

@@ -13,7 +13,7 @@ from models import resnet50
 from models.bundle import NETWORK, Bundle, file_sha256, save_network
 from models.engines.tensorflow import load_tensorflow
 from models.errors import BundleError
-from models.images import Fit
+from models.images.decode import Fit
 from tests.models.conftest import Random
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.

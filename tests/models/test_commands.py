@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from models.commands import Commands
+from models.cli import Commands
 from models.errors import BundleError, FoodsortError
 
 

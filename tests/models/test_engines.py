@@ -18,7 +18,7 @@ from models.engines.ladder import rungs, steps
 from models.engines.openvino import OpenVinoEngine, convert, load_openvino
 from models.engines.tensorflow import TensorFlowEngine, load_tensorflow, mix_float16, multiplies_bfloat16
 from models.errors import EngineError
-from models.images import Pixels
+from models.images.decode import Pixels
 from tests.models.conftest import Random, Toy
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from PIL import Image, TiffImagePlugin, TiffTags
 
-from models.exif import CAMERA_CHARS, Exif
-from models.images import Fit, decode
+from models.images.decode import Fit, decode
+from models.images.exif import CAMERA_CHARS, Exif
 
 ODD = Path(__file__).parents[2].parent / "shared/data/odd"
 MAKE, MODEL, CHANGED, TAKEN, OFFSET, TAKEN_OFFSET = 0x010F, 0x0110, 0x0132, 0x9003, 0x9010, 0x9011

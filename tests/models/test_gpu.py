@@ -13,10 +13,10 @@ import pytest
 from models import engines
 from models.bundle import Bundle
 from models.engines import Logits, open_engine, tensorflow
-from models.engines.guarded import GuardedEngine
+from models.engines.fallback import GuardedEngine
 from models.engines.scripted import ScriptedEngine
 from models.errors import EngineError
-from models.images import Pixels
+from models.images.decode import Pixels
 from tests.models.conftest import Toy
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.

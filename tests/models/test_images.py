@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms, ImageDraw
 
 from models.errors import ImageError, ImageErrorKind
-from models.images import Fit, Pixels, Within, decode
+from models.images.decode import Fit, Pixels, Within, decode
 
 ODD = Path(__file__).parents[2].parent / "shared/data/odd"
 LINES = (ODD / "MANIFEST.tsv").read_text().splitlines() if ODD.exists() else []

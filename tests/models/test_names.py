@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from models.names import raw, shown
+from models.filenames import raw, shown
 
 
 @pytest.mark.parametrize(

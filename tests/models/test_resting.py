@@ -7,10 +7,10 @@ import pytest
 
 from models.bundle import Bundle
 from models.engines import Engine, Logits, open_engine
-from models.engines.resting import RestingEngine
+from models.engines.idle_unload import RestingEngine
 from models.engines.scripted import ScriptedEngine
 from models.errors import BundleError
-from models.images import Pixels
+from models.images.decode import Pixels
 
 PIXELS = np.full((2, 8, 8, 3), (80, 0, 0), np.uint8)
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from models.bundle import NETWORK, Bundle, Card
 from models.decision import Thresholds
 from models.engines.tensorflow import load_tensorflow
-from models.images import Fit
+from models.images.decode import Fit
 from training.cli import app
 
 PHOTOS = {"training": 8, "validation": 4, "evaluation": 4}

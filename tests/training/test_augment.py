@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from models.engines.tensorflow import load_tensorflow
-from models.images import Pixels
+from models.images.decode import Pixels
 from training.fitting.augment import augmenter
 
 

@@ -9,7 +9,7 @@ from models.engines import open_engine
 from models.engines.openvino import OpenVinoEngine
 from models.engines.tensorflow import load_tensorflow
 from models.errors import EngineError
-from models.images import Pixels
+from models.images.decode import Pixels
 from models.resnet50 import LAST_MAP
 from training.fitting.export import export_int8
 

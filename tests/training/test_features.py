@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from models.errors import FoodsortError
-from models.images import Fit, Pixels
+from models.images.decode import Fit, Pixels
 from training.fitting.features import Unreadable, extract, pictures
 from training.fitting.recipe import Recipe
 

@@ -8,7 +8,7 @@ from rich.progress import Progress
 
 from models import resnet50
 from models.engines.tensorflow import load_tensorflow
-from models.images import Fit
+from models.images.decode import Fit
 from training.fitting import fit as module
 from training.fitting.checkpoint import Work
 from training.fitting.feature_cache import Decoded

@@ -11,7 +11,7 @@ from PIL import Image
 from models.bundle import Bundle
 from models.engines import Engine, Maps
 from models.engines.scripted import ScriptedEngine
-from models.images import Pixels
+from models.images.decode import Pixels
 from tests.training.conftest import Bundled, Jpeg
 from training.evaluation import mistakes
 from training.evaluation.predictions import Judged

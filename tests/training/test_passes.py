@@ -9,7 +9,7 @@ from rich.progress import Progress
 
 from models.engines.tensorflow import load_tensorflow
 from models.errors import FoodsortError
-from models.images import Fit, Pixels
+from models.images.decode import Fit, Pixels
 from training.fitting.checkpoint import Work
 from training.fitting.feature_cache import change, decoded, seen
 from training.fitting.recipe import Recipe

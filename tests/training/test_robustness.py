@@ -8,7 +8,7 @@ from rich.progress import Progress
 
 from models.engines.scripted import ScriptedEngine
 from models.errors import ImageError
-from models.images import Fit, decode
+from models.images.decode import Fit, decode
 from tests.training.conftest import Bundled
 from training.data import dataset
 from training.evaluation import robustness

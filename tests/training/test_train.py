@@ -20,7 +20,7 @@ from models.bundle import Bundle
 from models.decision import probability
 from models.engines import open_engine
 from models.errors import FoodsortError, WeightsError
-from models.images import Fit, Pixels, decode
+from models.images.decode import Fit, Pixels, decode
 from tests.training.conftest import Trained, words_to_train
 from training.data import dataset
 from training.evaluation.metrics import metrics

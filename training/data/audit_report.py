@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from models.names import shown
+from models.filenames import shown
 from training.data.audit import Audit, Twins
 from training.data.dataset import CLASSES
 

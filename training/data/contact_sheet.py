@@ -7,7 +7,7 @@ import matplotlib as mpl
 from PIL import Image, ImageDraw, ImageFont
 
 from models.errors import ImageError
-from models.images import Fit, decode
+from models.images.decode import Fit, decode
 
 _SIDE = 192  # pixels of a photo, whole and stretched to a square as the network sees it
 _ACROSS = 8

@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-import models.images  # noqa: F401  # makes Pillow know what HEIC files are called
+import models.images.decode  # noqa: F401  # makes Pillow know what HEIC files are called
 from models.bundle import file_sha256
-from models.formats import FORMATS
+from models.images.formats import FORMATS
 from training.data import manifest
 from training.data.manifest import COLUMNS
 from training.data.manifest import SPLITS as SPLITS

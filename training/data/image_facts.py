@@ -14,7 +14,7 @@ from PIL import Image
 from rich.progress import Progress
 
 from models.errors import ImageError
-from models.images import Fit, Pixels, decode
+from models.images.decode import Fit, Pixels, decode
 
 _THREADS = 4  # Pillow decodes without the interpreter's lock
 _VIEW = Fit(side=128, draft=1)  # hashes and means need no more, and JPEGs decode a quarter of the pixels

@@ -17,7 +17,7 @@ from models.bundle import Bundle
 from models.decision import Floats
 from models.engines.tensorflow import load_tensorflow
 from models.errors import FoodsortError
-from models.names import shown
+from models.filenames import shown
 from training.data import contact_sheet, dataset, manifest
 from training.data.contact_sheet import Entry
 from training.data.dataset import CLASSES, DatasetError

@@ -12,8 +12,8 @@ from PIL import Image
 
 from models import heat
 from models.engines import Engine
-from models.images import Pixels, decode
-from models.names import shown
+from models.filenames import shown
+from models.images.decode import Pixels, decode
 from training.data.dataset import CLASSES
 from training.evaluation.predictions import Judged
 

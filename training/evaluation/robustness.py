@@ -12,11 +12,11 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 from rich.progress import Progress
 
-from models.colours import eight_bits, to_rgb
 from models.decision import probability
 from models.engines import Engine, Logits
-from models.formats import FORMATS, as_image_errors
-from models.images import Fit, Pixels, decode
+from models.images.colours import eight_bits, to_rgb
+from models.images.decode import Fit, Pixels, decode
+from models.images.formats import FORMATS, as_image_errors
 from models.intervals import wilson
 from training.evaluation.predictions import Judged
 

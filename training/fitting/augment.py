@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from models.images import Pixels
+from models.images.decode import Pixels
 
 JPEG_QUALITY = (20, 90)
 SMALLEST = 0.35

@@ -12,7 +12,7 @@ import numpy as np
 from models.bundle import INT8, INT8_WEIGHTS
 from models.engines.openvino import convert, load_openvino
 from models.head import FOODS, OTHERS
-from models.images import Pixels
+from models.images.decode import Pixels
 from models.resnet50 import LAST_MAP
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pandas as pd
 from rich.progress import Progress
 
 from models.errors import FoodsortError
-from models.images import Fit, Pixels
+from models.images.decode import Fit, Pixels
 from training.fitting.augment import augmenter
 from training.fitting.checkpoint import Array, Work
 from training.fitting.features import Labels, Unreadable, pictures

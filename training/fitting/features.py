@@ -12,7 +12,7 @@ import pandas as pd
 from rich.progress import Progress
 
 from models.errors import FoodsortError, ImageError
-from models.images import Fit, Pixels, decode
+from models.images.decode import Fit, Pixels, decode
 from training.fitting.recipe import Recipe
 
 Features = npt.NDArray[np.float32]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from models.images import Fit
+from models.images.decode import Fit
 
 
 @dataclass(frozen=True)

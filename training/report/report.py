@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.metrics import classification_report
 
 from models.decision import Floats
-from models.names import shown
+from models.filenames import shown
 from training.data.audit import Audit
 from training.data.dataset import CLASSES
 from training.evaluation import comparison, mistakes

@@ -4,7 +4,7 @@ import pandas as pd
 
 from models.bundle import NETWORK
 from models.decision import Thresholds
-from models.images import Fit
+from models.images.decode import Fit
 from tests.training.conftest import Bundled
 from tests.training.test_findings import AUDIT
 from training.evaluation.comparison import compare

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from models.filenames import shown
 from models.intervals import wilson
-from models.names import shown
 from training.evaluation.mistakes import TABLE, Sheet, relative
 from training.evaluation.predictions import Judged
 from training.evaluation.robustness import Row

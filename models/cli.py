@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import typer
 
 from models.errors import FoodsortError
-from models.names import BYTES, visible
+from models.filenames import BYTES, visible
 
 
 class Commands(typer.Typer):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from models.engines import Engine, Logits, Maps
-from models.images import Pixels
+from models.images.decode import Pixels
 
 
 class RestingEngine:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from models import OWNER
 from models.engines import Engine, Logits, Maps
 from models.errors import EngineError
-from models.images import Pixels
+from models.images.decode import Pixels
 
 Answer = TypeVar("Answer")
 

@@ -9,11 +9,11 @@ import numpy.typing as npt
 from PIL import Image, ImageFile, ImageOps
 from pillow_heif import register_heif_opener
 
-from models.colours import eight_bits, to_rgb
 from models.errors import ImageError, ImageErrorKind
-from models.exif import Exif
-from models.exif import read as read_exif
-from models.formats import DEFAULT_MAX_PIXELS, FORMATS, as_image_errors
+from models.images.colours import eight_bits, to_rgb
+from models.images.exif import Exif
+from models.images.exif import read as read_exif
+from models.images.formats import DEFAULT_MAX_PIXELS, FORMATS, as_image_errors
 
 register_heif_opener()
 # All plug-ins now, while they are surely there: Pillow would look for them at the first photo, years before the last.
