@@ -5,7 +5,7 @@ from typing import Literal
 __version__ = "0.7.0"
 
 OWNER = "foodsort"
-"""Whose package this is; `daemon.ownership` looks at it."""
+"""Whose package this is; `daemon.cli.import_guard` looks at it."""
 
 EngineName = Literal["auto", "tensorflow", "openvino", "scripted"]
 """The engines by the names that settings and flags use; `auto` is whatever runs a bundle fastest."""

@@ -12,6 +12,10 @@ Places = frozenset[bytes]
 """What rows may call one path."""
 
 
+class Line(str):
+    """A line of stdin: a path, and never a pattern, since lists are made of names that are what they are."""
+
+
 def places(given: str, root: Path) -> list[Places]:
     """The readings of a path: below the root before below the working folder, as `shown` prints names before as they are."""
     found = []

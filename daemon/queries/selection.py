@@ -11,10 +11,9 @@ import sqlalchemy as sa
 
 from daemon.database.schema import batches, modified_at, photos, text
 from daemon.fs import dirfd
-from daemon.named import Line
 from daemon.photo import CORRECTING, DUPLICATE, FAILED, FILED, FILING, State
 from daemon.queries import globs, pathspec
-from daemon.queries.pathspec import Places
+from daemon.queries.pathspec import Line, Places
 from models.errors import FoodsortError
 from models.filenames import raw, shown, visible
 

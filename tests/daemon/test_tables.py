@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from daemon import tables
+from daemon.cli import tables
 from daemon.database import connections
 from daemon.queries import counts
 from tests.daemon.terminal import on_terminal

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from daemon.commands import review
+from daemon.cli import review
 from tests.daemon.conftest import Foodsort, Photo
 from tests.daemon.web.conftest import reviewing, sort
 

@@ -23,6 +23,16 @@ Root = Annotated[
     ),
 ]
 
+HELP = (
+    "Photos, folders or patterns such as 'food/trip/*.jpg', as they lie or as `foodsort results` shows them;"
+    " - reads them from stdin, one a line."
+)
+Paths = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="PATH", help=HELP),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and touch nothing.")]
+
 
 def time_option(asked: str) -> Any:
     """An option that takes a time as people and the database write it."""

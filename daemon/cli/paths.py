@@ -5,11 +5,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from daemon.queries.pathspec import Line
 from models.filenames import raw
-
-
-class Line(str):
-    """A line of stdin: a path, and never a pattern, since lists are made of names that are what they are."""
 
 
 def words(given: Iterable[str]) -> Iterator[str]:

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.options import Root
+from daemon.cli.options import Root
 from models.errors import FoodsortError
 
 if TYPE_CHECKING:
     from logging import LogRecord
 
     import sqlalchemy as sa
-
-app = typer.Typer()
 
 _END_S = 3
 """How long answers that are under way are waited for at the end (s)."""
@@ -30,7 +28,6 @@ class OpenToAll(FoodsortError):
     exit_code = 2
 
 
-@app.command()
 def review(
     root: Root,
     host: Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from daemon.options import Root, time_option
+from daemon.cli.options import Root, time_option
 from daemon.photo import State
 from models.errors import FoodsortError
 from models.filenames import visible
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from daemon.queries.results import Filters
-
-app = typer.Typer()
 
 Format = Literal["table", "json", "jsonl", "csv"]
 By = Literal["day", "label", "model", "camera"]
@@ -29,7 +27,6 @@ _MOST = 2**63 - 2  # one more is the largest number of a database
 _PAUSE_MS = 500
 
 
-@app.command()
 def results(
     root: Root,
     format: Annotated[Format, typer.Option(help="How to print.")] = "table",  # noqa: A002
@@ -61,7 +58,7 @@ def results(
 
     Example: foodsort results --root photos --label food --since 2026-11-01 --format csv
     """
-    from daemon import printed
+    from daemon.cli import output
     from daemon.database import connections
     from daemon.queries.results import Filters
     from daemon.settings import load
@@ -79,7 +76,7 @@ def results(
         limit = TABLE_LIMIT
     limit = limit and min(limit, _MOST)
     filters = Filters(label, since, until, min_probability, state, name, limit, sort)
-    printed.prepare(format, live=watch)
+    output.prepare(format, live=watch)
     if watch and format != "json":
         _watch(address, filters, format)
         return
@@ -92,24 +89,24 @@ def results(
 
 
 def _photos(engine: "sa.Engine", filters: "Filters", form: Format) -> None:
-    from daemon import printed, tables
+    from daemon.cli import output, tables
     from daemon.database import schema
     from daemon.queries import results as query
 
     found = query.rows(engine, filters)
     if form != "table":
-        printed.write(found, [column.name for column in schema.results.c], form)
+        output.write(found, [column.name for column in schema.results.c], form)
     elif tables.photos(found) == filters.limit:
         _tell_of_more(engine, filters, filters.limit)
 
 
 def _groups(engine: "sa.Engine", filters: "Filters", form: Format, by: By) -> None:
-    from daemon import printed, tables
+    from daemon.cli import output, tables
     from daemon.queries import counts
 
     columns = counts.columns(by)
     if form != "table":
-        printed.write(counts.groups(engine, filters, by), columns, form)
+        output.write(counts.groups(engine, filters, by), columns, form)
         return
     most = filters.limit or TABLE_LIMIT
     found = list(counts.groups(engine, replace(filters, limit=most + 1), by))
@@ -132,7 +129,7 @@ def _tell_of_more(engine: "sa.Engine", filters: "Filters", shown: int) -> None:
 
 
 def _watch(address: "sa.URL", filters: "Filters", form: Literal["table", "jsonl", "csv"]) -> None:
-    from daemon import printed, tables
+    from daemon.cli import output, tables
     from daemon.database import schema
     from daemon.queries.follow import Following
 
@@ -144,7 +141,7 @@ def _watch(address: "sa.URL", filters: "Filters", form: Literal["table", "jsonl"
     if form == "table":
         tables.follow(rows)
     else:
-        printed.write(rows, [column.name for column in schema.results.c], form)
+        output.write(rows, [column.name for column in schema.results.c], form)
 
 
 def _pause() -> bool:

@@ -1,18 +1,15 @@
-"""The commands that take photos back to the inbox: `retry` and `undo`."""
+"""What a command prints of the photos that it moves."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from daemon.named import words
-from daemon.options import Root, time_option
 from models.cli import leave
-from models.errors import FoodsortError, ImageErrorKind
+from models.errors import FoodsortError
 from models.filenames import shown
 
 if TYPE_CHECKING:
@@ -21,80 +18,6 @@ if TYPE_CHECKING:
     from daemon.actions.context import Movers
     from daemon.actions.undo import Back
     from daemon.queries.selection import Photo
-
-app = typer.Typer()
-
-HELP = (
-    "Photos, folders or patterns such as 'food/trip/*.jpg', as they lie or as `foodsort results` shows them;"
-    " - reads them from stdin, one a line."
-)
-Paths = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="PATH", help=HELP),
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and touch nothing.")]
-
-
-@app.command()
-def retry(
-    root: Root,
-    paths: Paths = None,
-    kind: Annotated[
-        list[ImageErrorKind] | None, typer.Option(help="Photos that failed for this reason; may be repeated.")
-    ] = None,
-    dry_run: DryRun = False,
-) -> None:
-    """Have failed photos sorted again: all of them, or those that are named. Undone photos too, when they are named.
-
-    Example: foodsort retry --root photos --kind truncated
-    """
-    from daemon.actions.undo import RETRY_FAILED
-    from daemon.photo import FAILED, UNDONE
-    from daemon.queries.selection import Chosen
-
-    given = list(words(paths or ()))  # before the turn is taken: who writes them may be slow
-    with opened(root, dry_run=dry_run) as (engine, movers, said):
-        failed, named = Chosen(engine, root, (FAILED,)), Chosen(engine, root, (FAILED, UNDONE))
-        chosen = said.known(given, lambda path: named.path(path, kind or ())) if paths else failed.all(kind or ())
-        of_failed = [photo for photo in chosen if photo.state == FAILED]
-        undone = [photo for photo in chosen if photo.state == UNDONE]
-        takeback = movers.takeback
-        said.backs(takeback.would_take(of_failed) if dry_run else takeback.take(of_failed, RETRY_FAILED))
-        said.backs(takeback.release(undone, dry_run=dry_run))
-        said.end("in the inbox, to be sorted again")
-
-
-@app.command()
-def undo(
-    root: Root,
-    paths: Paths = None,
-    last: Annotated[bool, typer.Option("--last", help="The photos of the newest batch.")] = False,
-    batch: Annotated[
-        int | None, typer.Option(min=1, max=2**31 - 1, metavar="ID", help="The photos of this batch.")
-    ] = None,
-    since: Annotated[datetime | None, time_option("Photos filed at or after this time.")] = None,
-    dry_run: DryRun = False,
-) -> None:
-    """Take photos back to the inbox. There they stay: only `foodsort retry PATH` has them sorted again.
-
-    Example: foodsort undo --root photos --last
-    """
-    from daemon.actions.undo import UNDO
-    from daemon.queries.selection import Chosen
-
-    if [bool(paths), last, batch is not None, since is not None].count(True) != 1:
-        raise typer.BadParameter("say which photos, in one way: PATH..., --last, --batch ID or --since TIME")
-    given = list(words(paths or ()))
-    with opened(root, dry_run=dry_run) as (engine, movers, said):
-        choice = Chosen(engine, root, UNDO.sources)
-        if paths:
-            chosen = said.known(given, choice.path)
-        elif batch is not None:
-            chosen = choice.batch(batch)
-        else:
-            chosen = choice.since(since) if since else choice.last_batch()
-        said.backs(movers.takeback.would_take(chosen) if dry_run else movers.takeback.take(chosen, UNDO))
-        said.end("back in the inbox, to stay there until `foodsort retry PATH`")
 
 
 class Said:

@@ -1,1 +1,0 @@
-"""The commands beside those that run the daemon, each group a module."""
