@@ -27,13 +27,13 @@ test: setup
 
 # 2,000 photos, 100 sudden deaths of the daemon, some minutes; prints what was lost or doubled.
 soak: setup
-	$(BIN)/python -m tests.daemon.soak
+	$(BIN)/python -m tests.programs.soak
 
 # COUNT damaged pictures of every format through the daemon, the same ones for the same SEED.
 COUNT ?= 2000
 SEED ?= 1
 fuzz: setup
-	$(BIN)/python -m tests.daemon.fuzz $(COUNT) --seed $(SEED)
+	$(BIN)/python -m tests.programs.fuzz $(COUNT) --seed $(SEED)
 
 # How fast foodsort and others are here, side by side; an hour or more. BENCH="--quick" takes minutes, BENCH=--help tells the rest.
 BENCH_STAMP := $(VENV)/.bench-installed

@@ -11,7 +11,7 @@ from rich.console import Console
 from daemon.database import connections, schema
 from daemon.database.recorder import Results
 from models.bundle import Bundle
-from tests.daemon import postgres
+from tests.programs import postgres
 
 BATCH = 64
 NEWEST = datetime(2026, 11, 25, 12, tzinfo=UTC)

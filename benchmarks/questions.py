@@ -17,7 +17,7 @@ from daemon.database.recorder import Results
 from daemon.queries import results as query
 from daemon.queries.results import Filters
 from daemon.queries.selection import Chosen
-from tests.daemon import document
+from tests.programs import document
 
 LIMIT = 50  # what the table of `foodsort results` shows
 

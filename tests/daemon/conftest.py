@@ -15,7 +15,7 @@ from PIL import Image
 from daemon.cli import app
 from daemon.database import connections
 from daemon.monitoring.status_file import State, read
-from tests.daemon.postgres import cluster, made
+from tests.programs.postgres import cluster, made
 
 __all__ = ["cluster"]
 

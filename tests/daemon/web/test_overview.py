@@ -21,7 +21,7 @@ from daemon.web.stats import Counts, Tally
 from models.bundle import Bundle
 from tests.daemon.conftest import running
 from tests.daemon.web.conftest import reviewing, sort
-from tests.daemon.web.test_review import looked_at, picture
+from tests.daemon.web.test_browser import looked_at, picture
 
 
 @pytest.fixture

@@ -1,0 +1,326 @@
+"""`foodsort correct`, beside a daemon that runs and without one."""
+
+import io
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.actions.correct import NO_LABEL
+from daemon.failpoints import VARIABLE
+from daemon.photo import FILED, State
+from tests.daemon.actions.test_undo import COMMAND, ask_to, die, drop, once, states
+from tests.daemon.cli.test_run import ask, rows
+from tests.daemon.conftest import Foodsort, Photo, running, tree, until
+
+
+@pytest.fixture
+def sorted_root(root: Path, photo: Photo, foodsort: Foodsort) -> Path:
+    """A root with a photo in food/trip/, one in non_food/trip/ and a failed one."""
+    drop(root, "trip/soup.jpg", photo("food"))
+    drop(root, "trip/sea.jpg", photo("non_food"))
+    drop(root, "bill.pdf", b"%PDF")
+    once(root, foodsort)
+    return root
+
+
+@pytest.fixture
+def elsewhere(root: Path, elsewhere: Path) -> Path:
+    """A folder on another filesystem that photos of food go to."""
+    (root / "foodsort.toml").write_text(f'[folders]\nfood = "{elsewhere}/food"\n')
+    return elsewhere
+
+
+def row(root: Path, name: str) -> dict[str, Any]:
+    return next(row for row in rows(root) if row["name"] == name)
+
+
+def labels(root: Path) -> list[str]:
+    return [review["label"] for review in ask(root, "SELECT label FROM reviews ORDER BY id")]
+
+
+def photos(root: Path) -> dict[str, bytes]:
+    return {name: data for name, data in tree(root).items() if name.endswith(".jpg")}
+
+
+def test_a_photo_moves_to_the_folder_of_its_label_and_back(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    before = row(sorted_root, "soup.jpg")
+    code, out, err = foodsort("correct", "--root", sorted_root, "food/trip/soup.jpg", "--label", "non_food")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "food/trip/soup.jpg → non_food/trip/soup.jpg",
+        "1 photo is labelled non_food by a person",
+    ]
+    assert photos(sorted_root) == {"non_food/trip/sea.jpg": photo("non_food"), "non_food/trip/soup.jpg": photo("food")}
+    assert (sorted_root / "non_food/trip/soup.jpg").stat().st_mtime_ns == 10**18 + 1007
+    after = row(sorted_root, "soup.jpg")
+    changed = {"path", "label", "corrected_label", "filed_at", "reviewed_at"}
+    assert {name for name in before if before[name] != after[name]} == changed
+    assert (after["path"], after["label"], after["predicted_label"], after["corrected_label"], after["state"]) == (
+        *("non_food/trip/soup.jpg", "non_food", "food", "non_food", "filed"),
+    )
+    assert foodsort("correct", "--root", sorted_root, "non_food/trip/soup.jpg", "--label", "food")[0] == 0
+    assert labels(sorted_root) == ["non_food", "food"]
+    assert row(sorted_root, "soup.jpg")["path"] == "food/trip/soup.jpg"
+    assert once(sorted_root, foodsort).startswith("0 photos sorted")
+
+
+def test_the_label_that_it_has_already_is_recorded_and_nothing_moves(sorted_root: Path, foodsort: Foodsort) -> None:
+    before = tree(sorted_root)
+    for _ in range(2):
+        code, out, _ = foodsort("correct", "--root", sorted_root, "food", "--label", "food")
+        assert (code, out.splitlines()[0]) == (0, "food/trip/soup.jpg")
+    assert tree(sorted_root) == before
+    assert labels(sorted_root) == ["food", "food"]
+    assert row(sorted_root, "soup.jpg")["corrected_label"] == "food"
+    assert row(sorted_root, "sea.jpg")["corrected_label"] is None
+
+
+@pytest.mark.parametrize("folder", ["unsure", ""])
+def test_a_photo_that_the_model_was_not_sure_of(root: Path, photo: Photo, foodsort: Foodsort, folder: str) -> None:
+    (root / "foodsort.toml").write_text(f'[folders]\nunsure = "{folder}"\n')
+    drop(root, "a.jpg", photo())
+    once(root, foodsort)
+    lies = f"{folder or 'non_food'}/a.jpg"
+    (root / lies).parent.mkdir(exist_ok=True)
+    (root / "food/a.jpg").rename(root / lies)
+    ask_to(root, f"UPDATE photos SET predicted_label = 'unsure', path = '{lies}', path_bytes = CAST('{lies}' AS BLOB)")
+    assert foodsort("correct", "--root", root, lies, "--label", "non_food")[0] == 0
+    assert photos(root) == {"non_food/a.jpg": photo()}
+    assert (row(root, "a.jpg")["path"], row(root, "a.jpg")["label"]) == ("non_food/a.jpg", "non_food")
+
+
+def test_beside_a_daemon_that_runs(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    with running(root) as daemon:
+        drop(root, "soup.jpg", photo())
+        until(lambda: states(root).get("food/soup.jpg") == "filed", daemon)
+        assert foodsort("correct", "--root", root, "food/soup.jpg", "--label", "non_food")[0] == 0
+        # A person's label is asked for at each batch, so the next copy has it.
+        drop(root, "again.jpg", photo())
+        until(lambda: states(root).get("non_food/again.jpg") == "filed", daemon)
+    assert photos(root) == {"non_food/soup.jpg": photo(), "non_food/again.jpg": photo()}
+
+
+def test_a_name_that_is_taken_is_never_overwritten(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    taken = sorted_root / "non_food/trip/soup.jpg"
+    taken.write_bytes(b"somebody's")
+    _, out, _ = foodsort("correct", "--root", sorted_root, "food", "--label", "non_food", "--dry-run")
+    assert out.splitlines()[0] == "food/trip/soup.jpg → non_food/trip/soup (2).jpg"
+    assert (row(sorted_root, "soup.jpg")["path"], labels(sorted_root)) == ("food/trip/soup.jpg", [])
+    assert foodsort("correct", "--root", sorted_root, "food", "--label", "non_food")[1].startswith(out.splitlines()[0])
+    assert taken.read_bytes() == b"somebody's"
+    assert row(sorted_root, "soup (2).jpg")["path"] == "non_food/trip/soup (2).jpg"
+
+
+def test_two_photos_of_one_name_at_once(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    (root / "foodsort.toml").write_text('[folders]\nunsure = "unsure"\n')
+    for folder, shade in (("food", 1), ("unsure", 2)):
+        drop(root, "a.jpg", photo(shade=shade))
+        once(root, foodsort)
+        if folder == "unsure":
+            (root / "unsure").mkdir(exist_ok=True)
+            (root / "food/a (2).jpg").rename(root / "unsure/a.jpg")
+            ask_to(root, "UPDATE photos SET path_bytes = CAST('unsure/a.jpg' AS BLOB), name = 'a.jpg' WHERE id = 2")
+    assert foodsort("correct", "--root", root, "food", "unsure", "--label", "non_food")[0] == 0
+    assert photos(root) == {"non_food/a.jpg": photo(shade=1), "non_food/a (2).jpg": photo(shade=2)}
+
+
+@pytest.mark.parametrize("given", ["shown", "relative to the root", "absolute", "stdin"])
+def test_every_way_to_name_a_photo(
+    root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    name = os.fsdecode(b"-odd \xe9\\x41.jpg")
+    (root / "inbox" / name).write_bytes(photo())
+    once(root, foodsort)
+    words = {"shown": rows(root)[0]["path"], "relative to the root": f"food/{name}", "absolute": f"{root}/food/{name}"}
+    lines = io.TextIOWrapper(io.BytesIO(os.fsencode(f"food/{name}\n")))
+    monkeypatch.setattr("sys.stdin", lines)
+    code, _, err = foodsort("correct", "--root", root, "--label", "non_food", words.get(given, "-"))
+    assert (code, err) == (0, "")
+    assert (root / "non_food" / name).read_bytes() == photo()
+    assert rows(root)[0]["path"] == r"non_food/-odd \xe9\x5cx41.jpg"
+
+
+def test_what_cannot_be_labelled_is_said_and_the_rest_is(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    (sorted_root / "non_food/trip/sea.jpg").unlink()
+    drop(sorted_root, "new.jpg", photo(shade=3))
+    words = ("food", "non_food", "failed/bill.pdf", "inbox/new.jpg")
+    code, out, err = foodsort("correct", "--root", sorted_root, "--label", "non_food", *words)
+    assert code == 1
+    assert out.splitlines()[-1] == "1 photo is labelled non_food by a person; 3 could not be labelled"
+    assert err.splitlines() == [
+        f"foodsort: failed/bill.pdf: {NO_LABEL['failed']}",
+        "foodsort: inbox/new.jpg: no photo is there by the database; `foodsort results` shows where each is",
+        "foodsort: non_food/trip/sea.jpg is no longer there",
+    ]
+    assert labels(sorted_root) == ["non_food"]
+    (sorted_root / "non_food/trip/soup.jpg").write_bytes(photo("food", 9))
+    err = foodsort("correct", "--root", sorted_root, "non_food/trip/soup.jpg", "--label", "food")[2]
+    assert err == "foodsort: non_food/trip/soup.jpg is no longer the photo that was put there\n"
+    assert labels(sorted_root) == ["non_food"]
+    assert foodsort("correct", "--root", sorted_root, "food")[0] == 2
+    assert foodsort("correct", "--root", sorted_root, "food", "--label", "unsure")[0] == 2
+
+
+def test_every_state_but_filed_has_a_reason_why_not() -> None:
+    known: set[str] = set(State.__args__)  # type: ignore[attr-defined]
+    assert set(NO_LABEL) | {FILED} == known
+
+
+def test_undone_and_corrected_in_turn(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    soup = ("correct", "--root", sorted_root, "--label", "non_food")
+    assert foodsort(*soup, "food/trip/soup.jpg")[0] == 0
+    assert foodsort("undo", "--root", sorted_root, "non_food/trip/soup.jpg")[0] == 0
+    assert (sorted_root / "inbox/trip/soup.jpg").read_bytes() == photo()
+    code, _, err = foodsort(*soup, "inbox/trip/soup.jpg")
+    assert (code, err) == (1, f"foodsort: inbox/trip/soup.jpg: {NO_LABEL['undone']}\n")
+    assert foodsort("retry", "--root", sorted_root, "inbox/trip/soup.jpg")[0] == 0
+    once(sorted_root, foodsort)
+    # What a person said outlasts being sorted again.
+    assert row(sorted_root, "soup.jpg")["path"] == "non_food/trip/soup.jpg"
+    assert foodsort("correct", "--root", sorted_root, "--label", "food", "non_food/trip/soup.jpg")[0] == 0
+    assert row(sorted_root, "soup.jpg")["path"] == "food/trip/soup.jpg"
+    assert labels(sorted_root) == ["non_food", "food"]
+
+
+def test_a_place_belongs_to_the_photo_that_came_there_last(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    for shade, label in ((1, "food"), (2, "non_food")):
+        drop(root, "a.jpg", photo(label, shade))
+        once(root, foodsort)
+    (root / "non_food/a.jpg").unlink()
+    assert foodsort("correct", "--root", root, "food/a.jpg", "--label", "non_food")[0] == 0
+    assert foodsort("undo", "--root", root, "non_food/a.jpg")[0] == 0
+    assert photos(root) == {"inbox/a.jpg": photo("food", 1)}
+
+
+@pytest.mark.parametrize("point", ["correcting", "corrected", "corrected:2"])
+@pytest.mark.parametrize("next_", ["run", "undo", "correct"])
+def test_killed_between_the_steps(sorted_root: Path, photo: Photo, foodsort: Foodsort, point: str, next_: str) -> None:
+    drop(sorted_root, "trip/more.jpg", photo(shade=5))
+    once(sorted_root, foodsort)
+    (sorted_root / "non_food/trip/more.jpg").write_bytes(b"somebody's")
+    die(point, "correct", "--root", sorted_root, "food", "--label", "non_food")
+    words = {
+        "run": ("run", "--once"),
+        "undo": ("undo", "--since", "2100-01-01"),
+        "correct": ("correct", "--label", "non_food", "non_food/trip/soup.jpg"),
+    }[next_]
+    code, out, err = foodsort(words[0], "--root", sorted_root, *words[1:])
+    assert code == 0, err
+    if next_ == "correct":
+        assert out.splitlines()[-1] == "1 photo is labelled non_food by a person"
+    assert photos(sorted_root) == {
+        "non_food/trip/soup.jpg": photo(),
+        "non_food/trip/more (2).jpg": photo(shade=5),
+        "non_food/trip/more.jpg": b"somebody's",
+        "non_food/trip/sea.jpg": photo("non_food"),
+    }
+    assert {row["path"]: (row["state"], row["label"]) for row in rows(sorted_root) if row["label"]} == {
+        "non_food/trip/soup.jpg": ("filed", "non_food"),
+        "non_food/trip/more (2).jpg": ("filed", "non_food"),
+        "non_food/trip/sea.jpg": ("filed", "non_food"),
+    }
+
+
+def test_the_place_is_taken_while_nobody_lives_to_move_there(
+    sorted_root: Path, photo: Photo, foodsort: Foodsort
+) -> None:
+    die("correcting", "correct", "--root", sorted_root, "food", "--label", "non_food")
+    (sorted_root / "non_food/trip/soup.jpg").write_bytes(photo())  # the same bytes, and not the photo
+    once(sorted_root, foodsort)
+    assert row(sorted_root, "soup (2).jpg")["path"] == "non_food/trip/soup (2).jpg"
+    assert len([path for path in photos(sorted_root) if "soup" in path]) == 2
+
+
+def test_a_copy_that_came_to_the_old_place_meanwhile_stays(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    die("corrected", "correct", "--root", sorted_root, "food", "--label", "non_food")
+    (sorted_root / "food/trip/soup.jpg").write_bytes(photo())
+    once(sorted_root, foodsort)
+    assert row(sorted_root, "soup.jpg")["state"] == "filed"
+    assert [path for path in photos(sorted_root) if "soup" in path] == ["food/trip/soup.jpg", "non_food/trip/soup.jpg"]
+
+
+def test_taken_away_while_nobody_lives_to_move_it(sorted_root: Path, foodsort: Foodsort) -> None:
+    die("correcting", "correct", "--root", sorted_root, "food", "--label", "non_food")
+    (sorted_root / "food/trip/soup.jpg").unlink()
+    code, _, err = foodsort("undo", "--root", sorted_root, "--since", "2100-01-01")
+    assert code == 1
+    assert err == "foodsort: food/trip/soup.jpg was taken away by somebody else while it was being moved\n"
+    assert row(sorted_root, "soup.jpg")["state"] == "missing"
+
+
+@pytest.mark.parametrize("point", ["", "correcting", "copied", "named", "corrected"])
+@pytest.mark.parametrize("label", ["food", "non_food"])
+def test_to_and_from_another_filesystem(
+    root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, point: str, label: str
+) -> None:
+    drop(root, "a.jpg", photo("food" if label == "non_food" else "non_food"))
+    once(root, foodsort)
+    places = {"food": elsewhere / "food/a.jpg", "non_food": root / "non_food/a.jpg"}
+    goal = places.pop(label)
+    (source,) = places.values()
+    source.chmod(0o640)
+    words = ("correct", "--root", root, source, "--label", label)
+    if point:
+        die(point, *words)
+    else:
+        assert foodsort(*words)[0] == 0
+    assert once(root, foodsort).startswith("0 photos sorted")
+    assert (goal.exists(), source.exists()) == (True, False)
+    assert (goal.stat().st_mtime_ns, goal.stat().st_mode & 0o777) == (10**18 + 1007, 0o640)
+    assert [path.name for path in goal.parent.iterdir()] == ["a.jpg"]
+    assert [(row["state"], row["label"], root / row["path"]) for row in rows(root)] == [("filed", label, goal)]
+
+
+def test_in_the_middle_of_it_a_daemon_and_other_calls_leave_the_photo_alone(
+    root: Path, photo: Photo, foodsort: Foodsort
+) -> None:
+    (root / "foodsort.toml").write_text('[images]\nduplicates = "skip"\n')
+    drop(root, "a.jpg", photo())
+    once(root, foodsort)
+    words = [*COMMAND, "correct", "--root", str(root), "food", "--label", "non_food"]
+    with subprocess.Popen(words, env=os.environ | {VARIABLE: "correcting:1:hang"}) as call:
+        try:
+            until(lambda: states(root) == {"non_food/a.jpg": "correcting"})
+            drop(root, "b.jpg", photo())
+            once(root, foodsort)
+            assert states(root) == {"non_food/a.jpg": "correcting", "duplicates/b.jpg": "duplicate"}
+            assert foodsort("undo", "--root", root, "non_food/a.jpg", "--dry-run")[2].endswith(
+                "try again in a moment\n"
+            )
+            assert foodsort("export", "--root", root, "--out", root.parent / "data")[0] == 0  # the copy
+        finally:
+            call.kill()
+    once(root, foodsort)
+    assert photos(root) == {"non_food/a.jpg": photo(), "duplicates/b.jpg": photo()}
+
+
+def test_what_may_not_be_moved_keeps_its_label_and_place(sorted_root: Path, foodsort: Foodsort) -> None:
+    setpriv = shutil.which("setpriv")
+    if os.geteuid() == 0 and setpriv is None:
+        pytest.skip("as root this needs setpriv (util-linux)")
+    bare = ["--bounding-set=-dac_override,-dac_read_search,-fowner"]
+    words = ["correct", "--root", str(sorted_root), "food", "non_food", "--label", "non_food"]
+    (sorted_root / "food/trip").chmod(0o500)
+    command = [*([setpriv, *bare] if setpriv else []), *COMMAND, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    (sorted_root / "food/trip").chmod(0o700)
+    assert (done.returncode, done.stderr) == (1, "foodsort: food/trip/soup.jpg cannot be moved: Permission denied\n")
+    soup = row(sorted_root, "soup.jpg")
+    assert (soup["path"], soup["state"], soup["corrected_label"]) == ("food/trip/soup.jpg", "filed", None)
+    assert labels(sorted_root) == ["non_food"]
+    assert foodsort(*words)[0] == 0
+    assert row(sorted_root, "soup.jpg")["path"] == "non_food/trip/soup.jpg"
+
+
+def test_a_copy_that_was_set_aside_is_labelled_by_its_original(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    (root / "foodsort.toml").write_text('[images]\nduplicates = "skip"\n')
+    for name in ("a.jpg", "b.jpg"):
+        drop(root, name, photo())
+        once(root, foodsort)
+    code, _, err = foodsort("correct", "--root", root, "duplicates/b.jpg", "--label", "non_food")
+    assert (code, err) == (1, f"foodsort: duplicates/b.jpg: {NO_LABEL['duplicate']}\n")
+    assert labels(root) == []

@@ -1,0 +1,303 @@
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy.exc import OperationalError
+
+from daemon.database import connections, schema, snapshot
+from daemon.database.connections import DatabaseError
+from daemon.database.lookup import Earlier, Known
+from daemon.database.recorder import Results
+from models.bundle import Bundle
+from tests.daemon.queries.test_results import add, begun
+from tests.programs.postgres import Cluster, made
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> sa.URL:
+    return connections.url(tmp_path, "")
+
+
+def test_migrating_from_nothing_gives_the_schema_that_the_code_uses(address: sa.URL) -> None:
+    engine = connections.connect(address)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
+        columns = [column["name"] for column in sa.inspect(connection).get_columns("results")]
+    assert columns == [column.name for column in schema.results.c]
+    engine.dispose()
+
+
+def test_rows_of_the_first_schema_are_kept(address: sa.URL) -> None:
+    engine = sa.create_engine(address)
+    config = Config()
+    config.set_main_option("script_location", str(Path(connections.__file__).parent / "migrations"))
+    now = "2026-11-24T12:00:00.000000Z"
+    card = Bundle.load().card
+    said = json.dumps({"temperature": card.temperature, "thresholds": card.thresholds.model_dump()})
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in (
+            f"INSERT INTO models VALUES (1, 's', 'm', '{{}}', '{now}')",
+            f"INSERT INTO models VALUES (2, 't', 'n', '{said}', '{now}')",
+            f"INSERT INTO batches VALUES (1, '{now}', 2, 'e', 1.0)",
+            f"INSERT INTO photos VALUES (1, 'a', 'food/a', 'a', 'a', 'a', 'g', '1:1', 's', 1, '{now}', 'JPEG', 1, 1,"
+            f" 2.0, 0.9, 'food', 'filed', NULL, NULL, 1, 1, '{now}', '{now}', '{now}')",
+            f"INSERT INTO photos VALUES (2, 'b', 'failed/b', 'b', 'b', 'b', 'g', '1:2', 't', 1, '{now}', NULL, NULL,"
+            f" NULL, NULL, NULL, NULL, 'failed', 'corrupt', 'why', 1, 1, '{now}', NULL, '{now}')",
+            f"INSERT INTO reviews VALUES (1, 1, 'non_food', '{now}')",
+        ):
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+    engine = connections.connect(address)
+    with engine.connect() as connection:
+        columns = ("name", "label", "state", "attempts", "first_failed_at", "duplicate_of")
+        query = sa.select(*(schema.results.c[name] for name in columns)).order_by(schema.results.c.id)
+        found = connection.execute(query).all()
+        m = schema.models.c
+        models = sa.select(m.temperature, m.threshold, m.unsure_low, m.unsure_high).order_by(m.id)
+        known = connection.execute(models).all()
+    engine.dispose()
+    assert found == [("a", "non_food", "filed", 1, None, None), ("b", None, "failed", 1, now, None)]
+    # Of a card that says nothing nothing is known.
+    assert known == [(None,) * 4, (card.temperature, *card.thresholds.model_dump().values())]
+
+
+def described(engine: sa.Engine) -> list[Any]:
+    """Everything that a database is made of, and its version."""
+    with engine.connect() as connection:
+        found = sa.inspect(connection)
+        tables = sorted(found.get_table_names())
+        parts = [(name, found.get_columns(name), found.get_indexes(name)) for name in tables]
+        version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all()
+        return [version, found.get_view_definition("results"), repr(parts)]
+
+
+@contextmanager
+def closing_engine(address: sa.URL) -> Iterator[sa.Engine]:
+    engine = sa.create_engine(address)
+    yield engine
+    engine.dispose()
+
+
+def test_opening_again_changes_nothing(file: sa.URL) -> None:
+    for _ in range(2):
+        connections.connect(file).dispose()
+    with closing(sqlite3.connect(str(file.database))) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(schema.REVISION,)]
+
+
+def test_what_must_survive_a_power_cut_is_synced(file: sa.URL) -> None:
+    engine = connections.connect(file)
+    with engine.connect() as connection:
+        pragmas = [connection.execute(sa.text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "synchronous")]
+    engine.dispose()
+    assert pragmas == ["wal", 2]  # 2 is FULL
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(address: sa.URL, tmp_path: Path) -> None:
+    engine = connections.connect(address)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    before = described(engine)
+    engine.dispose()
+    with pytest.raises(DatabaseError, match="newer foodsort"):
+        connections.connect(address)
+    for opened in (connections.reading, connections.writing):
+        with pytest.raises(DatabaseError, match="newer foodsort \\(schema 9999\\); install that"):
+            opened(address)
+    with closing_engine(address) as engine:
+        assert described(engine) == before
+    if address.get_backend_name() == "sqlite":
+        assert [path.name for path in tmp_path.iterdir()] == ["foodsort.db"]
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(file: sa.URL) -> None:
+    path = Path(str(file.database))
+    path.write_bytes(b"my holiday diary, not a database at all. " * 100)
+    before = path.read_bytes()
+    with pytest.raises(DatabaseError, match="cannot be used"):
+        connections.connect(file)
+    with pytest.raises(DatabaseError, match=r"is damaged .* start foodsort again"):
+        connections.reading(file)
+    assert path.read_bytes() == before
+
+
+def test_what_must_survive_a_power_cut_is_synced_by_a_server_that_is_told_not_to(cluster: Cluster) -> None:
+    with made(cluster) as address:
+        cluster.ask(f"ALTER DATABASE {address.database} SET synchronous_commit = off")
+        engine = connections.connect(address)
+        with engine.connect() as connection:
+            assert connection.execute(sa.text("SHOW synchronous_commit")).scalar() == "on"
+        engine.dispose()
+
+
+def test_a_server_that_is_gone_without_a_word_is_missed_soon_unless_the_address_says_otherwise(
+    cluster: Cluster,
+) -> None:
+    with made(cluster) as address:
+        engine = connections.connect(address.update_query_dict({"keepalives_idle": "7"}))
+        with engine.connect() as connection:
+            said = connection.connection.driver_connection.info.get_parameters()  # type: ignore[union-attr]
+        engine.dispose()
+    assert (said["keepalives_idle"], said["keepalives_count"], said["connect_timeout"]) == ("7", "3", "5")
+
+
+def test_a_database_that_cannot_hold_every_name_is_refused(cluster: Cluster) -> None:
+    with made(cluster, "LATIN1") as address, pytest.raises(DatabaseError, match="LATIN1; make it anew"):
+        connections.connect(address)
+
+
+def test_where_no_driver_is_named_it_is_the_one_that_comes_with_foodsort(tmp_path: Path) -> None:
+    assert connections.url(tmp_path, "postgresql://me@here/photos").drivername == "postgresql+psycopg"
+
+
+def test_a_password_is_never_printed(tmp_path: Path) -> None:
+    address = connections.url(tmp_path, "postgresql+psycopg://me:secret@127.0.0.1:1/none")
+    with pytest.raises(DatabaseError) as caught:
+        connections.connect(address)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_model_has_one_row_however_often_it_is_used(address: sa.URL) -> None:
+    engine = connections.connect(address)
+    for _ in range(2):
+        Results(engine).use_model(Bundle.load())
+    with engine.connect() as connection:
+        names = connection.execute(sa.select(schema.models.c.name)).scalars().all()
+    engine.dispose()
+    assert names == [Bundle.load().model_name]
+
+
+def row(name: bytes, retried: bool = False) -> dict[str, Any]:
+    now = "2026-11-24T12:00:00.000000Z"
+    place = {"path_bytes": b"food/" + name, "inbox_path_bytes": name, "generation": "g", "identity": f"1:{name!r}"}
+    facts = {"sha256": name.decode(), "size_bytes": 1, "modified_at": now, "claimed_at": now, "attempts": 1 + retried}
+    return place | facts
+
+
+def test_what_was_committed_before_the_connection_broke_is_not_recorded_again(address: sa.URL) -> None:
+    engine = connections.connect(address)
+    results = Results(engine)
+    results.use_model(Bundle.load())
+    batch = {"started_at": "2026-11-24T12:00:00.000000Z", "photos": 2, "engine": "e", "inference_ms": 1.0}
+    _, (first,) = results.begin(batch, [row(b"a")], [Known()])
+    with engine.begin() as connection:
+        connection.execute(sa.update(schema.photos).values(state="retry"))
+
+    def break_off(connection: sa.Connection) -> None:
+        sa.event.remove(engine, "commit", break_off)
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.commit()
+        raise OperationalError("COMMIT", {}, ConnectionError("the server is gone"))
+
+    again = [row(b"a", retried=True), row(b"b")]
+    known = [Known(Earlier(first, 1, None)), Known()]
+    sa.event.listen(engine, "commit", break_off)
+    with pytest.raises(OperationalError):
+        results.begin(batch, again, known)
+    batch_id, ids = results.begin(batch, again, known)
+    with engine.connect() as connection:
+        found = connection.execute(sa.select(schema.photos.c.id, schema.photos.c.name, schema.photos.c.batch_id)).all()
+        batches = connection.execute(sa.select(schema.batches.c.id)).scalars().all()
+    engine.dispose()
+    assert ids[0] == first
+    assert sorted(found) == [(ids[0], "a", batch_id), (ids[1], "b", batch_id)]
+    assert len(batches) == 2
+
+
+def test_what_was_not_committed_before_the_connection_broke_is_recorded_then(address: sa.URL) -> None:
+    engine = connections.connect(address)
+    results = Results(engine)
+    results.use_model(Bundle.load())
+    batch = {"started_at": "2026-11-24T12:00:00.000000Z", "photos": 1, "engine": "e", "inference_ms": 1.0}
+
+    def break_off(_connection: sa.Connection) -> None:
+        sa.event.remove(engine, "commit", break_off)
+        raise OperationalError("COMMIT", {}, ConnectionError("the server is gone"))
+
+    rows = [row(b"a")]
+    sa.event.listen(engine, "commit", break_off)
+    with pytest.raises(OperationalError):
+        results.begin(batch, rows, [Known()])
+    batch_id, ids = results.begin(batch, rows, [Known()])
+    with engine.connect() as connection:
+        found = connection.execute(sa.select(schema.photos.c.id, schema.photos.c.batch_id)).all()
+    engine.dispose()
+    assert found == [(ids[0], batch_id)]
+
+
+def test_the_latest_review_is_the_label(address: sa.URL, tmp_path: Path) -> None:
+    engine = connections.connect(address)
+    now = "2026-11-24T12:00:00.000000Z"
+    with engine.begin() as connection:
+        connection.execute(schema.models.insert().values(id=1, sha256="s", name="m", card="{}", first_used_at=now))
+        connection.execute(schema.batches.insert().values(id=1, started_at=now, photos=1, engine="e", inference_ms=1.0))
+        place = {"path_bytes": b"food/a", "path": "food/a", "inbox_path": "a", "inbox_path_bytes": b"a", "name": "a"}
+        facts = {
+            "generation": "g",
+            "identity": "1:1",
+            "sha256": "s",
+            "size_bytes": 1,
+            "modified_at": now,
+            "state": "filed",
+        }
+        keys = {"batch_id": 1, "model_id": 1, "claimed_at": now, "probability": 0.9, "predicted_label": "food"}
+        connection.execute(schema.photos.insert().values(id=1, **place, **facts, **keys))
+        for label in ("food", "non_food"):
+            connection.execute(schema.reviews.insert().values(photo_id=1, label=label, reviewed_at=now))
+        row = connection.execute(sa.select(schema.results)).mappings().one()
+    engine.dispose()
+    assert (row["label"], row["predicted_label"], row["corrected_label"]) == ("non_food", "food", "non_food")
+
+
+def test_many_threads_may_read_at_a_time(address: sa.URL, caplog: pytest.LogCaptureFixture) -> None:
+    connections.connect(address).dispose()
+    engine, all_there = connections.reading(address), threading.Barrier(12)
+
+    def ask(number: int) -> int:
+        with engine.connect() as connection:
+            all_there.wait(30)
+            found = connection.execute(sa.select(sa.literal(number))).scalar_one()
+            all_there.wait(30)
+        return int(found)
+
+    with ThreadPoolExecutor(12) as threads:
+        assert list(threads.map(ask, range(12))) == list(range(12))
+    engine.dispose()
+    assert caplog.text == ""
+
+
+def test_what_is_found_is_of_one_moment_where_writing_begins_meanwhile(file: sa.URL) -> None:
+    engine = begun(file)
+    add(engine, "a")
+    engine.dispose()
+    reader = connections.reading(file)
+    seen: list[list[int]] = []
+
+    def ask(connection: sa.Connection) -> list[int]:
+        counts = [connection.execute(sa.text("SELECT count(*) FROM photos")).scalar_one()]
+        if not seen:
+            writer = connections.connect(file)
+            for number in range(100):
+                add(writer, f"{number}")
+            writer.dispose()  # which moves the log into the file
+        counts.append(connection.execute(sa.text("SELECT count(*) FROM photos WHERE name >= ''")).scalar_one())
+        seen.append(counts)
+        return counts
+
+    assert snapshot.at_one_moment(reader, ask) == [101, 101]
+    assert len(seen) == 2
+    reader.dispose()

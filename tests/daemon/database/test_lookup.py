@@ -1,0 +1,185 @@
+"""Photos of which the same bytes were sorted before, and the schema that remembers them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from daemon.database import schema
+from daemon.database.lookup import Copy, Review, copies, judged, reviewed
+from models.engines.scripted import ScriptedEngine
+from tests.daemon.cli.test_run import ask, opened, rows
+from tests.daemon.conftest import Foodsort, Photo, tree
+from tests.daemon.service.test_recovery import die
+
+NOW = "2026-11-24T12:00:00.000000Z"
+
+
+@pytest.fixture
+def root(root: Path, each_database: None) -> Path:
+    """A root whose results are recorded in a database of each kind."""
+    return root
+
+
+def copy(**changes: Any) -> Copy:
+    plain = Copy("s", "filed", 1, 2.0, 1, "filed", b"food/a.jpg", None)
+    return plain._replace(**changes)
+
+
+def run(root: Path, foodsort: Foodsort, **photos: bytes) -> str:
+    """Drops photos and sorts them; returns the last line."""
+    for name, data in photos.items():
+        (root / f"inbox/{name}.jpg").write_bytes(data)
+    code, out, err = foodsort("run", "--root", root, "--once")
+    assert code == 0, err
+    return out.splitlines()[-1]
+
+
+def label_by_a_person(root: Path, photo_id: int, label: str) -> None:
+    with opened(root) as connection:
+        connection.execute(schema.reviews.insert().values(photo_id=photo_id, label=label, reviewed_at=NOW))
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many pictures the network is given, batch by batch."""
+    sizes: list[int] = []
+    logits = ScriptedEngine.logits
+
+    def counting(self: ScriptedEngine, images: Any) -> Any:
+        sizes.append(len(images))
+        return logits(self, images)
+
+    monkeypatch.setattr(ScriptedEngine, "logits", counting)
+    return sizes
+
+
+@pytest.mark.parametrize(
+    ("found", "logit"),
+    [
+        ([], None),
+        ([copy()], 2.0),
+        ([copy(state="duplicate")], 2.0),
+        ([copy(state="undone")], None),
+        ([copy(state="retry")], None),
+        ([copy(model_id=2)], None),
+        ([copy(state="failed", logit=None), copy(logit=3.0)], 3.0),
+    ],
+)
+def test_whose_logit_is_taken(found: list[Copy], logit: float | None) -> None:
+    assert judged(found, 1) == logit
+
+
+def test_the_newest_label_by_a_person_is_taken_whatever_the_model_and_the_state() -> None:
+    older, newer = Review(1, 7, "food", NOW), Review(2, 3, "non_food", NOW)
+    assert reviewed([copy(), copy(review=older, model_id=2), copy(review=newer, state="undone")]) == newer
+    assert reviewed([copy()]) is None
+
+
+def test_an_exact_copy_is_filed_without_the_network(
+    root: Path, photo: Photo, foodsort: Foodsort, seen: list[int]
+) -> None:
+    run(root, foodsort, a=photo())
+    run(root, foodsort, b=photo(), c=photo("non_food"))
+    assert seen == [1, 1]
+    assert set(tree(root)) == {"food/a.jpg", "food/b.jpg", "non_food/c.jpg"}
+    a, b = (next(row for row in rows(root) if row["name"] == name) for name in ("a.jpg", "b.jpg"))
+    assert (a["probability"], a["label"], a["model"]) == (b["probability"], b["label"], b["model"])
+    assert a["id"] != b["id"]
+    assert {row["duplicate_of"] for row in rows(root)} == {None}
+
+
+def test_another_model_judges_anew(root: Path, photo: Photo, foodsort: Foodsort, seen: list[int]) -> None:
+    run(root, foodsort, a=photo())
+    with opened(root) as connection:
+        connection.execute(sa.text("UPDATE models SET sha256 = 'an older one'"))
+    run(root, foodsort, b=photo())
+    assert seen == [1, 1]
+
+
+def test_a_label_by_a_person_decides_where_a_copy_goes_and_becomes_its_own(
+    root: Path, photo: Photo, foodsort: Foodsort
+) -> None:
+    run(root, foodsort, a=photo("food"))
+    label_by_a_person(root, 1, "non_food")
+    run(root, foodsort, b=photo("food"))
+    assert set(tree(root)) == {"food/a.jpg", "non_food/b.jpg"}
+    b = rows(root)[1]
+    assert (b["label"], b["predicted_label"], b["corrected_label"]) == ("non_food", "food", "non_food")
+    assert ask(root, "SELECT photo_id, label, reviewed_at FROM reviews ORDER BY id") == [
+        {"photo_id": 1, "label": "non_food", "reviewed_at": NOW},
+        {"photo_id": 2, "label": "non_food", "reviewed_at": NOW},
+    ]
+
+
+def test_exact_copies_are_set_aside_where_that_is_wished(
+    root: Path, photo: Photo, foodsort: Foodsort, seen: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOODSORT_IMAGES__DUPLICATES", "skip")
+    run(root, foodsort, a=photo())
+    assert not (root / "duplicates").exists()
+    (root / "inbox/trip").mkdir()
+    last = run(root, foodsort, **{"trip/b": photo(), "c": photo("non_food"), "d": photo("non_food")})
+    assert last == "3 photos sorted: 0 food, 1 non_food, 2 duplicate, 0 failed; 0 had to stay in the inbox"
+    assert len(tree(root)) == 4
+    assert {"food/a.jpg", "duplicates/trip/b.jpg"} < set(tree(root))
+    assert [path.name for path in (root / "non_food").iterdir()] in (["c.jpg"], ["d.jpg"])
+    found = {row["name"]: row for row in rows(root)}
+    b = found["b.jpg"]
+    assert (b["state"], b["label"], b["duplicate_of"]) == ("duplicate", "food", found["a.jpg"]["id"])
+    run(root, foodsort, e=photo())
+    assert rows(root)[-1]["duplicate_of"] == found["a.jpg"]["id"]
+
+
+@pytest.mark.parametrize("at_a_time", ["1", "32"])
+def test_a_dry_run_says_what_would_be_set_aside(
+    root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, at_a_time: str
+) -> None:
+    monkeypatch.setenv("FOODSORT_IMAGES__DUPLICATES", "skip")
+    monkeypatch.setenv("FOODSORT_BATCH__MAX_SIZE", at_a_time)
+    run(root, foodsort, a=photo())
+    for name, label in {"b": "food", "c": "non_food", "d": "non_food"}.items():
+        (root / f"inbox/{name}.jpg").write_bytes(photo(label))
+    code, out, err = foodsort("run", "--root", root, "--dry-run")
+    assert code == 0
+    assert "1 non_food, 2 duplicate" in out
+    assert "to=duplicates/b.jpg" in err
+
+
+def test_a_copy_is_no_duplicate_of_a_photo_that_a_person_took_away(
+    root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOODSORT_IMAGES__DUPLICATES", "skip")
+    run(root, foodsort, a=photo())
+    (root / "food/a.jpg").unlink()
+    run(root, foodsort, b=photo())
+    assert set(tree(root)) == {"food/b.jpg"}
+    assert [row["state"] for row in rows(root)] == ["filed", "filed"]
+
+
+def test_of_copies_without_number_the_newest_are_looked_at(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    run(root, foodsort, a=photo())
+    columns = ", ".join(column.name for column in schema.photos.columns if column.name != "id")
+    digest = rows(root)[0]["sha256"]
+    with opened(root) as connection:
+        for _ in range(70):
+            connection.execute(sa.text(f"INSERT INTO photos ({columns}) SELECT {columns} FROM photos WHERE id = 1"))
+        found = copies(connection, {digest, "unknown"})
+    assert [one.original for one in found[digest]] == list(range(71, 7, -1))
+    assert found["unknown"] == []
+
+
+@pytest.mark.parametrize("duplicates", ["file", "skip"])
+def test_a_copy_goes_where_it_was_going_when_the_daemon_died(
+    root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, duplicates: str
+) -> None:
+    monkeypatch.setenv("FOODSORT_IMAGES__DUPLICATES", duplicates)
+    run(root, foodsort, a=photo("food"))
+    label_by_a_person(root, 1, "non_food")
+    (root / "inbox/b.jpg").write_bytes(photo("food"))
+    die(root, "recorded")
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    place, state = {"file": ("non_food/b.jpg", "filed"), "skip": ("duplicates/b.jpg", "duplicate")}[duplicates]
+    assert set(tree(root)) == {"food/a.jpg", place}
+    assert [(row["path"], row["state"]) for row in rows(root)] == [("food/a.jpg", "filed"), (place, state)]

@@ -1,0 +1,559 @@
+"""Real workers, really crashed, hung, starved and abandoned."""
+
+import ctypes
+import io
+import json
+import os
+import re
+import resource
+import signal
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from daemon.decoders import pool
+from daemon.decoders import process as child_module
+from daemon.decoders.pool import Decoders, Stopped
+from daemon.decoders.process import Child, Died
+from daemon.decoders.worker import Task
+from daemon.pipeline import attempts
+from models.errors import ImageError, ImageErrorKind
+from models.images.decode import Fit, Picture, Within, decode
+from models.images.exif import Exif
+from tests.daemon.cli.test_run import rows
+from tests.daemon.conftest import Foodsort, Photo, running, tree, until
+
+_PIDFD_GETFD = 438  # the same number on every processor
+MAX_PIXELS = 40_000_000
+TASK = Task(os.getpid(), Fit(), MAX_PIXELS, 60)
+NOTHING: dict[str, Any] = {"taken_at": None, "taken_offset": None, "camera": None}
+SOUND: dict[str, Any] = {"format": "JPEG", "width": 3, "height": 3, "shape": [224, 224], "exif": NOTHING}
+WRONG: list[dict[str, Any]] = [
+    {"width": -1},
+    {"width": 1000000, "height": 1000000},
+    {"width": "3"},
+    {"format": "\x1b[31m"},
+    {"shape": [224, 223]},
+    {"shape": [448, 112]},
+    {"shape": [224, 224, 3]},
+    {"exif": {}},
+    {"exif": NOTHING | {"camera": "x" * 101}},
+    {"exif": NOTHING | {"camera": ""}},
+    {"exif": NOTHING | {"camera": 3}},
+    {"exif": NOTHING | {"taken_at": "2026:07:01 18:30:00"}},
+    {"exif": NOTHING | {"taken_at": "yesterday"}},
+    {"exif": NOTHING | {"taken_offset": "+99:00"}},
+]
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor() as threads:
+        yield threads
+
+
+@pytest.fixture
+def decoders(threads: ThreadPoolExecutor) -> Iterator[Decoders]:
+    with Decoders(Fit(), MAX_PIXELS, 60) as decoders:
+        await_ready(decoders)
+        yield decoders
+
+
+@pytest.fixture
+def open_photo(photo: Photo, tmp_path: Path) -> Iterator[Callable[..., int]]:
+    """Descriptor of a file with some bytes; a small photo if none are given."""
+    fds: list[int] = []
+
+    def make(data: bytes = b"") -> int:
+        path = tmp_path / f"photo {len(fds)}"
+        path.write_bytes(data or photo())
+        fds.append(os.open(path, os.O_RDONLY))
+        return fds[-1]
+
+    yield make
+    for fd in fds:
+        os.close(fd)
+
+
+def await_ready(decoders: Decoders) -> None:
+    for _ in range(decoders.size):  # they take turns
+        decoders.network()
+
+
+def slow_picture() -> bytes:
+    """A BMP that takes seconds to decode anywhere: run by run of one pixel, which Pillow does in Python."""
+    side, colours = 4000, 256
+    start = 14 + 40 + 4 * colours
+    runs = (b"\x01\x80" * side + b"\0\0") * side + b"\0\1"
+    header = struct.pack("<2sIHHI", b"BM", start + len(runs), 0, 0, start)
+    return (
+        header
+        + struct.pack("<IiiHHIIiiII", 40, side, side, 1, 8, 1, len(runs), 0, 0, colours, 0)
+        + bytes(4 * colours)
+        + runs
+    )
+
+
+def in_hand(decoders: Decoders, fd: int, threads: ThreadPoolExecutor) -> tuple["Future[Picture]", int]:
+    """A photo that a worker has been given and, being stopped, does not get on with; and that worker's process id."""
+    for pid in decoders.pids:
+        os.kill(pid, signal.SIGSTOP)
+    future = threads.submit(decoders.decode, fd)
+    until(lambda: any(child.photos for child in decoders._alive))
+    return future, next(child.pid for child in decoders._alive if child.photos)
+
+
+def wake(decoders: Decoders) -> None:
+    for pid in decoders.pids:
+        os.kill(pid, signal.SIGCONT)
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended; it may still be a zombie, where nobody waits for it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def test_pixels_are_those_of_the_one_decode_path(decoders: Decoders, open_photo: Callable[..., int]) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (300, 500, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "PNG")
+    picture, expected = decoders.decode(open_photo(file.getvalue())), decode(file.getvalue(), Fit())
+    assert picture[1:] == expected[1:] == ("PNG", 500, 300, Exif())
+    assert (picture.pixels == expected.pixels).all()
+
+
+def test_a_picture_to_look_at_keeps_its_shape(open_photo: Callable[..., int], threads: ThreadPoolExecutor) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (300, 500, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "PNG")
+    fd = open_photo(file.getvalue())
+    with Decoders(Within(100), MAX_PIXELS, 60, size=1) as decoders:
+        picture = threads.submit(decoders.decode, fd).result(30)
+        assert len(decoders.pids) == decoders.size == 1
+    assert picture.pixels.shape == (60, 100, 3)
+    assert (picture.pixels == decode(file.getvalue(), Within(100)).pixels).all()
+
+
+def test_what_a_camera_wrote_comes_with_the_pixels(decoders: Decoders, open_photo: Callable[..., int]) -> None:
+    tags = Image.Exif()
+    tags[0x0110] = "Soup 3000"
+    tags.get_ifd(0x8769).update({0x9003: "2026:07:01 18:30:00", 0x9011: "+02:00"})
+    file = io.BytesIO()
+    Image.new("RGB", (9, 9)).save(file, "JPEG", exif=tags)
+    picture = decoders.decode(open_photo(file.getvalue()))
+    assert picture.exif == Exif("2026-07-01T18:30:00", "+02:00", "Soup 3000")
+
+
+def test_what_is_no_picture_is_told_and_the_worker_stays(decoders: Decoders, open_photo: Callable[..., int]) -> None:
+    before = decoders.pids
+    with pytest.raises(ImageError, match="not a picture") as caught:
+        decoders.decode(open_photo(b"%PDF"))
+    assert caught.value.kind == ImageErrorKind.NOT_AN_IMAGE
+    assert decoders.pids == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS])
+def test_a_crash_costs_one_photo(
+    decoders: Decoders, open_photo: Callable[..., int], threads: ThreadPoolExecutor, number: signal.Signals
+) -> None:
+    fd = open_photo()
+    future, pid = in_hand(decoders, fd, threads)
+    os.kill(pid, number)
+    wake(decoders)
+    with pytest.raises(ImageError, match=number.name) as caught:
+        future.result(30)
+    assert caught.value.kind == ImageErrorKind.DECODER_CRASHED
+    assert all(decoders.decode(fd).format == "JPEG" for _ in range(decoders.size + 1))
+    assert pid not in decoders.pids
+    assert decoders.deaths == 1
+
+
+def test_a_worker_that_others_killed_is_not_the_photos_fault(
+    decoders: Decoders, open_photo: Callable[..., int], threads: ThreadPoolExecutor
+) -> None:
+    future, pid = in_hand(decoders, open_photo(), threads)
+    os.kill(pid, signal.SIGKILL)
+    wake(decoders)
+    assert future.result(30).format == "JPEG"
+
+
+def test_workers_that_died_idle_are_replaced(decoders: Decoders, open_photo: Callable[..., int]) -> None:
+    before = decoders.pids
+    for pid in before:
+        os.kill(pid, signal.SIGSEGV)
+    until(lambda: all(map(gone, before)))
+    assert all(decoders.decode(open_photo()).format == "JPEG" for _ in range(decoders.size))
+    assert decoders.pids.isdisjoint(before)
+    assert decoders.deaths == len(before)
+
+
+def test_a_hang_ends_at_the_time_limit(open_photo: Callable[..., int]) -> None:
+    with Decoders(Fit(), MAX_PIXELS, 0.5) as decoders:
+        await_ready(decoders)
+        stopped = decoders.pids
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        for _ in stopped:
+            with pytest.raises(ImageError, match="timeout_s") as caught:
+                decoders.decode(open_photo())
+            assert caught.value.kind == ImageErrorKind.DECODER_TIMEOUT
+        assert decoders.decode(open_photo()).format == "JPEG"
+    assert decoders.deaths == len(stopped)
+
+
+def test_processor_time_is_limited_too(
+    decoders: Decoders, open_photo: Callable[..., int], threads: ThreadPoolExecutor
+) -> None:
+    future, pid = in_hand(decoders, open_photo(), threads)
+    os.kill(pid, signal.SIGXCPU)  # as the kernel does at the limit
+    wake(decoders)
+    with pytest.raises(ImageError, match="processor time"):
+        future.result(30)
+
+
+def test_a_picture_that_eats_memory_is_too_large(decoders: Decoders, open_photo: Callable[..., int]) -> None:
+    """As many pixels as are allowed, but 16 bits each, for which decoding takes 26 bytes a pixel."""
+    file = io.BytesIO()
+    Image.new("I;16", (8000, 5000)).save(file, "PNG", compress_level=1)
+    with pytest.raises(ImageError, match="memory") as caught:
+        decoders.decode(open_photo(file.getvalue()))
+    assert caught.value.kind == ImageErrorKind.TOO_LARGE
+    assert decoders.decode(open_photo()).format == "JPEG"
+
+
+def test_workers_limit_themselves(decoders: Decoders) -> None:
+    secured = decoders.network()
+    for pid in decoders.pids:
+        status = Path(f"/proc/{pid}/status").read_text()
+        limits = dict(re.findall(r"(Max [a-z ]+?)  +(\S+)", Path(f"/proc/{pid}/limits").read_text()))
+        assert "NoNewPrivs:\t1\n" in status
+        assert f"Seccomp:\t{2 if secured == 'seccomp' else 0}\n" in status
+        assert (limits["Max core file size"], limits["Max file size"]) == ("0", "0")
+        assert 12 * MAX_PIXELS < int(limits["Max address space"]) < 12 * MAX_PIXELS + (1 << 30)
+
+
+def test_processor_time_is_given_for_each_photo(decoders: Decoders, open_photo: Callable[..., int]) -> None:
+    for _ in range(decoders.size):
+        decoders.decode(open_photo())
+    for pid in decoders.pids:
+        assert re.search(r"Max cpu time +6\d ", Path(f"/proc/{pid}/limits").read_text())
+
+
+PROBE = """
+import os, socket, sys
+from daemon.decoders import limits
+if limits.confine(1_000_000) == "none":
+    print("none")
+    sys.exit()
+ours, theirs = 0, sys.argv[1]
+for attempt in (
+    lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM),
+    lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM),
+    lambda: os.open(theirs, os.O_WRONLY),
+    lambda: os.open(theirs, os.O_RDWR),
+    lambda: os.open(theirs + ".new", os.O_RDONLY | os.O_CREAT),
+    lambda: os.unlink(theirs),
+    lambda: os.rename(theirs, theirs + ".moved"),
+    lambda: os.truncate(theirs, 0),
+    lambda: os.chmod(theirs, 0),
+    lambda: os.execv("/bin/true", ["true"]),
+    lambda: os.fork() or os._exit(0),
+    lambda: os.kill(os.getppid(), 0),
+):
+    try:
+        attempt()
+    except PermissionError:
+        ours += 1
+with open(theirs) as file:
+    print(ours, file.read())
+"""
+
+
+def test_network_programs_and_changes_to_files_are_refused(tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.write_text("whole")
+    done = subprocess.run([sys.executable, "-c", PROBE, theirs], capture_output=True, text=True, check=True)
+    if done.stdout == "none\n":
+        pytest.skip("there is no libseccomp here, or the kernel has no seccomp")
+    assert done.stdout == "12 whole\n"
+    assert list(tmp_path.iterdir()) == [theirs]
+
+
+def test_a_worker_imports_little() -> None:
+    heavy = "{'tensorflow', 'keras', 'openvino', 'sqlalchemy', 'pydantic', 'pandas', 'scipy', 'watchdog', 'structlog'}"
+    code = f"import sys, daemon.decoders.worker; assert not {heavy} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_signals_that_mean_the_daemon_leave_workers_alone(decoders: Decoders, open_photo: Callable[..., int]) -> None:
+    before = decoders.pids
+    for pid in before:
+        assert os.getpgid(pid) != os.getpgid(0)  # a terminal's Ctrl-C does not reach it
+        os.kill(pid, signal.SIGINT)
+        os.kill(pid, signal.SIGTERM)
+    assert all(decoders.decode(open_photo()).format == "JPEG" for _ in before)
+    assert decoders.pids == before
+
+
+def test_stopping_does_not_wait_for_a_photo(
+    decoders: Decoders, open_photo: Callable[..., int], threads: ThreadPoolExecutor
+) -> None:
+    future, _ = in_hand(decoders, open_photo(), threads)
+    pids = decoders.pids
+    decoders.stop()
+    with pytest.raises(Stopped):
+        future.result(30)
+    decoders.close()
+    assert all(map(gone, pids))
+    assert decoders.pids == set()
+
+
+def test_workers_are_recycled(
+    decoders: Decoders, open_photo: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_RECYCLE_PHOTOS", 2)
+    before = decoders.pids
+    for _ in range(2 * decoders.size):
+        decoders.decode(open_photo())
+    assert decoders.pids == before
+    decoders.decode(open_photo())
+    assert len(decoders.pids & before) == decoders.size - 1
+    assert len(decoders.pids) == decoders.size
+
+
+def test_no_descriptor_is_left_over(
+    decoders: Decoders, open_photo: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_RECYCLE_PHOTOS", 100)
+    good, bad = open_photo(), open_photo(b"GIF89a")
+
+    def count() -> list[int]:
+        return sorted(len(os.listdir(f"/proc/{pid}/fd")) for pid in ("self", *decoders.pids))
+
+    for _ in range(decoders.size):
+        decoders.decode(good)
+    before = count()
+    for _ in range(150):
+        decoders.decode(good)
+        with pytest.raises(ImageError):
+            decoders.decode(bad)
+    assert count() == before
+
+
+def test_workers_that_cannot_be_started_are_waited_for(
+    open_photo: Callable[..., int], threads: ThreadPoolExecutor, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fd = open_photo()
+    threads.submit(int).result()  # its own thread, before there is no room
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (fd + 1, hard))
+    try:
+        decoders = Decoders(Fit(), MAX_PIXELS, 60)
+        future = threads.submit(decoders.decode, fd)
+        until(lambda: decoders._in_trouble)
+        assert not decoders.pids
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with decoders:
+        assert future.result(60).format == "JPEG"
+    assert "".join(capfd.readouterr()).count("a decoder") == 1
+
+
+def test_a_daemon_may_stop_while_workers_cannot_be_started(
+    decoders: Decoders,
+    open_photo: Callable[..., int],
+    threads: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    tries = []
+
+    def full(*_: object) -> None:
+        tries.append(1)
+        raise OSError(12, os.strerror(12))
+
+    monkeypatch.setattr(pool, "_RECYCLE_PHOTOS", 0)
+    monkeypatch.setattr(child_module, "_start", full)
+    future = threads.submit(decoders.decode, open_photo())
+    until(lambda: len(tries) >= 4)
+    decoders.stop()
+    with pytest.raises(Stopped):
+        future.result(30)
+    assert "".join(capfd.readouterr()).count("a decoder") == 1
+
+
+IMPOSTOR = """
+import socket, sys
+daemon = socket.socket(fileno=0)
+daemon.recv(4096)
+daemon.send(sys.argv[1].encode())
+daemon.recv(4096)
+daemon.send(sys.argv[2].encode())
+daemon.recv(1)
+"""
+
+
+@pytest.fixture
+def impostor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Child]]:
+    """A worker that was taken over: it answers what it likes."""
+    made = []
+
+    def make(answer: str, greeting: str = '{"network": "none"}') -> Child:
+        def start(stdin: "child_module.socket.socket") -> "subprocess.Popen[bytes]":  # type: ignore[name-defined]
+            return subprocess.Popen([sys.executable, "-ISc", IMPOSTOR, greeting, answer], stdin=stdin.fileno())
+
+        monkeypatch.setattr(child_module, "_start", start)
+        made.append(Child(TASK))
+        return made[-1]
+
+    yield make
+    for child in made:
+        child.end()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "nonsense",
+        "[1]",
+        "[" * 4000,
+        "{}",
+        *(json.dumps(SOUND | wrong) for wrong in WRONG),
+        '{"kind": "flattened", "message": "by nobody"}',
+        '{"kind": "corrupt", "message": 3}',
+        '{"errno": 123456789012345678901234567890}',
+        json.dumps(SOUND) + " " * 5000,
+    ],
+)
+def test_an_answer_that_makes_no_sense_ends_the_worker(
+    impostor: Callable[..., Child], open_photo: Callable[..., int], answer: str
+) -> None:
+    child = impostor(answer)
+    child.await_ready()
+    with pytest.raises(Died) as caught:
+        child.decode(open_photo(), 30)
+    assert caught.value.death.confused
+
+
+def test_a_sound_answer_is_taken(impostor: Callable[..., Child], open_photo: Callable[..., int]) -> None:
+    child = impostor(json.dumps(SOUND | {"exif": NOTHING | {"camera": "\ud800"}}))
+    child.await_ready()
+    assert child.decode(open_photo(), 30)[1:] == ("JPEG", 3, 3, Exif(camera="?"))
+
+
+def test_a_message_can_always_be_written_down(impostor: Callable[..., Child], open_photo: Callable[..., int]) -> None:
+    child = impostor('{"kind": "corrupt", "message": "\\ud800\\u0000 is no character"}')
+    child.await_ready()
+    with pytest.raises(ImageError, match="is no character") as caught:
+        child.decode(open_photo(), 30)
+    assert "\0" not in str(caught.value).encode().decode()  # which PostgreSQL has no room for
+
+
+def test_a_greeting_that_makes_no_sense_is_no_worker(impostor: Callable[..., Child]) -> None:
+    with pytest.raises(OSError, match="did not come up"):
+        impostor("", greeting='{"network": "all of it"}').await_ready()
+
+
+def test_the_pixels_memory_cannot_be_taken_away(decoders: Decoders) -> None:
+    for pid in decoders.pids:
+        for fd in Path(f"/proc/{pid}/fd").iterdir():
+            if "foodsort-pixels" in os.readlink(fd):
+                with pytest.raises(PermissionError):
+                    os.truncate(fd, 0)
+                break
+        else:
+            raise AssertionError("a worker has no memory for pixels")
+
+
+def workers(daemon: int) -> set[int]:
+    return {int(pid) for path in Path(f"/proc/{daemon}/task").glob("*/children") for pid in path.read_text().split()}
+
+
+def sockets(pid: int) -> list[int]:
+    """Our own descriptors of the sockets that a process has open."""
+    pidfd, libc = os.pidfd_open(pid), ctypes.CDLL(None)
+    paths = [path for path in Path(f"/proc/{pid}/fd").iterdir() if os.readlink(path).startswith("socket:")]
+    held = [int(libc.syscall(_PIDFD_GETFD, pidfd, int(path.name), 0)) for path in paths]
+    os.close(pidfd)
+    if not held or min(held) < 0:
+        pytest.skip("this process may not look into others")
+    return held
+
+
+def test_no_worker_outlives_a_killed_daemon(root: Path, photo: Photo) -> None:
+    with running(root) as daemon:
+        first = workers(daemon.pid)
+        assert len(first) >= 2
+        for pid in first:
+            os.kill(pid, signal.SIGKILL)
+        for shade in range(8):  # for these, threads of the daemon start others
+            (root / f"inbox/{shade}.jpg").write_bytes(photo(shade=shade))
+        until(lambda: len(list((root / "food").glob("*.jpg"))) == 8, daemon)
+        second = workers(daemon.pid)
+        assert second.isdisjoint(first)
+        assert second
+        held = sockets(daemon.pid)  # so that no worker can see by itself that its daemon is gone
+        daemon.kill()
+        daemon.wait()
+        until(lambda: all(map(gone, second)))
+        for fd in held:
+            os.close(fd)
+
+
+def test_workers_hold_nothing_of_the_daemons(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{root}/secret.db")
+    with running(root) as daemon:
+        for pid in workers(daemon.pid):
+            held = {os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()}
+            assert len([path for path in held if path.startswith("socket:")]) == 1
+            assert not any(path.startswith(str(root)) and not path.endswith("daemon.monitoring.log") for path in held)
+            assert b"secret" not in Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def test_the_daemon_sorts_on_when_decoders_crash(root: Path, photo: Photo) -> None:
+    photos = {f"{shade}.jpg": photo(shade=shade) for shade in range(60)}
+    with running(root) as daemon:
+        (root / "inbox/first.jpg").write_bytes(photo(shade=99))
+        until(lambda: (root / "food/first.jpg").exists(), daemon)
+        crashing = workers(daemon.pid)
+        for pid in crashing:
+            os.kill(pid, signal.SIGSTOP)
+        for name, data in photos.items():
+            (root / "inbox" / name).write_bytes(data)
+        until(lambda: len(list(root.glob("inbox/.foodsort/claimed/*/*.jpg"))) == 60, daemon)
+        for pid in crashing:  # each has been given one by now
+            os.kill(pid, signal.SIGSEGV)
+            os.kill(pid, signal.SIGCONT)
+        until(lambda: len(list((root / "food").glob("*.jpg"))) == 61, daemon)
+    log = (root / "daemon.monitoring.log").read_text()
+    assert 1 <= log.count("trying again later") <= len(crashing)  # one may still have been starting
+    assert "SIGSEGV" in log
+    assert tree(root) == {f"food/{name}": data for name, data in photos.items()} | {"food/first.jpg": photo(shade=99)}
+    assert {row["state"] for row in rows(root)} == {"filed"}
+    assert len(rows(root)) == 61
+
+
+def test_what_takes_too_long_fails_after_its_tries(
+    root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOODSORT_IMAGES__TIMEOUT_S", "0.02")
+    monkeypatch.setattr(attempts, "PAUSES_S", (0.1, 0.1))
+    (root / "inbox/slow.bmp").write_bytes(slow_picture())
+    code, out, err = foodsort("run", "--root", root, "--once")
+    assert code == 0, err
+    assert "1 failed" in out
+    assert (err + out).count("trying again later") == 2
+    assert [(row["error_kind"], row["state"]) for row in rows(root)] == [("decoder_timeout", "failed")]
+    said = json.loads((root / "failed/slow.bmp.error.json").read_text())
+    assert (said["kind"], said["attempts"]) == ("decoder_timeout", 3)

@@ -1,0 +1,155 @@
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running
+from tests.daemon.inbox.test_watcher import limited
+
+Findings = dict[str, tuple[str, str]]
+
+
+def examined(root: Path, foodsort: Foodsort, *words: str) -> tuple[int, Findings]:
+    """Exit code, and by check the worst level with its message."""
+    code, out, err = foodsort("doctor", "--root", root, "--format", "json", *words)
+    assert "Traceback" not in err
+    return code, worst(out)
+
+
+def worst(out: str) -> Findings:
+    order = ("ok", "warning", "problem")
+    found = sorted(json.loads(out), key=lambda finding: order.index(finding["level"]))
+    return {finding["check"]: (finding["level"], finding["message"]) for finding in found}
+
+
+@pytest.fixture
+def used(root: Path, photo: Photo, foodsort: Foodsort) -> Path:
+    (root / "inbox/a.jpg").write_bytes(photo())
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    return root
+
+
+def test_a_root_in_order_is_in_order(used: Path, foodsort: Foodsort) -> None:
+    before = sorted(used.rglob("*"))
+    code, found = examined(used, foodsort)
+    assert sorted(used.rglob("*")) == before
+    assert code == 0
+    assert {check for check, (level, _) in found.items() if level == "problem"} == set()
+    assert {
+        "settings",
+        "daemon",
+        "inbox",
+        "food",
+        "filesystem",
+        "room",
+        "events",
+        "database",
+        "model",
+        "engine",
+    } <= set(found)
+    assert found["events"][0] == "ok"
+    assert "undamaged" in found["database"][1]
+    assert found["engine"] == ("ok", "scripted runs a picture")
+    assert found["decoders"][0] in {"ok", "warning"}  # by whether libseccomp is there
+    assert foodsort("doctor", "--root", used)[1].count("\n") >= len(found)
+
+
+def test_before_the_first_run_nothing_is_a_problem(tmp_path: Path, foodsort: Foodsort) -> None:
+    code, found = examined(tmp_path, foodsort, "--quick")
+    assert code == 0
+    assert "foodsort run" in found["inbox"][1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_quick_look_does_without_the_libraries_that_are_slow_to_load(used: Path) -> None:
+    code = (
+        "import sys; from daemon.cli import app\ntry: app(['doctor', '--root', sys.argv[1], '--quick'])\n"
+        "except SystemExit as end: assert not end.code\nassert not {'tensorflow', 'openvino'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(used)], check=True, capture_output=True)
+
+
+def test_a_running_daemon_is_seen_and_let_be(root: Path, foodsort: Foodsort) -> None:
+    with running(root) as daemon:
+        code, found = examined(root, foodsort, "--quick")
+        assert code == 0
+        assert f"process {daemon.pid} " in found["daemon"][1]
+
+
+def test_folders_that_are_files_or_closed_are_problems(root: Path, foodsort: Foodsort) -> None:
+    (root / "food").touch()
+    code, found = examined(root, foodsort, "--quick")
+    assert code == 1
+    assert found["food"] == ("problem", f"{root}/food is no folder; move it away")
+
+
+def test_what_is_not_for_us_is_named(root: Path, photo: Photo) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root may make another's files")
+    (root / "food").mkdir(mode=0o555)
+    os.chown(root / "food", 12345, 12345)
+    for name in ("theirs.jpg", "trip/theirs too.jpg"):
+        path = root / "inbox" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(photo())
+        os.chown(path, 12345, 12345)
+        path.chmod(0o600)
+    without = "--bounding-set=-dac_override,-dac_read_search"
+    command = [sys.executable, "-m", "daemon", "doctor", "--root", str(root), "--quick", "--format", "json"]
+    done = subprocess.run(["setpriv", without, *command], capture_output=True, text=True, check=False)
+    found = worst(done.stdout)
+    assert done.returncode == 1, done.stderr
+    assert found["food"][0] == "problem"
+    assert "chown" in found["food"][1]
+    assert all(name in done.stdout for name in ("theirs.jpg", "trip/theirs too.jpg"))
+
+
+def test_another_filesystem_without_room_is_a_warning(root: Path, foodsort: Foodsort) -> None:
+    with mounted(root / "food", "size=64k") as food:
+        fill(food)
+        _, found = examined(root, foodsort, "--quick")
+        assert found["filesystem"][0] == "warning"
+        assert found["room"][0] == "warning"
+        assert str(food) in found["room"][1]
+
+
+def test_limits_and_missing_events_are_warnings(root: Path) -> None:
+    command = [sys.executable, "-m", "daemon", "doctor", "--root", str(root), "--quick", "--format", "json"]
+    done = subprocess.run([*limited("max_inotify_watches", 0), *command], capture_output=True, text=True, check=True)
+    assert worst(done.stdout)["events"][0] == "warning"
+    deaf = str(Path(__file__).parents[2] / "programs/no_events.py")
+    done = subprocess.run([sys.executable, deaf, *command], capture_output=True, text=True, check=True)
+    assert "no event came" in worst(done.stdout)["events"][1]
+
+
+def test_a_damaged_database_is_a_problem_and_stays_where_it_is(used: Path, foodsort: Foodsort) -> None:
+    path = used / "foodsort.db"
+    path.write_bytes(b"my diary" * 1000)
+    code, found = examined(used, foodsort)
+    assert code == 1
+    assert "is damaged" in found["database"][1]
+    assert path.read_bytes() == b"my diary" * 1000
+
+
+def test_a_locked_database_is_a_warning(used: Path, foodsort: Foodsort) -> None:
+    with closing(sqlite3.connect(used / "foodsort.db")) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        code, found = examined(used, foodsort, "--quick")
+    assert code == 0
+    assert found["database"][0] == "warning"
+    assert "locked" in found["database"][1]
+
+
+@pytest.mark.parametrize("words", [[], ["--quick"]])
+def test_a_missing_bundle_is_a_problem(
+    used: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setenv("FOODSORT_MODEL__BUNDLE", "none")
+    code, found = examined(used, foodsort, *words)
+    assert code == 1
+    assert found["model"][0] == "problem"

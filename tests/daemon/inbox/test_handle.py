@@ -1,0 +1,130 @@
+"""The inbox removed, moved, unmounted and mounted over under a daemon that runs; its lock."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from daemon.inbox.handle import Hold
+from daemon.inbox.lock import holder
+from models.errors import FoodsortError
+from tests.daemon.cli.test_run import rows
+from tests.daemon.conftest import Foodsort, Photo, mounted, running, status, until
+from tests.daemon.inbox.test_watcher import sorts, told
+
+
+def gone(root: Path) -> bool:
+    return "is gone" in ((status(root)["waiting_for"] or {}).get("what") or "")
+
+
+def block(root: Path) -> None:
+    """What is claimed of inbox/trip stays claimed, since it can't be filed until food/trip is removed."""
+    (root / "inbox/trip").mkdir()
+    (root / "food").mkdir()
+    (root / "food/trip").symlink_to("nowhere")
+
+
+def test_an_inbox_removed_is_waited_for_and_used_again(root: Path, photo: Photo) -> None:
+    with running(root) as daemon:
+        sorts(root, photo(shade=1), "a.jpg", daemon)
+        shutil.rmtree(root / "inbox")
+        until(lambda: status(root)["state"] == "waiting" and gone(root), daemon)
+        assert not (root / "inbox").exists()
+        (root / "inbox").mkdir()
+        sorts(root, photo(shade=2), "b.jpg", daemon)
+        until(lambda: status(root)["state"] == "watching", daemon)
+        with pytest.raises(FoodsortError, match=f"process {daemon.pid} "):
+            Hold(root / "inbox", lock=True)
+    assert (root / "daemon.monitoring.log").read_text().count("model ready") == 1
+    assert len(told(root, "inbox_lost")) == len(told(root, "inbox_back")) == 1
+
+
+def test_photos_claimed_in_an_inbox_that_is_removed_are_missing(root: Path, photo: Photo) -> None:
+    block(root)
+    with running(root) as daemon:
+        (root / "inbox/trip/a.jpg").write_bytes(photo())
+        until(lambda: status(root)["queue"]["in_flight"] == 1 and status(root)["waiting_for"] is not None, daemon)
+        shutil.rmtree(root / "inbox")
+        (root / "food/trip").unlink()
+        until(lambda: gone(root) and status(root)["queue"]["in_flight"] == 0, daemon)
+        assert [row["state"] for row in rows(root)] == ["missing"]
+        (root / "inbox").mkdir()
+        sorts(root, photo(shade=2), "b.jpg", daemon)
+
+
+def test_what_was_claimed_is_filed_from_an_inbox_that_was_moved_away(root: Path, photo: Photo) -> None:
+    block(root)
+    with running(root) as daemon:
+        (root / "inbox/trip/a.jpg").write_bytes(photo())
+        until(lambda: status(root)["queue"]["in_flight"] == 1 and status(root)["waiting_for"] is not None, daemon)
+        (root / "inbox").rename(root / "elsewhere")
+        (root / "elsewhere/left.jpg").write_bytes(photo(shade=3))
+        (root / "food/trip").unlink()
+        until((root / "food/trip/a.jpg").exists, daemon)
+        (root / "inbox").mkdir()
+        sorts(root, photo(shade=2), "b.jpg", daemon)
+        assert (root / "elsewhere/left.jpg").exists()
+    assert {row["state"] for row in rows(root)} == {"filed"}
+
+
+def test_an_inbox_unmounted_is_not_filled_below_its_mount_point(root: Path, photo: Photo) -> None:
+    inbox = root / "inbox"
+    with mounted(inbox), running(root) as daemon:
+        sorts(root, photo(shade=1), "a.jpg", daemon)
+        subprocess.run(["umount", "-l", inbox], check=True)
+        until(lambda: gone(root), daemon)
+        assert "nothing is mounted" in status(root)["waiting_for"]["what"]
+        assert list(inbox.iterdir()) == []
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", inbox], check=True)
+        sorts(root, photo(shade=2), "b.jpg", daemon)
+        with mounted(inbox):  # another over it
+            sorts(root, photo(shade=3), "c.jpg", daemon)
+            sorts(root, photo(shade=4), "d.jpg", daemon)
+        until(lambda: len(told(root, "inbox_back")) == 3, daemon)
+    assert len(told(root, "inbox_lost")) == 3
+
+
+def test_a_stop_ends_the_waiting_for_an_inbox(root: Path) -> None:
+    with running(root) as daemon:
+        (root / "inbox").rename(root / "elsewhere")
+        until(lambda: gone(root), daemon)
+        daemon.terminate()
+        assert daemon.wait(20) == 0
+
+
+def test_a_lock_of_the_dead_is_taken_over_and_one_of_the_living_named(root: Path, foodsort: Foodsort) -> None:
+    with running(root) as daemon:
+        code, _, err = foodsort("run", "--root", root)
+        assert code == 1
+        assert f"process {daemon.pid} (since 20" in err
+        assert str(holder(root / "inbox")).startswith(f"process {daemon.pid} ")
+        daemon.send_signal(signal.SIGKILL)
+        daemon.wait()
+        assert holder(root / "inbox") is None
+        assert foodsort("run", "--root", root, "--once")[0] == 0
+
+
+def test_programs_that_the_daemon_starts_do_not_hold_its_lock(root: Path) -> None:
+    hold = Hold(root / "inbox", lock=True)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False) as child:
+        hold.let_go()
+        # The kernel closes what is not for a program just after its start has been said to be done.
+        until(lambda: holder(root / "inbox") is None, patience_s=10)
+        child.communicate(b"\n")
+
+
+@pytest.mark.parametrize("link", [".foodsort", ".foodsort/lock"])
+def test_a_link_in_place_of_the_lock_leads_nowhere(root: Path, foodsort: Foodsort, tmp_path: Path, link: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    path = root / "inbox" / link
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to(elsewhere if link == ".foodsort" else elsewhere / "file")
+    code, _, err = foodsort("run", "--root", root, "--once")
+    assert code == 1
+    assert "move it away" in err
+    assert os.listdir(elsewhere) == []

@@ -1,0 +1,22 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.conftest import Photo
+from tests.programs.terminal import on_terminal
+
+
+@pytest.mark.parametrize(
+    ("environment", "moves", "coloured"),
+    [({}, True, True), ({"NO_COLOR": "1"}, True, False), ({"TERM": "dumb"}, False, False)],
+)
+def test_the_bar_is_drawn_as_the_terminal_can(
+    root: Path, photo: Photo, environment: dict[str, str], moves: bool, coloured: bool
+) -> None:
+    (root / "inbox/a.jpg").write_bytes(photo())
+    code, written = on_terminal(80, "run", "--once", "--root", root, **environment)
+    assert code == 0
+    assert "1 photo sorted: 1 food" in written
+    assert ("\x1b[2K" in written) is moves
+    assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]", written)) is coloured

@@ -1,0 +1,83 @@
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from daemon.decoders.pool import Decoders
+from daemon.inbox.claims import Claimed
+from daemon.pipeline import decode, loaded_model
+from daemon.pipeline.offline import classify
+from models.bundle import Bundle
+from models.engines.scripted import ScriptedEngine
+from models.errors import EngineError
+from models.images.decode import Fit
+from tests.daemon.conftest import Foodsort, Photo
+from tests.daemon.decoders.test_pool import slow_picture, workers
+
+
+@pytest.fixture
+def claimed(photo: Photo, tmp_path: Path) -> Claimed:
+    (tmp_path / "a.jpg").write_bytes(photo())
+    fd = os.open(tmp_path / "a.jpg", os.O_RDONLY)
+    return Claimed(b"a.jpg", b"1", fd, os.fstat(fd), 0.0)
+
+
+@pytest.mark.parametrize("code", [0, errno.EINVAL, errno.EROFS, errno.EIO])
+def test_a_photo_is_on_the_disk_before_it_is_decoded(
+    claimed: Claimed, photo: Photo, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    steps: list[str] = []
+    asked = Decoders.decode
+
+    def sync(fd: int) -> None:
+        assert fd == claimed.fd
+        steps.append("sync")
+        if code:
+            raise OSError(code, os.strerror(code))
+
+    def ask(decoders: Decoders, fd: int) -> object:
+        steps.append("decode")
+        return asked(decoders, fd)
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    monkeypatch.setattr(Decoders, "decode", ask)
+    with Decoders(Fit(), 10**6, 60) as decoders:
+        if code == errno.EIO:
+            with pytest.raises(OSError, match="error"):
+                decode.read(claimed, decoders)
+            assert steps == ["sync"]
+        else:
+            decoded = decode.read(claimed, decoders)
+            assert steps == ["sync", "decode"]
+            assert decoded.picture
+            assert decoded.sha256 == hashlib.sha256(photo()).hexdigest()
+    claimed.close()
+
+
+def test_workers_start_before_the_network_is_loaded_and_end_when_it_cannot_be(
+    root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there: set[int] = set()
+
+    def broken(*_: object) -> None:
+        there.update(workers(os.getpid()))
+        raise EngineError("no such engine")
+
+    monkeypatch.setattr(loaded_model, "open_engine", broken)
+    before = workers(os.getpid())
+    code, _, err = foodsort("run", "--root", root, "--once")
+    assert (code, "no such engine" in err) == (1, True)
+    assert len(there - before) >= 2
+    assert workers(os.getpid()) == before
+
+
+def test_classify_goes_on_after_a_photo_that_ends_its_decoder(photo: Photo, tmp_path: Path) -> None:
+    (tmp_path / "a.bmp").write_bytes(slow_picture())
+    (tmp_path / "b.jpg").write_bytes(photo())
+    (tmp_path / "c.jpg").write_bytes(photo("non_food"))
+    with Decoders(Fit(), 10**9, 1) as decoders:
+        slow, food, other = classify([tmp_path], Bundle.load(), ScriptedEngine(), decoders)
+    assert slow["error"] == "decoder_timeout"
+    assert (food["label"], other["label"]) == ("food", "non_food")

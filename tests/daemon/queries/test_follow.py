@@ -1,0 +1,237 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from daemon.database import connections, schema
+from daemon.photo import FILED, FILING
+from daemon.queries import follow
+from daemon.queries.follow import Following
+from daemon.queries.results import Filters
+from tests.daemon.queries.test_results import DAY, add, begun
+from tests.programs.postgres import Cluster, made
+
+
+@pytest.fixture
+def engine(address: sa.URL) -> Iterator[sa.Engine]:
+    engine = begun(address)
+    yield engine
+    engine.dispose()
+
+
+def batch(engine: sa.Engine, number: int) -> int:
+    with engine.begin() as connection:
+        row = {"id": number, "started_at": DAY % 1, "photos": 1, "engine": "e", "inference_ms": 1.0}
+        connection.execute(schema.batches.insert().values(row))
+    return number
+
+
+def change(engine: sa.Engine, photo_id: int, **values: Any) -> None:
+    with engine.begin() as connection:
+        connection.execute(schema.photos.update().where(schema.photos.c.id == photo_id).values(values))
+
+
+def followed(
+    address: sa.URL, *meanwhile: Callable[[], object], filters: Filters | None = None
+) -> tuple[list[list[str]], list[str]]:
+    """The names that come before, between and after what happens meanwhile, and what is told of trouble."""
+    came: list[list[str]] = [[]]
+    told: list[str] = []
+    happenings = iter(meanwhile)
+
+    def pause() -> bool:
+        happening = next(happenings, None)
+        came.append([])
+        if happening:
+            happening()
+        return happening is not None
+
+    for row in Following(address, filters or Filters(), pause, lambda error: told.append(str(error))):
+        came[-1].append(row["name"])
+    return came[:-1], told
+
+
+def test_what_is_there_comes_first_and_then_what_comes_oldest_first(engine: sa.Engine) -> None:
+    for name in "abc":
+        add(engine, name)
+
+    def two_more() -> None:
+        batch(engine, 3)
+        add(engine, "d", batch_id=3)
+        add(engine, "e", batch_id=3)
+
+    came, told = followed(engine.url, lambda: None, two_more, lambda: None)
+    assert came == [["a", "b", "c"], [], ["d", "e"], []]
+    assert told == []
+
+
+def test_a_limit_is_of_those_that_are_there(engine: sa.Engine) -> None:
+    for name in "abc":
+        add(engine, name)
+
+    def three_more() -> None:
+        batch(engine, 3)
+        for name in "def":
+            add(engine, name, batch_id=3)
+
+    assert followed(engine.url, three_more, filters=Filters(limit=2))[0] == [["b", "c"], ["d", "e", "f"]]
+
+
+@pytest.mark.parametrize("at_once", [1, 500])
+def test_a_photo_comes_once_when_it_has_its_outcome(
+    engine: sa.Engine, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "_PHOTOS", at_once)
+    monkeypatch.setattr(follow, "_BATCHES", at_once)
+    early = add(engine, "early", state=FILING, batch_id=1)
+    add(engine, "there", batch_id=2)
+    late: list[int] = []
+
+    def come() -> None:
+        for number in (3, 4):
+            batch(engine, number)
+            late.append(add(engine, f"late {number}", state=FILING, batch_id=number))
+            add(engine, f"quick {number}", batch_id=number)
+
+    came, _ = followed(
+        engine.url,
+        come,
+        lambda: change(engine, early, state=FILED),
+        lambda: change(engine, late[1], state="missing"),
+        lambda: change(engine, late[0], state=FILED),
+        lambda: None,
+    )
+    assert came == [["there"], ["quick 3", "quick 4"], ["early"], ["late 4"], ["late 3"], []]
+
+
+def test_a_photo_that_is_tried_again_comes_once_more(engine: sa.Engine) -> None:
+    photo_id = add(engine, "a", state="retry")
+
+    def tried() -> None:
+        change(engine, photo_id, state=FILED, batch_id=batch(engine, 3))
+
+    assert followed(engine.url, tried)[0] == [["a"], ["a"]]
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [Filters(label="food"), Filters(name="*.jpg", min_probability=0.7), Filters(name="a*"), Filters(state="filed")],
+)
+def test_only_what_is_asked_for_comes(engine: sa.Engine, filters: Filters) -> None:
+    def three_more() -> None:
+        batch(engine, 3)
+        add(engine, "b.png", batch_id=3, predicted_label="non_food", state="undone")
+        add(engine, "c.jpg", batch_id=3, predicted_label="unsure", probability=0.4, state="undone")
+        add(engine, "a.jpg", batch_id=3)
+
+    assert followed(engine.url, three_more, filters=filters)[0] == [[], ["a.jpg"]]
+
+
+def test_a_database_that_is_not_there_yet_is_waited_for_and_that_is_told_once(tmp_path: Path) -> None:
+    address = connections.url(tmp_path, "")
+
+    def made_now() -> None:
+        engine = begun(address)
+        add(engine, "a")
+        engine.dispose()
+
+    came, told = followed(address, lambda: None, lambda: None, made_now)
+    assert came == [[], [], [], ["a"]]
+    assert len(told) == 1
+    assert "is not there" in told[0]
+
+
+def test_a_database_that_was_made_anew_is_told_from_its_beginning(tmp_path: Path) -> None:
+    address = connections.url(tmp_path, "")
+    old = begun(address)
+    batch(old, 3)
+    add(old, "old", batch_id=3)
+    old.dispose()
+
+    def moved_aside() -> None:
+        for file in tmp_path.glob("foodsort.db*"):
+            file.unlink()
+
+    def made_anew() -> None:
+        engine = begun(address)
+        add(engine, "new")
+        engine.dispose()
+
+    came, told = followed(address, moved_aside, made_anew)
+    assert came == [["old"], [], ["new"]]
+    assert len(told) == 1
+
+
+def test_a_server_that_is_away_for_a_while_is_waited_for(cluster: Cluster) -> None:
+    with made(cluster) as address:
+        engine = begun(address)
+        add(engine, "a")
+
+        def back() -> None:
+            cluster.start()
+            batch(engine, 3)
+            add(engine, "b", batch_id=3)
+
+        try:
+            engine.dispose()
+            came, told = followed(address, cluster.stop, lambda: None, back)
+        finally:
+            cluster.start()
+        engine.dispose()
+    assert came == [["a"], [], [], ["b"]]
+    assert len(told) == 1
+
+
+def test_a_locked_database_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "BUSY_S", 0.1)
+    address = connections.url(tmp_path, "")
+    engine = begun(address)
+    add(engine, "a")
+    engine.dispose()
+    holder: list[sa.Connection] = []
+
+    def lock() -> None:
+        connection = engine.connect()
+        connection.exec_driver_sql("PRAGMA locking_mode = EXCLUSIVE")
+        connection.exec_driver_sql("BEGIN EXCLUSIVE")
+        holder.append(connection)
+
+    def unlock() -> None:
+        holder[0].invalidate()
+        batch(engine, 3)
+        add(engine, "b", batch_id=3)
+
+    came, told = followed(address, lock, lambda: None, unlock)
+    assert came == [["a"], [], [], ["b"]]
+    assert ["locked" in words for words in told] == [True]
+    engine.dispose()
+
+
+def test_no_more_than_new_photos_are_looked_at(tmp_path: Path) -> None:
+    asked: list[str] = []
+    engine = begun(connections.url(tmp_path, ""))
+    add(engine, "a", state="filed")
+
+    def come() -> None:
+        batch(engine, 3)
+        add(engine, "b", batch_id=3)
+
+    def see(connection: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
+        lines = connection.connection.cursor().execute("EXPLAIN QUERY PLAN " + statement, values)
+        asked.extend(line[3] for line in lines)
+
+    def listen() -> None:
+        sa.event.listen(sa.Engine, "before_cursor_execute", see)
+
+    try:
+        followed(engine.url, listen, come, lambda: None, filters=Filters(state="filed", label="food", name="b*"))
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", see)
+    engine.dispose()
+    of_photos = {line for line in asked if line.startswith(("SCAN p", "SEARCH p"))}
+    assert of_photos == {
+        "SEARCH photos USING COVERING INDEX ix_photos_batch_id (batch_id>? AND batch_id<?)",
+        "SEARCH p USING INTEGER PRIMARY KEY (rowid=?)",
+    }

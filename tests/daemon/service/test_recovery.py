@@ -1,0 +1,152 @@
+"""The daemon is killed at every step of a photo's path; what the next start makes of it is the same each time."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from daemon.failpoints import POINTS, VARIABLE
+from tests.daemon.cli.test_run import rows
+from tests.daemon.conftest import Foodsort, Photo, tree
+
+MTIME_NS = 10**18 + 7
+FOOD, OTHERS, DAMAGED = 6, 3, 3
+
+
+@pytest.fixture
+def root(root: Path, each_database: None) -> Path:
+    """A root whose results are recorded in a database of each kind."""
+    return root
+
+
+@pytest.fixture
+def elsewhere(root: Path, elsewhere: Path) -> Path:
+    """A folder for non_food photos on another filesystem, so that they are copied."""
+    (root / "foodsort.toml").write_text(f'[folders]\nnon_food = "{elsewhere}"\n')
+    return elsewhere
+
+
+def die(root: Path, point: str) -> None:
+    """Runs a daemon that is killed at a point, or fails."""
+    command = [sys.executable, "-m", "daemon", "run", "--root", str(root), "--once"]
+    ended = subprocess.run(command, env=os.environ | {VARIABLE: point}, capture_output=True, timeout=60)
+    assert ended.returncode == -signal.SIGKILL, f"{point}: {ended.stderr.decode()}"
+
+
+def drop(root: Path, photo: Photo) -> dict[str, bytes]:
+    """Puts photos of every fate into the inbox; returns where each belongs, with its bytes."""
+    food = {f"food/trip/{shade}.jpg": photo("food", shade) for shade in range(FOOD)}
+    others = {f"non_food/trip/{shade}.jpg": photo("non_food", shade) for shade in range(10, 10 + OTHERS)}
+    damaged = {f"failed/trip/{number}.jpg": b"no picture %d" % number for number in range(20, 20 + DAMAGED)}
+    (root / "inbox/trip").mkdir()
+    for place, data in (food | others | damaged).items():
+        path = root / "inbox/trip" / Path(place).name
+        path.write_bytes(data)
+        os.utime(path, ns=(MTIME_NS, MTIME_NS))
+    return food | others | damaged
+
+
+def found(root: Path, elsewhere: Path) -> dict[str, bytes]:
+    """Path and bytes of all that is there; the other filesystem's folder counts as root/non_food. No reasons."""
+    here = {name: data for name, data in tree(root).items() if name != "foodsort.toml"}
+    there = {f"non_food/{name}": data for name, data in tree(elsewhere).items()}
+    reasons = [name for name in here if name.endswith(".error.json")]
+    assert len(reasons) == DAMAGED
+    return {name: data for name, data in (here | there).items() if name not in reasons}
+
+
+def check(root: Path, elsewhere: Path, expected: dict[str, bytes]) -> None:
+    """Each photo in its one place, unchanged, with its one row."""
+    assert found(root, elsewhere) == expected
+    places = [root / name for name in expected if not name.startswith("non_food/")]
+    assert {path.stat().st_mtime_ns for path in (*places, *elsewhere.rglob("*.jpg"))} == {MTIME_NS}
+    stored = {row["path"].replace(str(elsewhere), "non_food"): row["state"] for row in rows(root)}
+    assert stored == {name: "failed" if name.startswith("failed/") else "filed" for name in expected}
+    assert len(rows(root)) == len(expected)
+    assert list((root / "inbox").rglob("*.jpg")) == []
+
+
+# Passed for the last time by each photo, or by each batch, so that a later number lies in the middle of things.
+LATER = {"claimed": 7, "explained": 2, "copied": 2, "named": 2, "moved": 5}
+
+
+# These have tests of their own.
+OWN = {
+    "given_back",
+    "mended",
+    "taking_back",
+    "taken_back",
+    "correcting",
+    "corrected",
+    "deleting",
+    "unexplained",
+    "deleted",
+}
+ONCE = [point for point in POINTS if point not in OWN]
+
+
+@pytest.mark.parametrize("point", [*ONCE, *(f"{point}:{number}" for point, number in LATER.items())])
+def test_killed_at_any_point_nothing_is_lost_or_doubled(
+    root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, point: str
+) -> None:
+    expected = drop(root, photo)
+    die(root, point)
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    check(root, elsewhere, expected)
+
+
+@pytest.mark.parametrize("point", [point for point in ONCE if point not in {"explained", "copied", "named"}])
+def test_killed_at_any_point_with_one_photo(root: Path, photo: Photo, foodsort: Foodsort, point: str) -> None:
+    (root / "inbox/a.jpg").write_bytes(photo())
+    die(root, point)
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    assert tree(root) == {"food/a.jpg": photo()}
+    assert [(row["path"], row["state"]) for row in rows(root)] == [("food/a.jpg", "filed")]
+
+
+@pytest.mark.parametrize("first", ["recorded", "moved:5", "named:2"])
+def test_killed_in_the_middle_of_mending_it_mends_again(
+    root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, first: str
+) -> None:
+    expected = drop(root, photo)
+    die(root, first)
+    die(root, "moved")
+    die(root, "mended")
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    check(root, elsewhere, expected)
+
+
+def test_killed_while_it_gives_a_photo_back(
+    root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOODSORT_WATCH__TRUNCATED_S", "60")  # longer than a start takes
+    expected = drop(root, photo)
+    (root / "inbox/trip/20.jpg").write_bytes(photo(size=512)[:3000])  # cut off, so it goes back to be waited for
+    die(root, "given_back")
+    (root / "inbox/trip/20.jpg").write_bytes(expected["failed/trip/20.jpg"])
+    os.utime(root / "inbox/trip/20.jpg", ns=(MTIME_NS, MTIME_NS))
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    check(root, elsewhere, expected)
+
+
+def test_a_death_is_never_a_try_of_a_photo(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    drop(root, photo)
+    for _ in range(4):
+        die(root, "classified")
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    reasons = [json.loads(path.read_text()) for path in (root / "failed/trip").glob("*.error.json")]
+    assert [reason["attempts"] for reason in reasons] == [1] * DAMAGED
+
+
+def test_settings_changed_after_a_death_decide_where_photos_go(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    expected = drop(root, photo)
+    die(root, "recorded")
+    (root / "foodsort.toml").write_text('[folders]\nfood = "dishes"\n')
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    here = {name for name in tree(root) if not name.endswith((".error.json", ".toml"))}
+    assert here == {name.replace("food/", "dishes/") if name.startswith("food/") else name for name in expected}
+    assert {row["path"] for row in rows(root)} == here

@@ -1,0 +1,208 @@
+"""Disks that are full or read-only and databases that are locked, away or damaged, at the start and under way."""
+
+import os
+import socket
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from daemon.database import connections
+from tests.daemon.cli.test_run import rows
+from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running, started, status, until
+from tests.daemon.inbox.test_watcher import sorts, told
+
+
+def waits_for(root: Path, what: str) -> bool:
+    return what in ((status(root)["waiting_for"] or {}).get("what") or "")
+
+
+@pytest.fixture
+def impatient(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A root with a database of its own, whose file may be locked for longer than SQLite waits."""
+    monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{root}/foodsort.db?timeout=0.1")
+    connections.connect(connections.url(root, "")).dispose()
+    return root
+
+
+def test_a_database_locked_at_the_start_is_waited_for(impatient: Path, photo: Photo) -> None:
+    with closing(sqlite3.connect(impatient / "foodsort.db")) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        with started(impatient) as daemon:
+            until(lambda: waits_for(impatient, "locked"), daemon)
+            holder.rollback()
+            sorts(impatient, photo(), "a.jpg", daemon)
+
+
+def test_a_stop_ends_the_waiting_for_a_database(impatient: Path) -> None:
+    with closing(sqlite3.connect(impatient / "foodsort.db")) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        with started(impatient) as daemon:
+            until(lambda: waits_for(impatient, "locked"), daemon)
+            daemon.terminate()
+            assert daemon.wait(20) == 0
+
+
+def test_a_database_locked_under_way_is_waited_for(impatient: Path, photo: Photo) -> None:
+    with running(impatient) as daemon, closing(sqlite3.connect(impatient / "foodsort.db")) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        (impatient / "inbox/a.jpg").write_bytes(photo())
+        (impatient / "inbox/link.jpg").symlink_to("nowhere")  # is to be told, which needs the database too
+        until(lambda: waits_for(impatient, "locked"), daemon)
+        assert status(impatient)["state"] == "waiting"
+        holder.rollback()
+        until((impatient / "food/a.jpg").exists, daemon)
+        until(lambda: len(told(impatient, "skipped")) == 1, daemon)
+        until(lambda: status(impatient)["waiting_for"] is None, daemon)
+
+
+def test_a_server_that_cannot_be_reached_is_waited_for(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as closed:  # bound, so that nobody else listens there
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setenv(
+            "FOODSORT_DATABASE__URL", f"postgresql+psycopg://me:secret@127.0.0.1:{closed.getsockname()[1]}/photos"
+        )
+        with started(root) as daemon:
+            until(lambda: waits_for(root, "refused"), daemon)
+            assert "secret" not in (root / "daemon.monitoring.log").read_text()
+
+
+def test_a_dry_run_asks_the_server_too(root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOODSORT_DATABASE__URL", "postgresql+psycopg://nobody@127.0.0.1:1/none?connect_timeout=2")
+    code, _, err = foodsort("run", "--root", root, "--dry-run")
+    assert (code, "cannot be read" in err) == (1, True)
+
+
+def test_a_full_disk_of_the_database_is_waited_for(root: Path, photo: Photo, monkeypatch: pytest.MonkeyPatch) -> None:
+    with mounted(root / "disk", "size=600k") as disk:
+        monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{disk}/photos.db")
+        filling = fill(disk)
+        with started(root) as daemon:
+            until(lambda: status(root)["state"] == "waiting", daemon)
+            filling.unlink()
+            sorts(root, photo(shade=1), "a.jpg", daemon)
+            filling = fill(disk)
+            for number in range(2, 60):
+                (root / f"inbox/{number}.jpg").write_bytes(photo(shade=number))
+            until(lambda: waits_for(root, "full") or waits_for(root, "I/O"), daemon)
+            filling.unlink()
+            until(lambda: len(os.listdir(root / "food")) == 59, daemon)
+        monkeypatch.delenv("FOODSORT_DATABASE__URL")
+
+
+@pytest.mark.parametrize("options", ["ro", "rw"])
+def test_a_root_without_room_or_read_only_is_waited_for_at_the_start(
+    root: Path, photo: Photo, tmp_path: Path, options: str
+) -> None:
+    with mounted(root, "size=1m"):
+        filling = fill(root)
+        subprocess.run(["mount", "-o", f"remount,{options}", root], check=True)
+        with started(root, log=tmp_path / "log") as daemon:
+            until(lambda: "waiting to try again" in (tmp_path / "log").read_text(), daemon)
+            subprocess.run(["mount", "-o", "remount,rw", root], check=True)
+            filling.unlink()
+            until((root / "inbox").exists, daemon)
+            sorts(root, photo(), "a.jpg", daemon)
+
+
+def test_an_inbox_without_room_for_claims_is_waited_for(root: Path, photo: Photo) -> None:
+    with mounted(root / "inbox", "size=1m", "nr_inodes=30") as inbox, running(root) as daemon:
+        (inbox / "trip").mkdir()
+        (inbox / "trip/a.jpg").write_bytes(photo())
+        # Of inodes: the claim's own folder can't be made.
+        made = [path for path in (inbox / f".{number}" for number in range(40)) if _touched(path)]
+        until(lambda: waits_for(root, "cannot be taken"), daemon)
+        for path in made:
+            path.unlink()
+        until((root / "food/trip/a.jpg").exists, daemon)
+        until(lambda: status(root)["waiting_for"] is None, daemon)
+        assert told(root, "refused") == []
+
+
+def _touched(path: Path) -> bool:
+    try:
+        path.touch()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("trouble", ["full", "read-only"])
+def test_a_destination_that_is_full_or_read_only_is_waited_for(root: Path, photo: Photo, trouble: str) -> None:
+    with mounted(root / "food", "size=64k") as food, running(root) as daemon:
+        filling = fill(food)
+        if trouble == "read-only":
+            subprocess.run(["mount", "-o", "remount,ro", food], check=True)
+        (root / "inbox/a.jpg").write_bytes(photo())
+        until(lambda: waits_for(root, "No space left" if trouble == "full" else "Read-only"), daemon)
+        subprocess.run(["mount", "-o", "remount,rw", food], check=True)
+        filling.unlink()
+        until((food / "a.jpg").exists, daemon)
+        until(lambda: [row["state"] for row in rows(root)] == ["filed"], daemon)
+        assert os.listdir(food) == ["a.jpg"]
+
+
+@pytest.mark.parametrize("how", ["header", "page", "cut off"])
+def test_a_damaged_database_is_moved_aside_and_told(root: Path, photo: Photo, foodsort: Foodsort, how: str) -> None:
+    for number in range(40):
+        (root / f"inbox/{number}.jpg").write_bytes(photo(shade=number))
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    path = root / "foodsort.db"
+    whole = path.read_bytes()
+    damaged = {
+        "header": b"my diary" + whole[8:],
+        "page": whole[:8192] + b"\xa5" * 4096 + whole[12288:],
+        "cut off": whole[: len(whole) // 2],
+    }[how]
+    path.write_bytes(damaged)
+    (root / "inbox/new.jpg").write_bytes(photo(shade=99))
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    (aside,) = root.glob("foodsort.db.corrupt-*Z")
+    assert aside.read_bytes() == damaged
+    (message,) = told(root, "damaged")
+    assert str(aside) in message
+    assert str(aside) in str(status(root)["last_errors"])
+    assert [row["path"] for row in rows(root)] == ["food/new.jpg"]
+
+
+def test_a_database_damaged_under_way_ends_it_and_the_next_start_mends(
+    root: Path, photo: Photo, foodsort: Foodsort
+) -> None:
+    with running(root) as daemon:
+        sorts(root, photo(shade=1), "a.jpg", daemon)
+        path = root / "foodsort.db"
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            size = path.stat().st_size
+        with path.open("r+b") as file:
+            file.write(b"\xa5" * size)
+        (root / "inbox/b.jpg").write_bytes(photo(shade=2))
+        assert daemon.wait(60) == 1
+    said = (root / "daemon.monitoring.log").read_text()
+    assert "is damaged" in said
+    assert "Traceback" not in said
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    assert (root / "food/b.jpg").exists()
+    assert len(list(root.glob("foodsort.db.corrupt-*Z"))) == 1
+
+
+@pytest.mark.parametrize("how", ["missing", "tampered"])
+def test_a_bundle_that_is_missing_or_tampered_with_is_refused(
+    root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, photo: Photo, how: str
+) -> None:
+    bundle = root / "bundle"
+    if how == "tampered":
+        bundle.mkdir()
+        for path in (Path(__file__).parents[3] / "models/food").iterdir():
+            if path.suffix in {".json", ".xml", ".bin", ".keras"}:
+                (bundle / path.name).symlink_to(path)
+        (bundle / "int8.xml").unlink()
+        (bundle / "int8.xml").write_text("<net/>")
+    monkeypatch.setenv("FOODSORT_MODEL__BUNDLE", str(bundle))
+    (root / "inbox/a.jpg").write_bytes(photo())
+    code, _, err = foodsort("run", "--root", root)
+    assert code == 1
+    assert ("no whole model bundle" if how == "missing" else "sha256 differs") in err
+    assert (root / "inbox/a.jpg").exists()

@@ -1,0 +1,86 @@
+"""What systemd's watchdog is told by a daemon that moves, waits for trouble to pass, or has a stage that stands still."""
+
+import socket
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from daemon.database import connections
+from tests.daemon.cli.test_run import rows
+from tests.daemon.conftest import Photo, running, started, status, until
+
+IMPATIENT = (sys.executable, "-m", "tests.programs.impatient")
+STILL_S = 3.0  # more than the time in which a sound daemon says something, many times over
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """What is told to a systemd whose watchdog wants to be fed every second."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(path := str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", path)
+        monkeypatch.setenv("WATCHDOG_USEC", "1000000")
+        yield listening
+
+
+def fed(systemd: socket.socket, for_s: float) -> int:
+    """How often the watchdog is fed from now on, in `for_s` seconds."""
+    end, times = time.monotonic() + for_s, 0
+    while (left := end - time.monotonic()) > 0:
+        systemd.settimeout(left)
+        try:
+            times += systemd.recv(4096) == b"WATCHDOG=1"
+        except TimeoutError:
+            break
+    return times
+
+
+def drain(systemd: socket.socket) -> None:
+    systemd.setblocking(False)
+    try:
+        while True:
+            systemd.recv(4096)
+    except BlockingIOError:
+        return
+
+
+def test_an_idle_daemon_feeds_it(root: Path, systemd: socket.socket) -> None:
+    with running(root, *IMPATIENT):
+        drain(systemd)
+        assert fed(systemd, STILL_S) > 1
+
+
+def test_a_stage_that_stands_still_starves_it(
+    root: Path, photo: Photo, systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOODSORT_FAULT", "recorded:1:hang")
+    with started(root, *IMPATIENT) as daemon:
+        until(lambda: status(root)["state"] == "watching", daemon)
+        (root / "inbox/a.jpg").write_bytes(photo())
+        until(lambda: bool(rows(root)), daemon)
+        fed(systemd, 2.0)  # its second passes
+        drain(systemd)
+        assert fed(systemd, STILL_S) == 0
+        daemon.kill()
+        daemon.wait()
+
+
+def test_trouble_that_is_waited_out_does_not_starve_it(
+    root: Path, photo: Photo, systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{root}/foodsort.db?timeout=0.1")
+    connections.connect(connections.url(root, "")).dispose()
+    with running(root, *IMPATIENT) as daemon, closing(sqlite3.connect(root / "foodsort.db")) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        (root / "inbox/a.jpg").write_bytes(photo())
+        until(lambda: status(root)["waiting_for"] is not None, daemon)
+        fed(systemd, 2.0)
+        drain(systemd)
+        assert fed(systemd, STILL_S) > 1
+        holder.rollback()
+        until((root / "food/a.jpg").exists, daemon)

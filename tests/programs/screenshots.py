@@ -1,0 +1,137 @@
+"""`python -m tests.programs.screenshots`: draws the pictures of docs/review.md, with the real model and real photographs.
+
+The photographs are parts of those that scikit-image and scikit-learn bring as samples. Their times are moved back, as if they
+had come over two weeks.
+"""
+
+import argparse
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from daemon.database.schema import text
+from daemon.demo import samples
+from tests.daemon.web.conftest import CHROMIUM, reviewing
+
+NAMES = {
+    "coffee": "breakfast",
+    "flower": "balcony",
+    "chelsea": "cat",
+    "china": "temple",
+    "rocket": "launch",
+    "astronaut": "portrait",
+}
+PARTS = ((0, 0, 1, 1), (0, 0, 0.75, 0.75), (0.2, 0.1, 1, 0.9), (0.1, 0.25, 0.8, 1), (0.3, 0, 1, 0.7))
+"""Left, upper, right, lower edge as shares of the whole."""
+WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
+
+
+def main() -> None:
+    """Writes docs/review/*.jpg, or into another folder."""
+    parser = argparse.ArgumentParser(prog="python -m tests.programs.screenshots", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("docs/review"), help="folder for the pictures (%(default)s)")
+    out = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="foodsort-screenshots-") as folder:
+        out = out.absolute()
+        os.chdir(folder)  # the page shows where the root is
+        root = Path("photos")
+        fill(root)
+        command = [sys.executable, "-m", "daemon"]
+        subprocess.run([*command, "run", "--once", "--root", str(root)], check=True, stdout=sys.stderr)
+        spread(root / "foodsort.db")
+        with reviewing(root, FOODSORT_MODEL__ENGINE="auto") as address, sync_playwright() as play:
+            browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            draw(browser, address, out)
+            browser.close()
+
+
+def fill(root: Path) -> None:
+    """Puts parts of the samples into the inbox of a new root, and two files that are no pictures."""
+    inbox = root / "inbox"
+    inbox.mkdir(parents=True)
+    for number, part in enumerate(PARTS, 1):
+        for path in samples():
+            if path.stem in NAMES:
+                photo = Image.open(path).convert("RGB")
+                left, upper, right, lower = (edge * side for edge, side in zip(part, photo.size * 2, strict=True))
+                photo.crop((left, upper, right, lower)).save(inbox / f"{NAMES[path.stem]} {number}.jpg", quality=92)
+    whole = (inbox / "breakfast 1.jpg").read_bytes()
+    (inbox / "half a lunch.jpg").write_bytes(whole[: len(whole) // 2])
+    (inbox / "bill.pdf").write_bytes(b"%PDF-1.7 a bill")
+
+
+def spread(database: Path) -> None:
+    """Moves the times of the photos back, so that they came over two weeks."""
+    times = ("claimed_at", "classified_at", "filed_at", "first_failed_at")
+    with closing(sqlite3.connect(database)) as rows, rows:
+        photos = rows.execute(f"SELECT id, {', '.join(times)} FROM photos ORDER BY id").fetchall()
+        for number, (photo_id, *known) in enumerate(photos, 1):
+            ago = timedelta(days=14 * (1 - number / len(photos)) ** 1.5)
+            moved = [text(datetime.fromisoformat(at) - ago) if at else None for at in known]
+            rows.execute(
+                f"UPDATE photos SET {', '.join(f'{name} = ?' for name in times)} WHERE id = ?", (*moved, photo_id)
+            )
+
+
+def draw(browser: Browser, address: str, out: Path) -> None:
+    """Takes the pictures, one after another, labelling photos on the way as a person would."""
+    for page in _opened(browser, "light", wide=True):
+        for name, key in (("breakfast", "f"), ("cat", "n"), ("temple", "n")):
+            page.goto(f"{address}/?name={name}")
+            page.keyboard.press("a")
+            page.keyboard.press(key)
+            page.locator(".toast").wait_for()
+        page.goto(f"{address}/?order=certainty")
+        page.locator(".look").first.focus()
+        page.keyboard.press("n")
+        page.wait_for_timeout(600)
+        _taken(page, out / "uncertain.jpg")
+        page.goto(address)
+        for _ in range(3):
+            page.keyboard.press("Shift+ArrowRight")
+        _taken(page, out / "gallery.jpg")
+        page.goto(f"{address}/?name=breakfast")
+        page.locator(".look").first.click()
+        page.get_by_role("button", name="Why?").click()
+        page.locator(".map.shown").wait_for()
+        _taken(page, out / "why.jpg")
+        page.goto(f"{address}/failed")
+        _taken(page, out / "failed.jpg")
+    for page in _opened(browser, "dark", wide=True):
+        page.goto(f"{address}/overview")
+        _taken(page, out / "overview.jpg", whole=True)
+    for page in _opened(browser, "dark", wide=False):
+        page.goto(address)
+        _taken(page, out / "phone.jpg")
+
+
+def _opened(browser: Browser, scheme: str, *, wide: bool) -> Iterator[Page]:
+    context = browser.new_context(
+        viewport=WIDE if wide else PHONE,  # type: ignore[arg-type]
+        color_scheme=scheme,  # type: ignore[arg-type]
+        device_scale_factor=1 if wide else 2,
+        has_touch=not wide,
+    )
+    yield context.new_page()
+    context.close()
+
+
+def _taken(page: Page, path: Path, *, whole: bool = False) -> None:
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(600)  # what moves has come to rest
+    page.screenshot(path=path, type="jpeg", quality=82, full_page=whole)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("FOODSORT_WATCH__SETTLE_S", "0.2")
+    main()
