@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from daemon.decoders.pool import Decoders
+from daemon.decoders.pool import DecoderPool
 from daemon.monitoring.log import configure
 from daemon.monitoring.progress import Progress
 from daemon.pipeline import loaded_model
 from daemon.service import runtime
 from daemon.service.lifecycle import Service
-from daemon.settings import Batch, Settings, Watch
+from daemon.settings import BatchSettings, Settings, WatchSettings
 from models.engines import Logits
 from models.engines.scripted import ScriptedEngine
 from models.images.decode import Fit, Picture, Pixels
@@ -46,7 +46,7 @@ class Timed(ScriptedEngine):
         return np.ones(len(pixels), np.float32)
 
 
-class HandedIn(Decoders):
+class HandedIn(DecoderPool):
     """Pixels of the right size, at once."""
 
     def __init__(self, fit: Fit, max_pixels: int, timeout_s: float) -> None:
@@ -73,8 +73,8 @@ def main() -> None:
     configure(terminal=False)
     engine = Timed()
     setattr(loaded_model, "open_engine", lambda *_: engine)  # noqa: B010  # mypy knows it under no such name
-    setattr(runtime, "Decoders", HandedIn)  # noqa: B010
-    settings = Settings(watch=Watch(settle_s=0.01), batch=Batch(max_size=BATCH))
+    setattr(runtime, "DecoderPool", HandedIn)  # noqa: B010
+    settings = Settings(watch=WatchSettings(settle_s=0.01), batch=BatchSettings(max_size=BATCH))
     with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):
         root = Path(folder)
         (root / "inbox").mkdir()

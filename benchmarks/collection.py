@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from rich.console import Console
 
 from daemon.database import connections, schema
-from daemon.database.recorder import Results
+from daemon.database.recorder import Recorder
 from models.bundle import Bundle
 from tests.programs import postgres
 
@@ -89,7 +89,7 @@ def build(folder: Path, rows: int) -> sa.URL:
     """Makes a SQLite database; in a thousand photos one is undone, one failed, two are labelled by a person, two are copies."""
     address = connections.url(folder, "")
     engine = connections.connect(address)
-    Results(engine).use_model(Bundle.load())
+    Recorder(engine).use_model(Bundle.load())
     begin = int(time_of(0, rows).timestamp())
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA synchronous = OFF")

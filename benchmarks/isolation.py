@@ -17,22 +17,22 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.engines import processor
-from daemon.decoders.pool import Decoders
+from daemon.decoders.pool import DecoderPool
 from daemon.inbox.claims import Claimed
 from daemon.monitoring.log import configure
 from daemon.monitoring.progress import Progress
 from daemon.pipeline import decode
 from daemon.service import runtime
 from daemon.service.lifecycle import Service
-from daemon.settings import Images, Settings
+from daemon.settings import ImageSettings, Settings
 from models.errors import FoodsortError
 from models.images import decode as images
 from models.images.decode import Fit, Picture
 
-_LIMITS = Images()
+_LIMITS = ImageSettings()
 
 
-class Threads(Decoders):
+class Threads(DecoderPool):
     """What decoding was before: no process, no limit, in the thread that asks."""
 
     def __init__(self, fit: Fit, max_pixels: int, timeout_s: float) -> None:
@@ -52,7 +52,7 @@ class Threads(Decoders):
         """There is nothing to close."""
 
 
-class Processes(Decoders):
+class Processes(DecoderPool):
     """What decoding is, all workers up before the clock starts, as they are when a network has been loaded meanwhile."""
 
     def __init__(self, fit: Fit, max_pixels: int, timeout_s: float) -> None:
@@ -96,9 +96,9 @@ def copied(photos: Path, folder: Path, count: int) -> list[Path]:
     return copies
 
 
-def compared(seconds: Callable[[type[Decoders]], float], count: int, rounds: int) -> list[str]:
+def compared(seconds: Callable[[type[DecoderPool]], float], count: int, rounds: int) -> list[str]:
     """Photos a second with threads and with processes (medians), and their ratio, of the medians and of each round."""
-    took: dict[type[Decoders], list[float]] = {Threads: [], Processes: []}
+    took: dict[type[DecoderPool], list[float]] = {Threads: [], Processes: []}
     for number in range(rounds + 1):
         for kind in list(took)[:: 1 if number % 2 else -1]:  # neither always goes first
             took[kind].append(seconds(kind))
@@ -108,7 +108,7 @@ def compared(seconds: Callable[[type[Decoders]], float], count: int, rounds: int
     return [f"{count / medians[0]:.1f}", f"{count / medians[1]:.1f}", f"{medians[0] / medians[1]:.3f}", ratios]
 
 
-def decoded(copies: list[Path], kind: type[Decoders]) -> float:
+def decoded(copies: list[Path], kind: type[DecoderPool]) -> float:
     """Seconds to hash and decode all, as the daemon's threads do."""
     with kind(Fit(), _LIMITS.max_pixels, _LIMITS.timeout_s) as decoders, ThreadPoolExecutor(decoders.size) as threads:
         list(threads.map(lambda path: _read(path, decoders), copies[: 4 * decoders.size]))  # everything has started
@@ -117,13 +117,13 @@ def decoded(copies: list[Path], kind: type[Decoders]) -> float:
         return time.perf_counter() - start
 
 
-def sorted_by_daemon(copies: list[Path], kind: type[Decoders]) -> float:
+def sorted_by_daemon(copies: list[Path], kind: type[DecoderPool]) -> float:
     """Seconds for `foodsort run --once` with the scripted engine over all, from the first look to the end."""
     with tempfile.TemporaryDirectory(dir=copies[0].parents[1]) as folder:
         shutil.copytree(copies[0].parent, Path(folder, "inbox"))
         os.sync()
         settings = Settings.model_validate({"model": {"engine": "scripted"}, "watch": {"settle_s": 0.1}})
-        setattr(runtime, "Decoders", kind)  # noqa: B010  # mypy knows that it is a class
+        setattr(runtime, "DecoderPool", kind)  # noqa: B010  # mypy knows that it is a class
         with (
             Path(os.devnull).open("w") as nowhere,
             redirect_stderr(nowhere),
@@ -138,7 +138,7 @@ def sorted_by_daemon(copies: list[Path], kind: type[Decoders]) -> float:
         return took
 
 
-def _read(path: Path, decoders: Decoders) -> None:
+def _read(path: Path, decoders: DecoderPool) -> None:
     fd = os.open(path, os.O_RDONLY)
     try:
         claimed = Claimed(os.fsencode(path), b"", fd, os.fstat(fd), 0.0)

@@ -87,7 +87,7 @@ class Drops:
 
     def through(self, root: Path, settings: Settings) -> npt.NDArray[np.float64]:
         """Seconds from the rename to each of PARTS, a row a photo."""
-        point, handle = failpoints.point, Intake.handle
+        point, handle = failpoints.failpoint, Intake.handle
 
         def handled(intake: Intake, message: Any) -> None:
             self._stamp("event")
@@ -108,7 +108,7 @@ class Drops:
                 daemon.run()
                 dropper.join()
         finally:
-            failpoints.point, Intake.handle = point, handle  # type: ignore[method-assign]
+            failpoints.failpoint, Intake.handle = point, handle  # type: ignore[method-assign]
         return np.array(self._took)
 
     def _stamp(self, name: str) -> None:

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from benchmarks.collection import BATCH, time_of
 from daemon.actions.undo import UNDO
 from daemon.database import schema
-from daemon.database.lookup import Known
-from daemon.database.recorder import Results
+from daemon.database.lookup import PriorRecord
+from daemon.database.recorder import Recorder
 from daemon.queries import results as query
 from daemon.queries.results import Filters
-from daemon.queries.selection import Chosen
+from daemon.queries.selection import PhotoSelection
 from tests.programs import document
 
 LIMIT = 50  # what the table of `foodsort results` shows
@@ -25,7 +25,7 @@ Ask = Callable[[], int]
 """Asks, and returns how many rows came."""
 
 
-def of_foodsort(engine: sa.Engine, results: Results, rows: int) -> dict[str, Ask]:
+def of_foodsort(engine: sa.Engine, results: Recorder, rows: int) -> dict[str, Ask]:
     """What commands and the daemon ask. rows: photos of the collection."""
     with engine.connect() as connection:
         digests = set(connection.execute(sa.text(f"SELECT sha256 FROM photos LIMIT {BATCH}")).scalars())
@@ -36,7 +36,7 @@ def of_foodsort(engine: sa.Engine, results: Results, rows: int) -> dict[str, Ask
     def at(photo: int) -> datetime:
         return time_of(photo, rows)
 
-    undone = Chosen(engine, Path("/"), UNDO.sources)
+    undone = PhotoSelection(engine, Path("/"), UNDO.sources)
     identities = [f"2049:{number}" for number in range(1, 1 + 32)]
     return {
         "results": asked(),
@@ -83,7 +83,7 @@ def of_people(engine: sa.Engine) -> dict[str, Ask]:
     return {one.heading: asked(one) for one in document.queries() if one.answer and one.dialect in ours}
 
 
-def _batch(results: Results) -> int:
+def _batch(results: Recorder) -> int:
     now, number = schema.text(datetime.now(UTC)), time.time_ns()
     rows = [
         {
@@ -102,6 +102,6 @@ def _batch(results: Results) -> int:
         for photo in range(BATCH)
     ]
     batch = {"started_at": now, "photos": BATCH, "engine": "bench", "inference_ms": 1.0}
-    _, ids = results.begin(batch, rows, [Known()] * BATCH)
+    _, ids = results.begin(batch, rows, [PriorRecord()] * BATCH)
     results.finish(ids)
     return len(ids)

@@ -19,7 +19,7 @@ from benchmarks.collection import databases
 from benchmarks.machine import machine
 from benchmarks.questions import Ask, of_foodsort, of_people
 from daemon.database import connections
-from daemon.database.recorder import Results
+from daemon.database.recorder import Recorder
 from models.bundle import Bundle
 
 SLOW_MS = 1000.0
@@ -71,7 +71,7 @@ def table(columns: dict[str, dict[str, Figure]]) -> Table:
 def measure(address: sa.URL, rows: int, repeats: int) -> dict[str, Figure]:
     """Asks each question `repeats` times, after a first time."""
     engine = connections.writing(address)
-    results = Results(engine)
+    results = Recorder(engine)
     results.use_model(Bundle.load())
     try:
         asked = of_people(engine) | of_foodsort(engine, results, rows)

@@ -35,7 +35,7 @@ _NAME, _NUMBER, _HOW = ([*os.environ.get(VARIABLE, "").split(":"), "", ""])[:3]
 _passed = itertools.count(1)
 
 
-def point(name: str) -> None:
+def failpoint(name: str) -> None:
     """Kills this process, as `kill -9` does, or hangs, when the variable names this point and this passing of it."""
     if name == _NAME and next(_passed) == int(_NUMBER or 1):
         if _HOW == "hang":

@@ -19,7 +19,7 @@ log = structlog.get_logger()
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 
-PASSING = frozenset(
+TRANSIENT_ERRNOS = frozenset(
     {
         *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EBUSY, errno.EAGAIN),
         *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN),
@@ -27,16 +27,16 @@ PASSING = frozenset(
 )
 """Error numbers that say something of the machine as it is now, and nothing of the file."""
 
-Words = ParamSpec("Words")
-Answer = TypeVar("Answer")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-class GivenUp(FoodsortError):
+class RetryAborted(FoodsortError):
     """Raised when the daemon is told to stop while it waits for trouble to pass."""
 
 
 @dataclass(frozen=True)
-class Trouble:
+class PendingRetry:
     """What is being waited out: what happened, since when, how often it was tried, and when it is tried again."""
 
     what: str
@@ -45,29 +45,29 @@ class Trouble:
     next_try: datetime
 
 
-class Patience:
+class Retrier:
     """Tries again with back-off until it works or `giving_up` is set, and knows what it is waiting for. Used by any thread."""
 
     def __init__(self, giving_up: threading.Event, waits: Callable[[], None] = lambda: None) -> None:
         """waits: called before each pause, in the thread that makes it."""
         self._giving_up, self._waits = giving_up, waits
-        self._troubles: dict[object, Trouble] = {}
+        self._troubles: dict[object, PendingRetry] = {}
 
     @property
-    def trouble(self) -> Trouble | None:
+    def trouble(self) -> PendingRetry | None:
         """The trouble that lasts longest, None when there is none."""
         return min(self._troubles.copy().values(), key=lambda trouble: trouble.since, default=None)
 
-    def __call__(self, work: Callable[Words, Answer], *words: Words.args, **more: Words.kwargs) -> Answer:
+    def __call__(self, work: Callable[P, R], *words: P.args, **more: P.kwargs) -> R:
         """Does work for a photo in hand, which is never given up: whatever a disk or database says is waited out.
 
-        Raises what `work` raises otherwise, FileExistsError included, and GivenUp.
+        Raises what `work` raises otherwise, FileExistsError included, and RetryAborted.
         """
-        return self._try(work, in_hand, *words, **more)
+        return self._try(work, is_retryable, *words, **more)
 
-    def until_it_passes(self, work: Callable[Words, Answer], *words: Words.args, **more: Words.kwargs) -> Answer:
-        """Does work that only the machine's own trouble delays; what a person has to mend is raised. Raises GivenUp."""
-        return self._try(work, passes, *words, **more)
+    def until_it_passes(self, work: Callable[P, R], *words: P.args, **more: P.kwargs) -> R:
+        """Does work that only the machine's own trouble delays; what a person has to mend is raised. Raises RetryAborted."""
+        return self._try(work, is_transient, *words, **more)
 
     def wait(self, key: object, what: str, pause_s: float | None = None) -> float:
         """Notes trouble that the caller waits out itself; returns how long to wait (s)."""
@@ -76,7 +76,7 @@ class Patience:
         pause_s = back_off_s(attempt) if pause_s is None else pause_s
         now = datetime.now(UTC)
         since = known.since if known else now
-        self._troubles[key] = Trouble(what, since, attempt, now + timedelta(seconds=pause_s))
+        self._troubles[key] = PendingRetry(what, since, attempt, now + timedelta(seconds=pause_s))
         self._waits()
         return pause_s
 
@@ -86,11 +86,11 @@ class Patience:
 
     def _try(
         self,
-        work: Callable[Words, Answer],
+        work: Callable[P, R],
         waited_out: Callable[[BaseException], bool],
-        *words: Words.args,
-        **more: Words.kwargs,
-    ) -> Answer:
+        *words: P.args,
+        **more: P.kwargs,
+    ) -> R:
         key = threading.get_ident()
 
         def say(state: tenacity.RetryCallState) -> None:
@@ -110,7 +110,7 @@ class Patience:
         try:
             return retrying(work, *words, **more)
         except tenacity.RetryError as end:
-            raise GivenUp(f"stopped while waiting: {end.last_attempt.exception()}") from end
+            raise RetryAborted(f"stopped while waiting: {end.last_attempt.exception()}") from end
         finally:
             self.over(key)
 
@@ -120,19 +120,19 @@ def back_off_s(attempt: int) -> float:
     return min(FIRST_PAUSE_S * 2.0 ** min(attempt - 1, 16), LONGEST_PAUSE_S)
 
 
-def passes(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether trouble is of the machine as it is now: disk full or read-only, busy, no descriptors, database locked or away.
 
     An error of ours counts as what caused it.
     """
     if isinstance(error, FoodsortError) and error.__cause__ is not None:
-        return passes(error.__cause__)
+        return is_transient(error.__cause__)
     if isinstance(error, OSError):
-        return error.errno in PASSING
+        return error.errno in TRANSIENT_ERRNOS
     # PostgreSQL calls it internal that a server is read-only, as one with a full disk or in a failover is.
     return isinstance(error, OperationalError | InterfaceError | InternalError | sqlite3.OperationalError)
 
 
-def in_hand(error: BaseException) -> bool:
+def is_retryable(error: BaseException) -> bool:
     """Whether trouble with a photo that is claimed already is worth another try: also what a person may have to mend."""
-    return passes(error) or (isinstance(error, OSError) and not isinstance(error, FileExistsError))
+    return is_transient(error) or (isinstance(error, OSError) and not isinstance(error, FileExistsError))

@@ -30,7 +30,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-class Folders(_Section):
+class FolderSettings(_Section):
     """Folders, relative to the root or absolute."""
 
     inbox: str = Field("inbox", min_length=1)
@@ -47,7 +47,7 @@ class Folders(_Section):
     """Name a folder to set photos aside that the model is not sure of."""
 
     @model_validator(mode="after")
-    def _apart(self) -> "Folders":
+    def _apart(self) -> "FolderSettings":
         names = [
             self.inbox,
             self.food,
@@ -65,7 +65,7 @@ class Folders(_Section):
         return self
 
 
-class Watch(_Section):
+class WatchSettings(_Section):
     """When a file of the inbox is ready."""
 
     rescan_s: Seconds = 60.0
@@ -84,7 +84,7 @@ class Watch(_Section):
     """Further names to leave alone, as shell patterns such as "*.xmp"."""
 
 
-class Images(_Section):
+class ImageSettings(_Section):
     """What pictures are read."""
 
     max_pixels: int = Field(DEFAULT_MAX_PIXELS, gt=0)
@@ -95,7 +95,7 @@ class Images(_Section):
     """What is done with an exact copy: "file" it like any other, or "skip" it to folders.duplicates."""
 
 
-class Model(_Section):
+class ModelSettings(_Section):
     """What classifies."""
 
     bundle: str = ""
@@ -108,7 +108,7 @@ class Model(_Section):
     """What it computes in: auto (int8 where the bundle has it, else what the engine finds fastest) or float32, slower."""
 
 
-class Batch(_Section):
+class BatchSettings(_Section):
     """How photos are gathered for the network."""
 
     max_size: int = Field(32, ge=1, le=1024)
@@ -117,14 +117,14 @@ class Batch(_Section):
     """Milliseconds that a photo waits for others at most."""
 
 
-class Database(_Section):
+class DatabaseSettings(_Section):
     """Where results are recorded."""
 
     url: str = ""
     """Database, as a SQLAlchemy URL such as postgresql://user@host/photos; empty: foodsort.db in the root."""
 
 
-class Metrics(_Section):
+class MetricsSettings(_Section):
     """Figures for monitoring."""
 
     listen: str = ""
@@ -158,7 +158,7 @@ def _address(listen: str) -> tuple[str, int] | None:
     return str(ip), number
 
 
-class Web(_Section):
+class WebSettings(_Section):
     """The review page."""
 
     token: str = ""
@@ -172,7 +172,7 @@ class Web(_Section):
         return token
 
 
-class Log(_Section):
+class LogSettings(_Section):
     """What is said while it runs."""
 
     format: Literal["auto", "json"] = "auto"
@@ -187,15 +187,15 @@ class Settings(BaseSettings):
     )
     file: ClassVar[Path | None] = None
 
-    folders: Folders = Folders()
-    watch: Watch = Watch()
-    images: Images = Images()
-    model: Model = Model()
-    batch: Batch = Batch()
-    database: Database = Database()
-    metrics: Metrics = Metrics()
-    web: Web = Web()
-    log: Log = Log()
+    folders: FolderSettings = FolderSettings()
+    watch: WatchSettings = WatchSettings()
+    images: ImageSettings = ImageSettings()
+    model: ModelSettings = ModelSettings()
+    batch: BatchSettings = BatchSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    web: WebSettings = WebSettings()
+    log: LogSettings = LogSettings()
 
     @classmethod
     def settings_customise_sources(

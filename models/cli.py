@@ -14,7 +14,7 @@ from models.errors import FoodsortError
 from models.filenames import BYTES, visible
 
 
-class Commands(typer.Typer):
+class CommandLine(typer.Typer):
     """A command line whose errors are one line on stderr. Exit code 1: could not be done; 2: wrong words or settings."""
 
     def __call__(self, *words: Any, **options: Any) -> Any:

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from models import EngineName
-from models.cli import Commands
+from models.cli import CommandLine
 
-app = Commands(
+app = CommandLine(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Makes and judges models."
 )
 

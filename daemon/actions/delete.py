@@ -10,16 +10,16 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from daemon import failpoints
-from daemon.actions.locate import Whereabouts, facts
-from daemon.actions.restore import Gone, Stays, Wayback
-from daemon.actions.undo import BUSY, Back
+from daemon.actions.locate import PhotoLocator, facts
+from daemon.actions.restore import CannotMove, InboxRestorer, SourceChanged
+from daemon.actions.undo import BUSY, ActionResult
 from daemon.database.recorder import update
 from daemon.destinations import sidecar
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claims
 from daemon.photo import DELETED, DELETING, FAILED, State
-from daemon.queries.selection import WHY, Chosen, Photo, a_few
-from daemon.settings import Folders
+from daemon.queries.selection import WHY, Photo, PhotoSelection, in_chunks
+from daemon.settings import FolderSettings
 
 NOT_DELETED = {
     **WHY,
@@ -29,72 +29,72 @@ NOT_DELETED = {
 """Why a photo in a state is not deleted."""
 
 
-class Deletions:
+class DeleteAction:
     """Removes failed photos for good. One at a time an inbox does so: see `lock.turn`."""
 
-    def __init__(self, root: Path, folders: Folders, claims: Claims, engine: sa.Engine) -> None:
-        self._way = Wayback(root, folders, claims)
-        self._whereabouts = Whereabouts(self._way, engine)
+    def __init__(self, root: Path, folders: FolderSettings, claims: Claims, engine: sa.Engine) -> None:
+        self._way = InboxRestorer(root, folders, claims)
+        self._whereabouts = PhotoLocator(self._way, engine)
         self._engine, self._root = engine, root
 
-    def delete(self, chosen: Iterable[Photo]) -> Iterator[Back]:
+    def delete(self, chosen: Iterable[Photo]) -> Iterator[ActionResult]:
         """Removes failed photos and the reasons beside them; never a file that is no longer the one that failed."""
-        for some in a_few(chosen):
+        for some in in_chunks(chosen):
             begun, stay = self._begin(some)
-            failpoints.point("deleting")
+            failpoints.failpoint("deleting")
             said = {back.photo.id: back for back in (*stay, *self._remove_all(begun))}
             yield from (said[photo.id] for photo in some)
 
-    def mend(self) -> Iterator[Back]:
+    def mend(self) -> Iterator[ActionResult]:
         """Ends what a call that died had begun: what still is that photo goes."""
-        for photo in Chosen(self._engine, self._root, (DELETING,)).all():
+        for photo in PhotoSelection(self._engine, self._root, (DELETING,)).all():
             try:
                 yield from self._remove_all([self._found(photo)])
-            except Gone:
+            except SourceChanged:
                 self._set(photo, DELETED)
-                yield Back(photo, photo.path)
-            except Stays as stays:
-                yield Back(photo, problem=str(stays))
+                yield ActionResult(photo, photo.path)
+            except CannotMove as stays:
+                yield ActionResult(photo, problem=str(stays))
 
-    def _begin(self, some: list[Photo]) -> tuple[list[Photo], list[Back]]:
+    def _begin(self, some: list[Photo]) -> tuple[list[Photo], list[ActionResult]]:
         """Records which photos are about to go, in one transaction; returns them and those that stay."""
         found, begun, stay = [], [], []
         for photo in some:
             try:
                 found.append(self._found(photo))
-            except Stays as stays:
-                stay.append(Back(photo, problem=str(stays)))
+            except CannotMove as stays:
+                stay.append(ActionResult(photo, problem=str(stays)))
         with self._engine.begin() as connection:
             for photo in found:
                 known = {"identity": photo.identity, "size_bytes": photo.size_bytes, "modified_at": photo.modified_at}
                 if update(connection, photo.id, (FAILED,), state=DELETING, **known):
                     begun.append(photo)
                 else:
-                    stay.append(Back(photo, problem=BUSY))
+                    stay.append(ActionResult(photo, problem=BUSY))
         return begun, stay
 
     def _found(self, photo: Photo) -> Photo:
-        """A photo as it lies at its place. Raises Stays, and Gone when it is not there, or not as it was when it failed."""
+        """A photo as it lies at its place. Raises CannotMove, and SourceChanged when it is not there, or not as it was when it failed."""
         stat = self._whereabouts.stat(photo)
         # Who has mended a photo where it lies wants it sorted, and an inode is soon given to another file.
         if not photo.looks_like(stat) and not self._way.has_its_bytes(photo, arrived=False):
-            raise Gone("is no longer as it was when it failed; `foodsort retry PATH` has it sorted")
+            raise SourceChanged("is no longer as it was when it failed; `foodsort retry PATH` has it sorted")
         return photo._replace(**facts(stat))
 
-    def _remove_all(self, begun: list[Photo]) -> list[Back]:
+    def _remove_all(self, begun: list[Photo]) -> list[ActionResult]:
         done, stay = [], []
         for photo in begun:
             try:
                 self._remove(photo)
-                failpoints.point("deleted")
+                failpoints.failpoint("deleted")
                 done.append(photo)
             except OSError as error:
                 self._set(photo, FAILED)
-                stay.append(Back(photo, problem=f"cannot be deleted: {error.strerror}"))
+                stay.append(ActionResult(photo, problem=f"cannot be deleted: {error.strerror}"))
         with self._engine.begin() as connection:
             for photo in done:
                 update(connection, photo.id, (DELETING,), state=DELETED)
-        return stay + [Back(photo, photo.path) for photo in done]
+        return stay + [ActionResult(photo, photo.path) for photo in done]
 
     def _remove(self, photo: Photo) -> None:
         with self._way.source(photo) as (folder, name):
@@ -103,7 +103,7 @@ class Deletions:
                 raise OSError(0, "another file has taken its place")
             # The reason first: while the photo has its name, no other failure is given one.
             with sidecar.removed(folder, name, photo.sha256):
-                failpoints.point("unexplained")
+                failpoints.failpoint("unexplained")
                 os.unlink(name, dir_fd=folder)
             dirfd.sync(folder)
 

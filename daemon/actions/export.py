@@ -13,11 +13,11 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from daemon.database.schema import photos, reviews
-from daemon.destinations.folders import Destinations
-from daemon.destinations.originals import NO_LONGER, Gone, open_original
+from daemon.destinations.folders import DestinationFolders
+from daemon.destinations.originals import NO_LONGER, OriginalMissing, open_original
 from daemon.fs import dirfd
 from daemon.photo import DUPLICATE, FILED, RETRY, UNDONE
-from daemon.settings import Folders
+from daemon.settings import FolderSettings
 from models.errors import FoodsortError
 from models.filenames import shown
 
@@ -89,7 +89,7 @@ def split_of(sha256: str) -> str:
     return SPLITS[max(0, tenth - 7)]
 
 
-def place(out: Path, root: Path, folders: Folders) -> Path:
+def place(out: Path, root: Path, folders: FolderSettings) -> Path:
     """Where a data set is to be, without links. Raises ExportError when something is there, or where photos are sorted."""
     out = Path(os.path.realpath(out))
     for name in filter(None, folders.model_dump().values()):
@@ -101,7 +101,7 @@ def place(out: Path, root: Path, folders: Folders) -> Path:
 
 
 def write(
-    found: Iterable[list[Labelled]], destinations: Destinations, out: Path, *, split: bool
+    found: Iterable[list[Labelled]], destinations: DestinationFolders, out: Path, *, split: bool
 ) -> tuple[Counter[tuple[str, str]], list[str]]:
     """Writes photos to the new or empty folder `out`, which appears when it is whole, and not for none.
 
@@ -128,7 +128,7 @@ def write(
 
 
 def _fill(
-    folder: Path, found: Iterable[list[Labelled]], destinations: Destinations, *, split: bool
+    folder: Path, found: Iterable[list[Labelled]], destinations: DestinationFolders, *, split: bool
 ) -> tuple[Counter[tuple[str, str]], list[str]]:
     counts: Counter[tuple[str, str]] = Counter()
     problems: list[str] = []
@@ -143,7 +143,7 @@ def _fill(
                 name = f"{part}/{int(label == 'food')}_{photo.id}.{photo.ending}"
                 try:
                     _copy(destinations, photo, folder / name)
-                except Gone as gone:
+                except OriginalMissing as gone:
                     missed.append(f"{shown(photo.path)} {gone}")
                     continue
                 table.writerow((name, label, part, "person", photo.id, photo.sha256, photo.predicted_label))
@@ -159,8 +159,8 @@ def _fill(
     return counts, problems
 
 
-def _copy(destinations: Destinations, photo: Labelled, to: Path) -> None:
-    """Copies a photo, and makes sure that it is the one that was labelled. Raises Gone, OSError when it cannot be written."""
+def _copy(destinations: DestinationFolders, photo: Labelled, to: Path) -> None:
+    """Copies a photo, and makes sure that it is the one that was labelled. Raises OriginalMissing, OSError when it cannot be written."""
     fd = open_original(destinations, photo.path)
     digest = hashlib.sha256()
     with os.fdopen(fd, "rb") as original, to.open("xb") as copy:
@@ -171,4 +171,4 @@ def _copy(destinations: Destinations, photo: Labelled, to: Path) -> None:
         dirfd.sync(copy.fileno())
     if digest.hexdigest() != photo.sha256:
         to.unlink()
-        raise Gone(NO_LONGER)
+        raise OriginalMissing(NO_LONGER)

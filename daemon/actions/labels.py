@@ -7,10 +7,10 @@ from typing import Any, Literal, NamedTuple
 import sqlalchemy as sa
 
 from daemon.database.schema import photos, results, reviews, text
-from daemon.pipeline.outcome import Fate
+from daemon.pipeline.outcome import Destination
 from daemon.queries.selection import Photo
 
-Label = Literal["food", "non_food"]
+PersonLabel = Literal["food", "non_food"]
 """What a person may call a photo."""
 
 
@@ -21,10 +21,10 @@ class Change(NamedTuple):
     """
 
     write: Callable[[sa.Connection], sa.Insert | sa.Delete]
-    fate: Fate
+    fate: Destination
 
 
-def given(engine: sa.Engine, some: list[Photo], label: Label) -> dict[int, Change]:
+def given(engine: sa.Engine, some: list[Photo], label: PersonLabel) -> dict[int, Change]:
     """A label for each, by id; those that have it already, by the model or by a person, stay where they are."""
     query = sa.select(results.c.id).where(results.c.id.in_([photo.id for photo in some]), results.c.label == label)
     with engine.connect() as connection:
@@ -52,7 +52,7 @@ def withdrawn(engine: sa.Engine, some: list[Photo]) -> dict[int, Change]:
     return changes
 
 
-def _record(photo: Photo, label: Label) -> Callable[[sa.Connection], sa.Delete]:
+def _record(photo: Photo, label: PersonLabel) -> Callable[[sa.Connection], sa.Delete]:
     def write(connection: sa.Connection) -> sa.Delete:
         row = {"photo_id": photo.id, "label": label, "reviewed_at": text(datetime.now(UTC))}
         review = connection.execute(reviews.insert().values(row).returning(reviews.c.id)).scalar_one()

@@ -5,33 +5,33 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from daemon.actions.restore import Gone, Stays, Wayback
+from daemon.actions.restore import CannotMove, InboxRestorer, SourceChanged
 from daemon.database.schema import modified_at
 from daemon.fs import dirfd
 from daemon.queries.selection import Photo, elsewhere
 
 
-class Whereabouts:
+class PhotoLocator:
     """Looks for photos at the places that their rows name."""
 
-    def __init__(self, way: Wayback, engine: sa.Engine) -> None:
+    def __init__(self, way: InboxRestorer, engine: sa.Engine) -> None:
         self._way, self._engine = way, engine
 
     def stat(self, photo: Photo) -> os.stat_result:
-        """stat of a photo at its place. Raises Gone when it is not there, or no longer that photo, and Stays."""
+        """stat of a photo at its place. Raises SourceChanged when it is not there, or no longer that photo, and CannotMove."""
         stat = self._way.stat(photo)
         if not self.lies_there(photo, arrived=False):
-            raise Gone("is no longer the photo that was put there")
+            raise SourceChanged("is no longer the photo that was put there")
         return stat
 
     def lies_there(self, photo: Photo, *, arrived: bool) -> bool:
         """Whether a photo lies at its place, as a copy if it has `arrived` where it was going, too.
 
-        Raises Stays when that cannot be told.
+        Raises CannotMove when that cannot be told.
         """
         try:
             stat = self._way.stat(photo)
-        except Stays:
+        except CannotMove:
             return False
         same = dirfd.identity(stat) == photo.identity
         # An inode is soon given to another file. A failed photo may have been mended where it lies.

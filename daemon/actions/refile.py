@@ -7,32 +7,32 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from daemon.actions.locate import Whereabouts
-from daemon.actions.restore import Stays, Wayback
-from daemon.destinations.folders import Destinations
+from daemon.actions.locate import PhotoLocator
+from daemon.actions.restore import CannotMove, InboxRestorer
+from daemon.destinations.folders import DestinationFolders
 from daemon.fs import dirfd, names
-from daemon.fs.cross_device import Whole
+from daemon.fs.cross_device import OnCopied
 from daemon.inbox.claims import Claims
-from daemon.pipeline.outcome import Fate
+from daemon.pipeline.outcome import Destination
 from daemon.queries.selection import Photo
-from daemon.settings import Folders
+from daemon.settings import FolderSettings
 
 
-class Refiling:
+class Refiler:
     """The destination folders of one root, between which photos move."""
 
-    def __init__(self, root: Path, folders: Folders, claims: Claims, engine: sa.Engine) -> None:
-        self._way, self._destinations = Wayback(root, folders, claims), Destinations(root, folders, claims)
-        self._whereabouts = Whereabouts(self._way, engine)
+    def __init__(self, root: Path, folders: FolderSettings, claims: Claims, engine: sa.Engine) -> None:
+        self._way, self._destinations = InboxRestorer(root, folders, claims), DestinationFolders(root, folders, claims)
+        self._whereabouts = PhotoLocator(self._way, engine)
 
     def stat(self, photo: Photo) -> os.stat_result:
-        """stat of a photo at its place. Raises Stays when it is not there, or no longer that photo."""
+        """stat of a photo at its place. Raises CannotMove when it is not there, or no longer that photo."""
         return self._whereabouts.stat(photo)
 
-    def target(self, photo: Photo, fate: Fate, taken: set[bytes]) -> bytes:
+    def target(self, photo: Photo, fate: Destination, taken: set[bytes]) -> bytes:
         """The first free place for a photo in the folder of a fate; its own, when it lies in there already.
 
-        taken: places promised to others; the one chosen is added. Raises Stays when that folder cannot be looked into.
+        taken: places promised to others; the one chosen is added. Raises CannotMove when that folder cannot be looked into.
         """
         if self._destinations.is_in(photo.path, fate):
             return photo.path
@@ -41,10 +41,10 @@ class Refiling:
         try:
             return self._destinations.choose(fate, path, photo.sha256, taken)
         except OSError as error:
-            raise Stays(f"cannot be moved: {error.strerror}") from error
+            raise CannotMove(f"cannot be moved: {error.strerror}") from error
 
     def find(self, photo: Photo, target: bytes) -> tuple[bool, bool]:
-        """Whether a photo lies at the place that it goes to, and whether at the one that it comes from. Raises Stays."""
+        """Whether a photo lies at the place that it goes to, and whether at the one that it comes from. Raises CannotMove."""
         stat, left = self._look(target), self._look(photo.path)
         arrived = stat is not None and dirfd.identity(stat) == photo.identity
         if stat and left and arrived and left.st_dev == stat.st_dev:
@@ -55,11 +55,11 @@ class Refiling:
         return arrived or (stat is not None and not there and photo.looks_like(stat)), there
 
     def has_arrived(self, photo: Photo, target: bytes) -> bool:
-        """Whether a photo, or the copy that its row knows, lies at a place. Raises Stays when that cannot be told."""
+        """Whether a photo, or the copy that its row knows, lies at a place. Raises CannotMove when that cannot be told."""
         stat = self._look(target)
         return stat is not None and dirfd.identity(stat) == photo.identity
 
-    def move(self, photo: Photo, target: bytes, going: Callable[[bytes], None], whole: Whole) -> bytes:
+    def move(self, photo: Photo, target: bytes, going: Callable[[bytes], None], whole: OnCopied) -> bytes:
         """Moves a photo to its place, or to the next that is free beside it; returns which.
 
         going: called with another place before it goes there. whole: called with the stat of a copy before it has its name.
@@ -91,4 +91,4 @@ class Refiling:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise Stays(f"cannot be looked for: {error.strerror}") from error
+            raise CannotMove(f"cannot be looked for: {error.strerror}") from error

@@ -13,17 +13,17 @@ import sqlalchemy as sa
 
 from daemon import failpoints
 from daemon.actions.locate import facts
-from daemon.actions.refile import Refiling
-from daemon.actions.restore import Stays
-from daemon.actions.undo import Back
+from daemon.actions.refile import Refiler
+from daemon.actions.restore import CannotMove
+from daemon.actions.undo import ActionResult
 from daemon.database import schema
 from daemon.database.recorder import place as in_columns
 from daemon.database.recorder import update
 from daemon.destinations import recovery_plan
 from daemon.inbox.claims import Claims
 from daemon.photo import CORRECTING, FILED, MISSING
-from daemon.queries.selection import Chosen, Photo
-from daemon.settings import Folders
+from daemon.queries.selection import Photo, PhotoSelection
+from daemon.settings import FolderSettings
 from models.filenames import raw, shown
 
 
@@ -38,41 +38,41 @@ class Step(NamedTuple):
     amends: sa.Insert | sa.Delete | None = None
 
 
-class Relocation:
+class Relocator:
     """Moves photos whose rows are written already."""
 
-    def __init__(self, root: Path, folders: Folders, claims: Claims, engine: sa.Engine) -> None:
-        self.way = Refiling(root, folders, claims, engine)
+    def __init__(self, root: Path, folders: FolderSettings, claims: Claims, engine: sa.Engine) -> None:
+        self.way = Refiler(root, folders, claims, engine)
         self._engine, self._root = engine, root
 
-    def move_all(self, steps: list[Step]) -> list[Back]:
+    def move_all(self, steps: list[Step]) -> list[ActionResult]:
         """Moves photos, never over anything, and says that they are there; those that cannot be moved are left as they were."""
         stay, moved = [], []
         for step in steps:
             try:
                 moved.append(step._replace(target=self._move(step)))
-                failpoints.point("corrected")
+                failpoints.failpoint("corrected")
             except OSError as error:
-                stay.append(Back(step.photo, problem=f"cannot be moved: {error.strerror}"))
+                stay.append(ActionResult(step.photo, problem=f"cannot be moved: {error.strerror}"))
                 if step.amends is not None:
                     self._leave(step, step.amends)
         return stay + self._finish(moved)
 
-    def mend(self) -> Iterator[Back]:
+    def mend(self) -> Iterator[ActionResult]:
         """Ends what a call that died had begun."""
         for step in self._begun():
             photo = step.photo
             try:
                 arrived, there = self.way.find(photo, step.target)
-            except Stays as stays:
-                yield Back(photo, problem=str(stays))
+            except CannotMove as stays:
+                yield ActionResult(photo, problem=str(stays))
                 continue
             action = recovery_plan.back(CORRECTING, arrived=arrived, there=there)
             if action == "move":
                 yield from self.move_all([step])
             elif action == MISSING:
                 if self._set(photo, state=MISSING):
-                    yield Back(photo, problem="was taken away by somebody else while it was being moved")
+                    yield ActionResult(photo, problem="was taken away by somebody else while it was being moved")
             else:
                 yield from self._finish_alone(step, drop=action == "drop_and_finish")
 
@@ -82,7 +82,7 @@ class Relocation:
         with self._engine.connect() as connection:
             rows = connection.execute(sa.select(p.id, p.generation).where(p.state == CORRECTING))
             sources = {photo_id: raw(source) for photo_id, source in rows}
-        going = Chosen(self._engine, self._root, (CORRECTING,)).all()
+        going = PhotoSelection(self._engine, self._root, (CORRECTING,)).all()
         return [Step(photo._replace(path=sources[photo.id]), photo.path) for photo in going if photo.id in sources]
 
     def _move(self, step: Step) -> bytes:
@@ -94,20 +94,20 @@ class Relocation:
 
         return self.way.move(step.photo, step.target, going, whole)
 
-    def _finish(self, moved: list[Step]) -> list[Back]:
+    def _finish(self, moved: list[Step]) -> list[ActionResult]:
         now = schema.text(datetime.now(UTC))
         with self._engine.begin() as connection:
             for photo, target, _ in moved:
                 update(connection, photo.id, (CORRECTING,), state=FILED, filed_at=now, **in_columns(target))
-        return [Back(photo, target) for photo, target, _ in moved]
+        return [ActionResult(photo, target) for photo, target, _ in moved]
 
-    def _finish_alone(self, step: Step, *, drop: bool) -> Iterator[Back]:
+    def _finish_alone(self, step: Step, *, drop: bool) -> Iterator[ActionResult]:
         """Says that a photo lies at its place. drop: what is left of it where it came from is removed."""
         if drop:
             try:
                 self.way.drop(step.photo)
             except OSError as error:
-                yield Back(step.photo, problem=f"cannot be removed from there: {error.strerror}")
+                yield ActionResult(step.photo, problem=f"cannot be removed from there: {error.strerror}")
                 return
         yield from self._finish([step])
 
@@ -120,7 +120,7 @@ class Relocation:
         try:
             if self.way.has_arrived(photo._replace(identity=row.identity), row.path_bytes):
                 return
-        except Stays:  # what became of it, the next call finds out
+        except CannotMove:  # what became of it, the next call finds out
             return
         before = {"identity": photo.identity, "size_bytes": photo.size_bytes, "modified_at": photo.modified_at}
         with self._engine.begin() as connection:

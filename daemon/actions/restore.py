@@ -8,31 +8,31 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from daemon.destinations import sidecar
-from daemon.destinations.folders import Destinations
+from daemon.destinations.folders import DestinationFolders
 from daemon.fs import dirfd, names
-from daemon.fs.cross_device import Transfer, Whole
+from daemon.fs.cross_device import CrossDeviceMover, OnCopied
 from daemon.inbox.claims import Claims
 from daemon.queries.selection import Photo
-from daemon.settings import Folders
+from daemon.settings import FolderSettings
 from models.errors import FoodsortError
 
 
-class Stays(FoodsortError):
+class CannotMove(FoodsortError):
     """Raised when a photo cannot go back. The message says why."""
 
 
-class Gone(Stays):
+class SourceChanged(CannotMove):
     """Raised when what lies at a photo's place, if anything, is another file."""
 
 
-class Wayback:
+class InboxRestorer:
     """The inbox of one root, and the folders that photos come back from."""
 
-    def __init__(self, root: Path, folders: Folders, claims: Claims) -> None:
+    def __init__(self, root: Path, folders: FolderSettings, claims: Claims) -> None:
         self._inbox = os.path.normpath(os.fsencode(root.absolute() / folders.inbox))
-        self._destinations = Destinations(root, folders, claims)
+        self._destinations = DestinationFolders(root, folders, claims)
         self._claims = claims
-        self._transfer = Transfer()
+        self._transfer = CrossDeviceMover()
 
     def place(self, path: bytes) -> bytes:
         """A path of the inbox as rows name places."""
@@ -51,30 +51,30 @@ class Wayback:
                 yield target
 
     def stat(self, photo: Photo) -> os.stat_result:
-        """stat of a photo at the place that its row names. Raises Gone, Stays."""
+        """stat of a photo at the place that its row names. Raises SourceChanged, CannotMove."""
         try:
             with self.source(photo) as (folder, name):
                 return os.stat(name, dir_fd=folder, follow_symlinks=False)
         except FileNotFoundError as error:
-            raise Gone("is no longer there") from error
+            raise SourceChanged("is no longer there") from error
         except OSError as error:
-            raise Stays(f"cannot be reached: {error.strerror}") from error
+            raise CannotMove(f"cannot be reached: {error.strerror}") from error
 
     def has_its_bytes(self, photo: Photo, *, arrived: bool) -> bool:
         """Whether a photo's bytes lie at the place that its row names, as a copy if it has `arrived` in the inbox, too.
 
-        Raises Stays when that cannot be told.
+        Raises CannotMove when that cannot be told.
         """
         try:
             return self._destinations.is_ours(photo.path, "", photo.sha256, claimed=arrived)
         except OSError as error:
-            raise Stays(f"cannot be read: {error.strerror}") from error
+            raise CannotMove(f"cannot be read: {error.strerror}") from error
 
     def source(self, photo: Photo) -> AbstractContextManager[tuple[int, bytes]]:
         """Descriptor of the folder that a photo lies in, and its name there. Raises OSError."""
         return self._destinations.folder_of(photo.path)
 
-    def move(self, photo: Photo, going: Callable[[bytes], None], whole: Whole) -> bytes:
+    def move(self, photo: Photo, going: Callable[[bytes], None], whole: OnCopied) -> bytes:
         """Moves a photo to the inbox place that its row names, or to the next that is free; returns which.
 
         going: called with another place before it goes there. whole: called with the stat of a copy before it has its name.
@@ -111,7 +111,7 @@ class Wayback:
         except OSError:  # then a rescan finds it
             return
 
-    def rename(self, source: int, old: bytes, target: int, new: bytes, photo: Photo, whole: Whole) -> None:
+    def rename(self, source: int, old: bytes, target: int, new: bytes, photo: Photo, whole: OnCopied) -> None:
         """Renames a photo, never over anything; to another filesystem it is copied. Raises OSError."""
         try:
             dirfd.rename(source, old, target, new)

@@ -11,9 +11,9 @@ check()
 
 from daemon.cli import bench, classify, correct, delete, doctor, export, init, results, retry, review, run, status, undo
 from models import __version__
-from models.cli import Commands
+from models.cli import CommandLine
 
-app = Commands(
+app = CommandLine(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Sorts photos dropped into a folder into food/ and non_food/, each with a row in a database.",

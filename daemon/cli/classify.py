@@ -25,16 +25,16 @@ def classify(
     import json
 
     from daemon.cli.output import prepare
-    from daemon.decoders.pool import Decoders
+    from daemon.decoders.pool import DecoderPool
     from daemon.pipeline.offline import classify as run
-    from daemon.settings import Images
+    from daemon.settings import ImageSettings
     from models.bundle import Bundle
     from models.engines import open_engine
 
     prepare("table" if format == "text" else "json", live=False)
-    bundle, images = Bundle.load(model), Images()
+    bundle, images = Bundle.load(model), ImageSettings()
     failed = 0
-    with Decoders(bundle.card.fit, images.max_pixels, images.timeout_s) as decoders:
+    with DecoderPool(bundle.card.fit, images.max_pixels, images.timeout_s) as decoders:
         for said in run(path_arguments.files(paths), bundle, open_engine(engine, bundle, 8), decoders):
             failed += "error" in said
             if format == "json":

@@ -24,14 +24,14 @@ def correct(
     """
     from daemon.actions.correct import NO_LABEL
     from daemon.photo import FILED
-    from daemon.queries.selection import Chosen
+    from daemon.queries.selection import PhotoSelection
 
     if withdraw == (label is not None):
         raise typer.BadParameter("say what is to be done, in one way: --label LABEL or --withdraw")
     given = list(words(paths))  # before the turn is taken: who writes them may be slow
     with opened(root, dry_run=dry_run) as (engine, movers, said):
         corrections = movers.corrections
-        chosen = said.known(given, Chosen(engine, root, (FILED,), NO_LABEL).path)
+        chosen = said.known(given, PhotoSelection(engine, root, (FILED,), NO_LABEL).path)
         if label is None:
             said.backs(corrections.would_withdraw(chosen) if dry_run else corrections.withdraw(chosen))
             said.end("without the label that a person gave last", "changed")

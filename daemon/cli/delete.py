@@ -6,7 +6,7 @@ import typer
 
 from daemon.cli.options import HELP, Root
 from daemon.cli.paths import words
-from daemon.cli.report import Said, opened
+from daemon.cli.report import ActionReport, opened
 from models.filenames import shown
 
 _NAMED = 5  # photos that a question names
@@ -23,13 +23,13 @@ def delete(
     """
     from daemon.actions.delete import NOT_DELETED
     from daemon.photo import FAILED
-    from daemon.queries.selection import Chosen
+    from daemon.queries.selection import PhotoSelection
 
     if not yes and "-" in paths:
         raise typer.BadParameter("what is read from stdin cannot be asked about; add --yes")
-    given, said = list(words(paths)), Said(dry_run=False)
+    given, said = list(words(paths)), ActionReport(dry_run=False)
     with opened(root, dry_run=True) as (engine, _, _):  # who is asked may be slow, too, and others are not to wait
-        chosen = said.known(given, Chosen(engine, root, (FAILED,), NOT_DELETED).path)
+        chosen = said.known(given, PhotoSelection(engine, root, (FAILED,), NOT_DELETED).path)
     photos = f"{len(chosen)} photo{'' if len(chosen) == 1 else 's'}"
     some = sorted(shown(photo.path) for photo in chosen)[:_NAMED] + ["…"] * (len(chosen) > _NAMED)
     if chosen and not yes and not typer.confirm(f"Delete {photos} for good ({', '.join(some)})?"):

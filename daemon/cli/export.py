@@ -30,7 +30,7 @@ def export(
     """
     from daemon.actions.export import LABELS, SPLITS, ExportError, labelled, place, write
     from daemon.database import connections
-    from daemon.destinations.folders import Destinations
+    from daemon.destinations.folders import DestinationFolders
     from daemon.inbox.claims import Claims
     from daemon.settings import load
 
@@ -39,7 +39,7 @@ def export(
     with connections.told():
         found = list(labelled(connections.reading(connections.url(root, settings.database.url)), corrected=corrected))
     with closing(Claims(root / folders.inbox)) as claims:
-        counts, problems = write(found, Destinations(root, folders, claims), where, split=split)
+        counts, problems = write(found, DestinationFolders(root, folders, claims), where, split=split)
     for problem in problems:
         typer.echo(f"foodsort: {problem}", err=True)
     if not counts:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from models.filenames import BYTES
 
-Format = Literal["table", "json", "jsonl", "csv"]
+OutputFormat = Literal["table", "json", "jsonl", "csv"]
 
 Row = dict[str, Any]
 
@@ -19,7 +19,7 @@ def write(rows: Iterable[Row], columns: Sequence[str], form: Literal["json", "js
     {"json": _json, "jsonl": _jsonl, "csv": _csv}[form](rows, columns)
 
 
-def prepare(form: Format, *, live: bool) -> None:
+def prepare(form: OutputFormat, *, live: bool) -> None:
     """Has JSON and CSV be UTF-8, and each line at once where rows come one by one."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Whatever the terminal's language is; a table shows what that can't write in another way.

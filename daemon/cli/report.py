@@ -15,12 +15,12 @@ from models.filenames import shown
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from daemon.actions.context import Movers
-    from daemon.actions.undo import Back
+    from daemon.actions.context import Actions
+    from daemon.actions.undo import ActionResult
     from daemon.queries.selection import Photo
 
 
-class Said:
+class ActionReport:
     """Prints what becomes of photos, one line each, and counts."""
 
     def __init__(self, *, dry_run: bool) -> None:
@@ -38,7 +38,7 @@ class Said:
                 self._problem(str(error))
         return list(found.values())
 
-    def backs(self, backs: "Iterable[Back]", *, asked_for: bool = True) -> None:
+    def backs(self, backs: "Iterable[ActionResult]", *, asked_for: bool = True) -> None:
         """Says what became of each photo. asked_for: by this call, so that it counts."""
         for back in backs:
             if back.problem:
@@ -75,12 +75,12 @@ class Said:
 
 
 @contextmanager
-def opened(root: Path, *, dry_run: bool) -> "Iterator[tuple[sa.Engine, Movers, Said]]":
+def opened(root: Path, *, dry_run: bool) -> "Iterator[tuple[sa.Engine, Actions, ActionReport]]":
     """The database and what moves sorted photos, when it is this call's turn. Raises FoodsortError, OSError."""
-    from daemon.actions.context import Movers, as_the_daemon
+    from daemon.actions.context import Actions, require_daemon_user
     from daemon.database import connections
     from daemon.inbox.claims import Claims
-    from daemon.inbox.lock import turn
+    from daemon.inbox.lock import action_lock
     from daemon.settings import load
 
     settings = load(root)
@@ -89,13 +89,13 @@ def opened(root: Path, *, dry_run: bool) -> "Iterator[tuple[sa.Engine, Movers, S
     with connections.told():
         engine = connections.reading(address) if dry_run else connections.writing(address)
         claims = Claims(inbox)
-        movers, said = Movers.of(root, settings.folders, claims, engine), Said(dry_run=dry_run)
+        movers, said = Actions.of(root, settings.folders, claims, engine), ActionReport(dry_run=dry_run)
         try:
             if dry_run:
                 yield engine, movers, said
                 return
-            as_the_daemon(inbox / ".foodsort")
-            with turn(claims.inbox, inbox, _wait):
+            require_daemon_user(inbox / ".foodsort")
+            with action_lock(claims.inbox, inbox, _wait):
                 said.backs((back for _, back in movers.mend()), asked_for=False)
                 yield engine, movers, said
         finally:

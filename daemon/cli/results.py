@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from daemon.queries.results import Filters
 
-Format = Literal["table", "json", "jsonl", "csv"]
+OutputFormat = Literal["table", "json", "jsonl", "csv"]
 By = Literal["day", "label", "model", "camera"]
 Sort = Literal["newest", "oldest", "certainty", "name"]
 
@@ -29,7 +29,7 @@ _PAUSE_MS = 500
 
 def results(
     root: Root,
-    format: Annotated[Format, typer.Option(help="How to print.")] = "table",  # noqa: A002
+    format: Annotated[OutputFormat, typer.Option(help="How to print.")] = "table",  # noqa: A002
     label: Annotated[Literal["food", "non_food", "unsure"] | None, typer.Option(help="Photos of this label.")] = None,
     since: Annotated[datetime | None, time_option("Classified at or after this time.")] = None,
     until: Annotated[datetime | None, time_option("Classified before this time.")] = None,
@@ -88,7 +88,7 @@ def results(
             engine.dispose()
 
 
-def _photos(engine: "sa.Engine", filters: "Filters", form: Format) -> None:
+def _photos(engine: "sa.Engine", filters: "Filters", form: OutputFormat) -> None:
     from daemon.cli import output, tables
     from daemon.database import schema
     from daemon.queries import results as query
@@ -100,7 +100,7 @@ def _photos(engine: "sa.Engine", filters: "Filters", form: Format) -> None:
         _tell_of_more(engine, filters, filters.limit)
 
 
-def _groups(engine: "sa.Engine", filters: "Filters", form: Format, by: By) -> None:
+def _groups(engine: "sa.Engine", filters: "Filters", form: OutputFormat, by: By) -> None:
     from daemon.cli import output, tables
     from daemon.queries import counts
 
@@ -131,10 +131,10 @@ def _tell_of_more(engine: "sa.Engine", filters: "Filters", shown: int) -> None:
 def _watch(address: "sa.URL", filters: "Filters", form: Literal["table", "jsonl", "csv"]) -> None:
     from daemon.cli import output, tables
     from daemon.database import schema
-    from daemon.queries.follow import Following
+    from daemon.queries.follow import Follower
 
     rows = iter(
-        Following(
+        Follower(
             address, filters, _pause, lambda error: typer.echo(f"foodsort: {visible(str(error))}; waiting", err=True)
         )
     )

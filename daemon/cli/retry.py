@@ -24,11 +24,11 @@ def retry(
     """
     from daemon.actions.undo import RETRY_FAILED
     from daemon.photo import FAILED, UNDONE
-    from daemon.queries.selection import Chosen
+    from daemon.queries.selection import PhotoSelection
 
     given = list(words(paths or ()))  # before the turn is taken: who writes them may be slow
     with opened(root, dry_run=dry_run) as (engine, movers, said):
-        failed, named = Chosen(engine, root, (FAILED,)), Chosen(engine, root, (FAILED, UNDONE))
+        failed, named = PhotoSelection(engine, root, (FAILED,)), PhotoSelection(engine, root, (FAILED, UNDONE))
         chosen = said.known(given, lambda path: named.path(path, kind or ())) if paths else failed.all(kind or ())
         of_failed = [photo for photo in chosen if photo.state == FAILED]
         undone = [photo for photo in chosen if photo.state == UNDONE]

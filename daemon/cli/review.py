@@ -22,7 +22,7 @@ _END_S = 3
 """How long answers that are under way are waited for at the end (s)."""
 
 
-class OpenToAll(FoodsortError):
+class TokenRequired(FoodsortError):
     """Raised when others than this machine would be served and nobody be asked for a token."""
 
     exit_code = 2
@@ -47,11 +47,11 @@ def review(
     from daemon.database import connections
     from daemon.settings import load
     from daemon.web.app import app as page
-    from daemon.web.thumbnails import Pictures
+    from daemon.web.thumbnails import ThumbnailCache
 
     settings = load(root)
     if not settings.web.token and not _is_loopback(host):
-        raise OpenToAll(
+        raise TokenRequired(
             f"at {host} others could see and move your photos; set a token that they have to say, of 12 characters or more:"
             f' `token = "…"` under [web] in {root}/foodsort.toml, or FOODSORT_WEB__TOKEN'
         )
@@ -60,7 +60,7 @@ def review(
     reading, writing = connections.reading(address), connections.writing(address)
     with (
         closing(_listening(host, port)) as listener,
-        closing(Pictures(root, settings, reading)) as pictures,
+        closing(ThumbnailCache(root, settings, reading)) as pictures,
     ):
         config = uvicorn.Config(
             page(root, settings, reading, writing, pictures, host),

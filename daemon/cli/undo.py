@@ -25,13 +25,13 @@ def undo(
     Example: foodsort undo --root photos --last
     """
     from daemon.actions.undo import UNDO
-    from daemon.queries.selection import Chosen
+    from daemon.queries.selection import PhotoSelection
 
     if [bool(paths), last, batch is not None, since is not None].count(True) != 1:
         raise typer.BadParameter("say which photos, in one way: PATH..., --last, --batch ID or --since TIME")
     given = list(words(paths or ()))
     with opened(root, dry_run=dry_run) as (engine, movers, said):
-        choice = Chosen(engine, root, UNDO.sources)
+        choice = PhotoSelection(engine, root, UNDO.sources)
         if paths:
             chosen = said.known(given, choice.path)
         elif batch is not None:

@@ -2,17 +2,17 @@
 
 import structlog
 
-from daemon.database.recorder import Results
-from daemon.retry import Patience
+from daemon.database.recorder import Recorder
+from daemon.retry import Retrier
 from models.filenames import shown
 
 log = structlog.get_logger()
 
 
-class Teller:
+class EventLog:
     """Called with a kind for programs, a message for people and, where it is of one file, its path in the inbox."""
 
-    def __init__(self, results: Results, patience: Patience) -> None:
+    def __init__(self, results: Recorder, patience: Retrier) -> None:
         self._results, self._patience = results, patience
 
     def __call__(self, kind: str, message: str, path: bytes | None = None) -> None:

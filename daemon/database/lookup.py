@@ -16,7 +16,7 @@ _NEWEST = 64
 """Most rows of the same bytes that are looked at: a camera may send one black picture a million times."""
 
 
-class Earlier(NamedTuple):
+class PreviousRow(NamedTuple):
     """The row of a photo that comes back by `retry`."""
 
     id: int
@@ -33,7 +33,7 @@ class Review(NamedTuple):
     reviewed_at: str
 
 
-class Copy(NamedTuple):
+class DuplicateRow(NamedTuple):
     """A row of the same bytes; `original` is the row itself or, for a duplicate set aside, the one that it is a copy of."""
 
     sha256: str
@@ -47,33 +47,33 @@ class Copy(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Known:
+class PriorRecord:
     """What is known of a photo. logit: what the model in use has said of the same bytes."""
 
-    earlier: Earlier | None = None
+    earlier: PreviousRow | None = None
     logit: float | None = None
     review: Review | None = None
 
 
-def judged(copies: Iterable[Copy], model_id: int) -> float | None:
+def judged(copies: Iterable[DuplicateRow], model_id: int) -> float | None:
     """The logit that a model gave the same bytes, where a photo of them was filed."""
     said = (copy.logit for copy in copies if copy.model_id == model_id and copy.state in {FILED, FILING, DUPLICATE})
     return next((logit for logit in said if logit is not None), None)
 
 
-def reviewed(copies: Iterable[Copy]) -> Review | None:
+def reviewed(copies: Iterable[DuplicateRow]) -> Review | None:
     """The newest label that a person gave to a photo of the same bytes."""
     return max((copy.review for copy in copies if copy.review), default=None)
 
 
-def earlier(connection: sa.Connection, batch: list[Decoded]) -> list[Earlier | None]:
+def earlier(connection: sa.Connection, batch: list[Decoded]) -> list[PreviousRow | None]:
     """For each photo its row, where it has one because a person asked to have it sorted again; by device and inode."""
     p = photos.c
     query = sa.select(p.identity, p.sha256, p.inbox_path_bytes, p.id, p.attempts, p.first_failed_at).where(
         p.identity.in_([photo.claimed.identity for photo in batch]), p.state.in_((RETRY, RETRYING))
     )
     rows = connection.execute(query.order_by(p.id.desc())).all()
-    return [next((Earlier(*row[3:]) for row in rows if _is_of(row, photo)), None) for photo in batch]
+    return [next((PreviousRow(*row[3:]) for row in rows if _is_of(row, photo)), None) for photo in batch]
 
 
 def _is_of(row: Any, photo: Decoded) -> bool:
@@ -85,13 +85,13 @@ def _is_of(row: Any, photo: Decoded) -> bool:
     return same_bytes or bool(row.inbox_path_bytes == photo.claimed.path)
 
 
-def copies(connection: sa.Connection, digests: set[str]) -> dict[str, list[Copy]]:
+def copies(connection: sa.Connection, digests: set[str]) -> dict[str, list[DuplicateRow]]:
     """The newest rows of the same bytes by sha256, newest first."""
-    found: dict[str, list[Copy]] = {digest: [] for digest in digests}
+    found: dict[str, list[DuplicateRow]] = {digest: [] for digest in digests}
     asked = {f"sha256_{number}": digest for number, digest in enumerate(digests)}
     for row in connection.execute(_copies(len(asked)), asked):
         review = None if row[7] is None else Review(*row[7:])
-        found[row[0]].append(Copy._make((*row[:7], review)))
+        found[row[0]].append(DuplicateRow._make((*row[:7], review)))
     return found
 
 

@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from daemon.database import lookup, schema
-from daemon.database.lookup import Copy, Earlier, Known
+from daemon.database.lookup import DuplicateRow, PreviousRow, PriorRecord
 from daemon.database.schema import text
 from daemon.photo import DUPLICATE, FAILED, FILED, FILING, MISSING, RETRY, RETRYING, UNDOING, UNDONE, State
 from daemon.pipeline.decode import Decoded
-from daemon.pipeline.outcome import Failure, Fate
+from daemon.pipeline.outcome import Destination, Failure
 from models.bundle import Bundle
 from models.filenames import shown
 
 
 @dataclass(frozen=True)
-class Pending:
+class PendingRow:
     """A row whose photo was on its way to its place when the daemon ended."""
 
     id: int
@@ -27,14 +27,14 @@ class Pending:
     generation: bytes
     identity: str
     sha256: str
-    fate: Fate
+    fate: Destination
     failure: Failure | None
     attempts: int
     first_failed_at: str | None
     model: str
 
 
-class Lying(NamedTuple):
+class InboxRow(NamedTuple):
     """A row whose photo lies in the inbox."""
 
     id: int
@@ -44,13 +44,13 @@ class Lying(NamedTuple):
     modified_at: str
 
 
-_LYING = sa.select(
+_INBOX_ROW = sa.select(
     *(schema.photos.c.id, schema.photos.c.inbox_path_bytes, schema.photos.c.identity),
     *(schema.photos.c.size_bytes, schema.photos.c.modified_at),
 )
 
 
-class Results:
+class Recorder:
     """The results database of one daemon."""
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -82,13 +82,13 @@ class Results:
                 found = connection.execute(models.insert().values(row).returning(models.c.id)).scalar_one()
         self._model_id, self.model_name = found, bundle.model_name
 
-    def known(self, batch: list[Decoded]) -> list[Known]:
+    def known(self, batch: list[Decoded]) -> list[PriorRecord]:
         """What is known of each photo of a batch, to be asked before the network is."""
         with self._engine.connect() as connection:
             own = lookup.earlier(connection, batch)
             copies = lookup.copies(connection, {photo.sha256 for photo in batch})
         return [
-            Known(
+            PriorRecord(
                 before,
                 lookup.judged(copies[photo.sha256], self._model_id),
                 lookup.reviewed(copies[photo.sha256]),
@@ -96,12 +96,12 @@ class Results:
             for photo, before in zip(batch, own, strict=True)
         ]
 
-    def copies(self, digests: set[str]) -> dict[str, list[Copy]]:
+    def copies(self, digests: set[str]) -> dict[str, list[DuplicateRow]]:
         """The newest rows of the same bytes by sha256, newest first."""
         with self._engine.connect() as connection:
             return lookup.copies(connection, digests)
 
-    def begin(self, batch: dict[str, Any], rows: list[dict[str, Any]], of: list[Known]) -> tuple[int, list[int]]:
+    def begin(self, batch: dict[str, Any], rows: list[dict[str, Any]], of: list[PriorRecord]) -> tuple[int, list[int]]:
         """Records a batch and its photos, each with the place it is about to move to; returns its id and those of the rows.
 
         batch, rows: columns of the tables `batches` and `photos`; `path_bytes` and `inbox_path_bytes` give the texts.
@@ -158,12 +158,12 @@ class Results:
             connection.execute(gone.values(state=MISSING))
         self.event("missing", path, "the photo was taken away from the claim folder")
 
-    def undone(self, identities: list[str]) -> list[Lying]:
+    def undone(self, identities: list[str]) -> list[InboxRow]:
         """The rows of photos among these (device and inode) that a person took back to the inbox."""
         p = schema.photos.c
-        query = _LYING.where(p.identity.in_(identities), p.state.in_((UNDOING, UNDONE)))
+        query = _INBOX_ROW.where(p.identity.in_(identities), p.state.in_((UNDOING, UNDONE)))
         with self._engine.connect() as connection:
-            return [Lying(*row) for row in connection.execute(query)]
+            return [InboxRow(*row) for row in connection.execute(query)]
 
     def newest_probabilities(self, most: int) -> list[float]:
         """P(food) of those of the `most` newest photos that the model in use has judged, oldest first."""
@@ -175,12 +175,12 @@ class Results:
             row.probability for row in reversed(rows) if row.model_id == self._model_id and row.probability is not None
         ]
 
-    def in_inbox(self, after: int, most: int) -> list[Lying]:
+    def in_inbox(self, after: int, most: int) -> list[InboxRow]:
         """The photos that have a row and lie in the inbox: the first `most` of those whose ids follow `after`."""
         p = schema.photos.c
-        query = _LYING.where(p.state.in_((UNDONE, RETRY)), p.id > after).order_by(p.id).limit(most)
+        query = _INBOX_ROW.where(p.state.in_((UNDONE, RETRY)), p.id > after).order_by(p.id).limit(most)
         with self._engine.connect() as connection:
-            return [Lying(*row) for row in connection.execute(query)]
+            return [InboxRow(*row) for row in connection.execute(query)]
 
     def identify(self, identities: dict[int, str]) -> None:
         """Records what photos are known by (device and inode), by the ids of their rows."""
@@ -189,7 +189,7 @@ class Results:
                 known = schema.photos.update().where(schema.photos.c.id == photo_id)
                 connection.execute(known.values(identity=identity))
 
-    def pending(self) -> list[Pending]:
+    def pending(self) -> list[PendingRow]:
         """The rows whose photos were on their way when an earlier life of the daemon ended, oldest first."""
         p, r = schema.photos.c, schema.results.c
         query = (
@@ -211,7 +211,7 @@ class Results:
             connection.execute(schema.events.insert().values(**row, message=message))
 
 
-class Asked(Results):
+class ReadOnlyRecorder(Recorder):
     """The results database of a dry run: asked, and left as it is."""
 
     def use_model(self, bundle: Bundle) -> None:
@@ -238,7 +238,7 @@ def _begun(
     return (batch_id, [ids[row["generation"], row["inbox_path_bytes"]] for row in rows]) if ids else None
 
 
-def _begin_again(connection: sa.Connection, earlier: Earlier, row: dict[str, Any]) -> int | None:
+def _begin_again(connection: sa.Connection, earlier: PreviousRow, row: dict[str, Any]) -> int | None:
     """Fills the row that a photo has; None when it is no longer one that waits for its photo."""
     return earlier.id if update(connection, earlier.id, (RETRY, RETRYING), **row) else None
 
@@ -250,12 +250,12 @@ def update(connection: sa.Connection, photo_id: int, states: tuple[State, ...], 
     return bool(connection.execute(photos.update().where(ours).values(values)).rowcount)
 
 
-def _pending(row: Any) -> Pending:
+def _pending(row: Any) -> PendingRow:
     failure = Failure(row.error_kind, row.error_message or "") if row.error_kind else None
-    fate: Fate = None if failure else "duplicate" if row.duplicate_of is not None else row.label
+    fate: Destination = None if failure else "duplicate" if row.duplicate_of is not None else row.label
     place = (row.path_bytes, row.inbox_path_bytes, os.fsencode(row.generation))
     tries = (row.attempts, row.first_failed_at, row.model)
-    return Pending(row.id, *place, row.identity, row.sha256, fate, failure, *tries)
+    return PendingRow(row.id, *place, row.identity, row.sha256, fate, failure, *tries)
 
 
 def place(path: bytes) -> dict[str, Any]:

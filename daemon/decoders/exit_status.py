@@ -6,7 +6,7 @@ from typing import NamedTuple
 from models.errors import ImageError, ImageErrorKind
 
 
-class Death(NamedTuple):
+class ExitReason(NamedTuple):
     """How a decoder's process ended. returncode: as subprocess gives it; late, confused: why the daemon ended it, if it did."""
 
     returncode: int
@@ -19,7 +19,7 @@ class Death(NamedTuple):
         return self.returncode == -signal.SIGKILL and not self.late and not self.confused
 
 
-def blame(death: Death) -> ImageError:
+def diagnose(death: ExitReason) -> ImageError:
     """Why the photo was not decoded."""
     if death.late:
         return _timeout("it took too long to decode (images.timeout_s)")

@@ -9,9 +9,9 @@ from typing import Self
 import structlog
 import tenacity
 
-from daemon.decoders.exit_status import blame
-from daemon.decoders.process import Child, Died, Unused
-from daemon.decoders.sandbox import Network
+from daemon.decoders.exit_status import diagnose
+from daemon.decoders.process import WorkerDied, WorkerLost, WorkerProcess
+from daemon.decoders.sandbox import NetworkIsolation
 from daemon.decoders.worker import Task
 from models.images.decode import Fit, Picture, Within
 
@@ -21,11 +21,11 @@ _RECYCLE_PHOTOS = 5_000  # what decoders leak stays small, and the tenth of a se
 _CHANCES = 2  # for a photo whose workers are killed by others
 
 
-class Stopped(Exception):
+class PoolStopped(Exception):
     """Raised when the decoders were stopped before a photo was decoded."""
 
 
-class Decoders:
+class DecoderPool:
     """Worker processes that decode. Threads that call `decode` have to live until `stop`: workers end with their thread."""
 
     def __init__(self, fit: Fit | Within, max_pixels: int, timeout_s: float, size: int = 0) -> None:
@@ -39,7 +39,7 @@ class Decoders:
         self._task = Task(os.getpid(), fit, max_pixels, timeout_s)
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._alive: set[Child] = set()
+        self._alive: set[WorkerProcess] = set()
         self._in_trouble = False
         self._retry = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(OSError),
@@ -50,7 +50,7 @@ class Decoders:
             reraise=True,
         )
         # None stands for a worker that has to be started: here there is no time to wait until that can be done.
-        self._idle: SimpleQueue[Child | None] = SimpleQueue()
+        self._idle: SimpleQueue[WorkerProcess | None] = SimpleQueue()
         for _ in range(self.size):
             try:
                 self._idle.put(self._start())
@@ -72,7 +72,7 @@ class Decoders:
             return {child.pid for child in self._alive}
 
     def decode(self, fd: int) -> Picture:
-        """Decodes the photo open as `fd`. Raises ImageError, OSError (of the disk), Stopped.
+        """Decodes the photo open as `fd`. Raises ImageError, OSError (of the disk), PoolStopped.
 
         A worker that cannot be started is waited for: that is no photo's fault, and passes.
         """
@@ -83,17 +83,17 @@ class Decoders:
                 child = self._usable(child)
                 try:
                     return child.decode(fd, self._timeout_s)
-                except (Unused, Died) as end:
+                except (WorkerLost, WorkerDied) as end:
                     self._end(child, unasked=True)
                     child = None
-                    if isinstance(end, Died) and not self._stopping.is_set():
+                    if isinstance(end, WorkerDied) and not self._stopping.is_set():
                         chances -= end.death.by_others
                         if not end.death.by_others or not chances:
-                            raise blame(end.death) from end
+                            raise diagnose(end.death) from end
         finally:
             self._idle.put(child)
 
-    def network(self) -> Network:
+    def network(self) -> NetworkIsolation:
         """What keeps the workers from the network. Raises OSError when none comes up."""
         child = self._idle.get()
         try:
@@ -117,8 +117,8 @@ class Decoders:
         for child in list(self._alive):
             self._end(child)
 
-    def _usable(self, child: Child | None) -> Child:
-        """`child` if it can go on, or a fresh one. Raises Stopped."""
+    def _usable(self, child: WorkerProcess | None) -> WorkerProcess:
+        """`child` if it can go on, or a fresh one. Raises PoolStopped."""
         if child is not None and child.photos >= _RECYCLE_PHOTOS:
             self._end(child)
             child = None
@@ -128,9 +128,9 @@ class Decoders:
             except OSError:
                 return self._retry(self._ready, None)
         except OSError as error:
-            raise Stopped from error
+            raise PoolStopped from error
 
-    def _ready(self, child: Child | None) -> Child:
+    def _ready(self, child: WorkerProcess | None) -> WorkerProcess:
         child = child or self._start()
         try:
             child.await_ready()
@@ -140,15 +140,15 @@ class Decoders:
         self._in_trouble = False
         return child
 
-    def _start(self) -> Child:
+    def _start(self) -> WorkerProcess:
         with self._lock:
             if self._stopping.is_set():
                 raise OSError("stopped")
-            child = Child(self._task)
+            child = WorkerProcess(self._task)
             self._alive.add(child)
             return child
 
-    def _end(self, child: Child, *, unasked: bool = False) -> None:
+    def _end(self, child: WorkerProcess, *, unasked: bool = False) -> None:
         child.end()
         with self._lock:
             self._alive.discard(child)

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from daemon.decoders.exit_status import Death
-from daemon.decoders.sandbox import Network
+from daemon.decoders.exit_status import ExitReason
+from daemon.decoders.sandbox import NetworkIsolation
 from daemon.decoders.worker import MESSAGE_BYTES, Task
 from models.errors import ImageError, ImageErrorKind
 from models.images import exif
@@ -28,23 +28,23 @@ _FORMAT = re.compile(r"\w{1,16}", re.ASCII)
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 
 
-class Unstartable(OSError):
+class WorkerStartFailed(OSError):
     """Raised when a worker does not come up, which is no photo's fault."""
 
 
-class Unused(Exception):
+class WorkerLost(Exception):
     """Raised when a worker was gone before it was given the photo."""
 
 
-class Died(Exception):
+class WorkerDied(Exception):
     """Raised when a worker ended, or had to be ended, over a photo."""
 
-    def __init__(self, death: Death) -> None:
+    def __init__(self, death: ExitReason) -> None:
         super().__init__(death)
         self.death = death
 
 
-class Child:
+class WorkerProcess:
     """A worker, from its start to its end. Used by one thread at a time, but for `kill`.
 
     The kernel ends it when the thread that started it ends, so that has to live as long as it is needed.
@@ -54,7 +54,7 @@ class Child:
         """Starts it and does not wait for it. Raises OSError when there is no room for it."""
         self.photos = 0
         """How many photos it was given."""
-        self.network: Network | None = None
+        self.network: NetworkIsolation | None = None
         """What keeps it from the network, once it is ready."""
         self._task = task
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -73,7 +73,7 @@ class Child:
         return self._process.pid
 
     def await_ready(self) -> None:
-        """Waits until it is ready, if it is not known to be. Raises Unstartable, having ended it."""
+        """Waits until it is ready, if it is not known to be. Raises WorkerStartFailed, having ended it."""
         if self.network is not None:
             return
         try:
@@ -82,23 +82,23 @@ class Child:
                 raise ValueError(said)
             self.network = said["network"]
         except (EOFError, TimeoutError, ValueError) as error:
-            raise Unstartable(f"a decoder did not come up (exit code {self.end(_END_S)})") from error
+            raise WorkerStartFailed(f"a decoder did not come up (exit code {self.end(_END_S)})") from error
 
     def decode(self, fd: int, timeout_s: float) -> Picture:
-        """Decodes the photo open as `fd`. Raises ImageError, OSError (of the disk), Unused and, having ended it, Died."""
+        """Decodes the photo open as `fd`. Raises ImageError, OSError (of the disk), WorkerLost and, having ended it, WorkerDied."""
         try:
             socket.send_fds(self._socket, [b"photo"], [fd])
         except OSError as error:
-            raise Unused from error
+            raise WorkerLost from error
         self.photos += 1
         try:
             result = self._result(_parse(self._receive(timeout_s)))
         except EOFError as error:
-            raise Died(Death(self.end(_END_S))) from error
+            raise WorkerDied(ExitReason(self.end(_END_S))) from error
         except TimeoutError as error:
-            raise Died(Death(self.end(), late=True)) from error
+            raise WorkerDied(ExitReason(self.end(), late=True)) from error
         except ValueError as error:
-            raise Died(Death(self.end(), confused=True)) from error
+            raise WorkerDied(ExitReason(self.end(), confused=True)) from error
         if isinstance(result, Picture):
             return result
         raise result

@@ -10,7 +10,7 @@ from typing import Literal
 
 from daemon.decoders import seccomp
 
-Network = Literal["seccomp", "none"]
+NetworkIsolation = Literal["seccomp", "none"]
 """What keeps a decoder from the network: a filter of system calls, or nothing that foodsort does itself."""
 
 # linux/prctl.h
@@ -28,7 +28,7 @@ def die_with(parent: int) -> None:
         raise SystemExit(1)
 
 
-def confine(max_pixels: int) -> Network:
+def confine(max_pixels: int) -> NetworkIsolation:
     """Sets all limits that hold for good. Called when everything is imported: memory is counted from here on."""
     _libc.prctl(_SET_NAME, b"foodsort-decode", 0, 0, 0)
     _prctl(_SET_NO_NEW_PRIVS, 1)

@@ -11,22 +11,22 @@ from daemon import failpoints
 from daemon.destinations import sidecar
 from daemon.destinations.move import Move
 from daemon.fs import dirfd, names
-from daemon.fs.cross_device import Transfer
+from daemon.fs.cross_device import CrossDeviceMover
 from daemon.inbox.claims import Claims
-from daemon.pipeline.outcome import Fate
-from daemon.settings import Folders
+from daemon.pipeline.outcome import Destination
+from daemon.settings import FolderSettings
 
 
-class Vanished(Exception):
+class SourceMissing(Exception):
     """Raised when a claimed photo is no longer in the claim folder: somebody else took or removed it."""
 
 
-class Destinations:
+class DestinationFolders:
     """The destination folders of one root."""
 
-    def __init__(self, root: Path, folders: Folders, claims: Claims) -> None:
+    def __init__(self, root: Path, folders: FolderSettings, claims: Claims) -> None:
         self._root = os.fsencode(root.absolute())
-        self._folders: dict[Fate, bytes] = {
+        self._folders: dict[Destination, bytes] = {
             "food": self._absolute(folders.food),
             "non_food": self._absolute(folders.non_food),
             "unsure": self._absolute(folders.unsure or folders.non_food),
@@ -34,7 +34,7 @@ class Destinations:
             None: self._absolute(folders.failed),
         }
         self._claims = claims
-        self._transfer = Transfer()
+        self._transfer = CrossDeviceMover()
         self._touched: set[tuple[bytes, bytes]] = set()
 
     def make_folders(self) -> None:
@@ -43,7 +43,7 @@ class Destinations:
             if fate != "duplicate":
                 _make(folder)
 
-    def choose(self, fate: Fate, path: bytes, sha256: str, taken: set[bytes]) -> bytes:
+    def choose(self, fate: Destination, path: bytes, sha256: str, taken: set[bytes]) -> bytes:
         """The first free place for the photo `path` of the inbox, as rows name it.
 
         taken: places promised to others; the one chosen, and that of the reason beside a failed photo, are added.
@@ -65,17 +65,17 @@ class Destinations:
         return os.path.join(self._root, move.target).startswith(self._folders[move.fate] + b"/")
 
     def carry_out(self, move: Move) -> None:
-        """Moves the photo. Raises FileExistsError when the place was taken meanwhile, Vanished, or OSError."""
+        """Moves the photo. Raises FileExistsError when the place was taken meanwhile, SourceMissing, or OSError."""
         folder, below = self.inside(move.target)
         parent, name = dirfd.split(below)
         with _entered(folder, parent, create=True) as target:
             self._touched.add((folder, parent))
             if move.failure is not None:
                 sidecar.write(target, name, move)
-                failpoints.point("explained")
+                failpoints.failpoint("explained")
             try:
                 self._rename(move, target, name)
-            except (FileExistsError, Vanished):  # a reason without its photo explains nothing
+            except (FileExistsError, SourceMissing):  # a reason without its photo explains nothing
                 if move.failure is not None:
                     os.unlink(sidecar.name_of(name, move.sha256), dir_fd=target)
                 raise
@@ -124,7 +124,7 @@ class Destinations:
                 # Not by its inode where a backup was restored; not by its bytes alone, which would be read once more.
                 same = move.identity == dirfd.identity(stat)
                 if not dirfd.is_regular(stat) or not (same or dirfd.sha256(source, old) == move.sha256):
-                    raise Vanished
+                    raise SourceMissing
                 try:
                     dirfd.rename(source, old, target, name)
                 except OSError as error:
@@ -132,7 +132,7 @@ class Destinations:
                         raise
                     self._transfer.move(source, old, target, name, move.photo_id, move.sha256)
         except FileNotFoundError as error:
-            raise Vanished from error
+            raise SourceMissing from error
 
     def inside(self, place: bytes) -> tuple[bytes, bytes]:
         """(destination folder, path below it) of a place; of one in no such folder, since settings change, its own folder."""
@@ -149,7 +149,7 @@ class Destinations:
         with _entered(folder, parent, create=create) as at:
             yield at, name
 
-    def is_in(self, place: bytes, fate: Fate) -> bool:
+    def is_in(self, place: bytes, fate: Destination) -> bool:
         """Whether a place lies in the folder that photos of a fate go to."""
         return self.inside(place)[0] == self._folders[fate]
 

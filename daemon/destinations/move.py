@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from daemon.pipeline.outcome import Failure, Fate
+from daemon.pipeline.outcome import Destination, Failure
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Move:
     generation: bytes
     source: bytes
     target: bytes
-    fate: Fate
+    fate: Destination
     identity: str
     sha256: str
     failure: Failure | None

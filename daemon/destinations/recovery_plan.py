@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
-from daemon.database.recorder import Pending
+from daemon.database.recorder import PendingRow
 from daemon.photo import MISSING, RETRY, RETRYING, State
 
 
-class Mend(NamedTuple):
+class Resume(NamedTuple):
     """What to do for a row whose photo was on its way.
 
     `file`: it is still claimed, so move it. `finish`: it lies at its place, so say so. `drop_and_finish`: a whole copy
@@ -15,10 +15,10 @@ class Mend(NamedTuple):
     """
 
     action: Literal["file", "finish", "drop_and_finish", "missing"]
-    row: Pending
+    row: PendingRow
 
 
-class Adopt(NamedTuple):
+class Reclassify(NamedTuple):
     """A claimed photo without a row: classify it as if it had been claimed just now."""
 
     generation: bytes
@@ -26,8 +26,8 @@ class Adopt(NamedTuple):
 
 
 def plan(
-    claimed: Iterable[tuple[bytes, bytes]], pending: Iterable[Pending], arrived: Callable[[Pending, bool], bool]
-) -> Iterator[Mend | Adopt]:
+    claimed: Iterable[tuple[bytes, bytes]], pending: Iterable[PendingRow], arrived: Callable[[PendingRow, bool], bool]
+) -> Iterator[Resume | Reclassify]:
     """claimed: (generation, path) of what lies in the claim folder.
 
     arrived: whether a row's photo lies at its place, asked with whether it lies in the claim folder, too.
@@ -37,11 +37,11 @@ def plan(
         key = (row.generation, row.inbox_path)
         if key in left:
             left.remove(key)
-            yield Mend("drop_and_finish" if arrived(row, True) else "file", row)
+            yield Resume("drop_and_finish" if arrived(row, True) else "file", row)
         else:
-            yield Mend("finish" if arrived(row, False) else "missing", row)
+            yield Resume("finish" if arrived(row, False) else "missing", row)
     for generation, path in sorted(left):
-        yield Adopt(generation, path)
+        yield Reclassify(generation, path)
 
 
 def back(state: State, *, arrived: bool, there: bool) -> Literal["move", "drop_and_finish", "finish"] | State:

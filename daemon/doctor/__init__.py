@@ -16,7 +16,7 @@ class Finding(NamedTuple):
     message: str
 
 
-class Place(NamedTuple):
+class CheckedRoot(NamedTuple):
     """A root as its settings lay it out. busy: who sorts its inbox, None when nobody does."""
 
     root: Path
@@ -47,7 +47,7 @@ def examine(root: Path, settings: Settings, *, quick: bool) -> Iterator[Finding]
         busy = holder(root / settings.folders.inbox)
     except OSError:
         busy = None
-    place = Place(root, settings, busy)
+    place = CheckedRoot(root, settings, busy)
     yield Finding("daemon", "ok", f"{busy} sorts the inbox" if busy else "none runs")
     yield from folders.check(place)
     yield from events.check(place)

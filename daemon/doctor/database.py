@@ -6,11 +6,11 @@ from contextlib import closing
 
 from daemon.database import connections, integrity
 from daemon.database.schema import REVISION
-from daemon.doctor import Finding, Place
+from daemon.doctor import CheckedRoot, Finding
 from models.errors import FoodsortError
 
 
-def check(place: Place, *, quick: bool) -> Iterator[Finding]:
+def check(place: CheckedRoot, *, quick: bool) -> Iterator[Finding]:
     """Findings on the database; nothing of it is changed."""
     try:
         address = connections.url(place.root, place.settings.database.url)

@@ -5,17 +5,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from daemon.doctor import Finding, Place
+from daemon.doctor import CheckedRoot, Finding
 from daemon.fs import mounts
-from daemon.inbox.inotify import PROBE, Watch
-from daemon.inbox.readiness import Ignore
-from daemon.inbox.watcher import PROOF_S
+from daemon.inbox.inotify import PROBE, InotifySource
+from daemon.inbox.readiness import IgnoreRules
+from daemon.inbox.watcher import SELF_TEST_S
 
 _LIMITS = Path("/proc/sys/user")
 _NEAR = 0.8
 
 
-def check(place: Place) -> Iterator[Finding]:
+def check(place: CheckedRoot) -> Iterator[Finding]:
     """Whether events come, and one finding a limit."""
     if place.inbox.is_dir():
         yield _events(place)
@@ -26,7 +26,7 @@ def check(place: Place) -> Iterator[Finding]:
     yield from _limit("max_inotify_instances", "fs.inotify.max_user_instances", instances)
 
 
-def _events(place: Place) -> Finding:
+def _events(place: CheckedRoot) -> Finding:
     polled = f"the daemon looks every {place.settings.watch.poll_s:g} s instead"
     mount = mounts.mount_of(place.inbox)
     if mount and mount.shared:
@@ -34,13 +34,15 @@ def _events(place: Place) -> Finding:
     probe = place.inbox / f".foodsort-{os.fsdecode(PROBE)}-{os.getpid()}"
     try:
         # Nothing of the inbox is watched but its top: that tells, and takes one watch where a daemon holds many.
-        watch = Watch(place.inbox, Ignore(("*",)), lambda _: None, recursive=False, probe=os.fsencode(probe.name))
+        watch = InotifySource(
+            place.inbox, IgnoreRules(("*",)), lambda _: None, recursive=False, probe=os.fsencode(probe.name)
+        )
     except OSError as error:
         return Finding("events", "warning", f"{error.strerror}; {polled}; raise the limit with sysctl")
     try:
         probe.touch()
         probe.unlink()
-        if watch.proven(PROOF_S):
+        if watch.proven(SELF_TEST_S):
             return Finding("events", "ok", "a file was written and its event came")
         return Finding("events", "warning", f"a file was written and no event came of it; {polled}")
     except OSError as error:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from daemon.doctor import Finding, Place
+from daemon.doctor import CheckedRoot, Finding
 from daemon.fs import dirfd
-from daemon.inbox.readiness import Ignore
+from daemon.inbox.readiness import IgnoreRules
 from models.filenames import shown
 
 _PROBE = ".foodsort-doctor"
@@ -18,7 +18,7 @@ _FULL = 0.05  # less than a twentieth left is worth a warning
 _NAMED = 10
 
 
-def check(place: Place) -> Iterator[Finding]:
+def check(place: CheckedRoot) -> Iterator[Finding]:
     """One finding a folder, one on filesystems, one a filesystem on room, and one a file that is not for us."""
     there = []
     for name, path in place.folders.items():
@@ -54,7 +54,7 @@ def _mend(error: OSError, path: Path) -> str:
     return "see to its disk; the daemon waits until it can be written"
 
 
-def _filesystems(place: Place, folders: list[Path]) -> Iterator[Finding]:
+def _filesystems(place: CheckedRoot, folders: list[Path]) -> Iterator[Finding]:
     if not place.inbox.is_dir():
         return
     device = place.inbox.stat().st_dev
@@ -81,12 +81,12 @@ def _room(filesystems: dict[int, Path]) -> Iterator[Finding]:
             yield Finding("room", "ok", said)
 
 
-def _strangers(place: Place) -> Iterator[Finding]:
+def _strangers(place: CheckedRoot) -> Iterator[Finding]:
     """What lies in the inbox and may not be read or moved by us."""
     closed: list[bytes] = []
     root = dirfd.open_root(os.fsencode(place.inbox))
     try:
-        found = dirfd.files(root, b"", Ignore(place.settings.watch.ignore), lambda path, _: closed.append(path))
+        found = dirfd.files(root, b"", IgnoreRules(place.settings.watch.ignore), lambda path, _: closed.append(path))
         kept = [path for path, stat in found if dirfd.is_regular(stat) and not _ours(root, path)]
     finally:
         os.close(root)

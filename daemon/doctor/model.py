@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from daemon.doctor import Finding, Place
+from daemon.doctor import CheckedRoot, Finding
 from daemon.pipeline import loaded_model
 from models.bundle import CARD, Bundle
 from models.engines.gpu import gpu_present
 from models.errors import FoodsortError
 
 
-def check(place: Place, *, quick: bool) -> Iterator[Finding]:
+def check(place: CheckedRoot, *, quick: bool) -> Iterator[Finding]:
     """Findings on bundle, decoders, engine and GPU. quick: only whether the bundle is there."""
     folder = loaded_model.folder(place.root, place.settings)
     gpu = "a GPU is there" if gpu_present() else "no GPU is there; the CPU does the work"
@@ -30,12 +30,12 @@ def check(place: Place, *, quick: bool) -> Iterator[Finding]:
     yield Finding("gpu", "ok", gpu)
 
 
-def _decoders(place: Place, bundle: Bundle) -> Finding:
-    from daemon.decoders.pool import Decoders
+def _decoders(place: CheckedRoot, bundle: Bundle) -> Finding:
+    from daemon.decoders.pool import DecoderPool
 
     images = place.settings.images
     try:
-        with Decoders(bundle.card.fit, images.max_pixels, images.timeout_s) as decoders:
+        with DecoderPool(bundle.card.fit, images.max_pixels, images.timeout_s) as decoders:
             network = decoders.network()
     except OSError as error:
         return Finding("decoders", "problem", f"none can be started ({error}); give the machine memory and processes")
@@ -45,7 +45,7 @@ def _decoders(place: Place, bundle: Bundle) -> Finding:
     return Finding("decoders", "ok", f"decoders start, and are kept from network and files by {network}")
 
 
-def _engine(place: Place, bundle: Bundle) -> Finding:
+def _engine(place: CheckedRoot, bundle: Bundle) -> Finding:
     import numpy as np
 
     from models.engines import open_engine

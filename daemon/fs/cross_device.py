@@ -8,12 +8,12 @@ from collections.abc import Callable
 from daemon import failpoints
 from daemon.fs import dirfd
 
-Whole = Callable[[os.stat_result], None]
+OnCopied = Callable[[os.stat_result], None]
 
 _CHUNK_BYTES = 1 << 20
 
 
-class Transfer:
+class CrossDeviceMover:
     """Moves photos between filesystems; a move that failed halfway goes on from there when it is tried again."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Transfer:
         new: bytes,
         photo_id: int,
         sha256: str,
-        whole: Whole = lambda stat: None,
+        whole: OnCopied = lambda stat: None,
     ) -> None:
         """Moves `old` in the folder `source` to `new` in the folder `target`, with its mode and times.
 
@@ -38,14 +38,14 @@ class Transfer:
             _copy(source, old, target, new, b".foodsort-%d.part" % photo_id, sha256, whole)
             self._copied.add(photo_id)
         dirfd.sync(target)
-        failpoints.point("named")
+        failpoints.failpoint("named")
         os.unlink(old, dir_fd=source)
         self._copied.remove(photo_id)
         # Else it might be claimed again after a loss of power, though its row says that it is filed.
         dirfd.sync(source)
 
 
-def _copy(source: int, old: bytes, target: int, new: bytes, part: bytes, sha256: str, whole: Whole) -> None:
+def _copy(source: int, old: bytes, target: int, new: bytes, part: bytes, sha256: str, whole: OnCopied) -> None:
     read = os.open(old, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source)
     try:
         stat = os.fstat(read)
@@ -64,7 +64,7 @@ def _copy(source: int, old: bytes, target: int, new: bytes, part: bytes, sha256:
             whole(os.fstat(write))
         finally:
             os.close(write)
-        failpoints.point("copied")
+        failpoints.failpoint("copied")
         dirfd.rename(target, part, target, new)
     except OSError:
         if dirfd.exists(target, part):

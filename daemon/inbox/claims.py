@@ -13,14 +13,14 @@ from pathlib import Path
 
 from daemon import failpoints
 from daemon.fs import dirfd, names
-from daemon.inbox.readiness import Look, Ready
-from daemon.retry import passes
+from daemon.inbox.readiness import FileStamp, ReadyFile
+from daemon.retry import is_transient
 
 PRIVATE = b".foodsort"
 _CLAIMED = b"claimed"
 
 
-class Changed(Exception):
+class FileChanged(Exception):
     """Raised when a file changed as it was taken, or is still open for `writing`; it is back in the inbox."""
 
     def __init__(self, *, writing: bool) -> None:
@@ -28,7 +28,7 @@ class Changed(Exception):
         self.writing = writing
 
 
-class Refused(Exception):
+class FileRefused(Exception):
     """Raised when a file may not be moved or read, or is none; it is in the inbox. The message says why."""
 
 
@@ -95,10 +95,10 @@ class Claims:
         """Path, relative to the inbox, of the folder in which the photo `path` of a generation lies when claimed."""
         return dirfd.join(dirfd.join(PRIVATE, dirfd.join(_CLAIMED, generation)), dirfd.split(path)[0]).rstrip(b"/")
 
-    def take(self, ready: Ready) -> Claimed:
+    def take(self, ready: ReadyFile) -> Claimed:
         """Claims a ready file.
 
-        Raises FileNotFoundError when it is gone, FileExistsError while another of its name is claimed, Changed, Refused, and
+        Raises FileNotFoundError when it is gone, FileExistsError while another of its name is claimed, FileChanged, FileRefused, and
         OSError for trouble that is not the file's: a full disk, no descriptors left.
         """
         parent, name = dirfd.split(ready.path)
@@ -112,22 +112,22 @@ class Claims:
                 dirfd.rename(source, name, target, name)
         except OSError as error:
             self.tidy(ready.path, self.generation)
-            if isinstance(error, FileNotFoundError | FileExistsError) or passes(error):
+            if isinstance(error, FileNotFoundError | FileExistsError) or is_transient(error):
                 raise
-            raise Refused(f"cannot be moved: {error.strerror}") from error
-        failpoints.point("claimed")
+            raise FileRefused(f"cannot be moved: {error.strerror}") from error
+        failpoints.failpoint("claimed")
         try:
             return self._open(ready.path, self.generation, ready)
-        except (Changed, Refused, OSError):  # OSError: out of descriptors, say
+        except (FileChanged, FileRefused, OSError):  # OSError: out of descriptors, say
             self.give_back(ready.path, self.generation)
             raise
 
-    def peek(self, ready: Ready) -> Claimed:
+    def peek(self, ready: ReadyFile) -> Claimed:
         """Opens a ready file where it lies, for a dry run. Raises as `take` does."""
         return self._open(ready.path, None, ready)
 
     def again(self, path: bytes, generation: bytes) -> Claimed:
-        """Opens a photo that an earlier life of the daemon claimed. Raises Refused."""
+        """Opens a photo that an earlier life of the daemon claimed. Raises FileRefused."""
         return self._open(path, generation, None)
 
     def give_back(self, path: bytes, generation: bytes) -> bytes | None:
@@ -160,7 +160,7 @@ class Claims:
                     break
                 except FileExistsError:
                     continue
-        failpoints.point("given_back")
+        failpoints.failpoint("given_back")
         self.tidy(path, generation)
         return dirfd.join(parent, back)
 
@@ -193,7 +193,7 @@ class Claims:
                 return None
             raise
 
-    def _open(self, path: bytes, generation: bytes | None, ready: Ready | None) -> Claimed:
+    def _open(self, path: bytes, generation: bytes | None, ready: ReadyFile | None) -> Claimed:
         parent, name = dirfd.split(path)
         where = parent if generation is None else self.folder(generation, path)
         try:
@@ -201,19 +201,19 @@ class Claims:
                 # O_NONBLOCK: a FIFO that was swapped in must not hang us.
                 fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
         except OSError as error:
-            if passes(error):
+            if is_transient(error):
                 raise
-            raise Refused(f"cannot be read: {error.strerror}") from error
+            raise FileRefused(f"cannot be read: {error.strerror}") from error
         stat = os.fstat(fd)
         try:
             if not dirfd.is_regular(stat):
-                raise Refused("is no regular file")
+                raise FileRefused("is no regular file")
             if ready is not None:
-                if Look.of(stat)[:3] != ready.look[:3]:  # all but ctime, which the rename changed
-                    raise Changed(writing=False)
+                if FileStamp.of(stat)[:3] != ready.look[:3]:  # all but ctime, which the rename changed
+                    raise FileChanged(writing=False)
                 if not ready.overdue and open_for_writing(fd):
-                    raise Changed(writing=True)
-        except (Changed, Refused):
+                    raise FileChanged(writing=True)
+        except (FileChanged, FileRefused):
             os.close(fd)
             raise
         since = ready.still_since if ready is not None else time.monotonic()

@@ -4,15 +4,15 @@ import os
 from pathlib import Path
 
 from daemon.inbox.claims import Claims
-from daemon.inbox.lock import Lock
-from daemon.retry import Patience
+from daemon.inbox.lock import InboxLock
+from daemon.retry import Retrier
 from models.errors import FoodsortError
 
-LOOK_EVERY_S = 1.0
+REOPEN_EVERY_S = 1.0
 """Seconds between two tries to hold an inbox again."""
 
 
-class Hold:
+class InboxHandle:
     """Holds an inbox. Used by one thread."""
 
     def __init__(self, path: Path, *, lock: bool) -> None:
@@ -20,7 +20,7 @@ class Hold:
         self.path = path
         self.claims = Claims(path)
         self._wanted = lock
-        self._lock: Lock | None = None
+        self._lock: InboxLock | None = None
         self._mounted = path.is_mount()
         self._take_lock()
 
@@ -51,12 +51,12 @@ class Hold:
         """Whether it is held, be it at its path or elsewhere by now; not so after `let_go`."""
         return self.claims.inbox >= 0
 
-    def take_again(self, patience: Patience) -> bool:
+    def take_again(self, patience: Retrier) -> bool:
         """After `let_go`: holds the folder at the path if there is one that can be; else that is noted as trouble."""
         try:
             self._take_again()
         except (OSError, FoodsortError) as error:
-            patience.wait("inbox", f"the inbox {self.path} is gone: {error}", LOOK_EVERY_S)
+            patience.wait("inbox", f"the inbox {self.path} is gone: {error}", REOPEN_EVERY_S)
             return False
         patience.over("inbox")
         return True
@@ -75,7 +75,7 @@ class Hold:
     def _take_lock(self) -> None:
         try:
             if self._wanted:
-                self._lock = Lock(self.claims.inbox, self.path)
+                self._lock = InboxLock(self.claims.inbox, self.path)
         except BaseException:
             self.claims.close()
             raise

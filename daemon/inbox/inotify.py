@@ -26,7 +26,7 @@ from watchdog.observers.inotify_c import CallbackId, InotifyEvent, InotifyFD, Ma
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper, PathedInotifyEvent
 
 from daemon.inbox.claims import PRIVATE
-from daemon.inbox.readiness import Ignore
+from daemon.inbox.readiness import IgnoreRules
 
 PROBE = b"probe"
 """Name of the file in the claim folder's folder whose event proves that events come."""
@@ -42,7 +42,7 @@ _EVENTS: list[type[FileSystemEvent]] = [
 ]
 
 
-class Hint(NamedTuple):
+class FileEvent(NamedTuple):
     """Something that happened to a path of the inbox. `look`: find out what is there, file or folder.
 
     Two tell of the watch itself. `overflow`: events were lost. `unwatched`: a folder cannot be watched, so none will come.
@@ -55,7 +55,7 @@ class Hint(NamedTuple):
 class _Inotify(InotifyFD):
     """watchdog's reader, which keeps two things to itself: that the queue overflowed, that a sub-folder is unwatched."""
 
-    def __init__(self, hint: Callable[[Hint], None], probe: bytes) -> None:
+    def __init__(self, hint: Callable[[FileEvent], None], probe: bytes) -> None:
         super().__init__()
         self._hint, self._probe = hint, probe
         self.proven = threading.Event()
@@ -66,7 +66,7 @@ class _Inotify(InotifyFD):
             self.proven.set()
         super().handle_event(event)
         if event.is_queue_overflow:  # watchdog watches anew first, so that nothing falls between that and a look
-            self._hint(Hint("overflow", b""))
+            self._hint(FileEvent("overflow", b""))
 
     def add_callback(self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId) -> WatchDescriptor:
         try:
@@ -74,7 +74,7 @@ class _Inotify(InotifyFD):
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.ENOMEM} and not self.limited:  # one is enough to know
                 self.limited = True
-                self._hint(Hint("unwatched", path))
+                self._hint(FileEvent("unwatched", path))
             raise
 
 
@@ -106,14 +106,14 @@ class _Observer(InotifyObserver):
         BaseObserver.__init__(self, InotifyFullEmitter, inotify_fd=inotify)
 
 
-class Watch(FileSystemEventHandler):
+class InotifySource(FileSystemEventHandler):
     """Watches the inbox until it is stopped and hands hints on, from a thread of its own."""
 
     def __init__(
         self,
         inbox: Path,
-        ignore: Ignore,
-        hint: Callable[[Hint], None],
+        ignore: IgnoreRules,
+        hint: Callable[[FileEvent], None],
         *,
         recursive: bool = True,
         probe: bytes = PROBE,
@@ -183,7 +183,7 @@ class Watch(FileSystemEventHandler):
 
     def _say(self, kind: Literal["look", "modified", "closed", "moved_in", "gone"], path: bytes) -> None:
         if path and not self._ignore.path(path):
-            self._hint(Hint(kind, path))
+            self._hint(FileEvent(kind, path))
 
     def _below(self, path: bytes | str) -> bytes:
         raw = os.fsencode(path)

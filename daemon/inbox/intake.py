@@ -5,17 +5,17 @@ import time
 
 import structlog
 
-from daemon.database.event_log import Teller
-from daemon.database.recorder import Results
+from daemon.database.event_log import EventLog
+from daemon.database.recorder import Recorder
 from daemon.database.schema import modified_at
 from daemon.fs import dirfd
-from daemon.inbox.claims import Changed, Claims, Refused
-from daemon.inbox.inotify import Hint
-from daemon.inbox.readiness import Ignore, Inbox, Look, Ready
-from daemon.inbox.scanner import Found, Listing
+from daemon.inbox.claims import Claims, FileChanged, FileRefused
+from daemon.inbox.inotify import FileEvent
+from daemon.inbox.readiness import FileStamp, IgnoreRules, ReadinessTracker, ReadyFile
+from daemon.inbox.scanner import Entry, Scanner
 from daemon.pipeline.pipeline import Pipeline, Returned
-from daemon.retry import FIRST_PAUSE_S, Patience
-from daemon.settings import Watch
+from daemon.retry import FIRST_PAUSE_S, Retrier
+from daemon.settings import WatchSettings
 
 log = structlog.get_logger()
 
@@ -28,20 +28,20 @@ class Intake:
 
     def __init__(
         self,
-        settings: Watch,
+        settings: WatchSettings,
         claims: Claims,
         pipeline: Pipeline,
-        results: Results,
-        patience: Patience,
-        tell: Teller,
+        results: Recorder,
+        patience: Retrier,
+        tell: EventLog,
         *,
-        inbox: Inbox,
+        inbox: ReadinessTracker,
         dry_run: bool = False,
     ) -> None:
         """inbox: the files known to wait."""
-        self._ignore = Ignore(settings.ignore)
+        self._ignore = IgnoreRules(settings.ignore)
         self.inbox = inbox
-        self._listing = Listing(lambda folder: dirfd.files(self._claims.inbox, folder, self._ignore, self._closed))
+        self._listing = Scanner(lambda folder: dirfd.files(self._claims.inbox, folder, self._ignore, self._closed))
         self._settle_s = settings.settle_s
         self._claims, self._pipeline, self._results, self._dry_run = claims, pipeline, results, dry_run
         self._patience, self._tell = patience, tell
@@ -50,27 +50,27 @@ class Intake:
         self._strange: set[bytes] = set()
         self._tried: set[bytes] = set()  # by a dry run, which leaves them where they are
 
-    def handle(self, message: Hint | Returned) -> None:
+    def handle(self, message: FileEvent | Returned) -> None:
         """Takes note of an event, or of a photo that comes back from the pipeline."""
         now = time.monotonic()
         match message:
             case Returned():
                 self._put_back(message)
-            case Hint("look", path):
+            case FileEvent("look", path):
                 self.scan(path)
-            case Hint("overflow", _):
+            case FileEvent("overflow", _):
                 self._tell("overflow", "more happened in the inbox than the system remembers; looking at all of it")
                 self.inbox.events_lost()
                 self.scan()
-            case Hint("modified", path):
+            case FileEvent("modified", path):
                 self.inbox.modified(path, now)
-            case Hint("closed", path):
+            case FileEvent("closed", path):
                 self.inbox.closed(path, now)
-            case Hint("moved_in", path):
+            case FileEvent("moved_in", path):
                 look = self._look(path)
                 if look is not None:
                     self.inbox.moved_in(path, look, now)
-            case Hint("gone", path):
+            case FileEvent("gone", path):
                 # Looked for, since the halves of our own renames may come apart, and a new file may have come since.
                 if self._look(path) is None:
                     self.inbox.gone(path)
@@ -145,14 +145,14 @@ class Intake:
         self._strange.clear()
         self._device = 0
 
-    def _find(self, some: list[Found]) -> None:
+    def _find(self, some: list[Entry]) -> None:
         """Lets the files of a slice wait, those changed longest ago first, unless a person took them back to here."""
         now = time.monotonic()
         looks = {}
         for path, stat in sorted(some, key=lambda found: found[1].st_mtime_ns):
             if dirfd.is_regular(stat):
                 if path not in self._tried:
-                    looks[path] = Look.of(stat)
+                    looks[path] = FileStamp.of(stat)
             elif path not in self._strange:
                 self._strange.add(path)
                 self._tell("skipped", "is no regular file (a link, FIFO, socket or device), so it stays", path)
@@ -162,7 +162,7 @@ class Intake:
             if path not in held:
                 self.inbox.found(path, look, now, by="listing")
 
-    def _not_held(self, ready: list[Ready]) -> list[Ready]:
+    def _not_held(self, ready: list[ReadyFile]) -> list[ReadyFile]:
         """Leaves alone those that a person took back to here; the database is asked after the files were looked at.
 
         A row says that its photo is on its way before the photo moves, and a claim is given back when the file is not the
@@ -173,7 +173,7 @@ class Intake:
             log.info("undone, so left in the inbox until `foodsort retry` asks for it", photos=len(held))
         return [one for one in ready if one.path not in held]
 
-    def _held(self, looks: dict[bytes, Look]) -> set[bytes]:
+    def _held(self, looks: dict[bytes, FileStamp]) -> set[bytes]:
         """Which of these files are photos that a person took back and nobody has changed since.
 
         A file of several names is held under the one name that it was taken back to; the others are photos of their own.
@@ -208,10 +208,10 @@ class Intake:
             rows = self._patience(self._results.in_inbox, rows[-1].id, _SLICE)
         self._device = device
 
-    def _look(self, path: bytes) -> Look | None:
+    def _look(self, path: bytes) -> FileStamp | None:
         """A look at one path, None when no regular file is there that can be looked at."""
         stat = self._stat(path)
-        return Look.of(stat) if stat is not None and dirfd.is_regular(stat) else None
+        return FileStamp.of(stat) if stat is not None and dirfd.is_regular(stat) else None
 
     def _stat(self, path: bytes) -> os.stat_result | None:
         try:
@@ -219,7 +219,7 @@ class Intake:
         except OSError:
             return None
 
-    def _claim(self, ready: Ready) -> None:
+    def _claim(self, ready: ReadyFile) -> None:
         now = time.monotonic()
         try:
             claimed = self._claims.peek(ready) if self._dry_run else self._claims.take(ready)
@@ -227,13 +227,13 @@ class Intake:
             self.inbox.gone(ready.path)
         except FileExistsError:  # an older photo of this name is still on its way
             self.inbox.put_back(ready.path, ready.look, now, self._settle_s)
-        except Changed as change:
+        except FileChanged as change:
             look = self._look(ready.path)
             if look is not None and change.writing:
                 self.inbox.put_back_open(ready.path, look, now)
             elif look is not None:
                 self.inbox.found(ready.path, look, now, by="us")
-        except Refused as refusal:
+        except FileRefused as refusal:
             self.refuse(ready.path, str(refusal))
         except OSError as error:
             self._wait_for_room(ready, error, now)
@@ -244,7 +244,7 @@ class Intake:
                 self._tried.add(ready.path)
             self._pipeline.put(claimed)
 
-    def _wait_for_room(self, ready: Ready, error: OSError, now: float) -> None:
+    def _wait_for_room(self, ready: ReadyFile, error: OSError, now: float) -> None:
         """Nothing more is begun for a while; then others come first, in case it is this one file's trouble after all."""
         pause_s = self._patience.wait(self, f"photos cannot be taken from the inbox: {error.strerror}")
         self._claim_again = now + pause_s
@@ -267,7 +267,7 @@ class Intake:
             self.refuse(path, returned.refused)
         elif returned.wait_s:
             self.inbox.put_back(path, look, claimed.still_since, returned.wait_s)
-        elif look[:3] == Look.of(claimed.stat)[:3]:  # all but ctime, which the renames changed
+        elif look[:3] == FileStamp.of(claimed.stat)[:3]:  # all but ctime, which the renames changed
             self.inbox.put_back(path, look, claimed.still_since, 0.0)  # it was ready
         else:
             self.inbox.found(path, look, time.monotonic(), by="us")

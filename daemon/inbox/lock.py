@@ -16,7 +16,7 @@ from models.errors import FoodsortError
 _NAME, _BACK = b"lock", b"back.lock"
 
 
-class Lock:
+class InboxLock:
     """Holds `<inbox>/.foodsort/lock` from when it is made until it is released."""
 
     def __init__(self, inbox: int, path: Path) -> None:
@@ -40,7 +40,7 @@ class Lock:
 
 
 @contextmanager
-def turn(inbox: int, path: Path, wait: Callable[[], bool]) -> Iterator[bool]:
+def action_lock(inbox: int, path: Path, wait: Callable[[], bool]) -> Iterator[bool]:
     """Holds `<inbox>/.foodsort/back.lock`, which whoever moves sorted photos does; yields whether it got it.
 
     inbox: descriptor of the folder `path`. wait: asked when another one holds it; True waits for its end.

@@ -26,7 +26,7 @@ REFUSED_S = 600.0
 """How long a file that may not be read or moved is left alone, unless it changes before (s)."""
 
 
-class Ignore:
+class IgnoreRules:
     """Which names are nobody's photos, and nobody's folders of photos, by shell patterns, whatever their case."""
 
     def __init__(self, more: tuple[str, ...] = ()) -> None:
@@ -42,7 +42,7 @@ class Ignore:
         return any(map(self, path.split(b"/")))
 
 
-class Look(NamedTuple):
+class FileStamp(NamedTuple):
     """What a stat said of a file; two equal looks with quiet time between them mean that nobody writes.
 
     ctime_ns: 0 for a file of several names (hard links), since it changes whenever another of the names does.
@@ -55,7 +55,7 @@ class Look(NamedTuple):
     device: int = 0  # a file's own: on overlayfs it is not that of the folder
 
     @classmethod
-    def of(cls, stat: os.stat_result) -> "Look":
+    def of(cls, stat: os.stat_result) -> "FileStamp":
         """The part of a stat that tells."""
         ctime_ns = 0 if stat.st_nlink > 1 else stat.st_ctime_ns
         return cls(stat.st_size, stat.st_mtime_ns, stat.st_ino, ctime_ns, stat.st_dev)
@@ -71,14 +71,14 @@ class Look(NamedTuple):
         return f"{self.device}:{self.inode}"
 
 
-class Ready(NamedTuple):
+class ReadyFile(NamedTuple):
     """A file that may be claimed. still_since: when it was last seen changing (monotonic s).
 
     overdue: it was being written and never closed, but nothing has changed for so long that it is taken anyway.
     """
 
     path: bytes
-    look: Look
+    look: FileStamp
     still_since: float
     overdue: bool
 
@@ -87,7 +87,7 @@ class Ready(NamedTuple):
 class _Waiting:
     since: float
     wait_s: float
-    look: Look | None = None  # None: an event vouches for what happened since, so any look will do
+    look: FileStamp | None = None  # None: an event vouches for what happened since, so any look will do
     writing: bool = False
     listed: bool = False
 
@@ -96,7 +96,7 @@ class _Waiting:
         return self.since + self.wait_s
 
 
-class Inbox:
+class ReadinessTracker:
     """The files that are waiting, each with the time at which it may be ready. All times are monotonic seconds.
 
     It is a window on the inbox. While the inbox is listed, one half of the window is for what the listing finds and the
@@ -154,7 +154,7 @@ class Inbox:
         for path in [path for path, waiting in self._waiting.items() if waiting.writing]:
             self._leave(path)
 
-    def found(self, path: bytes, look: Look, now: float, by: Literal["event", "listing", "us"] = "event") -> None:
+    def found(self, path: bytes, look: FileStamp, now: float, by: Literal["event", "listing", "us"] = "event") -> None:
         """A look found the file; whether somebody is writing it is unknown.
 
         by: what led to the look: an event; a listing, which asks for `room` before; or that we put the file back.
@@ -176,7 +176,7 @@ class Inbox:
         """An event says that a writer closed the file. Some writers open it again, so the quiet time starts here."""
         self._tell(path, _Waiting(now, self._settle_s))
 
-    def moved_in(self, path: bytes, look: Look, now: float) -> None:
+    def moved_in(self, path: bytes, look: FileStamp, now: float) -> None:
         """An event says that the file was renamed to here, so it was whole before it came.
 
         When it looks like one that waits already, it is the one that we put back ourselves, and goes on waiting; unless a
@@ -186,11 +186,11 @@ class Inbox:
         if waiting is None or waiting.look != look or waiting.listed:
             self._tell(path, _Waiting(now, 0.0, look))
 
-    def put_back(self, path: bytes, look: Look, since: float, wait_s: float) -> None:
+    def put_back(self, path: bytes, look: FileStamp, since: float, wait_s: float) -> None:
         """We put a file back that looked like `look` since `since` and is to stand still for `wait_s`."""
         self._wait(path, _Waiting(since, wait_s, look))
 
-    def put_back_open(self, path: bytes, look: Look, now: float) -> None:
+    def put_back_open(self, path: bytes, look: FileStamp, now: float) -> None:
         """We put a file back because somebody has it open for writing."""
         self._wait(path, _Waiting(now, self._open_s, look, writing=True))
 
@@ -199,7 +199,7 @@ class Inbox:
         self._leave(path)
         self._refused.pop(path, None)
 
-    def refuse(self, path: bytes, look: Look, now: float) -> bool:
+    def refuse(self, path: bytes, look: FileStamp, now: float) -> bool:
         """Leaves a file alone until it changes, or a long time has passed. Returns whether that is news."""
         self._leave(path)
         known = self._refused.get(path)
@@ -223,7 +223,7 @@ class Inbox:
         """When to ask `due` again at the latest."""
         return self._queue[0][0] if self._queue else None
 
-    def judge(self, path: bytes, look: Look | None, now: float) -> Ready | None:
+    def judge(self, path: bytes, look: FileStamp | None, now: float) -> ReadyFile | None:
         """Says whether a file that is due and looks like `look` now (None: gone) is ready; if not, it waits on."""
         waiting = self._waiting.get(path)
         if waiting is None:
@@ -240,11 +240,11 @@ class Inbox:
             waiting.look, waiting.wait_s = look, self._empty_s
         else:
             self._leave(path)
-            return Ready(path, look, waiting.since, waiting.writing)
+            return ReadyFile(path, look, waiting.since, waiting.writing)
         self._push(path, waiting)
         return None
 
-    def _left_alone(self, path: bytes, look: Look, now: float) -> bool:
+    def _left_alone(self, path: bytes, look: FileStamp, now: float) -> bool:
         known = self._refused.get(path)
         return known is not None and known[0] == hash(look) and now < known[1] + REFUSED_S
 

@@ -4,24 +4,24 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 
-Found = tuple[bytes, os.stat_result]
+Entry = tuple[bytes, os.stat_result]
 """Path relative to the inbox, and what a stat says of it."""
 
 _MOST_FOLDERS = 1_000  # that wait for their walks; one through everything takes the place of more
 
 
-class Listing:
+class Scanner:
     """Walks through folders, one after another. Pure but for the walks themselves; used by one thread.
 
     A folder may change while it is walked through, for as long as that takes: what is there from the first to the last slice
     is found, what comes or goes meanwhile may be. So only a walk that began after a change is sure to find it.
     """
 
-    def __init__(self, walk: Callable[[bytes], Iterator[Found]]) -> None:
+    def __init__(self, walk: Callable[[bytes], Iterator[Entry]]) -> None:
         """walk: everything below a folder (of the whole inbox: b"") that is none itself."""
         self._walk = walk
         self._next: dict[bytes, None] = {}
-        self._files: Iterator[Found] | None = None
+        self._files: Iterator[Entry] | None = None
 
     @property
     def under_way(self) -> bool:
@@ -35,7 +35,7 @@ class Listing:
         elif b"" not in self._next:
             self._next[folder] = None
 
-    def take(self, most: int) -> list[Found]:
+    def take(self, most: int) -> list[Entry]:
         """The next files, `most` at most, and fewer than that only where a walk ends."""
         if self._files is None and self._next:
             folder = next(iter(self._next))

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from daemon.fs import dirfd, mounts
 from daemon.inbox.claims import PRIVATE
-from daemon.inbox.handle import Hold
-from daemon.inbox.inotify import PROBE, Hint, Watch
-from daemon.inbox.readiness import Ignore
-from daemon.settings import Watch as Settings
+from daemon.inbox.handle import InboxHandle
+from daemon.inbox.inotify import PROBE, FileEvent, InotifySource
+from daemon.inbox.readiness import IgnoreRules
+from daemon.settings import WatchSettings
 
-PROOF_S = 2.0  # how long the event of the self-test may take
+SELF_TEST_S = 2.0  # how long the event of the self-test may take
 
 _LIMITS = {
     errno.ENOSPC: "no more folders can be watched (fs.inotify.max_user_watches)",
@@ -20,22 +20,26 @@ _LIMITS = {
 }
 
 
-class Lookout:
+class Watcher:
     """Watches an inbox, and says when to take the next full look. Used by one thread."""
 
     def __init__(
-        self, settings: Settings, hold: Hold, hint: Callable[[Hint], None], tell: Callable[[str, str], None]
+        self,
+        settings: WatchSettings,
+        hold: InboxHandle,
+        hint: Callable[[FileEvent], None],
+        tell: Callable[[str, str], None],
     ) -> None:
         """hint: called from another thread. tell: takes kind and message of something that a person should know."""
         self._settings, self._hold, self._hint, self._tell = settings, hold, hint, tell
-        self._ignore = Ignore(settings.ignore)
-        self._watch: Watch | None = None
+        self._ignore = IgnoreRules(settings.ignore)
+        self._watch: InotifySource | None = None
         self._mend_by_retry = False
         self._try_again = 0.0
         self.why = ""
         """Why events don't tell everything, empty while they do."""
 
-    def take_over(self, hold: Hold, tell: Callable[[str, str], None]) -> None:
+    def take_over(self, hold: InboxHandle, tell: Callable[[str, str], None]) -> None:
         """Goes on watching the same folder, which is held anew."""
         self._hold, self._tell = hold, tell
 
@@ -59,7 +63,7 @@ class Lookout:
         before, self.why, self._mend_by_retry = self.why, "", True
         self._try_again = time.monotonic() + self._settings.rescan_s
         try:
-            self._watch = Watch(self._hold.path, self._ignore, self._hint)
+            self._watch = InotifySource(self._hold.path, self._ignore, self._hint)
         except OSError as error:
             self.why = _LIMITS.get(error.errno or 0, f"events cannot be had ({error.strerror})")
         else:
@@ -89,7 +93,7 @@ class Lookout:
             self._watch.stop()
             self._watch = None
 
-    def _doubts(self, watch: Watch, *, prove: bool) -> str:
+    def _doubts(self, watch: InotifySource, *, prove: bool) -> str:
         """Why the events of a watch don't tell everything, empty when they do."""
         if watch.limited:
             return _LIMITS[errno.ENOSPC]
@@ -103,12 +107,12 @@ class Lookout:
             return f"on {mount.type} others may change files without an event here"
         return "" if proven else "a file was written and no event came of it"
 
-    def _prove(self, watch: Watch) -> bool:
+    def _prove(self, watch: InotifySource) -> bool:
         with dirfd.folder(self._hold.claims.inbox, PRIVATE) as private:
             flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             os.close(os.open(PROBE, flags, 0o600, dir_fd=private))
             os.unlink(PROBE, dir_fd=private)
-        return watch.proven(PROOF_S)
+        return watch.proven(SELF_TEST_S)
 
     def _polling(self, why: str) -> None:
         self.why = why

@@ -8,7 +8,7 @@ from collections.abc import Callable
 _MINUTES = 5
 
 
-class Busy:
+class Utilization:
     """Seconds that each stage has worked in each of the last minutes. Used by any thread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from daemon.retry import Trouble
+from daemon.retry import PendingRetry
 
 STILL_S = 60.0
 """How long the daemon's loop may stand still (s).
@@ -20,7 +20,7 @@ class Health(NamedTuple):
     text: str
 
 
-def judge(state: str, trouble: Trouble | None, still_s: float, stuck: str | None) -> Health:
+def judge(state: str, trouble: PendingRetry | None, still_s: float, stuck: str | None) -> Health:
     """Judges by the status's `state`, the trouble that is waited out, how long the loop stands still (s), and `Heart.stuck`."""
     if state in {"starting", "stopping"}:
         return Health(False, state)

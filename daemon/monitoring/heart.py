@@ -14,7 +14,7 @@ What is waited out on purpose, such as a full disk, does not count.
 """
 
 
-class Heart:
+class StageMonitor:
     """Counts the photos in each stage, and when one last left it. Used by any thread."""
 
     def __init__(self, decode_s: float, clock: Callable[[], float] = time.monotonic) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from prometheus_client import CollectorRegistry, MetricsHandler
 
-from daemon.service.reporter import Pulse
+from daemon.service.reporter import StatusReporter
 from models.errors import FoodsortError
 
 log = structlog.get_logger()
@@ -20,10 +20,10 @@ _CLIENT_S = 5.0  # how long one may take to send or take the next piece
 _PAUSE_S = 0.1
 
 
-class Endpoint:
+class MetricsServer:
     """Serves from when it is made until it is closed, in threads that keep no process alive."""
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry, pulse: Pulse) -> None:
+    def __init__(self, host: str, port: int, registry: CollectorRegistry, pulse: StatusReporter) -> None:
         """Raises FoodsortError when the address cannot be listened at."""
         try:
             self._server = _Server(host, port, registry, pulse)
@@ -83,7 +83,7 @@ class _Server(ThreadingMixIn, TCPServer):
     allow_reuse_address = True  # after a restart the old connections linger
     daemon_threads = True
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry, pulse: Pulse) -> None:
+    def __init__(self, host: str, port: int, registry: CollectorRegistry, pulse: StatusReporter) -> None:
         self.address_family = AF_INET6 if ":" in host else AF_INET
         self.registry, self.pulse = registry, pulse
         self.closing = threading.Event()

@@ -11,7 +11,7 @@ from structlog.typing import EventDict
 
 from models import OWNER
 
-Format = Literal["auto", "json"]
+LogFormat = Literal["auto", "json"]
 
 recent: deque[dict[str, str | None]] = deque(maxlen=10)
 """The newest warnings and errors, newest first: at, kind, path, message. What came again stands there once."""
@@ -44,7 +44,7 @@ class _Journal:
     debug = info = warning = error = critical = exception = msg
 
 
-def configure(*, terminal: bool, form: Format = "auto") -> None:
+def configure(*, terminal: bool, form: LogFormat = "auto") -> None:
     """Sets up structlog for the process: lines go to the journal that stderr leads to, or to stderr as it is then.
 
     terminal: a person looks on, who is told of warnings alone, beside the progress bar.

@@ -16,7 +16,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from daemon.monitoring.busy import Busy
+from daemon.monitoring.busy import Utilization
 from daemon.monitoring.drift import Window
 from daemon.pipeline.outcome import Outcome
 from models import __version__
@@ -32,13 +32,13 @@ _PHOTOS = tuple(2**power for power in range(11))  # batch.max_size is 1,024 at m
 _PROBABILITIES = tuple(twentieth / 20 for twentieth in range(1, 21))
 _NO_LABEL = "none"
 
-Words = ParamSpec("Words")
+P = ParamSpec("P")
 
 
-def _harmless(note: Callable[Concatenate["Metrics", Words], None]) -> Callable[Concatenate["Metrics", Words], None]:
+def _never_raises(note: Callable[Concatenate["Metrics", P], None]) -> Callable[Concatenate["Metrics", P], None]:
     """No photo fails, and no thread ends, for a figure."""
 
-    def safely(metrics: "Metrics", /, *words: Words.args, **more: Words.kwargs) -> None:
+    def safely(metrics: "Metrics", /, *words: P.args, **more: P.kwargs) -> None:
         try:
             note(metrics, *words, **more)
         except Exception as error:  # noqa: BLE001
@@ -53,7 +53,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry(auto_describe=True)
         """Everything that is counted here, and what the process uses."""
-        self.busy = Busy()
+        self.busy = Utilization()
         self.drift: Window | None = None
         """The newest photos, and how far they are from what the model's card has; None before a model is in use."""
         # They would double the series, and say what process_start_time_seconds says.
@@ -103,27 +103,27 @@ class Metrics:
         finally:
             self._worked(stage, time.monotonic() - begun, among)
 
-    @_harmless
+    @_never_raises
     def _worked(self, stage: Stage, seconds: float, among: int) -> None:
         self.busy.add(stage, seconds / among)
         self._stage[stage].observe(seconds)
 
-    @_harmless
+    @_never_raises
     def waited(self, stage: Queue, since: float) -> None:
         """A stage begins with a photo or batch that has waited for it since then (monotonic s)."""
         self._queue[stage].observe(time.monotonic() - since)
 
-    @_harmless
+    @_never_raises
     def batch(self, photos: int) -> None:
         """A batch was gathered."""
         self._batch.observe(photos)
 
-    @_harmless
+    @_never_raises
     def returned(self) -> None:
         """A photo goes back to the inbox."""
         self._returned.inc()
 
-    @_harmless
+    @_never_raises
     def filed(self, outcome: Outcome, since: float) -> None:
         """A photo that was claimed then (monotonic s) is filed."""
         self._whole.observe(time.monotonic() - since)

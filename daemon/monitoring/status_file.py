@@ -19,7 +19,7 @@ from models.errors import FoodsortError
 FILE = "foodsort.status.json"
 SIZE_BYTES = 32 << 10
 
-State = dict[str, Any]
+StatusDocument = dict[str, Any]
 """The keys, in this order; times are UTC, ISO 8601, and null stands for what is not known.
 
 alive: whether a daemon runs; pid, since: of it, or of the last one.
@@ -34,7 +34,7 @@ drift: null while photos are few, or photos, stability (index), food, unsure, ex
 events: kind (inotify or polling), why. last_errors: up to 10 of at, kind, path, message, newest first.
 """
 
-EMPTY: State = {
+EMPTY: StatusDocument = {
     "alive": False,
     "pid": None,
     "since": None,
@@ -64,7 +64,7 @@ class StatusFile:
         self._last = b""
         self._locked = False
 
-    def write(self, state: State) -> None:
+    def write(self, state: StatusDocument) -> None:
         """Writes a state, if it is news."""
         body = _packed(state)
         if body == self._last and self._locked:
@@ -86,7 +86,7 @@ class StatusFile:
             self._fd = -1
 
 
-def read(root: Path, inbox: Path) -> State:
+def read(root: Path, inbox: Path) -> StatusDocument:
     """What is known of the daemon of a root, all of EMPTY's keys.
 
     Raises FoodsortError when there is no such root, OSError when it may not be read.
@@ -111,7 +111,7 @@ def read(root: Path, inbox: Path) -> State:
     return EMPTY | state | {"alive": False, "state": "stopped", "waiting_for": None}
 
 
-def _packed(state: State) -> bytes:
+def _packed(state: StatusDocument) -> bytes:
     """One line of JSON, one with its checksum, and blanks up to the size of the file."""
     errors = list(state["last_errors"])
     while True:
@@ -121,7 +121,7 @@ def _packed(state: State) -> bytes:
         errors.pop()
 
 
-def _unpacked(fd: int) -> State:
+def _unpacked(fd: int) -> StatusDocument:
     """The state in a file; an empty one when the disk was too full for any."""
     for _ in range(_TRIES):
         body, _, rest = os.pread(fd, SIZE_BYTES, 0).partition(b"\n")

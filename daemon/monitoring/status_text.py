@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from daemon.monitoring.progress import summary
-from daemon.monitoring.status_file import State
+from daemon.monitoring.status_file import StatusDocument
 
 
-def lines(state: State, now: datetime | None = None) -> Iterator[str]:
+def lines(state: StatusDocument, now: datetime | None = None) -> Iterator[str]:
     """What is known, a line each; what is not is left out."""
     now = now or datetime.now(UTC)
     for name, said in facts(state, now):
@@ -19,7 +19,7 @@ def lines(state: State, now: datetime | None = None) -> Iterator[str]:
         yield f"{'error':9} {_when(error['at'])}  {error['kind']}: {where}{error['message']}"
 
 
-def in_short(state: State) -> str:
+def in_short(state: StatusDocument) -> str:
     """One line, for systemctl status."""
     if trouble := state["waiting_for"]:
         return f"waiting: {trouble['what']}"
@@ -29,7 +29,7 @@ def in_short(state: State) -> str:
     return said + (f"; last error: {errors[0]['message']}" if errors else "")
 
 
-def facts(state: State, now: datetime) -> Iterator[tuple[str, str]]:
+def facts(state: StatusDocument, now: datetime) -> Iterator[tuple[str, str]]:
     """What is known but for the last errors: what each is of, in a word, and it."""
     yield "daemon", _life(state, now)
     if trouble := state["waiting_for"]:
@@ -61,7 +61,7 @@ def facts(state: State, now: datetime) -> Iterator[tuple[str, str]]:
         yield "events", events["kind"] + (f": {events['why']}" if events["why"] else "")
 
 
-def _life(state: State, now: datetime) -> str:
+def _life(state: StatusDocument, now: datetime) -> str:
     if not state["alive"]:
         return f"not running; the last one began {_when(state['since'])}" if state["since"] else "not running"
     if not state["pid"]:

@@ -13,25 +13,25 @@ PAUSES_S = (2.0, 10.0)
 _MOST = 1_000  # photos remembered; what is forgotten is tried once more than it would be
 
 
-class Try(NamedTuple):
+class Attempt(NamedTuple):
     """A try of a photo: the how manieth it was, from 1, and how long to wait for the next (s); None: it stands."""
 
     number: int
     pause_s: float | None
 
 
-class Tries:
+class AttemptTracker:
     """Counts the failed tries of photos, by device and inode, and path where one has several, within one life of the daemon."""
 
     def __init__(self) -> None:
         self._failed: OrderedDict[str, int] = OrderedDict()
 
-    def judge(self, identity: str, kind: ImageErrorKind | None) -> Try:
+    def judge(self, identity: str, kind: ImageErrorKind | None) -> Attempt:
         """What follows from a try that failed with `kind` (None: it did not)."""
         before = self._failed.pop(identity, 0)
         if kind not in TRANSIENT or before >= len(PAUSES_S):
-            return Try(before + 1, None)
+            return Attempt(before + 1, None)
         self._failed[identity] = before + 1
         if len(self._failed) > _MOST:
             self._failed.popitem(last=False)
-        return Try(before + 1, PAUSES_S[before])
+        return Attempt(before + 1, PAUSES_S[before])

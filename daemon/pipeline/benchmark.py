@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from daemon.decoders.pool import Decoders
-from daemon.settings import Images
+from daemon.decoders.pool import DecoderPool
+from daemon.settings import ImageSettings
 from models.engines import Engine
 from models.engines.ladder import rungs
 from models.errors import FoodsortError, ImageError
@@ -79,8 +79,8 @@ def pictures(photos: Path | None, fit: Fit) -> Pixels:
         return np.random.default_rng(0).integers(0, 256, (8, fit.side, fit.side, 3), np.uint8)
     if not photos.is_dir():
         raise FoodsortError(f"{photos} is no folder; name one that holds photos")
-    limits, decoded = Images(), []
-    with Decoders(fit, limits.max_pixels, limits.timeout_s) as decoders:
+    limits, decoded = ImageSettings(), []
+    with DecoderPool(fit, limits.max_pixels, limits.timeout_s) as decoders:
         for path in sorted(path for path in photos.iterdir() if path.is_file()):
             try:
                 with path.open("rb") as file:

@@ -4,7 +4,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 
-from daemon.decoders.pool import Decoders
+from daemon.decoders.pool import DecoderPool
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claimed
 from models.errors import ImageError
@@ -22,7 +22,7 @@ class Decoded:
     attempts: int = 1
 
 
-def read(claimed: Claimed, decoders: Decoders) -> Decoded:
+def read(claimed: Claimed, decoders: DecoderPool) -> Decoded:
     """Hashes a claimed photo, sees to it that it is on the disk, and decodes it. Raises OSError when the disk does, Stopped."""
     # Here and before: who decoded a hostile photo can't be trusted with what identifies it.
     with os.fdopen(os.dup(claimed.fd), "rb") as file:

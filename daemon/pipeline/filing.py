@@ -7,16 +7,16 @@ from typing import Any
 import structlog
 
 from daemon import failpoints
-from daemon.database.lookup import Known
-from daemon.database.recorder import Pending, Results
+from daemon.database.lookup import PriorRecord
+from daemon.database.recorder import PendingRow, Recorder
 from daemon.database.schema import text
-from daemon.destinations.folders import Destinations, Vanished
+from daemon.destinations.folders import DestinationFolders, SourceMissing
 from daemon.destinations.move import Move
-from daemon.destinations.recovery_plan import Mend
+from daemon.destinations.recovery_plan import Resume
 from daemon.photo import CORRECTING, FILED, FILING
 from daemon.pipeline.decode import Decoded
 from daemon.pipeline.outcome import Outcome
-from daemon.retry import Patience
+from daemon.retry import Retrier
 from models.filenames import shown
 
 log = structlog.get_logger()
@@ -26,14 +26,14 @@ class Filing:
     """Files batches. Trouble with disk or database is waited out."""
 
     def __init__(
-        self, destinations: Destinations, results: Results, patience: Patience, *, skip_duplicates: bool = False
+        self, destinations: DestinationFolders, results: Recorder, patience: Retrier, *, skip_duplicates: bool = False
     ) -> None:
         self._destinations, self._results, self._retry = destinations, results, patience
         self._skip = skip_duplicates
         self._rehearsed: set[str] = set()
         """SHA-256 of the photos that a dry run would have filed; no row says it of them."""
 
-    def known(self, batch: list[Decoded]) -> list[Known]:
+    def known(self, batch: list[Decoded]) -> list[PriorRecord]:
         """What the database knows of each photo of a batch."""
         return self._retry(self._results.known, batch)
 
@@ -55,7 +55,7 @@ class Filing:
         batch_id, ids = self._retry(
             self._results.begin, batch | {"photos": len(rows)}, rows, [one.known for one in outcomes]
         )
-        failpoints.point("recorded")
+        failpoints.failpoint("recorded")
         moved = []
         for photo_id, outcome, target, row in zip(ids, outcomes, targets, rows, strict=True):
             claimed = outcome.decoded.claimed
@@ -69,7 +69,7 @@ class Filing:
         self._finish(moved)
         return outcomes + (self.file(again, batch | {"inference_ms": 0.0}) if again else [])
 
-    def mend(self, mends: list[Mend]) -> None:
+    def mend(self, mends: list[Resume]) -> None:
         """Ends what an earlier life of the daemon had recorded and not finished."""
         done = []
         for action, row in mends:
@@ -123,28 +123,28 @@ class Filing:
                 if not self._destinations.serves(move):
                     raise FileExistsError
                 self._retry(self._destinations.carry_out, move)
-                failpoints.point("moved")
+                failpoints.failpoint("moved")
                 return True
             except FileExistsError:
                 move = move.to(self._destinations.choose(move.fate, move.source, move.sha256, set()))
                 self._retry(self._results.move, move.photo_id, move.target)
-            except Vanished:
+            except SourceMissing:
                 self._missing(move.photo_id, move.source)
                 return False
 
     def _finish(self, photo_ids: list[int]) -> None:
         """Says that photos lie at their places, once that would outlast a loss of power."""
         self._retry(self._destinations.sync)
-        failpoints.point("synced")
+        failpoints.failpoint("synced")
         self._retry(self._results.finish, photo_ids)
-        failpoints.point("finished")
+        failpoints.failpoint("finished")
 
     def _missing(self, photo_id: int, path: bytes) -> None:
         log.warning("a claimed photo was taken away by somebody else", kind="missing", photo=shown(path))
         self._retry(self._results.missing, photo_id, path)
 
 
-def _move(row: Pending) -> Move:
+def _move(row: PendingRow) -> Move:
     tries = (row.attempts, row.first_failed_at, row.model)
     return Move(
         row.id, row.generation, row.inbox_path, row.path, row.fate, row.identity, row.sha256, row.failure, *tries

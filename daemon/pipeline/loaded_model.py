@@ -6,11 +6,11 @@ from typing import NamedTuple
 from daemon.settings import Settings
 from models.bundle import Bundle
 from models.engines import Engine, open_engine
-from models.engines.idle_unload import RestingEngine
+from models.engines.idle_unload import IdleUnloadingEngine
 from models.errors import BundleError
 
 
-class Network(NamedTuple):
+class LoadedModel(NamedTuple):
     """A verified bundle and an engine, warm, that runs it."""
 
     bundle: Bundle
@@ -39,7 +39,7 @@ def warm(root: Path, settings: Settings, bundle: Bundle) -> Engine:
             raise BundleError(f"{bundle.folder} holds another model than before; reload or restart foodsort to use it")
         return opened()
 
-    return RestingEngine(opened(), reopened, model.idle_unload_s) if model.idle_unload_s else opened()
+    return IdleUnloadingEngine(opened(), reopened, model.idle_unload_s) if model.idle_unload_s else opened()
 
 
 def same(one: Settings, other: Settings) -> bool:

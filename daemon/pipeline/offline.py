@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from daemon.decoders.pool import Decoders
-from daemon.inbox.readiness import Ignore
+from daemon.decoders.pool import DecoderPool
+from daemon.inbox.readiness import IgnoreRules
 from models.bundle import Bundle
 from models.decision import label, probability
 from models.engines import Engine
@@ -21,7 +21,7 @@ from models.images.decode import Picture
 _BATCH = 8  # for each stream of the engine
 
 
-def classify(paths: Iterable[Path], bundle: Bundle, engine: Engine, decoders: Decoders) -> Iterator[dict[str, Any]]:
+def classify(paths: Iterable[Path], bundle: Bundle, engine: Engine, decoders: DecoderPool) -> Iterator[dict[str, Any]]:
     """One dictionary a photo, in order: path, label, probability (calibrated P(food)), model; or path, error, message.
 
     Folders stand for every file below them that is not ignored.
@@ -44,7 +44,7 @@ def classify(paths: Iterable[Path], bundle: Bundle, engine: Engine, decoders: De
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
-    ignore = Ignore()
+    ignore = IgnoreRules()
     for path in paths:
         if not path.is_dir():
             yield path
@@ -54,7 +54,7 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
             yield from (Path(folder, name) for name in sorted(names) if not ignore(os.fsencode(name)))
 
 
-def _read(path: Path, decoders: Decoders) -> Picture | tuple[str, str]:
+def _read(path: Path, decoders: DecoderPool) -> Picture | tuple[str, str]:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not hang us
         try:

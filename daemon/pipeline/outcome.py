@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from daemon.database.lookup import Known
+from daemon.database.lookup import PriorRecord
 from daemon.database.schema import modified_at, text
 from daemon.pipeline.decode import Decoded
 from models.bundle import Card
@@ -13,12 +13,12 @@ from models.decision import Label, label, probability
 from models.engines import Engine
 from models.filenames import shown
 
-Fate = Label | Literal["duplicate"] | None
+Destination = Label | Literal["duplicate"] | None
 """Which folder a photo goes to; None: it failed."""
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Prediction:
     """What the network said of a photo: its logit, the calibrated P(food) and the label that follows."""
 
     logit: float
@@ -42,13 +42,13 @@ class Outcome:
     """
 
     decoded: Decoded
-    known: Known
-    verdict: Verdict | None
+    known: PriorRecord
+    verdict: Prediction | None
     failure: Failure | None
     duplicate_of: int | None = None
 
     @property
-    def fate(self) -> Fate:
+    def fate(self) -> Destination:
         """Where it goes: by what a person said of the same bytes, else by what the network says."""
         if self.verdict is None:
             return None
@@ -92,7 +92,7 @@ class Outcome:
         }
 
 
-def judge(batch: list[Decoded], known: list[Known], engine: Engine, card: Card, *, unsure: bool) -> list[Outcome]:
+def judge(batch: list[Decoded], known: list[PriorRecord], engine: Engine, card: Card, *, unsure: bool) -> list[Outcome]:
     """Runs the network in one go over those pictures of a batch whose logits are not known.
 
     The photos without a picture are failures already.
@@ -102,7 +102,7 @@ def judge(batch: list[Decoded], known: list[Known], engine: Engine, card: Card, 
     fresh = iter(engine.logits(np.stack(pictures)) if pictures else ())
     logits = [next(fresh) if logit is None else logit for _, logit in pairs]
     verdicts = (
-        Verdict(float(logit), float(p), label(float(p), card.thresholds, unsure=unsure))
+        Prediction(float(logit), float(p), label(float(p), card.thresholds, unsure=unsure))
         for logit, p in zip(logits, probability(logits, card.temperature), strict=True)
     )
     return [

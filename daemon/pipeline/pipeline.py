@@ -14,12 +14,12 @@ import structlog
 
 from daemon import failpoints
 from daemon.database.schema import text
-from daemon.decoders.pool import Decoders, Stopped
+from daemon.decoders.pool import DecoderPool, PoolStopped
 from daemon.inbox.claims import Claimed
-from daemon.monitoring.heart import Heart
+from daemon.monitoring.heart import StageMonitor
 from daemon.monitoring.metrics import Metrics
 from daemon.pipeline import decode
-from daemon.pipeline.attempts import Tries
+from daemon.pipeline.attempts import AttemptTracker
 from daemon.pipeline.batcher import Batcher
 from daemon.pipeline.decode import Decoded
 from daemon.pipeline.filing import Filing
@@ -65,11 +65,11 @@ class Pipeline:
         card: Card,
         engine: Engine,
         filing: Filing,
-        decoders: Decoders,
+        decoders: DecoderPool,
         give_back: Callable[[Returned], None],
         wake: Callable[[], None],
         metrics: Metrics,
-        heart: Heart,
+        heart: StageMonitor,
         *,
         counts: Counter[str],
         dry_run: bool = False,
@@ -79,7 +79,7 @@ class Pipeline:
         counts: of photos filed, by label or `failed`, to be added to.
         """
         self._settings, self._card, self._engine, self._filing = settings, card, engine, filing
-        self._decoders, self._tries = decoders, Tries()
+        self._decoders, self._tries = decoders, AttemptTracker()
         self._give_back, self._wake, self._metrics, self._dry_run = give_back, wake, metrics, dry_run
         self._heart, self.counts = heart, counts
         self.failure: BaseException | None = None
@@ -185,7 +185,7 @@ class Pipeline:
             return Returned(claimed)
         try:
             decoded = done.result()
-        except Stopped:
+        except PoolStopped:
             return Returned(claimed)
         except OSError as error:
             return Returned(claimed, refused=f"cannot be read: {error.strerror}")
@@ -235,7 +235,7 @@ class Pipeline:
     def _classify(self) -> None:
         try:
             while (batch := self._batcher.take()) is not None:
-                failpoints.point("batched")
+                failpoints.failpoint("batched")
                 self._metrics.batch(len(batch))
                 started, begun = datetime.now(UTC), time.perf_counter()
                 streams = self._engine.streams
@@ -245,7 +245,7 @@ class Pipeline:
                 with self._metrics.stage("classify", among=streams):
                     outcomes = judge(batch, known, self._engine, self._card, unsure=unsure)
                 inference_ms = 1000 * (time.perf_counter() - begun)
-                failpoints.point("classified")
+                failpoints.failpoint("classified")
                 row = {"started_at": text(started), "photos": len(batch), "engine": self._engine.name}
                 self._heart.goes("classify", len(batch))
                 self._heart.comes("file", len(batch))

@@ -20,7 +20,7 @@ _PHOTOS = 500  # that are asked for by their ids in one question
 Row = dict[str, Any]
 
 
-class Following:
+class Follower:
     """The rows of photos that have an outcome: those that are there, then others as they come, oldest first.
 
     A photo that is tried again comes once more. A database that is locked, away or made anew is waited for.

@@ -8,7 +8,7 @@ from pathlib import Path
 from daemon.queries import globs
 from models.filenames import raw, shown, visible
 
-Places = frozenset[bytes]
+PathCandidates = frozenset[bytes]
 """What rows may call one path."""
 
 
@@ -16,14 +16,16 @@ class Line(str):
     """A line of stdin: a path, and never a pattern, since lists are made of names that are what they are."""
 
 
-def places(given: str, root: Path) -> list[Places]:
+def places(given: str, root: Path) -> list[PathCandidates]:
     """The readings of a path: below the root before below the working folder, as `shown` prints names before as they are."""
     found = []
     for base in (os.fsencode(root.absolute()), os.getcwdb()):
         for name in (raw(given), os.fsencode(given)):
             absolute = os.path.normpath(os.path.join(base, name))
             tops = map(os.fsencode, _tops(root))
-            found.append(Places({absolute, *(absolute[len(top) :] for top in tops if absolute.startswith(top))}))
+            found.append(
+                PathCandidates({absolute, *(absolute[len(top) :] for top in tops if absolute.startswith(top))})
+            )
     return list(dict.fromkeys(found))
 
 
@@ -38,7 +40,7 @@ def patterns(given: str, root: Path) -> Iterator[set[str]]:
         yield {absolute, *(absolute.removeprefix(top) for top in tops)}
 
 
-def names(given: list[Places]) -> set[str]:
+def names(given: list[PathCandidates]) -> set[str]:
     """The names that photos at these places have, as rows have them."""
     return {shown(os.path.basename(place)) for reading in given for place in reading}
 

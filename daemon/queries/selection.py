@@ -13,7 +13,7 @@ from daemon.database.schema import batches, modified_at, photos, text
 from daemon.fs import dirfd
 from daemon.photo import CORRECTING, DUPLICATE, FAILED, FILED, FILING, State
 from daemon.queries import globs, pathspec
-from daemon.queries.pathspec import Line, Places
+from daemon.queries.pathspec import Line, PathCandidates
 from models.errors import FoodsortError
 from models.filenames import raw, shown, visible
 
@@ -61,11 +61,11 @@ WHY: Mapping[State, str] = {
 _AT_ONCE = 64  # photos whose rows are written in one transaction
 
 
-class Unknown(FoodsortError):
+class NoMatch(FoodsortError):
     """Raised when no photo is what a person named. The message says why."""
 
 
-class Chosen:
+class PhotoSelection:
     """Asks for photos of one root in some states."""
 
     def __init__(self, engine: sa.Engine, root: Path, states: Sequence[State], why: Mapping[State, str] = WHY) -> None:
@@ -91,16 +91,16 @@ class Chosen:
         return self._ask(photos.c.batch_id == newest.scalar_subquery())
 
     def batch(self, number: int) -> list[Photo]:
-        """Those of one batch. Raises Unknown when there is no such batch."""
+        """Those of one batch. Raises NoMatch when there is no such batch."""
         with self._engine.connect() as connection:
             if connection.execute(sa.select(batches.c.id).where(batches.c.id == number)).scalar() is None:
-                raise Unknown(
+                raise NoMatch(
                     f"there is no batch {number}; `foodsort results --format csv` gives the batch of each photo"
                 )
         return self._ask(photos.c.batch_id == number)
 
     def path(self, given: str, kinds: Sequence[str] = ()) -> list[Photo]:
-        """The photo at a path, or else those below it where it is a folder, or else those that match it. Raises Unknown.
+        """The photo at a path, or else those below it where it is a folder, or else those that match it. Raises NoMatch.
 
         given: absolute, relative to the root or to the working folder, as `foodsort results` shows it or as it is on the disk:
         what is tried in this order, up to the first that any photo has, whatever its state; or a pattern, as `globs` says, of
@@ -134,13 +134,13 @@ class Chosen:
                 return found
             self._refuse(given, condition, match)
         what = "no photo is there" if isinstance(given, Line) or not globs.is_glob(given) else "no such photo matches"
-        raise Unknown(f"{visible(given)}: {what} by the database; `foodsort results` shows where each is")
+        raise NoMatch(f"{visible(given)}: {what} by the database; `foodsort results` shows where each is")
 
     def _is_name(self, names: set[str]) -> bool:
         """Whether a photo is called so, like photo[1].jpg: where it lies no longer, photo1.jpg is not meant."""
         return self._meets(photos.c.name.in_({name for name in names if "[" in name and {"*", "?"}.isdisjoint(name)}))
 
-    def _conditions(self, ways: Sequence[Places]) -> "Iterator[sa.ColumnElement[bool]]":
+    def _conditions(self, ways: Sequence[PathCandidates]) -> "Iterator[sa.ColumnElement[bool]]":
         """What a photo meets that a path names, in the order in which its readings are tried."""
         yield from map(_at, ways)
         below = [*map(_below, ways)]
@@ -154,23 +154,23 @@ class Chosen:
     def _refuse(
         self, given: str, condition: "sa.ColumnElement[bool]", match: Callable[[Photo], bool] = lambda _: True
     ) -> None:
-        """Raises Unknown, with the reason, where a photo in another state is what was meant."""
+        """Raises NoMatch, with the reason, where a photo in another state is what was meant."""
         query = sa.select(*_COLUMNS).where(condition).order_by(photos.c.id.desc())
         with self._engine.connect() as connection, connection.execution_options(yield_per=1000).execute(query) as rows:
             other = next(filter(match, map(Photo._make, rows)), None)
         if other is not None:
             itself = any(name.endswith(other.path) for name in (raw(given), os.fsencode(given)))
             which = "" if itself else f"{shown(other.path)}: "
-            raise Unknown(f"{visible(given)}: {which}{self._reasons[other.state]}")
+            raise NoMatch(f"{visible(given)}: {which}{self._reasons[other.state]}")
 
 
-def again(engine: sa.Engine, photo: Photo) -> Photo:
+def reload(engine: sa.Engine, photo: Photo) -> Photo:
     """A photo as its row has it now."""
     with engine.connect() as connection:
         return Photo._make(connection.execute(sa.select(*_COLUMNS).where(photos.c.id == photo.id)).one())
 
 
-def a_few(chosen: Iterable[Photo]) -> Iterator[list[Photo]]:
+def in_chunks(chosen: Iterable[Photo]) -> Iterator[list[Photo]]:
     """Photos by as many as are handled in one transaction."""
     remaining = iter(chosen)
     while some := list(itertools.islice(remaining, _AT_ONCE)):
@@ -188,12 +188,12 @@ def elsewhere(engine: sa.Engine, photo: Photo) -> bool:
         return found.first() is not None
 
 
-def _at(places: Places) -> "sa.ColumnElement[bool]":
+def _at(places: PathCandidates) -> "sa.ColumnElement[bool]":
     lying = photos.c.name.in_(pathspec.names([places])), photos.c.path_bytes.in_(places)  # there is an index on names
     return photos.c.id.in_(sa.select(photos.c.id).where(*lying))
 
 
-def _below(places: Places) -> "sa.ColumnElement[bool]":
+def _below(places: PathCandidates) -> "sa.ColumnElement[bool]":
     # "0" comes after "/": this is everything that starts with the place and a slash.
     return sa.or_(*(sa.and_(photos.c.path_bytes > one + b"/", photos.c.path_bytes < one + b"0") for one in places))
 

@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 
 from daemon.monitoring.drift import Drift
-from daemon.service.reporter import Pulse
+from daemon.service.reporter import StatusReporter
 
 
 def _drift(drift: Drift | None) -> Iterator[Metric]:
@@ -25,10 +25,10 @@ def _drift(drift: Drift | None) -> Iterator[Metric]:
     yield shares
 
 
-class Gauges(Collector):
+class MetricsCollector(Collector):
     """Figures that nobody has to count, as the status has them."""
 
-    def __init__(self, root: Path, pulse: Pulse) -> None:
+    def __init__(self, root: Path, pulse: StatusReporter) -> None:
         self._root, self._pulse = root, pulse
 
     def collect(self) -> Iterator[Metric]:

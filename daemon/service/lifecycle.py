@@ -13,23 +13,23 @@ from types import FrameType
 
 import structlog
 
-from daemon.inbox.readiness import WINDOW, Inbox
-from daemon.monitoring.http_server import Endpoint
+from daemon.inbox.readiness import WINDOW, ReadinessTracker
+from daemon.monitoring.http_server import MetricsServer
 from daemon.monitoring.progress import Progress
 from daemon.monitoring.systemd import Watchdog, notify
 from daemon.pipeline import loaded_model
-from daemon.pipeline.loaded_model import Network
+from daemon.pipeline.loaded_model import LoadedModel
 from daemon.pipeline.pipeline import Returned
-from daemon.retry import GivenUp
-from daemon.service.collector import Gauges
-from daemon.service.loop import Sorting
+from daemon.retry import RetryAborted
+from daemon.service.collector import MetricsCollector
+from daemon.service.loop import MainLoop
 from daemon.service.reload import Reload
-from daemon.service.reporter import Pulse
-from daemon.service.runtime import Lasting, Session
+from daemon.service.reporter import StatusReporter
+from daemon.service.runtime import ProcessContext, Runtime
 from daemon.settings import Settings
 from models.bundle import Bundle
 from models.engines import Engine
-from models.engines.idle_unload import RestingEngine
+from models.engines.idle_unload import IdleUnloadingEngine
 from models.errors import FoodsortError
 
 log = structlog.get_logger()
@@ -53,30 +53,30 @@ class Service:
     ) -> None:
         """Loads the model and opens folders and database. Raises FoodsortError, OSError.
 
-        window: how many files wait in memory at most, see Inbox.
+        window: how many files wait in memory at most, see ReadinessTracker.
         """
         self._root, self._progress, self._once, self._dry_run = root, progress, once or dry_run, dry_run
         self._window = window
         self._stopping = threading.Event()
         self._loading = False
         self._watchdog = Watchdog()
-        self._lasting = Lasting(root, self._once, dry_run, self._waits)
+        self._lasting = ProcessContext(root, self._once, dry_run, self._waits)
         self._messages = self._lasting.messages
-        self._endpoint: Endpoint | None = None
+        self._endpoint: MetricsServer | None = None
         self._asked_to_reload = False
         self._reload: Reload | None = None
         session = self._plan(settings, loaded_model.load(root, settings), lambda: self._warm(session))
         self._give_up = session.give_up
         self._handle_signals()
-        self._pulse = Pulse(root, self._lasting, session)
+        self._pulse = StatusReporter(root, self._lasting, session)
         try:
             if not dry_run:
                 self._pulse.start()
-                self._lasting.metrics.registry.register(Gauges(root, self._pulse))
+                self._lasting.metrics.registry.register(MetricsCollector(root, self._pulse))
                 self._serve_metrics(settings)
             notify(_EXTEND, "STATUS=opening folders and database")
             self._sorting = self._open(session)
-        except GivenUp:
+        except RetryAborted:
             self._close()
             raise SystemExit(0) from None
         except BaseException:
@@ -85,18 +85,22 @@ class Service:
         log.info("model ready", model=session.bundle.model_name, engine=session.engine.name)
 
     def _plan(
-        self, settings: Settings, bundle: Bundle, engine: Callable[[], Engine], before: Session | None = None
-    ) -> Session:
+        self, settings: Settings, bundle: Bundle, engine: Callable[[], Engine], before: Runtime | None = None
+    ) -> Runtime:
         """before: whose inbox is watched on."""
         watch = settings.watch
-        inbox = before.intake.inbox if before else Inbox(watch.settle_s, watch.open_s, watch.empty_s, self._window)
-        return Session(self._lasting, settings, bundle, engine, inbox, before.lookout if before else None)
+        inbox = (
+            before.intake.inbox
+            if before
+            else ReadinessTracker(watch.settle_s, watch.open_s, watch.empty_s, self._window)
+        )
+        return Runtime(self._lasting, settings, bundle, engine, inbox, before.lookout if before else None)
 
-    def _warm(self, session: Session) -> Engine:
+    def _warm(self, session: Runtime) -> Engine:
         notify(_EXTEND, "STATUS=loading the model")
         self._loading = True
         if self._stopping.is_set():
-            raise GivenUp("stopped before the model was loaded")
+            raise RetryAborted("stopped before the model was loaded")
         engine = loaded_model.warm(self._root, session.settings, session.bundle)
         self._loading = False
         return engine
@@ -106,7 +110,7 @@ class Service:
         address = settings.metrics.address
         if address == (self._endpoint and self._endpoint.address):
             return
-        fresh = Endpoint(*address, self._lasting.metrics.registry, self._pulse) if address else None
+        fresh = MetricsServer(*address, self._lasting.metrics.registry, self._pulse) if address else None
         if self._endpoint:
             self._endpoint.close()
         self._endpoint = fresh
@@ -124,7 +128,7 @@ class Service:
     def run(self) -> None:
         """Sorts until it is told to stop, or with `once` until nothing is left to wait for. Raises what ended it early."""
         try:
-            with suppress(GivenUp):
+            with suppress(RetryAborted):
                 self._begin()
                 notify("READY=1")
                 self._loop()
@@ -147,7 +151,7 @@ class Service:
             sorting.round(self._beat)
             if self._once and sorting.idle():
                 return
-            if isinstance(engine, RestingEngine) and engine.rest():
+            if isinstance(engine, IdleUnloadingEngine) and engine.rest():
                 log.info("the model is let go of until the next photo", engine=engine.name)
             sorting.handle(sorting.sleep_s())
 
@@ -181,7 +185,7 @@ class Service:
                 log.error("nothing was reloaded, all stays as it was", kind="reload", reason=str(error))
             notify("READY=1")
 
-    def _change_over(self, settings: Settings, fresh: Network) -> None:
+    def _change_over(self, settings: Settings, fresh: LoadedModel) -> None:
         """Sorts by other settings from the next batch on. What the old ones have claimed and not begun goes back first.
 
         Raises FoodsortError when they cannot be had after all, and goes on with the old ones.
@@ -203,14 +207,14 @@ class Service:
         self._begin()
         log.info("reloaded", model=fresh.bundle.model_name, engine=fresh.engine.name)
 
-    def _open(self, session: Session) -> Sorting:
-        """Raises FoodsortError, OSError, and GivenUp when a stop comes meanwhile."""
+    def _open(self, session: Runtime) -> MainLoop:
+        """Raises FoodsortError, OSError, and RetryAborted when a stop comes meanwhile."""
         self._give_up = session.give_up
         if self._stopping.is_set():  # before it could be told
             session.give_up()
         session.open()
         self._pulse.session = session
-        return Sorting(session, self._lasting, self._pulse, self._progress, self._stopping)
+        return MainLoop(session, self._lasting, self._pulse, self._progress, self._stopping)
 
     def _handle_signals(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):

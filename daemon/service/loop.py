@@ -7,22 +7,27 @@ from collections.abc import Callable
 
 import structlog
 
-from daemon.inbox.handle import LOOK_EVERY_S
-from daemon.inbox.inotify import Hint
+from daemon.inbox.handle import REOPEN_EVERY_S
+from daemon.inbox.inotify import FileEvent
 from daemon.monitoring.progress import Progress
-from daemon.service.reporter import Pulse
-from daemon.service.runtime import Lasting, Session
+from daemon.service.reporter import StatusReporter
+from daemon.service.runtime import ProcessContext, Runtime
 
 log = structlog.get_logger()
 
 _IDLE_S = 1.0  # longest sleep, so that a stopped clock or a lost wake-up costs no more
 
 
-class Sorting:
+class MainLoop:
     """Has a session's photos sorted. Used by one thread."""
 
     def __init__(
-        self, session: Session, lasting: Lasting, pulse: Pulse, progress: Progress, stopping: threading.Event
+        self,
+        session: Runtime,
+        lasting: ProcessContext,
+        pulse: StatusReporter,
+        progress: Progress,
+        stopping: threading.Event,
     ) -> None:
         """session: open. stopping: ends every method soon."""
         self.session = session
@@ -82,7 +87,7 @@ class Sorting:
         """How long there is nothing to do unless a message comes (s)."""
         intake = self.session.intake
         if not self.session.store.hold.held:
-            return LOOK_EVERY_S
+            return REOPEN_EVERY_S
         if intake.may_list:
             return 0.0
         wake, due = self._next_scan, intake.next_due()
@@ -95,7 +100,7 @@ class Sorting:
         try:
             message = self._messages.get(timeout=timeout_s) if timeout_s else self._messages.get_nowait()
             while True:
-                if isinstance(message, Hint) and message.kind == "unwatched":
+                if isinstance(message, FileEvent) and message.kind == "unwatched":
                     self.session.lookout.unwatched()
                 elif message is not None:
                     self.session.intake.handle(message)

@@ -8,28 +8,28 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from daemon.database.schema import text
-from daemon.inbox.readiness import Inbox
+from daemon.inbox.readiness import ReadinessTracker
 from daemon.monitoring import log
 from daemon.monitoring.drift import Drift
 from daemon.monitoring.health import Health, judge
 from daemon.monitoring.progress import ORDER
-from daemon.monitoring.status_file import State, StatusFile
+from daemon.monitoring.status_file import StatusDocument, StatusFile
 from daemon.monitoring.status_text import in_short
 from daemon.monitoring.systemd import notify
-from daemon.pipeline.loaded_model import Network
+from daemon.pipeline.loaded_model import LoadedModel
 from daemon.pipeline.pipeline import Pipeline
-from daemon.retry import Trouble
-from daemon.service.runtime import Lasting, Session
+from daemon.retry import PendingRetry
+from daemon.service.runtime import ProcessContext, Runtime
 from models.filenames import shown
 
 _EVERY_S = 1.0
 _PATH_CHARACTERS = 300  # a path may have thousands, and ten of them are kept
 
 
-class Pulse:
+class StatusReporter:
     """Gathers what there is to say, more and more as the daemon starts."""
 
-    def __init__(self, root: Path, lasting: Lasting, session: Session) -> None:
+    def __init__(self, root: Path, lasting: ProcessContext, session: Runtime) -> None:
         self.phase = "starting"
         """`starting`, `running` or `stopping`."""
         self.session = session
@@ -62,7 +62,7 @@ class Pulse:
         """The daemon's loop goes on."""
         self._moved = time.monotonic()
 
-    def see(self, inbox: Inbox, *, more: bool) -> None:
+    def see(self, inbox: ReadinessTracker, *, more: bool) -> None:
         """Takes note of the files that wait, and of whether there may be more. Called very often."""
         self._waiting, self._more = len(inbox), more
         now = time.monotonic()
@@ -88,7 +88,7 @@ class Pulse:
         return self.session.pipeline if self.session.is_open else None
 
     @property
-    def network(self) -> Network | None:
+    def network(self) -> LoadedModel | None:
         """The one in use, once there is one."""
         return self.session.network if self.session.is_open else None
 
@@ -116,13 +116,13 @@ class Pulse:
             self._file.write(state)
             self._tell_systemd(state)
 
-    def _tell_systemd(self, state: State) -> None:
+    def _tell_systemd(self, state: StatusDocument) -> None:
         told = in_short(state)
         if told != self._told and self.phase == "running":
             notify(f"STATUS={told}")
             self._told = told
 
-    def _state(self) -> State:
+    def _state(self) -> StatusDocument:
         trouble, pipeline, network, drift = self.session.patience.trouble, self.pipeline, self.network, self.drift
         lookout = self.session.lookout if self.session.is_open else None
         counts = self._counts.copy()
@@ -145,7 +145,7 @@ class Pulse:
             "last_errors": [error | {"path": _short(error["path"])} for error in log.recent.copy()],
         }
 
-    def _named(self, trouble: Trouble | None) -> str:
+    def _named(self, trouble: PendingRetry | None) -> str:
         if self.phase == "stopping":
             return "stopping"
         if trouble:
@@ -174,7 +174,7 @@ class Pulse:
         return filed - self._filed[0][1]
 
 
-def _told(trouble: Trouble) -> dict[str, str | int]:
+def _told(trouble: PendingRetry) -> dict[str, str | int]:
     since, next_try = text(trouble.since), text(trouble.next_try)
     return {"what": trouble.what, "since": since, "attempt": trouble.attempt, "next_try": next_try}
 

@@ -8,30 +8,30 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from daemon.decoders.pool import Decoders
+from daemon.decoders.pool import DecoderPool
 from daemon.decoders.process import START_S
-from daemon.inbox.inotify import Hint
+from daemon.inbox.inotify import FileEvent
 from daemon.inbox.intake import Intake
-from daemon.inbox.readiness import Inbox
-from daemon.inbox.watcher import Lookout
+from daemon.inbox.readiness import ReadinessTracker
+from daemon.inbox.watcher import Watcher
 from daemon.monitoring.drift import WINDOW, Window
-from daemon.monitoring.heart import Heart
+from daemon.monitoring.heart import StageMonitor
 from daemon.monitoring.metrics import Metrics
 from daemon.pipeline.filing import Filing
-from daemon.pipeline.loaded_model import Network
+from daemon.pipeline.loaded_model import LoadedModel
 from daemon.pipeline.pipeline import Pipeline, Returned
-from daemon.retry import GivenUp, Patience
-from daemon.service.recovery import Takeover
-from daemon.service.storage import Store
+from daemon.retry import Retrier, RetryAborted
+from daemon.service.recovery import StartupRecovery
+from daemon.service.storage import Storage
 from daemon.settings import Settings
 from models.bundle import Bundle
 from models.engines import Engine
 
-Messages = queue.SimpleQueue[Hint | Returned | None]
+Messages = queue.SimpleQueue[FileEvent | Returned | None]
 
 
 @dataclass(frozen=True)
-class Lasting:
+class ProcessContext:
     """What outlasts a change of settings. waits: called in whichever thread waits for trouble to pass, before each pause."""
 
     root: Path
@@ -43,17 +43,17 @@ class Lasting:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-class Session:
+class Runtime:
     """Used by one thread, but for `give_up`."""
 
     def __init__(
         self,
-        lasting: Lasting,
+        lasting: ProcessContext,
         settings: Settings,
         bundle: Bundle,
         engine: Callable[[], Engine],
-        inbox: Inbox,
-        lookout: Lookout | None = None,
+        inbox: ReadinessTracker,
+        lookout: Watcher | None = None,
     ) -> None:
         """Opens nothing yet. engine: opens it, when all that a start waits for is there. inbox: the files known to wait.
 
@@ -61,26 +61,26 @@ class Session:
         """
         self.settings, self.bundle = settings, bundle
         # No worker is given up on sooner: each of two may be started anew and take all its time.
-        self.heart = Heart(2 * (settings.images.timeout_s + START_S))
+        self.heart = StageMonitor(2 * (settings.images.timeout_s + START_S))
         self._giving_up = threading.Event()
-        self.patience = Patience(self._giving_up, self._wait(lasting))
+        self.patience = Retrier(self._giving_up, self._wait(lasting))
         self.is_open = False
         """Whether there is more of it than settings, bundle, heart and patience."""
         self._lasting, self._inbox, self._engine, self._watching = lasting, inbox, engine, lookout
 
     def open(self) -> None:
-        """Opens it all. Raises FoodsortError, OSError, and GivenUp when `give_up` is called meanwhile."""
+        """Opens it all. Raises FoodsortError, OSError, and RetryAborted when `give_up` is called meanwhile."""
         lasting, settings, bundle, patience = self._lasting, self.settings, self.bundle, self.patience
         dry_run = lasting.dry_run
         with ExitStack() as opened:
-            store = self.store = Store(lasting.root, settings, patience, once=lasting.once, dry_run=dry_run)
+            store = self.store = Storage(lasting.root, settings, patience, once=lasting.once, dry_run=dry_run)
             opened.callback(store.close)
             if self._giving_up.is_set():
-                raise GivenUp("stopped before the model was loaded")
+                raise RetryAborted("stopped before the model was loaded")
             store.use_model(bundle)
             lasting.metrics.drift = Window(bundle.card, patience(store.results.newest_probabilities, WINDOW))
             # While the process is small: the networks' libraries bring hundreds of megabytes and threads.
-            decoders = Decoders(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s)
+            decoders = DecoderPool(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s)
             opened.callback(decoders.close)
             engine = self.engine = self._engine()
             filing = Filing(
@@ -104,16 +104,16 @@ class Session:
                 inbox=self._inbox,
                 dry_run=dry_run,
             )
-            self.takeover = Takeover(store, filing, self.pipeline, self.intake, patience)
-            self.lookout = self._watching or Lookout(settings.watch, store.hold, lasting.messages.put, store.tell)
+            self.takeover = StartupRecovery(store, filing, self.pipeline, self.intake, patience)
+            self.lookout = self._watching or Watcher(settings.watch, store.hold, lasting.messages.put, store.tell)
             self.lookout.take_over(store.hold, store.tell)
             self._opened = opened.pop_all()
         self.is_open = True
 
     @property
-    def network(self) -> Network:
+    def network(self) -> LoadedModel:
         """The model in use; when it is open."""
-        return Network(self.bundle, self.engine)
+        return LoadedModel(self.bundle, self.engine)
 
     def give_up(self) -> None:
         """Lets no trouble be waited for any longer. Called by any thread and by handlers of signals."""
@@ -130,7 +130,7 @@ class Session:
         """Closes it all, after `halt`."""
         self._opened.close()
 
-    def _wait(self, lasting: Lasting) -> Callable[[], None]:
+    def _wait(self, lasting: ProcessContext) -> Callable[[], None]:
         def waits() -> None:
             self.heart.excuse()
             lasting.waits()

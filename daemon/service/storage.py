@@ -7,23 +7,23 @@ from pathlib import Path
 import sqlalchemy as sa
 import structlog
 
-from daemon.actions.context import Movers
+from daemon.actions.context import Actions
 from daemon.database import connections, integrity
-from daemon.database.event_log import Teller
-from daemon.database.recorder import Asked, Results
-from daemon.destinations.folders import Destinations
-from daemon.inbox.handle import Hold
-from daemon.retry import Answer, Patience, Words
+from daemon.database.event_log import EventLog
+from daemon.database.recorder import ReadOnlyRecorder, Recorder
+from daemon.destinations.folders import DestinationFolders
+from daemon.inbox.handle import InboxHandle
+from daemon.retry import P, R, Retrier
 from daemon.settings import Settings
 from models.bundle import Bundle
 
 log = structlog.get_logger()
 
 
-class Store:
+class Storage:
     """The disks' part of one root. A dry run touches none of it."""
 
-    def __init__(self, root: Path, settings: Settings, patience: Patience, *, once: bool, dry_run: bool) -> None:
+    def __init__(self, root: Path, settings: Settings, patience: Retrier, *, once: bool, dry_run: bool) -> None:
         """Makes the folders and the database that are missing, and moves a damaged database aside.
 
         once: trouble is raised at once, since nothing is begun yet that would have to be finished; else it is waited out.
@@ -36,15 +36,15 @@ class Store:
             inbox = root.absolute() / settings.folders.inbox
             if not dry_run:
                 self._attempt(inbox.mkdir, parents=True, exist_ok=True)
-            self.hold = self._attempt(Hold, inbox, lock=not dry_run)
+            self.hold = self._attempt(InboxHandle, inbox, lock=not dry_run)
             opened.callback(self.hold.let_go)
-            self.destinations = Destinations(root, settings.folders, self.hold.claims)
+            self.destinations = DestinationFolders(root, settings.folders, self.hold.claims)
             damaged = None if dry_run else self._attempt(integrity.mend, self._address)
             engine = self._asked() if dry_run else self._attempt(connections.connect, self._address)
-            self.results = Asked(engine) if dry_run else Results(engine)
+            self.results = ReadOnlyRecorder(engine) if dry_run else Recorder(engine)
             opened.callback(self.results.close)
-            self.movers = Movers.of(root, settings.folders, self.hold.claims, engine)
-            self.tell = Teller(self.results, patience)
+            self.movers = Actions.of(root, settings.folders, self.hold.claims, engine)
+            self.tell = EventLog(self.results, patience)
             if damaged:
                 log.error(damaged, kind="damaged")
                 self._attempt(self.results.event, "damaged", None, damaged)
@@ -75,5 +75,5 @@ class Store:
         self._opened.close()
 
 
-def _at_once(work: Callable[Words, Answer], *words: Words.args, **more: Words.kwargs) -> Answer:
+def _at_once(work: Callable[P, R], *words: P.args, **more: P.kwargs) -> R:
     return work(*words, **more)

@@ -9,9 +9,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from daemon.actions.undo import Back
+from daemon.actions.undo import ActionResult
 from daemon.web import formatting
-from daemon.web.changes import Labels
+from daemon.web.changes import LabelIds
 from daemon.web.filters import read
 from daemon.web.gallery import LAST_ID, Page
 from models.filenames import shown
@@ -79,7 +79,7 @@ async def _asked(request: Request, form: type[Any]) -> Any:
 
 
 async def _done(
-    request: Request, outcome: str, shown_ids: list[int], do: Callable[[], tuple[list[Back], Labels]]
+    request: Request, outcome: str, shown_ids: list[int], do: Callable[[], tuple[list[ActionResult], LabelIds]]
 ) -> Response:
     """Does it, and answers in words. outcome: what photos are afterwards. shown_ids: those whose cards are shown anew."""
 
@@ -106,5 +106,5 @@ def _cards(request: Request, ids: list[int]) -> str:
     return str(state.templates.get_template("cards.html").render(said))
 
 
-def _name(back: Back) -> str:
+def _name(back: ActionResult) -> str:
     return shown(back.photo.path.rpartition(b"/")[2])

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from models.intervals import wilson
 
-Said = Mapping[tuple[str, str], int]
+LabelPair = Mapping[tuple[str, str], int]
 """Photos by a person's label and the model's; the model may have said `unsure`."""
 
 
@@ -39,7 +39,7 @@ class Agreement(NamedTuple):
     recall: Share | None
 
 
-def agreement(said: Said) -> Agreement:
+def agreement(said: LabelPair) -> Agreement:
     """The figures of what people and the model said."""
 
     def count(people: tuple[str, ...], model: tuple[str, ...]) -> int:

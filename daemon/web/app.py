@@ -19,12 +19,12 @@ from starlette.templating import Jinja2Templates
 from daemon.settings import Settings
 from daemon.web import actions, formatting, images, login, overview, pages
 from daemon.web.auth import Sessions, cookie
-from daemon.web.changes import Busy, Desk
-from daemon.web.filters import WantedError
+from daemon.web.changes import ActionBusy, PhotoChanges
+from daemon.web.filters import FilterError
 from daemon.web.gallery import Gallery, key
-from daemon.web.middleware import Guard
-from daemon.web.stats import Tally
-from daemon.web.thumbnails import Pictures
+from daemon.web.middleware import SecurityMiddleware
+from daemon.web.stats import Statistics
+from daemon.web.thumbnails import ThumbnailCache
 from models import __version__
 from models.errors import FoodsortError
 
@@ -39,8 +39,13 @@ register_url_convertor("id", _Id())
 
 
 def app(
-    root: Path, settings: Settings, reading: sa.Engine, writing: sa.Engine, pictures: Pictures, host: str = "127.0.0.1"
-) -> Guard:
+    root: Path,
+    settings: Settings,
+    reading: sa.Engine,
+    writing: sa.Engine,
+    pictures: ThumbnailCache,
+    host: str = "127.0.0.1",
+) -> SecurityMiddleware:
     """The page of one root. reading, writing: its database. host: the address that is listened at."""
     sessions = Sessions(settings.web.token)
     page = Starlette(
@@ -71,12 +76,12 @@ def app(
     )
     state = page.state
     state.root, state.settings, state.sessions = root, settings, sessions
-    state.gallery, state.tally = Gallery(reading), Tally(reading)
-    state.pictures, state.desk = pictures, Desk(root, settings, writing)
+    state.gallery, state.tally = Gallery(reading), Statistics(reading)
+    state.pictures, state.desk = pictures, PhotoChanges(root, settings, writing)
     state.drawing = Semaphore(images.AT_ONCE)
     state.templates = _templates(state.gallery, sessions)
     # Not as Starlette's middleware: what nobody foresaw is answered outside of that.
-    return Guard(page, sessions, host)
+    return SecurityMiddleware(page, sessions, host)
 
 
 def _templates(gallery: Gallery, sessions: Sessions) -> Jinja2Templates:
@@ -109,10 +114,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _error(request: Request, error: Exception) -> Response:
-    if isinstance(error, WantedError):
+    if isinstance(error, FilterError):
         return _told(request, _sentence(str(error)), 400)
     if isinstance(error, FoodsortError):
-        return _told(request, _sentence(str(error)), 503 if isinstance(error, Busy) else 500)
+        return _told(request, _sentence(str(error)), 503 if isinstance(error, ActionBusy) else 500)
     if isinstance(error, DBAPIError):
         return _told(request, f"The database cannot be used: {error.orig}.", 503)
     if isinstance(error, OSError):

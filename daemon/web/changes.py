@@ -9,17 +9,17 @@ from typing import Any, get_args
 
 import sqlalchemy as sa
 
-from daemon.actions.context import Movers, as_the_daemon
+from daemon.actions.context import Actions, require_daemon_user
 from daemon.actions.correct import NO_LABEL
 from daemon.actions.delete import NOT_DELETED
-from daemon.actions.labels import Label
-from daemon.actions.undo import RETRY_FAILED, Back
+from daemon.actions.labels import PersonLabel
+from daemon.actions.undo import RETRY_FAILED, ActionResult
 from daemon.database.connections import told
 from daemon.database.schema import reviews
 from daemon.inbox.claims import PRIVATE, Claims
-from daemon.inbox.lock import turn
+from daemon.inbox.lock import action_lock
 from daemon.photo import FAILED, FILED, State
-from daemon.queries.selection import WHY, Chosen, Photo
+from daemon.queries.selection import WHY, Photo, PhotoSelection
 from daemon.settings import Settings
 from daemon.web.history import Step, history
 from models.errors import FoodsortError
@@ -31,15 +31,15 @@ _LOOK_EVERY_S = 0.05
 SINCE = "has been labelled since, and keeps that label"
 """Why a label is not taken back that is no longer the newest."""
 
-Labels = dict[int, int]
+LabelIds = dict[int, int]
 """Ids of the labels in `reviews` that were given, or taken back, by the ids of their photos."""
 
 
-class Busy(FoodsortError):
+class ActionBusy(FoodsortError):
     """Raised when others moved photos all the time, so that nothing could be changed."""
 
 
-class Desk:
+class PhotoChanges:
     """Changes photos for the page, one change at a time, in turn with commands in a shell. Any thread may call it."""
 
     def __init__(self, root: Path, settings: Settings, engine: sa.Engine, patience_s: float = PATIENCE_S) -> None:
@@ -48,18 +48,18 @@ class Desk:
         self._inbox = root / settings.folders.inbox
         self._one = threading.Lock()
 
-    def label(self, ids: Sequence[int], label: Label) -> tuple[list[Back], Labels]:
-        """Gives photos a person's label, see Corrections.correct. Raises Busy or another FoodsortError, as all of these do.
+    def label(self, ids: Sequence[int], label: PersonLabel) -> tuple[list[ActionResult], LabelIds]:
+        """Gives photos a person's label, see Corrections.correct. Raises ActionBusy or another FoodsortError, as all of these do.
 
         Each answers with one Back a photo, in the order of ids; an id that no photo has is passed over. What a person
         called so already gets no second label.
         """
-        given: Labels = {}
+        given: LabelIds = {}
 
-        def work(movers: Movers, some: list[Photo]) -> Iterator[Back]:
+        def work(movers: Actions, some: list[Photo]) -> Iterator[ActionResult]:
             before = self._newest(some)
             has = [photo for photo in some if photo.id in before and before[photo.id].label == label]
-            yield from (Back(photo, photo.path) for photo in has)
+            yield from (ActionResult(photo, photo.path) for photo in has)
             yield from movers.corrections.correct((photo for photo in some if photo not in has), label)
             after = self._newest(some)
             given.update(
@@ -68,22 +68,22 @@ class Desk:
 
         return self._change(ids, (FILED,), NO_LABEL, work), given
 
-    def withdraw(self, ids: Sequence[int], labels: Sequence[int] | None = None) -> tuple[list[Back], Labels]:
+    def withdraw(self, ids: Sequence[int], labels: Sequence[int] | None = None) -> tuple[list[ActionResult], LabelIds]:
         """Takes back the newest label that a person gave each photo, see Corrections.withdraw.
 
         labels: as many ids of labels; those alone, where they are the newest yet.
         """
         named = dict(zip(ids, labels, strict=True)) if labels is not None else {}
-        taken: Labels = {}
+        taken: LabelIds = {}
 
-        def work(movers: Movers, some: list[Photo]) -> Iterator[Back]:
+        def work(movers: Actions, some: list[Photo]) -> Iterator[ActionResult]:
             newest = {photo_id: review.id for photo_id, review in self._newest(some).items()}
             fit = [
                 photo
                 for photo in some
                 if photo.id not in newest or named.get(photo.id, newest[photo.id]) == newest[photo.id]
             ]
-            yield from (Back(photo, problem=SINCE) for photo in some if photo not in fit)
+            yield from (ActionResult(photo, problem=SINCE) for photo in some if photo not in fit)
             for back in movers.corrections.withdraw(fit):
                 if not back.problem:
                     taken[back.photo.id] = newest[back.photo.id]
@@ -91,11 +91,11 @@ class Desk:
 
         return self._change(ids, (FILED,), NO_LABEL, work), taken
 
-    def retry(self, ids: Sequence[int] | None) -> list[Back]:
+    def retry(self, ids: Sequence[int] | None) -> list[ActionResult]:
         """Has failed photos sorted again. ids: None stands for all of them."""
         return self._change(ids, (FAILED,), WHY, lambda movers, some: movers.takeback.take(some, RETRY_FAILED))
 
-    def delete(self, ids: Sequence[int]) -> list[Back]:
+    def delete(self, ids: Sequence[int]) -> list[ActionResult]:
         """Removes failed photos for good, see Deletions.delete."""
         return self._change(ids, (FAILED,), NOT_DELETED, lambda movers, some: movers.deletions.delete(some))
 
@@ -109,14 +109,14 @@ class Desk:
         ids: Sequence[int] | None,
         states: tuple[State, ...],
         why: Mapping[State, str],
-        work: Callable[[Movers, list[Photo]], Iterable[Back]],
-    ) -> list[Back]:
+        work: Callable[[Actions, list[Photo]], Iterable[ActionResult]],
+    ) -> list[ActionResult]:
         with told(), self._turn() as movers:
-            photos = Chosen(self._engine, self._root, get_args(State))
-            chosen = photos.ids(ids) if ids is not None else Chosen(self._engine, self._root, states).all()
+            photos = PhotoSelection(self._engine, self._root, get_args(State))
+            chosen = photos.ids(ids) if ids is not None else PhotoSelection(self._engine, self._root, states).all()
             fit = [photo for photo in chosen if photo.state in states]
             backs = list(work(movers, fit))
-            backs += [Back(photo, problem=why[photo.state]) for photo in chosen if photo.state not in states]
+            backs += [ActionResult(photo, problem=why[photo.state]) for photo in chosen if photo.state not in states]
         order = {photo_id: at for at, photo_id in enumerate(ids or ())}
         return sorted(backs, key=lambda back: order.get(back.photo.id, 0))
 
@@ -128,9 +128,9 @@ class Desk:
             return {row.photo_id: row for row in connection.execute(query)}
 
     @contextmanager
-    def _turn(self) -> Iterator[Movers]:
-        """What moves photos, when it is this call's turn. Raises Busy when that does not come within patience_s."""
-        busy = Busy("another call of foodsort is moving photos; nothing was changed, try again in a moment")
+    def _turn(self) -> Iterator[Actions]:
+        """What moves photos, when it is this call's turn. Raises ActionBusy when that does not come within patience_s."""
+        busy = ActionBusy("another call of foodsort is moving photos; nothing was changed, try again in a moment")
         end = time.monotonic() + self._patience_s
         with ExitStack() as held:
             if not self._one.acquire(timeout=self._patience_s):
@@ -138,14 +138,14 @@ class Desk:
             held.callback(self._one.release)
             try:
                 claims = held.enter_context(closing(Claims(self._inbox)))
-                as_the_daemon(self._inbox / PRIVATE.decode())
+                require_daemon_user(self._inbox / PRIVATE.decode())
                 while not (ours := self._is_ours(held, claims)) and time.monotonic() < end:
                     time.sleep(_LOOK_EVERY_S)
             except OSError as error:
                 raise FoodsortError(f"the inbox {self._inbox} cannot be used: {error.strerror}") from error
             if not ours:
                 raise busy
-            movers = Movers.of(self._root, self._folders, claims, self._engine)
+            movers = Actions.of(self._root, self._folders, claims, self._engine)
             for _ in movers.mend():  # what stays of it, the daemon's log and the next command tell
                 pass
             yield movers
@@ -153,7 +153,7 @@ class Desk:
     def _is_ours(self, held: ExitStack, claims: Claims) -> bool:
         """Whether the turn could be had at once; `held` keeps it then."""
         with ExitStack() as trying:
-            ours = trying.enter_context(turn(claims.inbox, self._inbox, wait=lambda: False))
+            ours = trying.enter_context(action_lock(claims.inbox, self._inbox, wait=lambda: False))
             if ours:
                 held.push(trying.pop_all())
             return ours

@@ -4,7 +4,7 @@ from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from daemon.settings import Model
+from daemon.settings import ModelSettings
 from models import heat
 from models.bundle import Bundle
 from models.engines import Engine, open_engine
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Explainer:
     """The network of a bundle, loaded when it is first asked, and kept."""
 
-    def __init__(self, bundle: Bundle, model: Model) -> None:
+    def __init__(self, bundle: Bundle, model: ModelSettings) -> None:
         self._bundle, self._model = bundle, model
         self._lock = Lock()
 
@@ -41,7 +41,7 @@ class Explainer:
         return open_engine(self._model.engine, self._bundle, 1, self._model.precision)
 
     @cached_property
-    def _head(self) -> "keras.Model":
+    def _head(self) -> "keras.ModelSettings":
         from models.explain import judge
 
         return judge(self._bundle)

@@ -17,12 +17,12 @@ _YEARS = 1000, 9998
 """Years that stay within the calendar in every time zone, and that the database writes with four digits."""
 
 
-class WantedError(FoodsortError):
+class FilterError(FoodsortError):
     """Raised when an address asks for something that there cannot be."""
 
 
 @dataclass(frozen=True)
-class Wanted:
+class GalleryFilters:
     """Filters and order.
 
     show: photos of a label, or failed ones; "" all that are sorted. corrected: only those with a person's label.
@@ -82,16 +82,16 @@ class Wanted:
         return said
 
 
-def read(words: Mapping[str, str]) -> Wanted:
-    """What the query of an address asks for. Raises WantedError."""
+def read(words: Mapping[str, str]) -> GalleryFilters:
+    """What the query of an address asks for. Raises FilterError."""
     show, order = words.get("show", ""), words.get("order") or "newest"
     if show not in get_args(Show) or order not in get_args(Order):
-        raise WantedError(f"there is no {show!r} to show in the order {order!r}")
+        raise FilterError(f"there is no {show!r} to show in the order {order!r}")
     since, until = words.get("since", ""), words.get("until", "")
     for time in (since, until):
         _time(time)
     name = visible(words.get("name", "").strip())  # as it stands in the database
-    return Wanted(show, words.get("corrected") == "1", since, until, _certainty(words), name, order)  # type: ignore[arg-type]
+    return GalleryFilters(show, words.get("corrected") == "1", since, until, _certainty(words), name, order)  # type: ignore[arg-type]
 
 
 def _certainty(words: Mapping[str, str]) -> float | None:
@@ -99,9 +99,9 @@ def _certainty(words: Mapping[str, str]) -> float | None:
     try:
         certainty = float(given) if given else None
     except ValueError:
-        raise WantedError(f"{given!r} is no certainty; it is a number from 0.5 to 1") from None
+        raise FilterError(f"{given!r} is no certainty; it is a number from 0.5 to 1") from None
     if certainty is not None and not 0.5 <= certainty <= 1:
-        raise WantedError(f"a photo is never {given} certain; it is a number from 0.5 to 1")
+        raise FilterError(f"a photo is never {given} certain; it is a number from 0.5 to 1")
     return certainty
 
 
@@ -112,4 +112,4 @@ def _time(given: str) -> datetime | None:
             raise ValueError
         return time
     except ValueError:
-        raise WantedError(f"{given!r} is no time; write it as 2026-11-24 or 2026-11-24T18:30") from None
+        raise FilterError(f"{given!r} is no time; write it as 2026-11-24 or 2026-11-24T18:30") from None

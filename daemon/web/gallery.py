@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from daemon.database.schema import photos, results, reviews, text
 from daemon.photo import CORRECTING, DUPLICATE, FAILED, FILED, FILING
 from daemon.queries.results import is_few, labelled, of_label
-from daemon.web.filters import Wanted, WantedError
+from daemon.web.filters import FilterError, GalleryFilters
 
 PAGE = 60
 """Photos that come at a time."""
@@ -44,8 +44,8 @@ class Gallery:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def page(self, wanted: Wanted, after: str = "") -> Page:
-        """The first photos, or those that follow the one with this key. Raises WantedError."""
+    def page(self, wanted: GalleryFilters, after: str = "") -> Page:
+        """The first photos, or those that follow the one with this key. Raises FilterError."""
         edge = _beyond(wanted, _values(wanted, after)) if after else []
         with self._engine.connect() as connection:
             upto = 0 if after else _upto(connection, 0)  # first: what comes meanwhile is asked for again
@@ -53,7 +53,7 @@ class Gallery:
             found = _rows(connection, _select(wanted, connection.dialect.name, edge, PAGE + 1))
         return Page(found[:PAGE], len(found) > PAGE, upto)
 
-    def newer(self, wanted: Wanted, than: int) -> Page:
+    def newer(self, wanted: GalleryFilters, than: int) -> Page:
         """Photos that came after an id and are at their places, oldest first."""
         r = results.c
         with self._engine.connect() as connection:
@@ -72,11 +72,11 @@ class Gallery:
         with self._engine.connect() as connection:
             return connection.execute(sa.select(results).where(results.c.id == photo_id)).mappings().first()
 
-    def beside(self, wanted: Wanted, row: Row) -> tuple[Row | None, Row | None]:
+    def beside(self, wanted: GalleryFilters, row: Row) -> tuple[Row | None, Row | None]:
         """The photos before and after one, of those that are wanted."""
         try:
             values = _values(wanted, key(wanted, row))
-        except WantedError:  # without a certainty, or a time, it has no place in the order
+        except FilterError:  # without a certainty, or a time, it has no place in the order
             return None, None
         with self._engine.connect() as connection:
             kind, few = connection.dialect.name, _few(connection, wanted)
@@ -98,30 +98,30 @@ class Gallery:
             return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
 
 
-def key(wanted: Wanted, row: Row) -> str:
+def key(wanted: GalleryFilters, row: Row) -> str:
     """Where a photo stands in the order; what follows is asked for by it."""
     before = [repr(row[name]) if name == "certainty" else str(row[name]) for name in _columns(wanted)[:-1]]
     return "~".join([*before, str(row["id"])])
 
 
-def _columns(wanted: Wanted) -> tuple[str, ...]:
+def _columns(wanted: GalleryFilters) -> tuple[str, ...]:
     """What photos are sorted by."""
     if wanted.order == "certainty":
         return "certainty", "id"
     return ("classified_at", "id") if any(wanted.times) else ("id",)
 
 
-def _values(wanted: Wanted, after: str) -> tuple[Any, ...]:
+def _values(wanted: GalleryFilters, after: str) -> tuple[Any, ...]:
     *first, last = after.split("~")
     try:
         if "\0" in after or len(first) + 1 != len(_columns(wanted)) or not 0 <= int(last) <= LAST_ID:
             raise ValueError
         return (*(float(value) if wanted.order == "certainty" else value for value in first), int(last))
     except ValueError:
-        raise WantedError("this address leads on from a photo in another order; look at the photos anew") from None
+        raise FilterError("this address leads on from a photo in another order; look at the photos anew") from None
 
 
-def _beyond(wanted: Wanted, values: tuple[Any, ...], *, back: bool = False) -> list["sa.ColumnElement[bool]"]:
+def _beyond(wanted: GalleryFilters, values: tuple[Any, ...], *, back: bool = False) -> list["sa.ColumnElement[bool]"]:
     """What comes after a place in the order, or before it."""
     columns = [results.c[name] for name in _columns(wanted)]
     rising = (wanted.order == "certainty") != back
@@ -134,7 +134,7 @@ def _beyond(wanted: Wanted, values: tuple[Any, ...], *, back: bool = False) -> l
 
 
 def _select(
-    wanted: Wanted,
+    wanted: GalleryFilters,
     dialect: str,
     edge: list["sa.ColumnElement[bool]"],
     limit: int,
@@ -156,7 +156,7 @@ def _select(
     return of_label(query, wanted.show, order, limit, dialect)
 
 
-def _filters(wanted: Wanted, dialect: str) -> list["sa.ColumnElement[bool]"]:
+def _filters(wanted: GalleryFilters, dialect: str) -> list["sa.ColumnElement[bool]"]:
     r = results.c
     said: list[sa.ColumnElement[bool]] = []
     if wanted.show == "failed":
@@ -184,7 +184,7 @@ def _by_no_index(column: "sa.ColumnElement[str]", dialect: str) -> "sa.ColumnEle
     return sa.func.coalesce(column, "") if dialect == "sqlite" else column
 
 
-def _few(connection: sa.Connection, wanted: Wanted) -> list["sa.ColumnElement[bool]"]:
+def _few(connection: sa.Connection, wanted: GalleryFilters) -> list["sa.ColumnElement[bool]"]:
     """Conditions by which SQLite finds the photos of those filters that few pass; PostgreSQL knows by itself how many do."""
     if connection.dialect.name != "sqlite":
         return []

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from daemon.web.gallery import LAST_ID
-from daemon.web.thumbnails import NoPicture
+from daemon.web.thumbnails import ImageUnavailable
 
 AT_ONCE = 8
 """How many requests for pictures may have a thread, of 40 that all requests share: pages do not wait for pictures."""
@@ -31,7 +31,7 @@ async def image(request: Request) -> Response:
             if await request.is_disconnected():  # somebody has scrolled on meanwhile
                 return Response()
             data = await run_in_threadpool(make, photo_id)
-    except NoPicture as none:
+    except ImageUnavailable as none:
         return PlainTextResponse(str(none), 404, {"Cache-Control": "no-store"})
     tag = f'"{hashlib.sha256(data).hexdigest()}"'
     headers = {"ETag": tag}

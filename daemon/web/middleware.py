@@ -32,7 +32,7 @@ _HEADERS = {
 }
 
 
-class Guard:
+class SecurityMiddleware:
     """ASGI middleware around the whole page."""
 
     def __init__(self, app: ASGIApp, sessions: Sessions, host: str) -> None:

@@ -20,7 +20,7 @@ from daemon.monitoring.status_text import facts
 from daemon.settings import Settings
 from daemon.web.agreement import agreement
 from daemon.web.charts import chart
-from daemon.web.stats import EVER, Counts, Newest, Tally
+from daemon.web.stats import EVER, Counts, Newest, Statistics
 from models.bundle import Card
 from models.errors import FoodsortError
 from models.filenames import shown
@@ -64,7 +64,7 @@ def page(request: Request) -> Response:
     if period not in PERIODS:
         raise HTTPException(400, f"There is no such period; there are {', '.join(PERIODS)}.")
     state = request.app.state
-    tally: Tally = state.tally
+    tally: Statistics = state.tally
     now, newest = datetime.now().astimezone(), tally.newest()
     card = _card(newest)
     spans, hours = days(tally, now.date(), *PERIODS[period]), _hours(tally, now)
@@ -93,7 +93,7 @@ def page(request: Request) -> Response:
     return answer
 
 
-def days(tally: Tally, today: date, columns: int, step: int) -> list[Span]:
+def days(tally: Statistics, today: date, columns: int, step: int) -> list[Span]:
     """What came on the days of this machine's time zone up to today, `step` of them at a time.
 
     Before these stands what came earlier, behind them what came later.
@@ -123,7 +123,7 @@ def bins(p_food: Sequence[float], card: Card) -> list[Bin]:
     ]
 
 
-def _hours(tally: Tally, now: datetime) -> list[Counts]:
+def _hours(tally: Statistics, now: datetime) -> list[Counts]:
     """What came in each of the last 24 hours, the one that is under way included."""
     end = now.replace(minute=0, second=0, microsecond=0).astimezone(UTC) + timedelta(hours=1)
     return tally.between([text(end - timedelta(hours=hour)) for hour in range(24, -1, -1)])

@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daemon.web import formatting
-from daemon.web.filters import Wanted, read
+from daemon.web.filters import GalleryFilters, read
 from daemon.web.gallery import LAST_ID, Gallery, Page
 
 
@@ -43,7 +43,7 @@ def photo(request: Request) -> Response:
 
 def failed(request: Request) -> Response:
     """The photos of which no picture could be made, each with the reason; `/failures` gives those that follow alone."""
-    wanted = Wanted(show="failed")
+    wanted = GalleryFilters(show="failed")
     found = _gallery(request).page(wanted, request.query_params.get("after", ""))
     alone = request.url.path == "/failures"
     return _shown(request, "failures.html" if alone else "failed.html", wanted, found, where="failed")
@@ -60,7 +60,7 @@ def _number(given: str) -> int:
     return int(given)
 
 
-def _shown(request: Request, name: str, wanted: Wanted, found: Page, **more: object) -> Response:
+def _shown(request: Request, name: str, wanted: GalleryFilters, found: Page, **more: object) -> Response:
     return _rendered(request, name, {"wanted": wanted, "page": found, **more})
 
 

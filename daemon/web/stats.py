@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from daemon.database.schema import models, photos, results, reviews
 from daemon.photo import DELETED, DELETING, FAILED, FILED, State
-from daemon.web.agreement import Said
+from daemon.web.agreement import LabelPair
 from daemon.web.gallery import SORTED
 
 NEWEST = 10_000
@@ -55,7 +55,7 @@ class Newest(NamedTuple):
     taking_s: list[float]
 
 
-class Tally:
+class Statistics:
     """Asks through an engine of `database.reading`, whose every use opens the database anew."""
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -122,7 +122,7 @@ class Tally:
                 sa.select(sa.func.count(id_.distinct())).where(id_.not_in(elsewhere))
             ).scalar_one()
 
-    def said(self) -> Said:
+    def said(self) -> LabelPair:
         """What people said of photos that the model had judged: photos by both labels. Exact copies count once."""
         r = results.c
         query = (

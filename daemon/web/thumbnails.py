@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from PIL import Image
 
 from daemon.database.schema import modified_at, photos
-from daemon.decoders.pool import Decoders, Stopped
-from daemon.destinations.folders import Destinations
-from daemon.destinations.originals import NO_LONGER, Gone, open_original
+from daemon.decoders.pool import DecoderPool, PoolStopped
+from daemon.destinations.folders import DestinationFolders
+from daemon.destinations.originals import NO_LONGER, OriginalMissing, open_original
 from daemon.inbox.claims import Claims
 from daemon.pipeline import loaded_model
 from daemon.settings import Settings
@@ -33,11 +33,11 @@ CACHE_BYTES = 64 << 20
 """What is kept in memory: some 4,000 thumbnails."""
 
 
-class NoPicture(FoodsortError):
+class ImageUnavailable(FoodsortError):
     """Raised when there is nothing to show of a photo. The message says why."""
 
 
-class Pictures:
+class ThumbnailCache:
     """Makes JPEG pictures of the photos of one root, by the ids of their rows; from as many threads as may be."""
 
     def __init__(self, root: Path, settings: Settings, engine: sa.Engine) -> None:
@@ -49,9 +49,9 @@ class Pictures:
         self._explainer = Explainer(self._bundle, settings.model)
         self._cache: cachetools.LRUCache[tuple[str, str], bytes] = cachetools.LRUCache(CACHE_BYTES, getsizeof=len)
         self._claims = Claims(root / settings.folders.inbox)
-        self._destinations = Destinations(root, settings.folders, self._claims)
+        self._destinations = DestinationFolders(root, settings.folders, self._claims)
         self._lock = RLock()
-        self._pools: dict[Fit | Within, Decoders] = {}
+        self._pools: dict[Fit | Within, DecoderPool] = {}
         # Workers end with the thread that started them, so these threads have to stay.
         self._threads = ThreadPoolExecutor(self._pool(Within(THUMBNAIL_PX), 0).size)
 
@@ -65,15 +65,15 @@ class Pictures:
         self._claims.close()
 
     def thumbnail(self, photo_id: int) -> bytes:
-        """A small JPEG of a photo. Raises NoPicture."""
+        """A small JPEG of a photo. Raises ImageUnavailable."""
         return self._of(photo_id, "thumbnail", lambda fd: self._decode(fd, Within(THUMBNAIL_PX)))
 
     def large(self, photo_id: int) -> bytes:
-        """A large JPEG of a photo. Raises NoPicture."""
+        """A large JPEG of a photo. Raises ImageUnavailable."""
         return self._of(photo_id, "large", lambda fd: self._decode(fd, Within(LARGE_PX)))
 
     def why(self, photo_id: int) -> bytes:
-        """A large JPEG with what spoke for and against food laid over it, by the model of the settings. Raises NoPicture."""
+        """A large JPEG with what spoke for and against food laid over it, by the model of the settings. Raises ImageUnavailable."""
 
         def draw(fd: int) -> Pixels:
             return self._explainer.over(self._decode(fd, Within(LARGE_PX)), self._decode(fd, self._bundle.card.fit))
@@ -86,15 +86,15 @@ class Pictures:
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
-            raise NoPicture("there is no such photo")
+            raise ImageUnavailable("there is no such photo")
         try:
             fd = open_original(self._destinations, row.path_bytes)
-        except Gone as gone:
-            raise NoPicture(f"the photo {gone}") from gone
+        except OriginalMissing as gone:
+            raise ImageUnavailable(f"the photo {gone}") from gone
         try:
             # Looked for each time: what somebody took away, or put another file in the place of, is not shown.
             if not _is_it(fd, row):
-                raise NoPicture(f"the photo {NO_LONGER}")
+                raise ImageUnavailable(f"the photo {NO_LONGER}")
             return self._kept((kind, row.sha256), lambda: draw(fd))
         finally:
             os.close(fd)
@@ -105,8 +105,8 @@ class Pictures:
         if kept is None:
             try:
                 kept = _jpeg(self._threads.submit(draw).result())
-            except (FoodsortError, OSError, Stopped) as error:
-                raise NoPicture(f"no picture can be made of it: {error}") from error
+            except (FoodsortError, OSError, PoolStopped) as error:
+                raise ImageUnavailable(f"no picture can be made of it: {error}") from error
             with self._lock:
                 self._cache[key] = kept
         return kept
@@ -114,10 +114,10 @@ class Pictures:
     def _decode(self, fd: int, fit: Fit | Within) -> Pixels:
         return self._pool(fit, 1).decode(fd).pixels
 
-    def _pool(self, fit: Fit | Within, size: int) -> Decoders:
+    def _pool(self, fit: Fit | Within, size: int) -> DecoderPool:
         with self._lock:
             if fit not in self._pools:
-                self._pools[fit] = Decoders(fit, self._images.max_pixels, self._images.timeout_s, size)
+                self._pools[fit] = DecoderPool(fit, self._images.max_pixels, self._images.timeout_s, size)
             return self._pools[fit]
 
 

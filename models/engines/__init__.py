@@ -64,7 +64,7 @@ def open_engine(name: EngineName, bundle: Bundle, max_batch: int, precision: Pre
     on_cpu = partial(_open_on_cpu, name, bundle, max_batch, precision)
     if name == "openvino" or not gpu_present():
         return on_cpu()
-    from models.engines.fallback import GuardedEngine
+    from models.engines.fallback import FallbackEngine
     from models.engines.tensorflow import TensorFlowEngine, first_gpu
 
     gpu = first_gpu()
@@ -73,7 +73,7 @@ def open_engine(name: EngineName, bundle: Bundle, max_batch: int, precision: Pre
             "a GPU is there, and TensorFlow cannot use it (driver? CUDA?); the CPU does the work"
         )
         return on_cpu()
-    return GuardedEngine(TensorFlowEngine(bundle, max_batch, precision, gpu), on_cpu)
+    return FallbackEngine(TensorFlowEngine(bundle, max_batch, precision, gpu), on_cpu)
 
 
 def _open_on_cpu(name: EngineName, bundle: Bundle, max_batch: int, precision: Precision) -> Engine:

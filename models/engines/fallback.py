@@ -10,10 +10,10 @@ from models.engines import Engine, Logits, Maps
 from models.errors import EngineError
 from models.images.decode import Pixels
 
-Answer = TypeVar("Answer")
+R = TypeVar("R")
 
 
-class GuardedEngine:
+class FallbackEngine:
     """Runs on the GPU until that gives up, then on the CPU for good: what is lost comes back with a restart at best."""
 
     def __init__(self, on_gpu: Engine, open_on_cpu: Callable[[], Engine]) -> None:
@@ -41,7 +41,7 @@ class GuardedEngine:
         """uint8 RGB (n, side, side, 3) → float32 (n, h, w, 2048). Raises as `logits` does."""
         return self._guarded(lambda engine: engine.last_map(pixels))
 
-    def _guarded(self, ask: Callable[[Engine], Answer]) -> Answer:
+    def _guarded(self, ask: Callable[[Engine], R]) -> R:
         engine = self._engine
         try:
             return ask(engine)

@@ -9,7 +9,7 @@ from models.engines import Engine, Logits, Maps
 from models.images.decode import Pixels
 
 
-class RestingEngine:
+class IdleUnloadingEngine:
     """Lets go of an engine that was not asked for a while, and opens it again for the next photo."""
 
     def __init__(self, engine: Engine, reopen: Callable[[], Engine], idle_s: float) -> None:

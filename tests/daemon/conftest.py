@@ -14,7 +14,7 @@ from PIL import Image
 
 from daemon.cli import app
 from daemon.database import connections
-from daemon.monitoring.status_file import State, read
+from daemon.monitoring.status_file import StatusDocument, read
 from tests.programs.postgres import cluster, made
 
 __all__ = ["cluster"]
@@ -122,7 +122,7 @@ def running(root: Path, *under: str) -> Iterator["subprocess.Popen[str]"]:
         yield daemon
 
 
-def status(root: Path) -> State:
+def status(root: Path) -> StatusDocument:
     """What `foodsort status` says of a root."""
     return read(root, root / "inbox")
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from daemon.database import connections
-from daemon.retry import GivenUp, Patience, back_off_s, in_hand, passes
+from daemon.retry import Retrier, RetryAborted, back_off_s, is_retryable, is_transient
 
 LOCKED = OperationalError("INSERT", {}, Exception("database is locked"))
 DAMAGED = DatabaseError("INSERT", {}, Exception("database disk image is malformed"))
@@ -40,8 +40,8 @@ def of_ours(cause: Exception) -> Exception:
     ],
 )
 def test_which_trouble_is_waited_out(trouble: Exception, *, passing: bool, with_a_photo_in_hand: bool) -> None:
-    assert passes(trouble) is passing
-    assert in_hand(trouble) is with_a_photo_in_hand
+    assert is_transient(trouble) is passing
+    assert is_retryable(trouble) is with_a_photo_in_hand
 
 
 def test_pauses_double_and_have_an_end() -> None:
@@ -50,7 +50,7 @@ def test_pauses_double_and_have_an_end() -> None:
 
 def test_it_tries_until_it_works_and_knows_meanwhile_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("daemon.retry.FIRST_PAUSE_S", 0.001)
-    patience = Patience(threading.Event())
+    patience = Retrier(threading.Event())
     seen = []
 
     def work(answer: str) -> str:
@@ -70,7 +70,7 @@ def test_it_tries_until_it_works_and_knows_meanwhile_what_it_waits_for(monkeypat
 
 
 def test_what_does_not_pass_is_raised_as_it_is() -> None:
-    patience = Patience(threading.Event())
+    patience = Retrier(threading.Event())
     with pytest.raises(PermissionError):
         patience.until_it_passes(os.rmdir, _raising(PermissionError(errno.EACCES, "no")))
     with pytest.raises(FileExistsError):
@@ -79,13 +79,13 @@ def test_what_does_not_pass_is_raised_as_it_is() -> None:
 
 def test_a_stop_ends_the_waiting() -> None:
     stopping = threading.Event()
-    patience = Patience(stopping)
+    patience = Retrier(stopping)
 
     def work() -> None:
         stopping.set()
         raise LOCKED
 
-    with pytest.raises(GivenUp, match="database is locked"):
+    with pytest.raises(RetryAborted, match="database is locked"):
         patience(work)
     assert patience.trouble is None
 

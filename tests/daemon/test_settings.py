@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from daemon.settings import Metrics, Settings, SettingsError, load, template
+from daemon.settings import MetricsSettings, Settings, SettingsError, load, template
 
 
 def refused(root: Path, text: str) -> str:
@@ -63,7 +63,7 @@ def test_mistakes_in_the_file_name_file_key_and_what_is_allowed(tmp_path: Path, 
     ],
 )
 def test_an_address_is_read(listen: str, address: tuple[str, int] | None) -> None:
-    assert Metrics(listen=listen).address == address
+    assert MetricsSettings(listen=listen).address == address
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_an_address_is_read(listen: str, address: tuple[str, int] | None) -> Non
 )  # fmt: skip
 def test_what_is_no_address_is_refused(listen: str) -> None:
     with pytest.raises(ValidationError, match="is no IP address with a port"):
-        Metrics(listen=listen)
+        MetricsSettings(listen=listen)
 
 
 def test_a_mistake_in_a_variable_names_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from models.cli import Commands
+from models.cli import CommandLine
 from models.errors import BundleError, FoodsortError
 
 
@@ -55,7 +55,7 @@ def test_what_goes_wrong_is_one_line_and_an_exit_code(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["foodsort"])
-    app = Commands(pretty_exceptions_enable=False)
+    app = CommandLine(pretty_exceptions_enable=False)
     app.command()(command)
     with pytest.raises(SystemExit) as end:
         app()
@@ -64,7 +64,7 @@ def test_what_goes_wrong_is_one_line_and_an_exit_code(
 
 def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["foodsort"])
-    app = Commands(pretty_exceptions_enable=False)
+    app = CommandLine(pretty_exceptions_enable=False)
     app.command()(_raising(AssertionError("a bug")))
     with pytest.raises(AssertionError, match="a bug"):
         app()

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from PIL import Image
 
 from daemon.database import connections
-from daemon.inbox.handle import Hold
+from daemon.inbox.handle import InboxHandle
 from daemon.settings import load
 from models import __version__
 from models.bundle import Bundle
@@ -255,7 +255,7 @@ def test_photos_set_aside_go_to_their_own_folder(
 
 
 def test_a_second_daemon_is_told_who_holds_the_inbox(root: Path, foodsort: Foodsort) -> None:
-    hold = Hold(root / "inbox", lock=True)
+    hold = InboxHandle(root / "inbox", lock=True)
     code, _, err = foodsort("run", "--root", root, "--once")
     hold.let_go()
     assert code == 1

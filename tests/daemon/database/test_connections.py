@@ -17,8 +17,8 @@ from sqlalchemy.exc import OperationalError
 
 from daemon.database import connections, schema, snapshot
 from daemon.database.connections import DatabaseError
-from daemon.database.lookup import Earlier, Known
-from daemon.database.recorder import Results
+from daemon.database.lookup import PreviousRow, PriorRecord
+from daemon.database.recorder import Recorder
 from models.bundle import Bundle
 from tests.daemon.queries.test_results import add, begun
 from tests.programs.postgres import Cluster, made
@@ -173,7 +173,7 @@ def test_a_password_is_never_printed(tmp_path: Path) -> None:
 def test_a_model_has_one_row_however_often_it_is_used(address: sa.URL) -> None:
     engine = connections.connect(address)
     for _ in range(2):
-        Results(engine).use_model(Bundle.load())
+        Recorder(engine).use_model(Bundle.load())
     with engine.connect() as connection:
         names = connection.execute(sa.select(schema.models.c.name)).scalars().all()
     engine.dispose()
@@ -189,10 +189,10 @@ def row(name: bytes, retried: bool = False) -> dict[str, Any]:
 
 def test_what_was_committed_before_the_connection_broke_is_not_recorded_again(address: sa.URL) -> None:
     engine = connections.connect(address)
-    results = Results(engine)
+    results = Recorder(engine)
     results.use_model(Bundle.load())
     batch = {"started_at": "2026-11-24T12:00:00.000000Z", "photos": 2, "engine": "e", "inference_ms": 1.0}
-    _, (first,) = results.begin(batch, [row(b"a")], [Known()])
+    _, (first,) = results.begin(batch, [row(b"a")], [PriorRecord()])
     with engine.begin() as connection:
         connection.execute(sa.update(schema.photos).values(state="retry"))
 
@@ -204,7 +204,7 @@ def test_what_was_committed_before_the_connection_broke_is_not_recorded_again(ad
         raise OperationalError("COMMIT", {}, ConnectionError("the server is gone"))
 
     again = [row(b"a", retried=True), row(b"b")]
-    known = [Known(Earlier(first, 1, None)), Known()]
+    known = [PriorRecord(PreviousRow(first, 1, None)), PriorRecord()]
     sa.event.listen(engine, "commit", break_off)
     with pytest.raises(OperationalError):
         results.begin(batch, again, known)
@@ -220,7 +220,7 @@ def test_what_was_committed_before_the_connection_broke_is_not_recorded_again(ad
 
 def test_what_was_not_committed_before_the_connection_broke_is_recorded_then(address: sa.URL) -> None:
     engine = connections.connect(address)
-    results = Results(engine)
+    results = Recorder(engine)
     results.use_model(Bundle.load())
     batch = {"started_at": "2026-11-24T12:00:00.000000Z", "photos": 1, "engine": "e", "inference_ms": 1.0}
 
@@ -231,8 +231,8 @@ def test_what_was_not_committed_before_the_connection_broke_is_recorded_then(add
     rows = [row(b"a")]
     sa.event.listen(engine, "commit", break_off)
     with pytest.raises(OperationalError):
-        results.begin(batch, rows, [Known()])
-    batch_id, ids = results.begin(batch, rows, [Known()])
+        results.begin(batch, rows, [PriorRecord()])
+    batch_id, ids = results.begin(batch, rows, [PriorRecord()])
     with engine.connect() as connection:
         found = connection.execute(sa.select(schema.photos.c.id, schema.photos.c.batch_id)).all()
     engine.dispose()

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from daemon.database import schema
-from daemon.database.lookup import Copy, Review, copies, judged, reviewed
+from daemon.database.lookup import DuplicateRow, Review, copies, judged, reviewed
 from models.engines.scripted import ScriptedEngine
 from tests.daemon.cli.test_run import ask, opened, rows
 from tests.daemon.conftest import Foodsort, Photo, tree
@@ -22,8 +22,8 @@ def root(root: Path, each_database: None) -> Path:
     return root
 
 
-def copy(**changes: Any) -> Copy:
-    plain = Copy("s", "filed", 1, 2.0, 1, "filed", b"food/a.jpg", None)
+def copy(**changes: Any) -> DuplicateRow:
+    plain = DuplicateRow("s", "filed", 1, 2.0, 1, "filed", b"food/a.jpg", None)
     return plain._replace(**changes)
 
 
@@ -67,7 +67,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         ([copy(state="failed", logit=None), copy(logit=3.0)], 3.0),
     ],
 )
-def test_whose_logit_is_taken(found: list[Copy], logit: float | None) -> None:
+def test_whose_logit_is_taken(found: list[DuplicateRow], logit: float | None) -> None:
     assert judged(found, 1) == logit
 
 

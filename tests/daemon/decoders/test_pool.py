@@ -21,8 +21,8 @@ from PIL import Image
 
 from daemon.decoders import pool
 from daemon.decoders import process as child_module
-from daemon.decoders.pool import Decoders, Stopped
-from daemon.decoders.process import Child, Died
+from daemon.decoders.pool import DecoderPool, PoolStopped
+from daemon.decoders.process import WorkerDied, WorkerProcess
 from daemon.decoders.worker import Task
 from daemon.pipeline import attempts
 from models.errors import ImageError, ImageErrorKind
@@ -61,8 +61,8 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 
 @pytest.fixture
-def decoders(threads: ThreadPoolExecutor) -> Iterator[Decoders]:
-    with Decoders(Fit(), MAX_PIXELS, 60) as decoders:
+def decoders(threads: ThreadPoolExecutor) -> Iterator[DecoderPool]:
+    with DecoderPool(Fit(), MAX_PIXELS, 60) as decoders:
         await_ready(decoders)
         yield decoders
 
@@ -83,7 +83,7 @@ def open_photo(photo: Photo, tmp_path: Path) -> Iterator[Callable[..., int]]:
         os.close(fd)
 
 
-def await_ready(decoders: Decoders) -> None:
+def await_ready(decoders: DecoderPool) -> None:
     for _ in range(decoders.size):  # they take turns
         decoders.network()
 
@@ -102,7 +102,7 @@ def slow_picture() -> bytes:
     )
 
 
-def in_hand(decoders: Decoders, fd: int, threads: ThreadPoolExecutor) -> tuple["Future[Picture]", int]:
+def in_hand(decoders: DecoderPool, fd: int, threads: ThreadPoolExecutor) -> tuple["Future[Picture]", int]:
     """A photo that a worker has been given and, being stopped, does not get on with; and that worker's process id."""
     for pid in decoders.pids:
         os.kill(pid, signal.SIGSTOP)
@@ -111,7 +111,7 @@ def in_hand(decoders: Decoders, fd: int, threads: ThreadPoolExecutor) -> tuple["
     return future, next(child.pid for child in decoders._alive if child.photos)
 
 
-def wake(decoders: Decoders) -> None:
+def wake(decoders: DecoderPool) -> None:
     for pid in decoders.pids:
         os.kill(pid, signal.SIGCONT)
 
@@ -124,7 +124,7 @@ def gone(pid: int) -> bool:
         return True
 
 
-def test_pixels_are_those_of_the_one_decode_path(decoders: Decoders, open_photo: Callable[..., int]) -> None:
+def test_pixels_are_those_of_the_one_decode_path(decoders: DecoderPool, open_photo: Callable[..., int]) -> None:
     noise = np.random.default_rng(1).integers(0, 255, (300, 500, 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(noise).save(file, "PNG")
@@ -138,14 +138,14 @@ def test_a_picture_to_look_at_keeps_its_shape(open_photo: Callable[..., int], th
     file = io.BytesIO()
     Image.fromarray(noise).save(file, "PNG")
     fd = open_photo(file.getvalue())
-    with Decoders(Within(100), MAX_PIXELS, 60, size=1) as decoders:
+    with DecoderPool(Within(100), MAX_PIXELS, 60, size=1) as decoders:
         picture = threads.submit(decoders.decode, fd).result(30)
         assert len(decoders.pids) == decoders.size == 1
     assert picture.pixels.shape == (60, 100, 3)
     assert (picture.pixels == decode(file.getvalue(), Within(100)).pixels).all()
 
 
-def test_what_a_camera_wrote_comes_with_the_pixels(decoders: Decoders, open_photo: Callable[..., int]) -> None:
+def test_what_a_camera_wrote_comes_with_the_pixels(decoders: DecoderPool, open_photo: Callable[..., int]) -> None:
     tags = Image.Exif()
     tags[0x0110] = "Soup 3000"
     tags.get_ifd(0x8769).update({0x9003: "2026:07:01 18:30:00", 0x9011: "+02:00"})
@@ -155,7 +155,7 @@ def test_what_a_camera_wrote_comes_with_the_pixels(decoders: Decoders, open_phot
     assert picture.exif == Exif("2026-07-01T18:30:00", "+02:00", "Soup 3000")
 
 
-def test_what_is_no_picture_is_told_and_the_worker_stays(decoders: Decoders, open_photo: Callable[..., int]) -> None:
+def test_what_is_no_picture_is_told_and_the_worker_stays(decoders: DecoderPool, open_photo: Callable[..., int]) -> None:
     before = decoders.pids
     with pytest.raises(ImageError, match="not a picture") as caught:
         decoders.decode(open_photo(b"%PDF"))
@@ -165,7 +165,7 @@ def test_what_is_no_picture_is_told_and_the_worker_stays(decoders: Decoders, ope
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS])
 def test_a_crash_costs_one_photo(
-    decoders: Decoders, open_photo: Callable[..., int], threads: ThreadPoolExecutor, number: signal.Signals
+    decoders: DecoderPool, open_photo: Callable[..., int], threads: ThreadPoolExecutor, number: signal.Signals
 ) -> None:
     fd = open_photo()
     future, pid = in_hand(decoders, fd, threads)
@@ -180,7 +180,7 @@ def test_a_crash_costs_one_photo(
 
 
 def test_a_worker_that_others_killed_is_not_the_photos_fault(
-    decoders: Decoders, open_photo: Callable[..., int], threads: ThreadPoolExecutor
+    decoders: DecoderPool, open_photo: Callable[..., int], threads: ThreadPoolExecutor
 ) -> None:
     future, pid = in_hand(decoders, open_photo(), threads)
     os.kill(pid, signal.SIGKILL)
@@ -188,7 +188,7 @@ def test_a_worker_that_others_killed_is_not_the_photos_fault(
     assert future.result(30).format == "JPEG"
 
 
-def test_workers_that_died_idle_are_replaced(decoders: Decoders, open_photo: Callable[..., int]) -> None:
+def test_workers_that_died_idle_are_replaced(decoders: DecoderPool, open_photo: Callable[..., int]) -> None:
     before = decoders.pids
     for pid in before:
         os.kill(pid, signal.SIGSEGV)
@@ -199,7 +199,7 @@ def test_workers_that_died_idle_are_replaced(decoders: Decoders, open_photo: Cal
 
 
 def test_a_hang_ends_at_the_time_limit(open_photo: Callable[..., int]) -> None:
-    with Decoders(Fit(), MAX_PIXELS, 0.5) as decoders:
+    with DecoderPool(Fit(), MAX_PIXELS, 0.5) as decoders:
         await_ready(decoders)
         stopped = decoders.pids
         for pid in stopped:
@@ -213,7 +213,7 @@ def test_a_hang_ends_at_the_time_limit(open_photo: Callable[..., int]) -> None:
 
 
 def test_processor_time_is_limited_too(
-    decoders: Decoders, open_photo: Callable[..., int], threads: ThreadPoolExecutor
+    decoders: DecoderPool, open_photo: Callable[..., int], threads: ThreadPoolExecutor
 ) -> None:
     future, pid = in_hand(decoders, open_photo(), threads)
     os.kill(pid, signal.SIGXCPU)  # as the kernel does at the limit
@@ -222,7 +222,7 @@ def test_processor_time_is_limited_too(
         future.result(30)
 
 
-def test_a_picture_that_eats_memory_is_too_large(decoders: Decoders, open_photo: Callable[..., int]) -> None:
+def test_a_picture_that_eats_memory_is_too_large(decoders: DecoderPool, open_photo: Callable[..., int]) -> None:
     """As many pixels as are allowed, but 16 bits each, for which decoding takes 26 bytes a pixel."""
     file = io.BytesIO()
     Image.new("I;16", (8000, 5000)).save(file, "PNG", compress_level=1)
@@ -232,7 +232,7 @@ def test_a_picture_that_eats_memory_is_too_large(decoders: Decoders, open_photo:
     assert decoders.decode(open_photo()).format == "JPEG"
 
 
-def test_workers_limit_themselves(decoders: Decoders) -> None:
+def test_workers_limit_themselves(decoders: DecoderPool) -> None:
     secured = decoders.network()
     for pid in decoders.pids:
         status = Path(f"/proc/{pid}/status").read_text()
@@ -243,7 +243,7 @@ def test_workers_limit_themselves(decoders: Decoders) -> None:
         assert 12 * MAX_PIXELS < int(limits["Max address space"]) < 12 * MAX_PIXELS + (1 << 30)
 
 
-def test_processor_time_is_given_for_each_photo(decoders: Decoders, open_photo: Callable[..., int]) -> None:
+def test_processor_time_is_given_for_each_photo(decoders: DecoderPool, open_photo: Callable[..., int]) -> None:
     for _ in range(decoders.size):
         decoders.decode(open_photo())
     for pid in decoders.pids:
@@ -296,7 +296,9 @@ def test_a_worker_imports_little() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_signals_that_mean_the_daemon_leave_workers_alone(decoders: Decoders, open_photo: Callable[..., int]) -> None:
+def test_signals_that_mean_the_daemon_leave_workers_alone(
+    decoders: DecoderPool, open_photo: Callable[..., int]
+) -> None:
     before = decoders.pids
     for pid in before:
         assert os.getpgid(pid) != os.getpgid(0)  # a terminal's Ctrl-C does not reach it
@@ -307,12 +309,12 @@ def test_signals_that_mean_the_daemon_leave_workers_alone(decoders: Decoders, op
 
 
 def test_stopping_does_not_wait_for_a_photo(
-    decoders: Decoders, open_photo: Callable[..., int], threads: ThreadPoolExecutor
+    decoders: DecoderPool, open_photo: Callable[..., int], threads: ThreadPoolExecutor
 ) -> None:
     future, _ = in_hand(decoders, open_photo(), threads)
     pids = decoders.pids
     decoders.stop()
-    with pytest.raises(Stopped):
+    with pytest.raises(PoolStopped):
         future.result(30)
     decoders.close()
     assert all(map(gone, pids))
@@ -320,7 +322,7 @@ def test_stopping_does_not_wait_for_a_photo(
 
 
 def test_workers_are_recycled(
-    decoders: Decoders, open_photo: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+    decoders: DecoderPool, open_photo: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "_RECYCLE_PHOTOS", 2)
     before = decoders.pids
@@ -333,7 +335,7 @@ def test_workers_are_recycled(
 
 
 def test_no_descriptor_is_left_over(
-    decoders: Decoders, open_photo: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+    decoders: DecoderPool, open_photo: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "_RECYCLE_PHOTOS", 100)
     good, bad = open_photo(), open_photo(b"GIF89a")
@@ -359,7 +361,7 @@ def test_workers_that_cannot_be_started_are_waited_for(
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (fd + 1, hard))
     try:
-        decoders = Decoders(Fit(), MAX_PIXELS, 60)
+        decoders = DecoderPool(Fit(), MAX_PIXELS, 60)
         future = threads.submit(decoders.decode, fd)
         until(lambda: decoders._in_trouble)
         assert not decoders.pids
@@ -371,7 +373,7 @@ def test_workers_that_cannot_be_started_are_waited_for(
 
 
 def test_a_daemon_may_stop_while_workers_cannot_be_started(
-    decoders: Decoders,
+    decoders: DecoderPool,
     open_photo: Callable[..., int],
     threads: ThreadPoolExecutor,
     monkeypatch: pytest.MonkeyPatch,
@@ -388,7 +390,7 @@ def test_a_daemon_may_stop_while_workers_cannot_be_started(
     future = threads.submit(decoders.decode, open_photo())
     until(lambda: len(tries) >= 4)
     decoders.stop()
-    with pytest.raises(Stopped):
+    with pytest.raises(PoolStopped):
         future.result(30)
     assert "".join(capfd.readouterr()).count("a decoder") == 1
 
@@ -405,16 +407,16 @@ daemon.recv(1)
 
 
 @pytest.fixture
-def impostor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Child]]:
+def impostor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., WorkerProcess]]:
     """A worker that was taken over: it answers what it likes."""
     made = []
 
-    def make(answer: str, greeting: str = '{"network": "none"}') -> Child:
+    def make(answer: str, greeting: str = '{"network": "none"}') -> WorkerProcess:
         def start(stdin: "child_module.socket.socket") -> "subprocess.Popen[bytes]":  # type: ignore[name-defined]
             return subprocess.Popen([sys.executable, "-ISc", IMPOSTOR, greeting, answer], stdin=stdin.fileno())
 
         monkeypatch.setattr(child_module, "_start", start)
-        made.append(Child(TASK))
+        made.append(WorkerProcess(TASK))
         return made[-1]
 
     yield make
@@ -437,22 +439,24 @@ def impostor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Child]]:
     ],
 )
 def test_an_answer_that_makes_no_sense_ends_the_worker(
-    impostor: Callable[..., Child], open_photo: Callable[..., int], answer: str
+    impostor: Callable[..., WorkerProcess], open_photo: Callable[..., int], answer: str
 ) -> None:
     child = impostor(answer)
     child.await_ready()
-    with pytest.raises(Died) as caught:
+    with pytest.raises(WorkerDied) as caught:
         child.decode(open_photo(), 30)
     assert caught.value.death.confused
 
 
-def test_a_sound_answer_is_taken(impostor: Callable[..., Child], open_photo: Callable[..., int]) -> None:
+def test_a_sound_answer_is_taken(impostor: Callable[..., WorkerProcess], open_photo: Callable[..., int]) -> None:
     child = impostor(json.dumps(SOUND | {"exif": NOTHING | {"camera": "\ud800"}}))
     child.await_ready()
     assert child.decode(open_photo(), 30)[1:] == ("JPEG", 3, 3, Exif(camera="?"))
 
 
-def test_a_message_can_always_be_written_down(impostor: Callable[..., Child], open_photo: Callable[..., int]) -> None:
+def test_a_message_can_always_be_written_down(
+    impostor: Callable[..., WorkerProcess], open_photo: Callable[..., int]
+) -> None:
     child = impostor('{"kind": "corrupt", "message": "\\ud800\\u0000 is no character"}')
     child.await_ready()
     with pytest.raises(ImageError, match="is no character") as caught:
@@ -460,12 +464,12 @@ def test_a_message_can_always_be_written_down(impostor: Callable[..., Child], op
     assert "\0" not in str(caught.value).encode().decode()  # which PostgreSQL has no room for
 
 
-def test_a_greeting_that_makes_no_sense_is_no_worker(impostor: Callable[..., Child]) -> None:
+def test_a_greeting_that_makes_no_sense_is_no_worker(impostor: Callable[..., WorkerProcess]) -> None:
     with pytest.raises(OSError, match="did not come up"):
         impostor("", greeting='{"network": "all of it"}').await_ready()
 
 
-def test_the_pixels_memory_cannot_be_taken_away(decoders: Decoders) -> None:
+def test_the_pixels_memory_cannot_be_taken_away(decoders: DecoderPool) -> None:
     for pid in decoders.pids:
         for fd in Path(f"/proc/{pid}/fd").iterdir():
             if "foodsort-pixels" in os.readlink(fd):

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from daemon.destinations.folders import Destinations, Vanished
+from daemon.destinations.folders import DestinationFolders, SourceMissing
 from daemon.destinations.move import Move
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claims
-from daemon.inbox.readiness import Look, Ready
+from daemon.inbox.readiness import FileStamp, ReadyFile
 from daemon.pipeline.outcome import Failure
-from daemon.settings import Folders
+from daemon.settings import FolderSettings
 
 DATA = b"a photo's bytes" * 1000
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -34,7 +34,7 @@ def claim(claims: Claims, root: Path, name: bytes = b"trip/a.jpg") -> None:
     path.write_bytes(DATA)
     os.utime(path, ns=(1, 10**18 + 7))
     path.chmod(0o640)
-    claims.take(Ready(name, Look.of(path.stat()), 0, overdue=False)).close()
+    claims.take(ReadyFile(name, FileStamp.of(path.stat()), 0, overdue=False)).close()
 
 
 def move(claims: Claims, target: bytes, failure: Failure | None = None) -> Move:
@@ -45,7 +45,7 @@ def move(claims: Claims, target: bytes, failure: Failure | None = None) -> Move:
 
 def test_a_photo_moves_by_rename(tmp_path: Path, claims: Claims) -> None:
     claim(claims, tmp_path)
-    destinations = Destinations(tmp_path, Folders(), claims)
+    destinations = DestinationFolders(tmp_path, FolderSettings(), claims)
     target = destinations.choose("food", b"trip/a.jpg", SHA256, set())
     destinations.carry_out(move(claims, target))
     assert target == b"food/trip/a.jpg"
@@ -55,7 +55,7 @@ def test_a_photo_moves_by_rename(tmp_path: Path, claims: Claims) -> None:
 
 def test_a_photo_moves_to_another_filesystem_whole(tmp_path: Path, claims: Claims, elsewhere: Path) -> None:
     claim(claims, tmp_path)
-    destinations = Destinations(tmp_path, Folders(food=str(elsewhere / "food")), claims)
+    destinations = DestinationFolders(tmp_path, FolderSettings(food=str(elsewhere / "food")), claims)
     target = destinations.choose("food", b"trip/a.jpg", SHA256, set())
     destinations.carry_out(move(claims, target))
     moved = elsewhere / "food/trip/a.jpg"
@@ -68,7 +68,7 @@ def test_a_photo_moves_to_another_filesystem_whole(tmp_path: Path, claims: Claim
 
 def test_a_copy_that_differs_is_never_kept(tmp_path: Path, claims: Claims, elsewhere: Path) -> None:
     claim(claims, tmp_path)
-    destinations = Destinations(tmp_path, Folders(food=str(elsewhere / "food")), claims)
+    destinations = DestinationFolders(tmp_path, FolderSettings(food=str(elsewhere / "food")), claims)
     target = destinations.choose("food", b"trip/a.jpg", SHA256, set())
     stat = (tmp_path / "inbox" / os.fsdecode(claims.folder(claims.generation, b"trip/a.jpg")) / "a.jpg").stat()
     identity = f"{stat.st_dev}:{stat.st_ino}"
@@ -82,7 +82,7 @@ def test_a_copy_that_differs_is_never_kept(tmp_path: Path, claims: Claims, elsew
 def test_a_place_that_was_taken_meanwhile_is_never_overwritten(tmp_path: Path, claims: Claims, elsewhere: Path) -> None:
     claim(claims, tmp_path)
     for folder in (str(tmp_path / "food"), str(elsewhere / "food")):
-        destinations = Destinations(tmp_path, Folders(food=folder), claims)
+        destinations = DestinationFolders(tmp_path, FolderSettings(food=folder), claims)
         target = destinations.choose("food", b"trip/a.jpg", SHA256, set())
         Path(folder, "trip").mkdir(parents=True)
         Path(folder, "trip/a.jpg").write_bytes(b"somebody else's")
@@ -94,7 +94,7 @@ def test_a_place_that_was_taken_meanwhile_is_never_overwritten(tmp_path: Path, c
 
 def test_a_reason_goes_when_its_photo_could_not_come(tmp_path: Path, claims: Claims) -> None:
     claim(claims, tmp_path)
-    destinations = Destinations(tmp_path, Folders(), claims)
+    destinations = DestinationFolders(tmp_path, FolderSettings(), claims)
     target = destinations.choose(None, b"trip/a.jpg", SHA256, set())
     (tmp_path / "failed/trip").mkdir(parents=True)
     (tmp_path / "failed/trip/a.jpg").write_bytes(b"somebody else's")
@@ -105,7 +105,7 @@ def test_a_reason_goes_when_its_photo_could_not_come(tmp_path: Path, claims: Cla
 
 def test_a_reason_never_overwrites_a_file_that_came_meanwhile(tmp_path: Path, claims: Claims) -> None:
     claim(claims, tmp_path)
-    destinations = Destinations(tmp_path, Folders(), claims)
+    destinations = DestinationFolders(tmp_path, FolderSettings(), claims)
     target = destinations.choose(None, b"trip/a.jpg", SHA256, set())
     (tmp_path / "failed/trip").mkdir(parents=True)
     foreign = tmp_path / "failed/trip/a.jpg.error.json"
@@ -118,7 +118,7 @@ def test_a_reason_never_overwrites_a_file_that_came_meanwhile(tmp_path: Path, cl
 
 def test_a_reason_that_a_cut_short_try_left_is_written_again(tmp_path: Path, claims: Claims) -> None:
     claim(claims, tmp_path)
-    destinations = Destinations(tmp_path, Folders(), claims)
+    destinations = DestinationFolders(tmp_path, FolderSettings(), claims)
     target = destinations.choose(None, b"trip/a.jpg", SHA256, set())
     (tmp_path / "failed/trip").mkdir(parents=True)
     (tmp_path / "failed/trip/a.jpg.error.json").write_text(f'{{"sha256": "{SHA256}", "kind": "cut sho')
@@ -128,7 +128,7 @@ def test_a_reason_that_a_cut_short_try_left_is_written_again(tmp_path: Path, cla
 
 
 def test_reasons_are_promised_like_photos(tmp_path: Path, claims: Claims) -> None:
-    destinations = Destinations(tmp_path, Folders(), claims)
+    destinations = DestinationFolders(tmp_path, FolderSettings(), claims)
     taken: set[bytes] = set()
     assert destinations.choose(None, b"a.jpg.error.json", SHA256, taken) == b"failed/a.jpg.error.json"
     assert destinations.choose(None, b"a.jpg", SHA256, taken) == b"failed/a (2).jpg"
@@ -136,14 +136,14 @@ def test_reasons_are_promised_like_photos(tmp_path: Path, claims: Claims) -> Non
 
 
 def test_places_promised_to_others_are_not_given_again(tmp_path: Path, claims: Claims) -> None:
-    destinations = Destinations(tmp_path, Folders(), claims)
+    destinations = DestinationFolders(tmp_path, FolderSettings(), claims)
     taken = {b"food/a.jpg", b"food/a (2).jpg"}
     assert destinations.choose("food", b"a.jpg", SHA256, taken) == b"food/a (3).jpg"
 
 
 def test_a_photo_somebody_took_is_noticed(tmp_path: Path, claims: Claims) -> None:
-    destinations = Destinations(tmp_path, Folders(), claims)
-    with pytest.raises(Vanished):
+    destinations = DestinationFolders(tmp_path, FolderSettings(), claims)
+    with pytest.raises(SourceMissing):
         destinations.carry_out(move(claims, b"food/trip/a.jpg"))
 
 
@@ -158,21 +158,21 @@ def test_what_took_a_claimed_photos_place_is_not_moved_for_it(tmp_path: Path, cl
         path.mkdir()
     else:
         path.symlink_to(__file__)
-    with pytest.raises(Vanished):
-        Destinations(tmp_path, Folders(), claims).carry_out(move(claims, b"food/trip/a.jpg"))
+    with pytest.raises(SourceMissing):
+        DestinationFolders(tmp_path, FolderSettings(), claims).carry_out(move(claims, b"food/trip/a.jpg"))
     assert os.path.lexists(path)
     assert list((tmp_path / "food/trip").iterdir()) == []
 
 
 def test_a_reason_goes_when_somebody_took_its_photo(tmp_path: Path, claims: Claims) -> None:
-    destinations = Destinations(tmp_path, Folders(), claims)
-    with pytest.raises(Vanished):
+    destinations = DestinationFolders(tmp_path, FolderSettings(), claims)
+    with pytest.raises(SourceMissing):
         destinations.carry_out(move(claims, b"failed/trip/a.jpg", Failure("corrupt", "why")))
     assert list((tmp_path / "failed/trip").iterdir()) == []
 
 
 def test_a_photo_is_recognised_by_inode_or_by_bytes(tmp_path: Path, claims: Claims) -> None:
-    destinations = Destinations(tmp_path, Folders(), claims)
+    destinations = DestinationFolders(tmp_path, FolderSettings(), claims)
     path = tmp_path / "food"
     path.mkdir()
     (path / "a.jpg").write_bytes(DATA)
@@ -189,7 +189,7 @@ def test_a_move_to_another_filesystem_goes_on_where_it_failed(
     tmp_path: Path, claims: Claims, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claim(claims, tmp_path)
-    destinations = Destinations(tmp_path, Folders(food=str(elsewhere)), claims)
+    destinations = DestinationFolders(tmp_path, FolderSettings(food=str(elsewhere)), claims)
     target = destinations.choose("food", b"trip/a.jpg", SHA256, set())
     unlink = os.unlink
 

@@ -1,10 +1,10 @@
 import pytest
 
-from daemon.database.recorder import Pending
-from daemon.destinations.recovery_plan import Adopt, Mend, back, plan
+from daemon.database.recorder import PendingRow
+from daemon.destinations.recovery_plan import Reclassify, Resume, back, plan
 from daemon.photo import State
 
-ROW = Pending(1, b"food/a.jpg", b"a.jpg", b"gen", "1:2", "00", "food", None, 1, None, "m")
+ROW = PendingRow(1, b"food/a.jpg", b"a.jpg", b"gen", "1:2", "00", "food", None, 1, None, "m")
 KEY = (b"gen", b"a.jpg")
 
 
@@ -12,16 +12,16 @@ KEY = (b"gen", b"a.jpg")
     ("claimed", "pending", "arrived", "expected"),
     [
         ([], [], False, []),
-        ([KEY], [], False, [Adopt(*KEY)]),
-        ([KEY], [ROW], False, [Mend("file", ROW)]),
-        ([KEY], [ROW], True, [Mend("drop_and_finish", ROW)]),
-        ([], [ROW], True, [Mend("finish", ROW)]),
-        ([], [ROW], False, [Mend("missing", ROW)]),
-        ([(b"older", b"a.jpg")], [ROW], True, [Mend("finish", ROW), Adopt(b"older", b"a.jpg")]),
+        ([KEY], [], False, [Reclassify(*KEY)]),
+        ([KEY], [ROW], False, [Resume("file", ROW)]),
+        ([KEY], [ROW], True, [Resume("drop_and_finish", ROW)]),
+        ([], [ROW], True, [Resume("finish", ROW)]),
+        ([], [ROW], False, [Resume("missing", ROW)]),
+        ([(b"older", b"a.jpg")], [ROW], True, [Resume("finish", ROW), Reclassify(b"older", b"a.jpg")]),
     ],
 )
 def test_what_is_done_for_each_state_of_things(
-    claimed: list[tuple[bytes, bytes]], pending: list[Pending], expected: list[Mend | Adopt], *, arrived: bool
+    claimed: list[tuple[bytes, bytes]], pending: list[PendingRow], expected: list[Resume | Reclassify], *, arrived: bool
 ) -> None:
     assert list(plan(claimed, pending, lambda row, claimed: arrived)) == expected
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from daemon.fs import dirfd as walk
-from daemon.inbox.claims import Changed, Claims, Refused
-from daemon.inbox.readiness import WINDOW, Inbox, Look, Ready
-from daemon.inbox.scanner import Listing
+from daemon.inbox.claims import Claims, FileChanged, FileRefused
+from daemon.inbox.readiness import WINDOW, FileStamp, ReadinessTracker, ReadyFile
+from daemon.inbox.scanner import Scanner
 from daemon.settings import load
 from tests.daemon.cli.test_run import ask, rows
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
@@ -28,8 +28,8 @@ def claims(root: Path) -> Iterator[Claims]:
     claims.close()
 
 
-def ready(root: Path, path: str) -> Ready:
-    return Ready(path.encode(), Look.of((root / "inbox" / path).lstat()), 0, overdue=False)
+def ready(root: Path, path: str) -> ReadyFile:
+    return ReadyFile(path.encode(), FileStamp.of((root / "inbox" / path).lstat()), 0, overdue=False)
 
 
 def test_a_writer_that_closes_again_and_again_is_waited_for(root: Path, photo: Photo) -> None:
@@ -126,15 +126,15 @@ def test_a_hundred_thousand_files_in_one_folder_are_all_noticed(root: Path, clai
     at = os.open(root / "inbox/many", os.O_RDONLY)
     for number in range(100_000):
         os.close(os.open(b"%d" % number, os.O_WRONLY | os.O_CREAT, dir_fd=at))
-    inbox, listing = Inbox(0.1, 1, 0.1), Listing(lambda folder: walk.files(claims.inbox, folder))
+    inbox, listing = ReadinessTracker(0.1, 1, 0.1), Scanner(lambda folder: walk.files(claims.inbox, folder))
     listing.add()
     taken: set[bytes] = set()
     while listing.under_way:
         for found, stat in listing.take(inbox.room):
-            inbox.found(found, Look.of(stat), 0, by="listing")
+            inbox.found(found, FileStamp.of(stat), 0, by="listing")
         assert len(inbox) <= WINDOW
         while path := inbox.due(1):
-            look = Look.of(os.stat(path.partition(b"/")[2], dir_fd=at))
+            look = FileStamp.of(os.stat(path.partition(b"/")[2], dir_fd=at))
             if (one := inbox.judge(path, look, 1)) and len(taken) % 1000 == 0:
                 claims.take(one).close()
             taken.add(path)
@@ -163,7 +163,7 @@ def test_a_file_replaced_after_it_was_looked_at_is_given_back(root: Path, photo:
     seen = ready(root, "a.jpg")
     (root / "other.jpg").write_bytes(photo(shade=2))
     (root / "other.jpg").rename(root / "inbox/a.jpg")
-    with pytest.raises(Changed):
+    with pytest.raises(FileChanged):
         claims.take(seen)
     assert (root / "inbox/a.jpg").read_bytes() == photo(shade=2)
 
@@ -211,11 +211,11 @@ def test_folders_swapped_for_links_at_any_moment_lead_nowhere(root: Path, photo:
     for name in names:
         (root / "new").write_bytes(b"ours")
         os.rename(root / "new", name, dst_dir_fd=at)
-        look = Look.of(os.stat(name, dir_fd=at))
+        look = FileStamp.of(os.stat(name, dir_fd=at))
         try:
-            claims.take(Ready(b"trip/" + name.encode(), look, 0, overdue=False)).close()
+            claims.take(ReadyFile(b"trip/" + name.encode(), look, 0, overdue=False)).close()
             taken += 1
-        except (Refused, Changed, OSError):
+        except (FileRefused, FileChanged, OSError):
             refused += 1
     ended.set()
     swapping.join()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.inbox.handle import Hold
+from daemon.inbox.handle import InboxHandle
 from daemon.inbox.lock import holder
 from models.errors import FoodsortError
 from tests.daemon.cli.test_run import rows
@@ -38,7 +38,7 @@ def test_an_inbox_removed_is_waited_for_and_used_again(root: Path, photo: Photo)
         sorts(root, photo(shade=2), "b.jpg", daemon)
         until(lambda: status(root)["state"] == "watching", daemon)
         with pytest.raises(FoodsortError, match=f"process {daemon.pid} "):
-            Hold(root / "inbox", lock=True)
+            InboxHandle(root / "inbox", lock=True)
     assert (root / "daemon.monitoring.log").read_text().count("model ready") == 1
     assert len(told(root, "inbox_lost")) == len(told(root, "inbox_back")) == 1
 
@@ -109,7 +109,7 @@ def test_a_lock_of_the_dead_is_taken_over_and_one_of_the_living_named(root: Path
 
 
 def test_programs_that_the_daemon_starts_do_not_hold_its_lock(root: Path) -> None:
-    hold = Hold(root / "inbox", lock=True)
+    hold = InboxHandle(root / "inbox", lock=True)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False) as child:
         hold.let_go()
         # The kernel closes what is not for a program just after its start has been said to be done.

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from daemon.fs import dirfd as walk
-from daemon.inbox.scanner import Found, Listing
+from daemon.inbox.scanner import Entry, Scanner
 from daemon.monitoring.progress import Progress
 from daemon.service.lifecycle import Service
 from daemon.settings import load
@@ -26,28 +26,28 @@ def walked() -> list[bytes]:
 
 
 @pytest.fixture
-def listing(walked: list[bytes]) -> Listing:
+def listing(walked: list[bytes]) -> Scanner:
     """A listing of folders with three files each."""
 
-    def files(folder: bytes) -> Iterator[Found]:
+    def files(folder: bytes) -> Iterator[Entry]:
         walked.append(folder)
         return ((walk.join(folder, b"%d" % number), os.stat("/")) for number in range(3))
 
-    return Listing(files)
+    return Scanner(files)
 
 
-def take(listing: Listing, most: int) -> list[bytes]:
+def take(listing: Scanner, most: int) -> list[bytes]:
     return [path for path, _ in listing.take(most)]
 
 
-def test_files_come_in_slices_until_the_walk_ends(listing: Listing) -> None:
+def test_files_come_in_slices_until_the_walk_ends(listing: Scanner) -> None:
     assert (listing.under_way, take(listing, 2)) == (False, [])
     listing.add()
     assert [take(listing, 2), take(listing, 2)] == [[b"0", b"1"], [b"2"]]
     assert not listing.under_way
 
 
-def test_folders_wait_for_each_other_and_one_for_all_takes_their_place(listing: Listing, walked: list[bytes]) -> None:
+def test_folders_wait_for_each_other_and_one_for_all_takes_their_place(listing: Scanner, walked: list[bytes]) -> None:
     listing.add(b"a")
     assert take(listing, 2) == [b"a/0", b"a/1"]
     for folder in (b"b", b"c", b"b"):
@@ -60,14 +60,14 @@ def test_folders_wait_for_each_other_and_one_for_all_takes_their_place(listing: 
     assert (listing.under_way, walked) == (False, [b"a", b"b", b"c", b""])
 
 
-def test_a_walk_asked_for_while_one_is_under_way_begins_anew(listing: Listing) -> None:
+def test_a_walk_asked_for_while_one_is_under_way_begins_anew(listing: Scanner) -> None:
     listing.add()
     assert take(listing, 1) == [b"0"]
     listing.add()
     assert [take(listing, 9), take(listing, 9)] == [[b"1", b"2"], [b"0", b"1", b"2"]]
 
 
-def test_very_many_folders_are_one_walk_through_everything(listing: Listing, walked: list[bytes]) -> None:
+def test_very_many_folders_are_one_walk_through_everything(listing: Scanner, walked: list[bytes]) -> None:
     for number in range(2000):
         listing.add(b"%d" % number)
     while listing.under_way:
@@ -79,7 +79,7 @@ def test_a_listing_that_is_stopped_lets_go_of_its_folder(tmp_path: Path) -> None
     for number in range(3):
         (tmp_path / f"{number}").touch()
     root, before = walk.open_root(bytes(tmp_path)), set(os.listdir("/proc/self/fd"))
-    listing = Listing(lambda folder: walk.files(root, folder))
+    listing = Scanner(lambda folder: walk.files(root, folder))
     listing.add()
     listing.take(1)
     assert set(os.listdir("/proc/self/fd")) > before

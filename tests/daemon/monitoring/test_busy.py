@@ -1,9 +1,9 @@
-from daemon.monitoring.busy import Busy
+from daemon.monitoring.busy import Utilization
 
 
 def test_the_slowest_stage_is_the_one_that_worked_longest_lately() -> None:
     now = [1000.0]
-    busy = Busy(clock=lambda: now[0])
+    busy = Utilization(clock=lambda: now[0])
     assert busy.slowest is None
     busy.add("classify", 100)
     busy.add("file", 60)

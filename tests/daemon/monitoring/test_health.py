@@ -3,10 +3,10 @@ from datetime import UTC, datetime
 import pytest
 
 from daemon.monitoring.health import STILL_S, judge
-from daemon.retry import Trouble
+from daemon.retry import PendingRetry
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-LOCKED = Trouble("database is locked", NOW, 3, NOW)
+LOCKED = PendingRetry("database is locked", NOW, 3, NOW)
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ LOCKED = Trouble("database is locked", NOW, 3, NOW)
     ],
 )
 def test_who_sorts_and_moves_is_well(
-    state: str, trouble: Trouble | None, still_s: float, well: bool, text: str
+    state: str, trouble: PendingRetry | None, still_s: float, well: bool, text: str
 ) -> None:
     assert judge(state, trouble, still_s, None) == (well, text)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from daemon.monitoring.heart import STILL_S, Heart
+from daemon.monitoring.heart import STILL_S, StageMonitor
 
 
 class Clock:
@@ -16,11 +16,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def heart(clock: Clock) -> Heart:
-    return Heart(300.0, clock)
+def heart(clock: Clock) -> StageMonitor:
+    return StageMonitor(300.0, clock)
 
 
-def test_a_stage_without_work_may_stand_still_for_years(heart: Heart, clock: Clock) -> None:
+def test_a_stage_without_work_may_stand_still_for_years(heart: StageMonitor, clock: Clock) -> None:
     heart.comes("file", 3)
     heart.goes("file", 3)
     clock.now += 1e9
@@ -31,7 +31,7 @@ def test_a_stage_without_work_may_stand_still_for_years(heart: Heart, clock: Clo
     assert heart.stuck == f"file has not moved for {STILL_S + 1:.0f} s with 1 photos to do"
 
 
-def test_a_stage_that_gets_something_done_is_not_stuck_however_much_it_has(heart: Heart, clock: Clock) -> None:
+def test_a_stage_that_gets_something_done_is_not_stuck_however_much_it_has(heart: StageMonitor, clock: Clock) -> None:
     heart.comes("classify", 100)
     for _ in range(99):
         clock.now += STILL_S - 1
@@ -42,7 +42,7 @@ def test_a_stage_that_gets_something_done_is_not_stuck_however_much_it_has(heart
     assert heart.stuck
 
 
-def test_work_that_comes_does_not_hide_that_none_is_done(heart: Heart, clock: Clock) -> None:
+def test_work_that_comes_does_not_hide_that_none_is_done(heart: StageMonitor, clock: Clock) -> None:
     heart.comes("classify")
     for _ in range(10):
         clock.now += STILL_S / 5
@@ -50,7 +50,7 @@ def test_work_that_comes_does_not_hide_that_none_is_done(heart: Heart, clock: Cl
     assert heart.stuck
 
 
-def test_decoding_has_the_time_that_its_photos_are_given(heart: Heart, clock: Clock) -> None:
+def test_decoding_has_the_time_that_its_photos_are_given(heart: StageMonitor, clock: Clock) -> None:
     heart.comes("decode")
     clock.now += 299
     assert heart.stuck is None
@@ -58,7 +58,7 @@ def test_decoding_has_the_time_that_its_photos_are_given(heart: Heart, clock: Cl
     assert heart.stuck
 
 
-def test_trouble_that_is_waited_out_is_no_standstill(heart: Heart, clock: Clock) -> None:
+def test_trouble_that_is_waited_out_is_no_standstill(heart: StageMonitor, clock: Clock) -> None:
     heart.comes("file", 4)
     for _ in range(10):
         clock.now += STILL_S - 1

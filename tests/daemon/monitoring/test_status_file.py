@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.monitoring.status_file import EMPTY, FILE, SIZE_BYTES, State, StatusFile, read
+from daemon.monitoring.status_file import EMPTY, FILE, SIZE_BYTES, StatusDocument, StatusFile, read
 from daemon.monitoring.status_text import lines
 from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running, status, until
 from tests.daemon.inbox.test_watcher import sorts
@@ -92,7 +92,7 @@ def test_no_reader_sees_half_a_state(tmp_path: Path) -> None:
 
     writer = threading.Thread(target=write)
     writer.start()
-    seen: list[State] = []
+    seen: list[StatusDocument] = []
     while len(seen) < 300 or len({state["pid"] for state in seen}) < 3:
         seen.append(read(tmp_path, tmp_path))
     done.set()

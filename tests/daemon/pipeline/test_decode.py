@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.decoders.pool import Decoders
+from daemon.decoders.pool import DecoderPool
 from daemon.inbox.claims import Claimed
 from daemon.pipeline import decode, loaded_model
 from daemon.pipeline.offline import classify
@@ -29,7 +29,7 @@ def test_a_photo_is_on_the_disk_before_it_is_decoded(
     claimed: Claimed, photo: Photo, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     steps: list[str] = []
-    asked = Decoders.decode
+    asked = DecoderPool.decode
 
     def sync(fd: int) -> None:
         assert fd == claimed.fd
@@ -37,13 +37,13 @@ def test_a_photo_is_on_the_disk_before_it_is_decoded(
         if code:
             raise OSError(code, os.strerror(code))
 
-    def ask(decoders: Decoders, fd: int) -> object:
+    def ask(decoders: DecoderPool, fd: int) -> object:
         steps.append("decode")
         return asked(decoders, fd)
 
     monkeypatch.setattr(os, "fdatasync", sync)
-    monkeypatch.setattr(Decoders, "decode", ask)
-    with Decoders(Fit(), 10**6, 60) as decoders:
+    monkeypatch.setattr(DecoderPool, "decode", ask)
+    with DecoderPool(Fit(), 10**6, 60) as decoders:
         if code == errno.EIO:
             with pytest.raises(OSError, match="error"):
                 decode.read(claimed, decoders)
@@ -77,7 +77,7 @@ def test_classify_goes_on_after_a_photo_that_ends_its_decoder(photo: Photo, tmp_
     (tmp_path / "a.bmp").write_bytes(slow_picture())
     (tmp_path / "b.jpg").write_bytes(photo())
     (tmp_path / "c.jpg").write_bytes(photo("non_food"))
-    with Decoders(Fit(), 10**9, 1) as decoders:
+    with DecoderPool(Fit(), 10**9, 1) as decoders:
         slow, food, other = classify([tmp_path], Bundle.load(), ScriptedEngine(), decoders)
     assert slow["error"] == "decoder_timeout"
     assert (food["label"], other["label"]) == ("food", "non_food")

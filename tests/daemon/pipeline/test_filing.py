@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from daemon.database import connections
-from daemon.database.recorder import Results
+from daemon.database.recorder import Recorder
 from daemon.fs import dirfd as walk
 from tests.daemon.conftest import Foodsort, Photo
 
@@ -44,7 +44,7 @@ def test_row_then_move_then_folder_then_the_rows_end(
     to = telling(lambda _source, _old, target, new: f"move to {name(target)}/{os.fsdecode(new)}", walk.rename)
     monkeypatch.setattr(walk, "rename", to)
     for step in ("begin", "finish"):
-        monkeypatch.setattr(Results, step, telling(lambda *_, step=step: step, getattr(Results, step)))
+        monkeypatch.setattr(Recorder, step, telling(lambda *_, step=step: step, getattr(Recorder, step)))
     (root / "inbox/trip").mkdir()
     (root / "inbox/trip/a.jpg").write_bytes(photo() if label == "food" else b"no picture")
     assert foodsort("run", "--root", root, "--once")[0] == 0

@@ -9,19 +9,19 @@ from threading import Barrier, Event
 import pytest
 
 from daemon.database import connections
-from daemon.database.recorder import Results
-from daemon.decoders.pool import Decoders
-from daemon.destinations.folders import Destinations
+from daemon.database.recorder import Recorder
+from daemon.decoders.pool import DecoderPool
+from daemon.destinations.folders import DestinationFolders
 from daemon.inbox.claims import Claimed, Claims
-from daemon.inbox.readiness import Look, Ready
-from daemon.monitoring.heart import Heart
+from daemon.inbox.readiness import FileStamp, ReadyFile
+from daemon.monitoring.heart import StageMonitor
 from daemon.monitoring.metrics import Metrics
 from daemon.pipeline import decode
 from daemon.pipeline.attempts import PAUSES_S
 from daemon.pipeline.filing import Filing
 from daemon.pipeline.outcome import Outcome
 from daemon.pipeline.pipeline import Pipeline, Returned
-from daemon.retry import Patience
+from daemon.retry import Retrier
 from daemon.settings import load
 from models.bundle import Bundle
 from models.engines import Engine, Logits
@@ -66,11 +66,11 @@ def engine() -> Engine:
 def pipeline(root: Path, claims: Claims, returned: list[Returned], engine: Engine) -> Iterator[Pipeline]:
     """A running pipeline."""
     settings, bundle = load(root), Bundle.load()
-    results = Results(connections.connect(connections.url(root, "")))
+    results = Recorder(connections.connect(connections.url(root, "")))
     results.use_model(bundle)
-    filing = Filing(Destinations(root, settings.folders, claims), results, Patience(Event()))
-    with Decoders(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s) as decoders:
-        hands = (filing, decoders, returned.append, lambda: None, Metrics(), Heart(300.0))
+    filing = Filing(DestinationFolders(root, settings.folders, claims), results, Retrier(Event()))
+    with DecoderPool(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s) as decoders:
+        hands = (filing, decoders, returned.append, lambda: None, Metrics(), StageMonitor(300.0))
         pipeline = Pipeline(settings, bundle.card, engine, *hands, counts=Counter())
         pipeline.start()
         yield pipeline
@@ -81,7 +81,7 @@ def pipeline(root: Path, claims: Claims, returned: list[Returned], engine: Engin
 def take(claims: Claims, root: Path, data: bytes, still_since: float = 0, name: str = "a.jpg") -> Claimed:
     path = root / "inbox" / name
     path.write_bytes(data)
-    return claims.take(Ready(name.encode(), Look.of(path.stat()), still_since, overdue=False))
+    return claims.take(ReadyFile(name.encode(), FileStamp.of(path.stat()), still_since, overdue=False))
 
 
 def test_a_photo_written_to_while_it_was_read_goes_back(
@@ -94,7 +94,7 @@ def test_a_photo_written_to_while_it_was_read_goes_back(
 ) -> None:
     read = decode.read
 
-    def slowly(claimed: Claimed, decoders: Decoders) -> decode.Decoded:
+    def slowly(claimed: Claimed, decoders: DecoderPool) -> decode.Decoded:
         decoded = read(claimed, decoders)
         with Path(f"/proc/self/fd/{claimed.fd}").open("ab") as writer:
             writer.write(b"more")
@@ -146,7 +146,7 @@ def test_a_photo_whose_decoder_crashes_is_tried_three_times(
     def crash(*_: object) -> None:
         raise ImageError(ImageErrorKind.DECODER_CRASHED, "SIGSEGV")
 
-    monkeypatch.setattr(Decoders, "decode", crash)
+    monkeypatch.setattr(DecoderPool, "decode", crash)
     claimed = take(claims, root, photo(), time.monotonic() - 100)
     for tries in (1, 2, 3):
         pipeline.put(replace(claimed, fd=os.dup(claimed.fd)))
@@ -168,12 +168,12 @@ def test_links_of_one_file_are_tried_each_for_itself(
     def crash(*_: object) -> None:
         raise ImageError(ImageErrorKind.DECODER_CRASHED, "SIGSEGV")
 
-    monkeypatch.setattr(Decoders, "decode", crash)
+    monkeypatch.setattr(DecoderPool, "decode", crash)
     (root / "kept.jpg").write_bytes(photo())
     for number in range(4):
         os.link(root / "kept.jpg", path := root / f"inbox/{number}.jpg")
         pipeline.put(
-            claims.take(Ready(b"%d.jpg" % number, Look.of(path.stat()), time.monotonic() - 100, overdue=False))
+            claims.take(ReadyFile(b"%d.jpg" % number, FileStamp.of(path.stat()), time.monotonic() - 100, overdue=False))
         )
     until(lambda: pipeline.in_flight == 0)
     assert [one.wait_s for one in returned] == pytest.approx([100 + PAUSES_S[0]] * 4, abs=1)

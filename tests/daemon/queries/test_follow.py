@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from daemon.database import connections, schema
 from daemon.photo import FILED, FILING
 from daemon.queries import follow
-from daemon.queries.follow import Following
+from daemon.queries.follow import Follower
 from daemon.queries.results import Filters
 from tests.daemon.queries.test_results import DAY, add, begun
 from tests.programs.postgres import Cluster, made
@@ -48,7 +48,7 @@ def followed(
             happening()
         return happening is not None
 
-    for row in Following(address, filters or Filters(), pause, lambda error: told.append(str(error))):
+    for row in Follower(address, filters or Filters(), pause, lambda error: told.append(str(error))):
         came[-1].append(row["name"])
     return came[:-1], told
 

@@ -9,11 +9,11 @@ import sqlalchemy as sa
 
 from daemon.actions.undo import UNDO
 from daemon.database import connections, schema
-from daemon.database.recorder import Results
+from daemon.database.recorder import Recorder
 from daemon.photo import FILED
 from daemon.queries import results
 from daemon.queries.results import Filters
-from daemon.queries.selection import Chosen
+from daemon.queries.selection import PhotoSelection
 from tests.programs.postgres import Cluster, made
 
 DAY = "2026-11-%02dT12:00:00.000000Z"
@@ -201,7 +201,7 @@ def test_what_is_frequent_is_read_from_the_newest_on(of_sqlite: sa.Engine, filte
 def test_the_last_batch_is_the_newest_that_has_photos_in_place(engine: sa.Engine) -> None:
     first = add(engine, "a")
     add(engine, "b", batch_id=2, state="undone")
-    chosen = Chosen(engine, Path("/"), UNDO.sources)
+    chosen = PhotoSelection(engine, Path("/"), UNDO.sources)
     assert [photo.id for photo in chosen.last_batch()] == [first]
 
 
@@ -215,12 +215,12 @@ def test_no_question_of_a_batch_or_a_person_goes_through_all_photos(of_sqlite: s
             lines = other.connection.cursor().execute("EXPLAIN QUERY PLAN " + statement, values)
             asked.extend(line[3] for line in lines)
 
-    chosen = Chosen(engine, Path("/"), UNDO.sources)
+    chosen = PhotoSelection(engine, Path("/"), UNDO.sources)
     sa.event.listen(engine, "before_cursor_execute", see)
     chosen.last_batch()
     chosen.batch(1)
     chosen.since(datetime(2026, 11, 4, tzinfo=UTC))
-    Results(engine).undone(["1:a"])
+    Recorder(engine).undone(["1:a"])
     sa.event.remove(engine, "before_cursor_execute", see)
     indexes = [line.split("USING ")[1] for line in asked if line.startswith(("SEARCH photos", "SCAN photos"))]
     by_state = "INDEX ix_photos_state_filed_at (state=? AND filed_at>?)"
@@ -318,7 +318,7 @@ def test_a_path_is_found_by_an_index_on_names(dialect: str, request: pytest.Fixt
 
     add(engine, "c", path="food/c", path_bytes=b"food/c")
     sa.event.listen(engine, "before_cursor_execute", see)
-    assert len(Chosen(engine, Path("/"), UNDO.sources).path("food/c")) == 1
+    assert len(PhotoSelection(engine, Path("/"), UNDO.sources).path("food/c")) == 1
     sa.event.remove(engine, "before_cursor_execute", see)
     assert len(asked) == 1
     assert "ix_photos_name" in asked[0]

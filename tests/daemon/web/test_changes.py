@@ -9,13 +9,13 @@ import pytest
 
 from daemon.actions.correct import NO_LABEL, NO_PERSON
 from daemon.actions.delete import NOT_DELETED
-from daemon.actions.undo import Back
+from daemon.actions.undo import ActionResult
 from daemon.database import connections
 from daemon.inbox.claims import Claims
-from daemon.inbox.lock import turn
+from daemon.inbox.lock import action_lock
 from daemon.queries.selection import WHY
 from daemon.settings import load
-from daemon.web.changes import SINCE, Busy, Desk
+from daemon.web.changes import SINCE, ActionBusy, PhotoChanges
 from models.errors import FoodsortError
 from tests.daemon.actions.test_undo import ask_to, die, drop, once, states
 from tests.daemon.cli.test_run import rows
@@ -38,26 +38,26 @@ def root(root: Path, each_database: None, photo: Photo, foodsort: Foodsort) -> P
 
 
 @contextmanager
-def desk_of(root: Path, patience_s: float = 60) -> Iterator[Desk]:
+def desk_of(root: Path, patience_s: float = 60) -> Iterator[PhotoChanges]:
     settings = load(root)
     engine = connections.writing(connections.url(root, settings.database.url))
     try:
-        yield Desk(root, settings, engine, patience_s)
+        yield PhotoChanges(root, settings, engine, patience_s)
     finally:
         engine.dispose()
 
 
 @pytest.fixture
-def desk(root: Path) -> Iterator[Desk]:
+def desk(root: Path) -> Iterator[PhotoChanges]:
     with desk_of(root) as desk:
         yield desk
 
 
-def said(backs: list[Back]) -> list[tuple[int, str]]:
+def said(backs: list[ActionResult]) -> list[tuple[int, str]]:
     return [(back.photo.id, back.problem or back.place.decode()) for back in backs]
 
 
-def test_labels_are_given_and_taken_back(root: Path, desk: Desk) -> None:
+def test_labels_are_given_and_taken_back(root: Path, desk: PhotoChanges) -> None:
     assert said(desk.label([3, 1, 99, 2], "non_food")[0]) == [
         (3, NO_LABEL["failed"]),
         (1, "non_food/soup.jpg"),
@@ -70,7 +70,7 @@ def test_labels_are_given_and_taken_back(root: Path, desk: Desk) -> None:
     assert (root / "food/soup.jpg").exists()
 
 
-def test_what_a_person_called_so_already_gets_no_second_label(root: Path, desk: Desk) -> None:
+def test_what_a_person_called_so_already_gets_no_second_label(root: Path, desk: PhotoChanges) -> None:
     _, first = desk.label([1], "food")  # as the model did; now a person has said it
     backs, second = desk.label([1, 2], "food")
     assert said(backs) == [(1, "food/soup.jpg"), (2, "food/sea.jpg")]
@@ -78,7 +78,7 @@ def test_what_a_person_called_so_already_gets_no_second_label(root: Path, desk: 
     assert of(root, 1) == ["A person labelled it food."]
 
 
-def test_a_label_that_is_not_the_newest_any_more_stays(root: Path, desk: Desk) -> None:
+def test_a_label_that_is_not_the_newest_any_more_stays(root: Path, desk: PhotoChanges) -> None:
     _, mine = desk.label([1, 2], "non_food")
     _, others = desk.label([1], "food")
     backs, taken = desk.withdraw([1, 2], [mine[1], mine[2]])
@@ -89,13 +89,13 @@ def test_a_label_that_is_not_the_newest_any_more_stays(root: Path, desk: Desk) -
     assert said(desk.withdraw([2], [mine[2]])[0]) == [(2, NO_PERSON)]
 
 
-def test_failed_photos_are_retried(root: Path, desk: Desk) -> None:
+def test_failed_photos_are_retried(root: Path, desk: PhotoChanges) -> None:
     assert said(desk.retry([4, 1])) == [(4, "inbox/b.pdf"), (1, WHY["filed"])]
     assert said(desk.retry(None)) == [(3, "inbox/a.pdf")]
     assert {name for name in tree(root) if name.endswith(".pdf")} == {"inbox/a.pdf", "inbox/b.pdf"}
 
 
-def test_failed_photos_are_deleted(root: Path, desk: Desk) -> None:
+def test_failed_photos_are_deleted(root: Path, desk: PhotoChanges) -> None:
     assert said(desk.delete([3, 2])) == [(3, "failed/a.pdf"), (2, NOT_DELETED["filed"])]
     assert said(desk.delete([3])) == [(3, NOT_DELETED["deleted"])]
     assert states(root)["failed/a.pdf"] == "deleted"
@@ -103,14 +103,14 @@ def test_failed_photos_are_deleted(root: Path, desk: Desk) -> None:
     assert "failed/b.pdf" in tree(root)
 
 
-def test_beside_a_daemon_that_runs(root: Path, desk: Desk) -> None:
+def test_beside_a_daemon_that_runs(root: Path, desk: PhotoChanges) -> None:
     with running(root) as daemon:
         assert said(desk.label([1], "non_food")[0]) == [(1, "non_food/soup.jpg")]
         assert said(desk.retry([3])) == [(3, "inbox/a.pdf")]
         until(lambda: rows(root)[2]["attempts"] == 2 and rows(root)[2]["state"] == "failed", daemon)
 
 
-def test_what_a_call_that_died_had_begun_is_ended_first(root: Path, desk: Desk) -> None:
+def test_what_a_call_that_died_had_begun_is_ended_first(root: Path, desk: PhotoChanges) -> None:
     die("deleting", "delete", "--root", root, "--yes", "failed/a.pdf")
     die("correcting", "correct", "--root", root, "food", "--label", "non_food")
     desk.withdraw([2])
@@ -126,7 +126,7 @@ def test_what_a_call_that_died_had_begun_is_ended_first(root: Path, desk: Desk) 
 def others_turn(root: Path) -> Iterator[None]:
     claims = Claims(root / "inbox")
     try:
-        with turn(claims.inbox, root / "inbox", wait=lambda: False) as ours:
+        with action_lock(claims.inbox, root / "inbox", wait=lambda: False) as ours:
             assert ours
             yield
     finally:
@@ -136,16 +136,16 @@ def others_turn(root: Path) -> Iterator[None]:
 def test_a_turn_that_others_keep_is_told_and_not_waited_for(root: Path) -> None:
     before = tree(root)
     with desk_of(root, patience_s=0) as desk, others_turn(root):
-        with pytest.raises(Busy, match="another call of foodsort is moving photos"):
+        with pytest.raises(ActionBusy, match="another call of foodsort is moving photos"):
             desk.label([1, 3], "non_food")
-        with pytest.raises(Busy):
+        with pytest.raises(ActionBusy):
             desk.retry(None)
     assert tree(root) == before
     with desk_of(root, patience_s=0) as desk:
         assert said(desk.label([1], "non_food")[0]) == [(1, "non_food/soup.jpg")]
 
 
-def test_a_turn_that_others_end_is_waited_for(root: Path, desk: Desk) -> None:
+def test_a_turn_that_others_end_is_waited_for(root: Path, desk: PhotoChanges) -> None:
     answers: list[list[tuple[int, str]]] = []
     with others_turn(root):
         thread = threading.Thread(target=lambda: answers.append(said(desk.label([1], "non_food")[0])))
@@ -164,7 +164,7 @@ def open_files() -> list[str]:
     ]
 
 
-def test_threads_take_turns_and_each_change_is_whole(root: Path, desk: Desk, photo: Photo) -> None:
+def test_threads_take_turns_and_each_change_is_whole(root: Path, desk: PhotoChanges, photo: Photo) -> None:
     threads = [
         threading.Thread(target=desk.label, args=([1, 2], "food" if number % 2 else "non_food")) for number in range(6)
     ]
@@ -185,13 +185,13 @@ def of(root: Path, photo_id: int) -> list[str]:
         return [step.said for step in desk.history(photo_id) if step.said.startswith("A person")]
 
 
-def test_an_inbox_that_is_gone_is_told_in_words(root: Path, desk: Desk) -> None:
+def test_an_inbox_that_is_gone_is_told_in_words(root: Path, desk: PhotoChanges) -> None:
     (root / "inbox").rename(root / "away")
     with pytest.raises(FoodsortError, match=r"the inbox .*/inbox cannot be used: No such file or directory"):
         desk.retry(None)
 
 
-def test_the_history_of_a_sorted_photo(root: Path, desk: Desk, foodsort: Foodsort) -> None:
+def test_the_history_of_a_sorted_photo(root: Path, desk: PhotoChanges, foodsort: Foodsort) -> None:
     ask_to(
         root,
         "UPDATE photos SET taken_at = '2026-07-01T12:00:00', taken_offset = '+02:00', camera = 'Canon EOS R5' WHERE id = 1",
@@ -215,7 +215,7 @@ def test_the_history_of_a_sorted_photo(root: Path, desk: Desk, foodsort: Foodsor
     assert desk.history(1)[-1] == ("", "It was taken back to the inbox, to stay there.")
 
 
-def test_the_history_of_a_failed_photo(root: Path, desk: Desk, foodsort: Foodsort) -> None:
+def test_the_history_of_a_failed_photo(root: Path, desk: PhotoChanges, foodsort: Foodsort) -> None:
     bill = rows(root)[2]
     history = desk.history(3)
     why = f"({bill['error_kind']}): {bill['error_message'].rstrip('.')}."
@@ -234,7 +234,7 @@ def test_the_history_of_a_failed_photo(root: Path, desk: Desk, foodsort: Foodsor
     assert desk.history(3)[-1].said == "It was set aside at failed/a.pdf, and a person deleted it."
 
 
-def test_the_history_of_copies(root: Path, desk: Desk, photo: Photo, foodsort: Foodsort) -> None:
+def test_the_history_of_copies(root: Path, desk: PhotoChanges, photo: Photo, foodsort: Foodsort) -> None:
     desk.label([1], "non_food")
     drop(root, "again.jpg", photo())
     once(root, foodsort)
@@ -249,7 +249,7 @@ def test_the_history_of_copies(root: Path, desk: Desk, photo: Photo, foodsort: F
     assert said[-1] == "It was set aside at duplicates/third.jpg."
 
 
-def test_events_about_a_file_of_its_name_are_told(root: Path, desk: Desk) -> None:
+def test_events_about_a_file_of_its_name_are_told(root: Path, desk: PhotoChanges) -> None:
     ask_to(
         root,
         "INSERT INTO events (id, at, kind, path, message) VALUES (77, '2020-01-01', 'refused', 'soup.jpg', 'no right')",

@@ -2,16 +2,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from daemon.web.filters import Wanted, WantedError, read
+from daemon.web.filters import FilterError, GalleryFilters, read
 
 
 def test_an_address_says_all_that_is_wanted_and_nothing_else() -> None:
-    wanted = Wanted("food", True, "2026-11-01", "2026-11-24T18:30", 0.75, "trip & *\"'", "certainty")
+    wanted = GalleryFilters("food", True, "2026-11-01", "2026-11-24T18:30", 0.75, "trip & *\"'", "certainty")
     words = dict(pair.split("=") for pair in wanted.query[1:].split("&"))
     assert words["name"] == "trip+%26+%2A%22%27"
     assert read({**words, "name": "trip & *\"'", "until": "2026-11-24T18:30"}) == wanted
-    assert read({}) == Wanted()
-    assert Wanted().query == ""
+    assert read({}) == GalleryFilters()
+    assert GalleryFilters().query == ""
 
 
 def test_a_day_counts_to_its_end_and_a_time_as_it_is() -> None:
@@ -21,7 +21,7 @@ def test_a_day_counts_to_its_end_and_a_time_as_it_is() -> None:
 
 
 def test_each_chip_drops_its_filter_alone() -> None:
-    wanted = Wanted(since="2026-11-01", certainty=0.9, name="soup*")
+    wanted = GalleryFilters(since="2026-11-01", certainty=0.9, name="soup*")
     assert wanted.chips == [
         ("at most 90 % sure", "?since=2026-11-01&name=soup%2A"),
         ("since 2026-11-01", "?certainty=0.9&name=soup%2A"),
@@ -48,5 +48,5 @@ def test_a_name_is_looked_for_as_it_stands_in_the_database() -> None:
     ],
 )
 def test_what_there_cannot_be_is_refused(words: dict[str, str]) -> None:
-    with pytest.raises(WantedError):
+    with pytest.raises(FilterError):
         read(words)

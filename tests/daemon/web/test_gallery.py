@@ -6,12 +6,12 @@ import sqlalchemy as sa
 from daemon.database import schema
 from daemon.photo import FILED, FILING
 from daemon.web import gallery
-from daemon.web.filters import Wanted, WantedError, read
+from daemon.web.filters import FilterError, GalleryFilters, read
 from daemon.web.gallery import Gallery, Page, key
 from tests.daemon.web.conftest import row
 
 
-def pages(asked: Gallery, wanted: Wanted) -> list[gallery.Row]:
+def pages(asked: Gallery, wanted: GalleryFilters) -> list[gallery.Row]:
     """All photos, page after page."""
     found: list[gallery.Row] = []
     page = asked.page(wanted)
@@ -91,37 +91,37 @@ def test_neighbours_are_those_of_the_pages(engine: sa.Engine, words: dict[str, s
 
 def test_newer_photos_come_when_they_are_at_their_places_and_none_is_passed_over(engine: sa.Engine) -> None:
     asked = Gallery(engine)
-    upto = asked.page(Wanted()).upto
+    upto = asked.page(GalleryFilters()).upto
     assert upto == 200
-    assert asked.newer(Wanted(), upto) == Page([], upto=200)
+    assert asked.newer(GalleryFilters(), upto) == Page([], upto=200)
     with engine.begin() as connection:
         for number, state in ((201, FILED), (202, FILING), (203, FILED)):
             connection.execute(schema.photos.insert().values(row(number, state=state)))
-    new = asked.newer(Wanted(), upto)
+    new = asked.newer(GalleryFilters(), upto)
     assert [one["id"] for one in new.rows] == [201, 203]
     assert new.upto == 201
     with engine.begin() as connection:
         connection.execute(schema.photos.update().where(schema.photos.c.id == 202).values(state=FILED))
-    new = asked.newer(Wanted(), new.upto)
+    new = asked.newer(GalleryFilters(), new.upto)
     assert ([one["id"] for one in new.rows], new.upto) == ([202, 203], 203)
-    assert [one["id"] for one in asked.newer(Wanted(show="non_food"), 200).rows] == [201]
+    assert [one["id"] for one in asked.newer(GalleryFilters(show="non_food"), 200).rows] == [201]
 
 
 def test_many_newer_photos_come_in_parts(engine: sa.Engine) -> None:
     asked = Gallery(engine)
-    first = asked.newer(Wanted(), 0)
+    first = asked.newer(GalleryFilters(), 0)
     assert (len(first.rows), first.more, first.upto) == (gallery.PAGE, True, first.rows[-1]["id"])
-    rest = asked.newer(Wanted(), first.upto)
+    rest = asked.newer(GalleryFilters(), first.upto)
     assert rest.rows[0]["id"] == next(number for number in SORTED if number > first.upto)
 
 
 def test_an_address_that_leads_on_in_another_order_is_refused(engine: sa.Engine) -> None:
     for after in ("0.5~7", "x", "1~2~3", ""):
         if after:
-            with pytest.raises(WantedError):
-                Gallery(engine).page(Wanted(), after)
-    with pytest.raises(WantedError):
-        Gallery(engine).page(Wanted(order="certainty"), "7")
+            with pytest.raises(FilterError):
+                Gallery(engine).page(GalleryFilters(), after)
+    with pytest.raises(FilterError):
+        Gallery(engine).page(GalleryFilters(order="certainty"), "7")
 
 
 def test_failed_photos_are_counted_up_to_a_bound(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:

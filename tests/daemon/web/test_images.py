@@ -13,8 +13,8 @@ from daemon.database import connections
 from daemon.settings import Settings
 from daemon.web.app import app
 from daemon.web.images import AT_ONCE
-from daemon.web.middleware import Guard
-from daemon.web.thumbnails import Pictures
+from daemon.web.middleware import SecurityMiddleware
+from daemon.web.thumbnails import ThumbnailCache
 
 
 class Slow:
@@ -39,14 +39,14 @@ def slow() -> Slow:
 
 
 @pytest.fixture
-def page(tmp_path: Path, slow: Slow) -> Iterator[Guard]:
+def page(tmp_path: Path, slow: Slow) -> Iterator[SecurityMiddleware]:
     """A page without photos, whose pictures are slow."""
     engine = connections.connect(connections.IN_MEMORY)
-    yield app(tmp_path, Settings(), engine, engine, cast(Pictures, slow))
+    yield app(tmp_path, Settings(), engine, engine, cast(ThumbnailCache, slow))
     engine.dispose()
 
 
-def test_pages_come_while_many_pictures_are_made(page: Guard, slow: Slow) -> None:
+def test_pages_come_while_many_pictures_are_made(page: SecurityMiddleware, slow: Slow) -> None:
     async def asked() -> None:
         async with (
             httpx.AsyncClient(transport=httpx.ASGITransport(page), base_url="http://127.0.0.1") as client,
@@ -67,7 +67,7 @@ def test_pages_come_while_many_pictures_are_made(page: Guard, slow: Slow) -> Non
     assert sorted(slow.begun) == list(range(60))
 
 
-def test_no_picture_is_made_for_who_has_gone(page: Guard, slow: Slow) -> None:
+def test_no_picture_is_made_for_who_has_gone(page: SecurityMiddleware, slow: Slow) -> None:
     scope = {
         "type": "http",
         "method": "GET",

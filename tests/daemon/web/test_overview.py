@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect
 from daemon.database.schema import photos as photos_table
 from daemon.database.schema import text
 from daemon.web.overview import bins, days
-from daemon.web.stats import Counts, Tally
+from daemon.web.stats import Counts, Statistics
 from models.bundle import Bundle
 from tests.daemon.conftest import running
 from tests.daemon.web.conftest import reviewing, sort
@@ -130,14 +130,14 @@ def test_a_day_is_one_of_this_machines_time_zone(
         for photo, hour, minute in ((1, 0, 0), (2, 23, 59)):
             at = text(datetime(2026, 11, 23, hour, minute).astimezone())
             connection.execute(p.update().where(p.c.id == photo).values(classified_at=at, predicted_label="food"))
-    before, *shown, after = days(Tally(engine), date(2026, 11, 24), 3, 1)
+    before, *shown, after = days(Statistics(engine), date(2026, 11, 24), 3, 1)
     assert [(span.first, span.last) for span in shown] == [
         (day, day) for day in (date(2026, 11, 22), date(2026, 11, 23), date(2026, 11, 24))
     ]
     assert [span.counts.food for span in shown] == [0, 2, 0]
     assert before.counts == Counts(failed=19)
     assert after.counts == Counts()
-    *_, week, _ = days(Tally(engine), date(2026, 11, 24), 2, 7)
+    *_, week, _ = days(Statistics(engine), date(2026, 11, 24), 2, 7)
     assert (week.first, week.last, week.counts.food) == (date(2026, 11, 18), date(2026, 11, 24), 2)
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from daemon.database import schema
 from daemon.database.schema import text
 from daemon.web import stats
-from daemon.web.stats import EVER, Counts, Tally
+from daemon.web.stats import EVER, Counts, Statistics
 from models.bundle import Bundle
 from tests.daemon.web.conftest import NOON, row
 
@@ -20,8 +20,8 @@ def at(minute: int) -> str:
 def test_each_photo_counts_once_by_the_label_that_holds(engine: sa.Engine) -> None:
     # 200 photos: each third is not food, each tenth failed, but for 150, which a person calls food.
     whole = Counts(food=120 + 1, non_food=60, failed=19)
-    assert Tally(engine).between(EVER) == [whole]
-    parts = Tally(engine).between([EVER[0], at(60), at(150), at(151), EVER[1]])
+    assert Statistics(engine).between(EVER) == [whole]
+    parts = Statistics(engine).between([EVER[0], at(60), at(150), at(151), EVER[1]])
     assert parts[2] == Counts(food=1)
     assert Counts(*(sum(counts) for counts in zip(*parts, strict=True))) == whole
     assert parts[0] == Counts(food=36, non_food=18, failed=5)
@@ -34,7 +34,7 @@ def test_photos_that_were_undone_or_taken_away_count_no_longer(engine: sa.Engine
         p = schema.photos
         for state, ids in (("undone", (1, 3)), ("missing", (150,)), ("duplicate", (2,)), ("retry", (200,))):
             connection.execute(p.update().where(p.c.id.in_(ids)).values(state=state))
-    asked = Tally(engine)
+    asked = Statistics(engine)
     assert asked.between(EVER) == [Counts(food=120 - 2, non_food=60 - 1 + 1, failed=18)]
     assert asked.between([at(1), at(2), at(3), at(4)]) == [Counts(), Counts(non_food=1), Counts()]
     assert asked.labelled() == 2
@@ -44,7 +44,7 @@ def test_a_database_without_photos_has_none(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         connection.execute(schema.reviews.delete())
         connection.execute(schema.photos.delete())
-    empty = Tally(engine)
+    empty = Statistics(engine)
     assert empty.between(EVER) == [Counts()]
     assert (empty.labelled(), empty.said(), empty.newest()) == (0, {}, ("", None, [], [], []))
 
@@ -55,7 +55,7 @@ def test_the_newest_label_of_a_photo_holds_and_exact_copies_count_once(engine: s
             connection.execute(schema.reviews.insert().values(photo_id=photo, label=label, reviewed_at=at(0)))
         p = schema.photos
         connection.execute(p.update().where(p.c.id == 6).values(sha256=f"{150:064x}"))  # a copy of 150: both food
-    asked = Tally(engine)
+    asked = Statistics(engine)
     assert asked.labelled() == 5
     assert asked.said() == {
         ("food", "food"): 1,
@@ -75,19 +75,19 @@ def test_the_newest_are_those_of_the_model_that_judged_last(engine: sa.Engine, m
             filed = text(later + timedelta(seconds=took_s))
             other = row(number, model_id=2, claimed_at=text(later), filed_at=filed, size_bytes=number)
             connection.execute(schema.photos.insert().values(other))
-    newest = Tally(engine).newest()
+    newest = Statistics(engine).newest()
     assert (newest.model, newest.card) == ("newer", card)
     assert newest.sizes_bytes == [203, 202, 201]
     assert newest.taking_s[:4] == [4, 2, 1, 0]
     assert len(newest.p_food) == 3
     with engine.begin() as connection:  # a photo that a person has labelled may have moved long after it came
         connection.execute(schema.reviews.insert().values(photo_id=203, label="food", reviewed_at=text(later)))
-    assert Tally(engine).newest().taking_s[:2] == [2, 1]
+    assert Statistics(engine).newest().taking_s[:2] == [2, 1]
     monkeypatch.setattr(stats, "NEWEST", 2)
-    assert Tally(engine).newest().sizes_bytes == [203, 202]
+    assert Statistics(engine).newest().sizes_bytes == [203, 202]
 
 
 def test_the_database_has_a_size(engine: sa.Engine) -> None:
-    size = Tally(engine).database_bytes()
+    size = Statistics(engine).database_bytes()
     assert size is not None
     assert size > 50_000

@@ -14,17 +14,17 @@ from PIL import Image
 
 from daemon.database import connections
 from daemon.settings import load
-from daemon.web.thumbnails import LARGE_PX, THUMBNAIL_PX, NoPicture, Pictures
+from daemon.web.thumbnails import LARGE_PX, THUMBNAIL_PX, ImageUnavailable, ThumbnailCache
 from models.bundle import Bundle
 from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo
 
 
 @contextmanager
-def opened(root: Path) -> Iterator[Pictures]:
+def opened(root: Path) -> Iterator[ThumbnailCache]:
     settings = load(root)
     engine = connections.reading(connections.url(root, settings.database.url))
-    pictures = Pictures(root, settings, engine)
+    pictures = ThumbnailCache(root, settings, engine)
     yield pictures
     pictures.close()
     engine.dispose()
@@ -94,7 +94,7 @@ def test_the_network_is_loaded_for_the_first_why_alone(
 
 
 def test_an_engine_without_a_map_says_so(wide: Path) -> None:
-    with opened(wide) as pictures, pytest.raises(NoPicture, match="scripted engine has no feature map"):
+    with opened(wide) as pictures, pytest.raises(ImageUnavailable, match="scripted engine has no feature map"):
         pictures.why(ids(wide)["wide.jpg"])
 
 
@@ -121,14 +121,14 @@ def test_what_is_not_there_any_more_is_told_in_words(root: Path, photo: Photo, f
             ("other", "is no longer the photo"),
             ("none", "no picture can be made of it: not a picture"),
         ):
-            with pytest.raises(NoPicture, match=why):
+            with pytest.raises(ImageUnavailable, match=why):
                 pictures.thumbnail(found[f"{name}.jpg"])
-        with pytest.raises(NoPicture, match="no such photo"):
+        with pytest.raises(ImageUnavailable, match="no such photo"):
             pictures.thumbnail(12345)
         kept = pictures.thumbnail(found["touched.jpg"])
         assert pictures.thumbnail(found["touched.jpg"]) is kept
         (root / "food/touched.jpg").unlink()
-        with pytest.raises(NoPicture, match="no longer there"):
+        with pytest.raises(ImageUnavailable, match="no longer there"):
             pictures.thumbnail(found["touched.jpg"])
 
 

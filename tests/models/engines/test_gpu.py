@@ -13,7 +13,7 @@ import pytest
 from models import engines
 from models.bundle import Bundle
 from models.engines import Logits, open_engine, tensorflow
-from models.engines.fallback import GuardedEngine
+from models.engines.fallback import FallbackEngine
 from models.engines.scripted import ScriptedEngine
 from models.errors import EngineError
 from models.images.decode import Pixels
@@ -141,7 +141,7 @@ def test_both_batches_on_a_gpu_that_gives_up_are_run_by_one_engine_on_the_cpu(ca
         return opened[-1]
 
     gpu = Failing()
-    engine = GuardedEngine(gpu, open_on_cpu)
+    engine = FallbackEngine(gpu, open_on_cpu)
     pixels = np.full((2, 8, 8, 3), (80, 0, 0), np.uint8)
     assert engine.logits(pixels).tolist() == [10.0, 10.0]
     assert (engine.name, opened) == ("tensorflow gpu", [])
@@ -158,7 +158,7 @@ def test_both_batches_on_a_gpu_that_gives_up_are_run_by_one_engine_on_the_cpu(ca
 
 def test_when_the_cpu_gives_up_too_its_error_is_told() -> None:
     gpu = Failing()
-    engine = GuardedEngine(gpu, ScriptedEngine)
+    engine = FallbackEngine(gpu, ScriptedEngine)
     with pytest.raises(EngineError, match="no feature map"):
         engine.last_map(np.zeros((1, 8, 8, 3), np.uint8))
 
@@ -168,7 +168,7 @@ def test_a_gpu_that_fails_under_tensorflow_hands_over_to_openvino(toy: Toy, monk
     monkeypatch.setattr(engines, "gpu_present", lambda: True)
     monkeypatch.setattr(tensorflow, "first_gpu", lambda: "CPU:0")
     engine = open_engine("auto", toy("linear"), 2)
-    assert isinstance(engine, GuardedEngine)
+    assert isinstance(engine, FallbackEngine)
     pixels = np.zeros((3, 32, 32, 3), np.uint8)
     expected = engine.logits(pixels)
 

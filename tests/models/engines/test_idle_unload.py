@@ -7,7 +7,7 @@ import pytest
 
 from models.bundle import Bundle
 from models.engines import Engine, Logits, open_engine
-from models.engines.idle_unload import RestingEngine
+from models.engines.idle_unload import IdleUnloadingEngine
 from models.engines.scripted import ScriptedEngine
 from models.errors import BundleError
 from models.images.decode import Pixels
@@ -25,7 +25,7 @@ def test_an_engine_without_work_is_let_go_and_opened_once_for_all_who_ask(shippe
     first = open_engine("openvino", shipped, 1)
     pixels = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), np.uint8)
     expected = first.logits(pixels)
-    engine, kept = RestingEngine(first, reopen, 0.0), weakref.ref(first)
+    engine, kept = IdleUnloadingEngine(first, reopen, 0.0), weakref.ref(first)
     name = engine.name
     del first
     assert engine.rest()
@@ -48,7 +48,7 @@ def test_an_engine_at_work_is_kept() -> None:
             go_on.wait()
             return super().logits(pixels)
 
-    engine = RestingEngine(Slow(), ScriptedEngine, 0.0)
+    engine = IdleUnloadingEngine(Slow(), ScriptedEngine, 0.0)
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(engine.logits, PIXELS)
         begun.wait()
@@ -59,7 +59,7 @@ def test_an_engine_at_work_is_kept() -> None:
 
 
 def test_an_engine_rests_only_after_its_time() -> None:
-    engine = RestingEngine(ScriptedEngine(), ScriptedEngine, 3600.0)
+    engine = IdleUnloadingEngine(ScriptedEngine(), ScriptedEngine, 3600.0)
     assert not engine.rest()
     assert engine.logits(PIXELS).tolist() == [10.0, 10.0]
 
@@ -68,7 +68,7 @@ def test_what_opening_it_again_raises_is_raised_and_tried_again() -> None:
     def gone() -> Engine:
         raise BundleError("the bundle is gone")
 
-    engine = RestingEngine(ScriptedEngine(), gone, 0.0)
+    engine = IdleUnloadingEngine(ScriptedEngine(), gone, 0.0)
     assert engine.rest()
     for _ in range(2):
         with pytest.raises(BundleError, match="gone"):
