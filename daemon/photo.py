@@ -1,6 +1,9 @@
 """The states of a photo's row."""
 
+from dataclasses import dataclass
 from typing import Final, Literal
+
+from models.decision import Label
 
 State = Literal[
     "filing",
@@ -39,3 +42,23 @@ RETRYING: Final = "retrying"
 """On its way back to the inbox, to be sorted again."""
 RETRY: Final = "retry"
 """In the inbox, to be sorted again."""
+
+Destination = Label | Literal["duplicate"] | None
+"""Which folder a photo goes to; None: it failed."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network said of a photo: its logit, the calibrated P(food) and the label that follows."""
+
+    logit: float
+    probability: float
+    label: Label
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a photo was not classified: kind for programs, message for people."""
+
+    kind: str
+    message: str

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import sqlalchemy as sa
 
 from daemon.database.schema import photos, results, reviews, text
-from daemon.pipeline.outcome import Destination
+from daemon.photo import Destination
 from daemon.queries.selection import Photo
 
 PersonLabel = Literal["food", "non_food"]

@@ -13,7 +13,7 @@ from daemon.destinations.folders import DestinationFolders
 from daemon.fs import dirfd, names
 from daemon.fs.cross_device import OnCopied
 from daemon.inbox.claims import Claims
-from daemon.pipeline.outcome import Destination
+from daemon.photo import Destination
 from daemon.queries.selection import Photo
 from daemon.settings import FolderSettings
 

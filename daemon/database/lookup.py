@@ -9,11 +9,26 @@ import sqlalchemy as sa
 
 from daemon.database.schema import photos
 from daemon.photo import DUPLICATE, FILED, FILING, RETRY, RETRYING
-from daemon.pipeline.decode import Decoded
 from models.decision import Label
 
 _NEWEST = 64
 """Most rows of the same bytes that are looked at: a camera may send one black picture a million times."""
+
+
+class PhotoKey(NamedTuple):
+    """What a claimed photo is found by in the database.
+
+    Attributes:
+        identity: Device and inode.
+        sha256: Digest of its bytes.
+        path: Path in the inbox, relative to it.
+        linked: Whether the file has several names (hard links), each a photo of its own.
+    """
+
+    identity: str
+    sha256: str
+    path: bytes
+    linked: bool
 
 
 class PreviousRow(NamedTuple):
@@ -66,23 +81,23 @@ def reviewed(copies: Iterable[DuplicateRow]) -> Review | None:
     return max((copy.review for copy in copies if copy.review), default=None)
 
 
-def earlier(connection: sa.Connection, batch: list[Decoded]) -> list[PreviousRow | None]:
+def earlier(connection: sa.Connection, batch: list[PhotoKey]) -> list[PreviousRow | None]:
     """For each photo its row, where it has one because a person asked to have it sorted again; by device and inode."""
     p = photos.c
     query = sa.select(p.identity, p.sha256, p.inbox_path_bytes, p.id, p.attempts, p.first_failed_at).where(
-        p.identity.in_([photo.claimed.identity for photo in batch]), p.state.in_((RETRY, RETRYING))
+        p.identity.in_([photo.identity for photo in batch]), p.state.in_((RETRY, RETRYING))
     )
     rows = connection.execute(query.order_by(p.id.desc())).all()
     return [next((PreviousRow(*row[3:]) for row in rows if _is_of(row, photo)), None) for photo in batch]
 
 
-def _is_of(row: Any, photo: Decoded) -> bool:
-    if row.identity != photo.claimed.identity:
+def _is_of(row: Any, photo: PhotoKey) -> bool:
+    if row.identity != photo.identity:
         return False
     # An inode that was given to another file since is known by neither its bytes nor its place; of a file of several
     # names each is a photo of its own.
-    same_bytes = row.sha256 == photo.sha256 and not photo.claimed.linked
-    return same_bytes or bool(row.inbox_path_bytes == photo.claimed.path)
+    same_bytes = row.sha256 == photo.sha256 and not photo.linked
+    return same_bytes or bool(row.inbox_path_bytes == photo.path)
 
 
 def copies(connection: sa.Connection, digests: set[str]) -> dict[str, list[DuplicateRow]]:

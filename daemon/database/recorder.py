@@ -8,11 +8,22 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from daemon.database import lookup, schema
-from daemon.database.lookup import DuplicateRow, PreviousRow, PriorRecord
+from daemon.database.lookup import DuplicateRow, PhotoKey, PreviousRow, PriorRecord
 from daemon.database.schema import text
-from daemon.photo import DUPLICATE, FAILED, FILED, FILING, MISSING, RETRY, RETRYING, UNDOING, UNDONE, State
-from daemon.pipeline.decode import Decoded
-from daemon.pipeline.outcome import Destination, Failure
+from daemon.photo import (
+    DUPLICATE,
+    FAILED,
+    FILED,
+    FILING,
+    MISSING,
+    RETRY,
+    RETRYING,
+    UNDOING,
+    UNDONE,
+    Destination,
+    Failure,
+    State,
+)
 from models.bundle import Bundle
 from models.filenames import shown
 
@@ -82,7 +93,7 @@ class Recorder:
                 found = connection.execute(models.insert().values(row).returning(models.c.id)).scalar_one()
         self._model_id, self.model_name = found, bundle.model_name
 
-    def known(self, batch: list[Decoded]) -> list[PriorRecord]:
+    def known(self, batch: list[PhotoKey]) -> list[PriorRecord]:
         """What is known of each photo of a batch, to be asked before the network is."""
         with self._engine.connect() as connection:
             own = lookup.earlier(connection, batch)

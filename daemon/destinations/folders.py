@@ -13,7 +13,7 @@ from daemon.destinations.move import Move
 from daemon.fs import dirfd, names
 from daemon.fs.cross_device import CrossDeviceMover
 from daemon.inbox.claims import Claims
-from daemon.pipeline.outcome import Destination
+from daemon.photo import Destination
 from daemon.settings import FolderSettings
 
 

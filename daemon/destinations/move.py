@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from daemon.pipeline.outcome import Destination, Failure
+from daemon.photo import Destination, Failure
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,18 @@ class Claimed:
             self.fd = -1
 
 
+@dataclass(frozen=True)
+class Returned:
+    """A claimed photo that has to wait on in the inbox.
+
+    wait_s: how long it must have stood still before it is tried again. refused: why it can't be tried before it changes.
+    """
+
+    claimed: Claimed
+    wait_s: float = 0.0
+    refused: str = ""
+
+
 class Claims:
     """The claim folder `<inbox>/.foodsort/claimed/<generation>/`, one generation a life of the daemon."""
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 
 import structlog
 
@@ -9,11 +10,10 @@ from daemon.database.event_log import EventLog
 from daemon.database.recorder import Recorder
 from daemon.database.schema import modified_at
 from daemon.fs import dirfd
-from daemon.inbox.claims import Claims, FileChanged, FileRefused
+from daemon.inbox.claims import Claimed, Claims, FileChanged, FileRefused, Returned
 from daemon.inbox.inotify import FileEvent
 from daemon.inbox.readiness import FileStamp, IgnoreRules, ReadinessTracker, ReadyFile
 from daemon.inbox.scanner import Entry, Scanner
-from daemon.pipeline.pipeline import Pipeline, Returned
 from daemon.retry import FIRST_PAUSE_S, Retrier
 from daemon.settings import WatchSettings
 
@@ -30,7 +30,7 @@ class Intake:
         self,
         settings: WatchSettings,
         claims: Claims,
-        pipeline: Pipeline,
+        submit: Callable[[Claimed], None],
         results: Recorder,
         patience: Retrier,
         tell: EventLog,
@@ -43,7 +43,10 @@ class Intake:
         self.inbox = inbox
         self._listing = Scanner(lambda folder: dirfd.files(self._claims.inbox, folder, self._ignore, self._closed))
         self._settle_s = settings.settle_s
-        self._claims, self._pipeline, self._results, self._dry_run = claims, pipeline, results, dry_run
+        self._claims = claims
+        self._submit = submit
+        self._results = results
+        self._dry_run = dry_run
         self._patience, self._tell = patience, tell
         self._device = 0
         self._claim_again = 0.0  # not before, when the disk of the inbox is full, say
@@ -242,7 +245,7 @@ class Intake:
             self.inbox.gone(ready.path)
             if self._dry_run:
                 self._tried.add(ready.path)
-            self._pipeline.put(claimed)
+            self._submit(claimed)
 
     def _wait_for_room(self, ready: ReadyFile, error: OSError, now: float) -> None:
         """Nothing more is begun for a while; then others come first, in case it is this one file's trouble after all."""

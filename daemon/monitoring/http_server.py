@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from collections.abc import Callable
 from http import HTTPStatus
 from socket import AF_INET, AF_INET6, SHUT_RDWR, socket
 from socketserver import TCPServer, ThreadingMixIn
@@ -10,7 +11,7 @@ from typing import Any
 import structlog
 from prometheus_client import CollectorRegistry, MetricsHandler
 
-from daemon.service.reporter import StatusReporter
+from daemon.monitoring.health import Health
 from models.errors import FoodsortError
 
 log = structlog.get_logger()
@@ -23,10 +24,10 @@ _PAUSE_S = 0.1
 class MetricsServer:
     """Serves from when it is made until it is closed, in threads that keep no process alive."""
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry, pulse: StatusReporter) -> None:
+    def __init__(self, host: str, port: int, registry: CollectorRegistry, health: Callable[[], Health]) -> None:
         """Raises FoodsortError when the address cannot be listened at."""
         try:
-            self._server = _Server(host, port, registry, pulse)
+            self._server = _Server(host, port, registry, health)
         except OSError as error:
             raise FoodsortError(
                 f"metrics.listen: nothing can be served at {host} port {port}: {error.strerror};"
@@ -62,7 +63,7 @@ class _Handler(MetricsHandler):
             self.registry = self.server.registry
             super().do_GET()
         elif path == "/healthz":
-            well, text = self.server.pulse.health
+            well, text = self.server.health()
             self._answer(HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE, text)
         else:
             self._answer(HTTPStatus.NOT_FOUND, "there are /metrics and /healthz")
@@ -83,9 +84,10 @@ class _Server(ThreadingMixIn, TCPServer):
     allow_reuse_address = True  # after a restart the old connections linger
     daemon_threads = True
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry, pulse: StatusReporter) -> None:
+    def __init__(self, host: str, port: int, registry: CollectorRegistry, health: Callable[[], Health]) -> None:
         self.address_family = AF_INET6 if ":" in host else AF_INET
-        self.registry, self.pulse = registry, pulse
+        self.registry = registry
+        self.health = health
         self.closing = threading.Event()
         self._free = threading.BoundedSemaphore(_CLIENTS)
         super().__init__((host, port), _Handler)

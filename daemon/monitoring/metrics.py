@@ -18,8 +18,9 @@ from prometheus_client import (
 
 from daemon.monitoring.busy import Utilization
 from daemon.monitoring.drift import Window
-from daemon.pipeline.outcome import Outcome
+from daemon.photo import Destination, Failure, Prediction
 from models import __version__
+from models.decision import Label
 from models.errors import ImageErrorKind
 
 log = structlog.get_logger()
@@ -124,15 +125,29 @@ class Metrics:
         self._returned.inc()
 
     @_never_raises
-    def filed(self, outcome: Outcome, since: float) -> None:
-        """A photo that was claimed then (monotonic s) is filed."""
+    def filed(
+        self,
+        *,
+        prediction: Prediction | None,
+        label: Label | None,
+        failure: Failure | None,
+        destination: Destination,
+        since: float,
+    ) -> None:
+        """Counts a filed photo.
+
+        Args:
+            prediction: Output of the network, if the photo could be decoded.
+            label: Label that decides the folder, a person's before the network's.
+            failure: Reason why there is no prediction.
+            destination: Folder of the photo; None for `failed/`.
+            since: Time of its claim (monotonic s).
+        """
         self._whole.observe(time.monotonic() - since)
-        label = _NO_LABEL
-        if outcome.verdict:
-            label = outcome.known.review.label if outcome.known.review else outcome.verdict.label
-            self._probability.observe(outcome.verdict.probability)
+        if prediction:
+            self._probability.observe(prediction.probability)
             if self.drift:
-                self.drift.add([outcome.verdict.probability])
-        if outcome.failure:
-            self._failures.labels(outcome.failure.kind).inc()
-        self._photos.labels(label, outcome.fate or "failed").inc()
+                self.drift.add([prediction.probability])
+        if failure:
+            self._failures.labels(failure.kind).inc()
+        self._photos.labels(label or _NO_LABEL, destination or "failed").inc()

@@ -4,6 +4,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 
+from daemon.database.lookup import PhotoKey
 from daemon.decoders.pool import DecoderPool
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claimed
@@ -20,6 +21,12 @@ class Decoded:
     picture: Picture | None
     error: ImageError | None
     attempts: int = 1
+
+    @property
+    def key(self) -> PhotoKey:
+        """What the photo is found by in the database."""
+        claimed = self.claimed
+        return PhotoKey(claimed.identity, self.sha256, claimed.path, claimed.linked)
 
 
 def read(claimed: Claimed, decoders: DecoderPool) -> Decoded:

@@ -35,7 +35,7 @@ class Filing:
 
     def known(self, batch: list[Decoded]) -> list[PriorRecord]:
         """What the database knows of each photo of a batch."""
-        return self._retry(self._results.known, batch)
+        return self._retry(self._results.known, [photo.key for photo in batch])
 
     def file(self, outcomes: list[Outcome], batch: dict[str, Any], *, dry_run: bool = False) -> list[Outcome]:
         """Records and moves the photos of a batch; a dry run only says where they would go. Raises what was not transient.

@@ -1,37 +1,18 @@
 """What becomes of a photo: the network's verdict, or the reason why there is none."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from daemon.database.lookup import PriorRecord
 from daemon.database.schema import modified_at, text
+from daemon.photo import Destination, Failure, Prediction
 from daemon.pipeline.decode import Decoded
 from models.bundle import Card
 from models.decision import Label, label, probability
 from models.engines import Engine
 from models.filenames import shown
-
-Destination = Label | Literal["duplicate"] | None
-"""Which folder a photo goes to; None: it failed."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the network said of a photo: its logit, the calibrated P(food) and the label that follows."""
-
-    logit: float
-    probability: float
-    label: Label
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a photo was not classified: kind for programs, message for people."""
-
-    kind: str
-    message: str
 
 
 @dataclass(frozen=True)
@@ -50,10 +31,13 @@ class Outcome:
     @property
     def fate(self) -> Destination:
         """Where it goes: by what a person said of the same bytes, else by what the network says."""
+        return "duplicate" if self.verdict and self.duplicate_of is not None else self.label
+
+    @property
+    def label(self) -> Label | None:
+        """A person's label for the same bytes, else the network's; None for a failure."""
         if self.verdict is None:
             return None
-        if self.duplicate_of is not None:
-            return "duplicate"
         return self.known.review.label if self.known.review else self.verdict.label
 
     @property

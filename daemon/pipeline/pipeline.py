@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ import structlog
 from daemon import failpoints
 from daemon.database.schema import text
 from daemon.decoders.pool import DecoderPool, PoolStopped
-from daemon.inbox.claims import Claimed
+from daemon.inbox.claims import Claimed, Returned
 from daemon.monitoring.heart import StageMonitor
 from daemon.monitoring.metrics import Metrics
 from daemon.pipeline import decode
@@ -34,18 +34,6 @@ log = structlog.get_logger()
 
 # Not every format can tell that its end is missing, so damage may be a writer that has not come further yet.
 _MAY_BE_UNFINISHED = {ImageErrorKind.TRUNCATED, ImageErrorKind.CORRUPT}
-
-
-@dataclass(frozen=True)
-class Returned:
-    """A claimed photo that has to wait on in the inbox.
-
-    wait_s: how long it must have stood still before it is tried again. refused: why it can't be tried before it changes.
-    """
-
-    claimed: Claimed
-    wait_s: float = 0.0
-    refused: str = ""
 
 
 class _Judged(NamedTuple):
@@ -261,7 +249,13 @@ class Pipeline:
             self._heart.goes("file", len(item.outcomes))
             self.counts.update(outcome.fate or "failed" for outcome in outcomes)
             for outcome in outcomes:
-                self._metrics.filed(outcome, self._held[id(outcome.decoded.claimed)][1])
+                self._metrics.filed(
+                    prediction=outcome.verdict,
+                    label=outcome.label,
+                    failure=outcome.failure,
+                    destination=outcome.fate,
+                    since=self._held[id(outcome.decoded.claimed)][1],
+                )
             self._done([outcome.decoded.claimed for outcome in outcomes])
 
     def _next_judged(self) -> _Judged | None:

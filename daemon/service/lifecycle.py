@@ -13,13 +13,13 @@ from types import FrameType
 
 import structlog
 
+from daemon.inbox.claims import Returned
 from daemon.inbox.readiness import WINDOW, ReadinessTracker
 from daemon.monitoring.http_server import MetricsServer
 from daemon.monitoring.progress import Progress
 from daemon.monitoring.systemd import Watchdog, notify
 from daemon.pipeline import loaded_model
 from daemon.pipeline.loaded_model import LoadedModel
-from daemon.pipeline.pipeline import Returned
 from daemon.retry import RetryAborted
 from daemon.service.collector import MetricsCollector
 from daemon.service.loop import MainLoop
@@ -110,7 +110,7 @@ class Service:
         address = settings.metrics.address
         if address == (self._endpoint and self._endpoint.address):
             return
-        fresh = MetricsServer(*address, self._lasting.metrics.registry, self._pulse) if address else None
+        fresh = MetricsServer(*address, self._lasting.metrics.registry, lambda: self._pulse.health) if address else None
         if self._endpoint:
             self._endpoint.close()
         self._endpoint = fresh

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from daemon.decoders.pool import DecoderPool
 from daemon.decoders.process import START_S
+from daemon.inbox.claims import Returned
 from daemon.inbox.inotify import FileEvent
 from daemon.inbox.intake import Intake
 from daemon.inbox.readiness import ReadinessTracker
@@ -19,7 +20,7 @@ from daemon.monitoring.heart import StageMonitor
 from daemon.monitoring.metrics import Metrics
 from daemon.pipeline.filing import Filing
 from daemon.pipeline.loaded_model import LoadedModel
-from daemon.pipeline.pipeline import Pipeline, Returned
+from daemon.pipeline.pipeline import Pipeline
 from daemon.retry import Retrier, RetryAborted
 from daemon.service.recovery import StartupRecovery
 from daemon.service.storage import Storage
@@ -100,7 +101,7 @@ class Runtime:
                 dry_run=dry_run,
             )
             self.intake = Intake(
-                *(settings.watch, store.hold.claims, self.pipeline, store.results, patience, store.tell),
+                *(settings.watch, store.hold.claims, self.pipeline.put, store.results, patience, store.tell),
                 inbox=self._inbox,
                 dry_run=dry_run,
             )

@@ -12,7 +12,7 @@ from daemon.destinations.move import Move
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claims
 from daemon.inbox.readiness import FileStamp, ReadyFile
-from daemon.pipeline.outcome import Failure
+from daemon.photo import Failure
 from daemon.settings import FolderSettings
 
 DATA = b"a photo's bytes" * 1000

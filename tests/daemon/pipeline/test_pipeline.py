@@ -12,7 +12,7 @@ from daemon.database import connections
 from daemon.database.recorder import Recorder
 from daemon.decoders.pool import DecoderPool
 from daemon.destinations.folders import DestinationFolders
-from daemon.inbox.claims import Claimed, Claims
+from daemon.inbox.claims import Claimed, Claims, Returned
 from daemon.inbox.readiness import FileStamp, ReadyFile
 from daemon.monitoring.heart import StageMonitor
 from daemon.monitoring.metrics import Metrics
@@ -20,7 +20,7 @@ from daemon.pipeline import decode
 from daemon.pipeline.attempts import PAUSES_S
 from daemon.pipeline.filing import Filing
 from daemon.pipeline.outcome import Outcome
-from daemon.pipeline.pipeline import Pipeline, Returned
+from daemon.pipeline.pipeline import Pipeline
 from daemon.retry import Retrier
 from daemon.settings import load
 from models.bundle import Bundle
