@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from rich.console import Console
 
-from daemon.database import connections, schema
+from daemon.database import addresses, connections, schema
 from daemon.database.recorder import Recorder
 from models.bundle import Bundle
 from tests.programs import postgres
@@ -87,7 +87,7 @@ def time_of(photo: int, rows: int) -> datetime:
 
 def build(folder: Path, rows: int) -> sa.URL:
     """Makes a SQLite database; in a thousand photos one is undone, one failed, two are labelled by a person, two are copies."""
-    address = connections.url(folder, "")
+    address = addresses.url(folder, "")
     engine = connections.connect(address)
     Recorder(engine).use_model(Bundle.load())
     begin = int(time_of(0, rows).timestamp())

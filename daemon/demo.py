@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from daemon.database import connections
+from daemon.database import addresses, connections
 from daemon.queries import results
 from models.errors import FoodsortError
 
@@ -113,9 +113,9 @@ def _sort(photos: list[Path], root: Path, daemon: "subprocess.Popen[bytes]", con
 
 
 def _rows(root: Path) -> list[dict[str, Any]]:
-    if not (root / connections.FILE).exists():
+    if not (root / addresses.FILE).exists():
         return []
-    engine = connections.reading(connections.url(root, ""))
+    engine = connections.reading(addresses.url(root, ""))
     try:
         return [row for row in results.rows(engine, results.Filters()) if row["state"] != "filing"]
     finally:

@@ -45,9 +45,9 @@ def test_the_wheel_holds_the_rooms_and_the_model_and_no_tests(tmp_path: Path) ->
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"daemon", "models", "training"}
     assert {"models/food/card.json", "models/food/model.keras", "models/py.typed"} <= names
     assert {
-        "training/templates/report.html.j2",
-        "training/templates/report.md.j2",
-        "training/templates/report.css",
+        "training/report/templates/report.html.j2",
+        "training/report/templates/report.md.j2",
+        "training/report/templates/report.css",
     } <= names
     assert "daemon/database/migrations/versions/0001_first.py" in names
 

@@ -29,7 +29,7 @@ def export(
     Example: foodsort export --root photos --out mine --split
     """
     from daemon.actions.export import LABELS, SPLITS, ExportError, labelled, place, write
-    from daemon.database import connections
+    from daemon.database import addresses, connections
     from daemon.destinations.folders import DestinationFolders
     from daemon.inbox.claims import Claims
     from daemon.settings import load
@@ -37,7 +37,7 @@ def export(
     settings = load(root)
     folders, where = settings.folders, place(out, root, settings.folders)
     with connections.told():
-        found = list(labelled(connections.reading(connections.url(root, settings.database.url)), corrected=corrected))
+        found = list(labelled(connections.reading(addresses.url(root, settings.database.url)), corrected=corrected))
     with closing(Claims(root / folders.inbox)) as claims:
         counts, problems = write(found, DestinationFolders(root, folders, claims), where, split=split)
     for problem in problems:

@@ -78,14 +78,14 @@ class ActionReport:
 def opened(root: Path, *, dry_run: bool) -> "Iterator[tuple[sa.Engine, Actions, ActionReport]]":
     """The database and what moves sorted photos, when it is this call's turn. Raises FoodsortError, OSError."""
     from daemon.actions.context import Actions, require_daemon_user
-    from daemon.database import connections
+    from daemon.database import addresses, connections
     from daemon.inbox.claims import Claims
     from daemon.inbox.lock import action_lock
     from daemon.settings import load
 
     settings = load(root)
     inbox = root / settings.folders.inbox
-    address = connections.url(root, settings.database.url)
+    address = addresses.url(root, settings.database.url)
     with connections.told():
         engine = connections.reading(address) if dry_run else connections.writing(address)
         claims = Claims(inbox)

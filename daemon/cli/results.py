@@ -59,7 +59,7 @@ def results(
     Example: foodsort results --root photos --label food --since 2026-11-01 --format csv
     """
     from daemon.cli import output
-    from daemon.database import connections
+    from daemon.database import addresses, connections
     from daemon.queries.results import Filters
     from daemon.settings import load
 
@@ -71,7 +71,7 @@ def results(
         raise typer.BadParameter("an array has an end, and --watch has none; take --format jsonl")
     if not root.is_dir():
         raise FoodsortError(f"{root} is no folder; `foodsort init {root}` makes one")
-    address = connections.url(root, load(root).database.url)
+    address = addresses.url(root, load(root).database.url)
     if format == "table" and limit is None:
         limit = TABLE_LIMIT
     limit = limit and min(limit, _MOST)

@@ -44,7 +44,7 @@ def review(
 
     import uvicorn
 
-    from daemon.database import connections
+    from daemon.database import addresses, connections
     from daemon.settings import load
     from daemon.web.app import app as page
     from daemon.web.thumbnails import ThumbnailCache
@@ -55,7 +55,7 @@ def review(
             f"at {host} others could see and move your photos; set a token that they have to say, of 12 characters or more:"
             f' `token = "…"` under [web] in {root}/foodsort.toml, or FOODSORT_WEB__TOKEN'
         )
-    address = connections.url(root, settings.database.url)
+    address = addresses.url(root, settings.database.url)
     _begin(root / settings.folders.inbox, address)
     reading, writing = connections.reading(address), connections.writing(address)
     with (
@@ -87,9 +87,9 @@ def review(
 
 def _begin(inbox: Path, address: "sa.URL") -> None:
     """Makes the database where nothing was sorted yet, as the daemon would, which then uses it. Raises DatabaseError, OSError."""
-    from daemon.database import connections
+    from daemon.database import addresses, connections
 
-    path = connections.file_of(address)
+    path = addresses.file_of(address)
     # Another user's the daemon could not open.
     if path and not path.exists() and inbox.is_dir() and inbox.stat().st_uid == os.geteuid():
         connections.connect(address).dispose()

@@ -7,47 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
 from daemon.database import snapshot
+from daemon.database.addresses import BUSY_S, IN_MEMORY, DatabaseError, file_of, newer
 from daemon.database.schema import REVISION
-from models.errors import FoodsortError
 
-FILE = "foodsort.db"
-BUSY_S = 5
-"""How long SQLite itself waits for a lock; the daemon tries again after that, and meanwhile can be told to stop."""
 _LIBPQ = {"connect_timeout": BUSY_S, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 """A server that is gone without a word is missed within a minute, not after the two hours that are Linux's default (s)."""
-IN_MEMORY = sa.URL.create("sqlite", database=":memory:")
-"""A database for a dry run, gone when it ends."""
-
-
-class DatabaseError(FoodsortError):
-    """Raised when the database is missing, cannot be opened, or was written by a newer foodsort."""
-
-
-class AddressError(DatabaseError):
-    """Raised when the setting `database.url` is no address of a database."""
-
-    exit_code = 2
-
-
-def url(root: Path, setting: str) -> sa.URL:
-    """The database's URL by the setting `database.url`. Raises AddressError when it is none."""
-    if not setting:
-        return sa.URL.create("sqlite", database=str(root.absolute() / FILE))
-    try:
-        address = sa.make_url(setting)
-    except (ArgumentError, ValueError) as error:  # the latter: of a port
-        raise AddressError(f"database.url is no SQLAlchemy URL: {error}") from error
-    # Where no driver is named, it is the one that foodsort[postgres] brings, not SQLAlchemy's own choice.
-    return address.set(drivername="postgresql+psycopg") if address.drivername == "postgresql" else address
-
-
-def file_of(address: sa.URL) -> Path | None:
-    """The file of a SQLite database, None for one in memory or on a server."""
-    named = address.get_backend_name() == "sqlite" and address.database not in {None, "", ":memory:"}
-    return Path(str(address.database)) if named else None
 
 
 def connect(address: sa.URL) -> sa.Engine:
@@ -133,11 +100,6 @@ def _current(address: sa.URL, engine: sa.Engine) -> sa.Engine:
             f"the database {address!r} is of schema {revision}, not {REVISION}; start `foodsort run` once"
         )
     return engine
-
-
-def newer(address: sa.URL, revision: str) -> DatabaseError:
-    """What is raised for a database of a schema that this version does not know."""
-    return DatabaseError(f"the database {address!r} was written by a newer foodsort (schema {revision}); install that")
 
 
 def damaged(error: BaseException | None) -> bool:

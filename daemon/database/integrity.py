@@ -8,8 +8,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from daemon.database import connections
-from daemon.database.connections import DatabaseError, damaged
+from daemon.database import addresses
+from daemon.database.addresses import DatabaseError
+from daemon.database.connections import damaged
 
 _BESIDE = ("", "-wal", "-shm")
 
@@ -23,7 +24,7 @@ def damage(path: Path) -> str | None:
         return None
     try:
         with closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=connections.BUSY_S)
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=addresses.BUSY_S)
         ) as connection:
             (said,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.DatabaseError as error:
@@ -35,7 +36,7 @@ def damage(path: Path) -> str | None:
 
 def mend(address: sa.URL) -> str | None:
     """Moves a damaged database aside to make room for a new one; returns what to tell. Raises DatabaseError, OSError."""
-    path = connections.file_of(address)
+    path = addresses.file_of(address)
     wrong = damage(path) if path else None
     if path is None or wrong is None:
         return None

@@ -12,8 +12,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from daemon.database import connections
-from daemon.database.connections import DatabaseError
+from daemon.database import addresses
+from daemon.database.addresses import DatabaseError
 from daemon.fs import dirfd
 from models import __version__
 
@@ -30,7 +30,7 @@ def upgrade(engine: sa.Engine, revision: str | None) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if revision is not None and revision not in known:
-        raise connections.newer(engine.url, revision)
+        raise addresses.newer(engine.url, revision)
     with engine.begin() as connection:
         if connection.dialect.name == "sqlite":
             # Python's driver begins one only before it writes a row: tables would be changed one by one.
@@ -42,7 +42,7 @@ def upgrade(engine: sa.Engine, revision: str | None) -> None:
 
 
 def _back_up(address: sa.URL, revision: str) -> None:
-    path = connections.file_of(address)
+    path = addresses.file_of(address)
     if path is None:
         log.warning("migrating the database; foodsort makes no copy of one on a server", schema=revision)
     else:
@@ -75,7 +75,7 @@ def _write(path: Path, part: Path) -> None:
     new = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, path.stat().st_mode & 0o777)
     try:
         with (
-            closing(sqlite3.connect(path, timeout=connections.BUSY_S)) as source,
+            closing(sqlite3.connect(path, timeout=addresses.BUSY_S)) as source,
             closing(sqlite3.connect(part)) as target,
         ):
             target.execute("PRAGMA synchronous = OFF")  # all of it is synced below, at once

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 
-from daemon.database import connections, integrity
+from daemon.database import addresses, connections, integrity
 from daemon.database.schema import REVISION
 from daemon.doctor import CheckedRoot, Finding
 from models.errors import FoodsortError
@@ -13,8 +13,8 @@ from models.errors import FoodsortError
 def check(place: CheckedRoot, *, quick: bool) -> Iterator[Finding]:
     """Findings on the database; nothing of it is changed."""
     try:
-        address = connections.url(place.root, place.settings.database.url)
-        path = connections.file_of(address)
+        address = addresses.url(place.root, place.settings.database.url)
+        path = addresses.file_of(address)
         if path is not None and not path.exists():
             yield Finding("database", "ok", f"{path} is not there yet; `foodsort run` makes it")
             return

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from daemon.database import connections
-from daemon.database.connections import DatabaseError
+from daemon.database.addresses import DatabaseError
 from daemon.database.schema import batches, photos, results
 from daemon.photo import FILING
 from daemon.queries import results as query

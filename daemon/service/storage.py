@@ -8,7 +8,7 @@ import sqlalchemy as sa
 import structlog
 
 from daemon.actions.context import Actions
-from daemon.database import connections, integrity
+from daemon.database import addresses, connections, integrity
 from daemon.database.event_log import EventLog
 from daemon.database.recorder import ReadOnlyRecorder, Recorder
 from daemon.destinations.folders import DestinationFolders
@@ -31,7 +31,7 @@ class Storage:
         """
         self._patience, self._dry_run = patience, dry_run
         self._attempt = _at_once if once else patience.until_it_passes
-        self._address = connections.url(root, settings.database.url)
+        self._address = addresses.url(root, settings.database.url)
         with ExitStack() as opened:
             inbox = root.absolute() / settings.folders.inbox
             if not dry_run:
@@ -65,9 +65,9 @@ class Storage:
 
     def _asked(self) -> sa.Engine:
         """The database for a dry run; an empty one in memory where there is none yet."""
-        path = connections.file_of(self._address)
+        path = addresses.file_of(self._address)
         if path is not None and not path.exists():
-            return connections.connect(connections.IN_MEMORY)
+            return connections.connect(addresses.IN_MEMORY)
         return connections.reading(self._address)
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from PIL import Image
 
 from daemon.cli import app
-from daemon.database import connections
+from daemon.database import addresses
 from daemon.monitoring.status_file import StatusDocument, read
 from tests.programs.postgres import cluster, made
 
@@ -57,7 +57,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.URL]:
     """A database of each kind that is not made yet."""
     if request.param == "sqlite":
-        yield connections.url(tmp_path, "")
+        yield addresses.url(tmp_path, "")
         return
     with made(request.getfixturevalue("cluster")) as address:
         yield address

@@ -5,7 +5,7 @@ import threading
 import pytest
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from daemon.database import connections
+from daemon.database import addresses
 from daemon.retry import Retrier, RetryAborted, back_off_s, is_retryable, is_transient
 
 LOCKED = OperationalError("INSERT", {}, Exception("database is locked"))
@@ -18,8 +18,8 @@ def error(number: int) -> OSError:
 
 def of_ours(cause: Exception) -> Exception:
     try:
-        raise connections.DatabaseError("the database cannot be used") from cause
-    except connections.DatabaseError as error:
+        raise addresses.DatabaseError("the database cannot be used") from cause
+    except addresses.DatabaseError as error:
         return error
 
 

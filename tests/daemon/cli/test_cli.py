@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.database import connections
+from daemon.database import addresses, connections
 from tests.daemon.conftest import Foodsort, Photo
 
 
@@ -201,7 +201,7 @@ def test_a_database_that_somebody_keeps_locked_is_told(
     root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "BUSY_S", 0.1)
-    connections.connect(connections.url(root, "")).dispose()
+    connections.connect(addresses.url(root, "")).dispose()
     with closing(sqlite3.connect(root / "foodsort.db")) as holder:
         holder.execute("BEGIN IMMEDIATE")
         code, _, err = foodsort("run", "--root", root, "--once")

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 
-from daemon.database import connections
+from daemon.database import addresses
 from daemon.inbox.handle import InboxHandle
 from daemon.settings import load
 from models import __version__
@@ -36,7 +36,7 @@ def ask(root: Path, question: str) -> list[dict[str, Any]]:
 @contextmanager
 def opened(root: Path) -> Iterator[sa.Connection]:
     """A connection to a root's database of whatever kind; what it writes is committed at the end."""
-    engine = sa.create_engine(connections.url(root, load(root).database.url))
+    engine = sa.create_engine(addresses.url(root, load(root).database.url))
     try:
         with engine.begin() as connection:
             yield connection

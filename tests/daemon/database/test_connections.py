@@ -15,8 +15,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import OperationalError
 
-from daemon.database import connections, schema, snapshot
-from daemon.database.connections import DatabaseError
+from daemon.database import addresses, connections, schema, snapshot
+from daemon.database.addresses import DatabaseError
 from daemon.database.lookup import PreviousRow, PriorRecord
 from daemon.database.recorder import Recorder
 from models.bundle import Bundle
@@ -26,7 +26,7 @@ from tests.programs.postgres import Cluster, made
 
 @pytest.fixture
 def file(tmp_path: Path) -> sa.URL:
-    return connections.url(tmp_path, "")
+    return addresses.url(tmp_path, "")
 
 
 def test_migrating_from_nothing_gives_the_schema_that_the_code_uses(address: sa.URL) -> None:
@@ -160,11 +160,11 @@ def test_a_database_that_cannot_hold_every_name_is_refused(cluster: Cluster) -> 
 
 
 def test_where_no_driver_is_named_it_is_the_one_that_comes_with_foodsort(tmp_path: Path) -> None:
-    assert connections.url(tmp_path, "postgresql://me@here/photos").drivername == "postgresql+psycopg"
+    assert addresses.url(tmp_path, "postgresql://me@here/photos").drivername == "postgresql+psycopg"
 
 
 def test_a_password_is_never_printed(tmp_path: Path) -> None:
-    address = connections.url(tmp_path, "postgresql+psycopg://me:secret@127.0.0.1:1/none")
+    address = addresses.url(tmp_path, "postgresql+psycopg://me:secret@127.0.0.1:1/none")
     with pytest.raises(DatabaseError) as caught:
         connections.connect(address)
     assert "secret" not in str(caught.value)

@@ -14,8 +14,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
-from daemon.database import connections, migrate, schema
-from daemon.database.connections import DatabaseError
+from daemon.database import addresses, connections, migrate, schema
+from daemon.database.addresses import DatabaseError
 from models import __version__
 from tests.daemon.conftest import Photo, mounted, started, status, until
 from tests.daemon.database.test_connections import described
@@ -60,12 +60,12 @@ def old(address: sa.URL, revision: str, *more: str) -> None:
 @pytest.mark.parametrize("released", RELEASED, ids=lambda path: path.stem)
 def test_a_database_of_a_released_version_becomes_what_the_code_uses(released: Path, tmp_path: Path) -> None:
     made_by(released, tmp_path)
-    engine = connections.connect(connections.url(tmp_path, ""))
+    engine = connections.connect(addresses.url(tmp_path, ""))
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
     engine.dispose()
     (tmp_path / "new").mkdir()
-    connections.connect(connections.url(tmp_path / "new", "")).dispose()
+    connections.connect(addresses.url(tmp_path / "new", "")).dispose()
     upgraded, new = (
         {
             line.strip()
@@ -95,7 +95,7 @@ def test_a_server_s_database_of_a_released_version_becomes_what_the_code_uses(
 
 
 def test_what_this_version_makes_from_nothing_is_kept(tmp_path: Path) -> None:
-    connections.connect(connections.url(tmp_path, "")).dispose()
+    connections.connect(addresses.url(tmp_path, "")).dispose()
     kept = RELEASED[0].with_name(f"schema-{__version__}.sql")
     made = dump(tmp_path / "foodsort.db")
     assert sorted(kept.read_text().splitlines()) == sorted(made.splitlines())  # indexes come in any order
@@ -111,7 +111,7 @@ def test_before_a_database_is_migrated_it_is_copied_with_what_is_in_its_log(rele
         with writer:
             writer.execute(TOLD.format("in the log"))
         before = dump(path)
-        connections.connect(connections.url(tmp_path, "")).dispose()
+        connections.connect(addresses.url(tmp_path, "")).dispose()
     copy = tmp_path / BEFORE
     assert dump(copy) == before
     assert "in the log" in before
@@ -170,6 +170,6 @@ def test_once_without_room_for_the_copy_says_so(tmp_path: Path) -> None:
         path = made_by(OLDER[0], disk, TOLD.format("x" * 400_000))
         before = dump(path)
         with pytest.raises(DatabaseError, match=r"cannot be copied before it is migrated: .*(full|I/O)"):
-            connections.connect(connections.url(disk, ""))
+            connections.connect(addresses.url(disk, ""))
         assert dump(path) == before
         assert [entry.name for entry in disk.iterdir()] == ["foodsort.db"]

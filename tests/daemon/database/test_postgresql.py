@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from daemon.database import connections
+from daemon.database import addresses, connections
 from daemon.database.recorder import Recorder
 from tests.daemon.cli.test_run import opened, rows
 from tests.daemon.conftest import Foodsort, Photo, running, started, status, tree, until
@@ -137,7 +137,7 @@ def test_the_log_that_a_reader_held_up_is_written_anew_once_it_is_gone(root: Pat
         return log.stat().st_size
 
     with running(root) as daemon:
-        store = Recorder(connections.writing(connections.url(root, "")))
+        store = Recorder(connections.writing(addresses.url(root, "")))
         most = write(0)
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as reader:
             reader.execute("BEGIN")

@@ -16,7 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
-from daemon.database import connections
+from daemon.database import addresses, connections
 from daemon.monitoring import http_server
 from daemon.monitoring.metrics import Metrics
 from models.bundle import Bundle
@@ -181,7 +181,7 @@ def test_an_inbox_that_is_gone_is_ill_health(root: Path, port: int) -> None:
 
 def test_a_database_locked_at_the_start_is_ill_health(root: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{root}/foodsort.db?timeout=0.1")
-    connections.connect(connections.url(root, "")).dispose()
+    connections.connect(addresses.url(root, "")).dispose()
     with closing(sqlite3.connect(root / "foodsort.db")) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         with started(root) as daemon:

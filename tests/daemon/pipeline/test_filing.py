@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from daemon.database import connections
+from daemon.database import addresses, connections
 from daemon.database.recorder import Recorder
 from daemon.fs import dirfd as walk
 from tests.daemon.conftest import Foodsort, Photo
 
 
 def test_a_commit_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
-    engine = connections.connect(connections.url(tmp_path, ""))
+    engine = connections.connect(addresses.url(tmp_path, ""))
     with engine.connect() as connection:
         assert connection.execute(sa.text("PRAGMA synchronous")).scalar() == 2  # FULL
         assert connection.execute(sa.text("PRAGMA journal_mode")).scalar() == "wal"

@@ -8,7 +8,7 @@ from threading import Barrier, Event
 
 import pytest
 
-from daemon.database import connections
+from daemon.database import addresses, connections
 from daemon.database.recorder import Recorder
 from daemon.decoders.pool import DecoderPool
 from daemon.destinations.folders import DestinationFolders
@@ -66,7 +66,7 @@ def engine() -> Engine:
 def pipeline(root: Path, claims: Claims, returned: list[Returned], engine: Engine) -> Iterator[Pipeline]:
     """A running pipeline."""
     settings, bundle = load(root), Bundle.load()
-    results = Recorder(connections.connect(connections.url(root, "")))
+    results = Recorder(connections.connect(addresses.url(root, "")))
     results.use_model(bundle)
     filing = Filing(DestinationFolders(root, settings.folders, claims), results, Retrier(Event()))
     with DecoderPool(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s) as decoders:

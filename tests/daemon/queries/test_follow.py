@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from daemon.database import connections, schema
+from daemon.database import addresses, connections, schema
 from daemon.photo import FILED, FILING
 from daemon.queries import follow
 from daemon.queries.follow import Follower
@@ -130,7 +130,7 @@ def test_only_what_is_asked_for_comes(engine: sa.Engine, filters: Filters) -> No
 
 
 def test_a_database_that_is_not_there_yet_is_waited_for_and_that_is_told_once(tmp_path: Path) -> None:
-    address = connections.url(tmp_path, "")
+    address = addresses.url(tmp_path, "")
 
     def made_now() -> None:
         engine = begun(address)
@@ -144,7 +144,7 @@ def test_a_database_that_is_not_there_yet_is_waited_for_and_that_is_told_once(tm
 
 
 def test_a_database_that_was_made_anew_is_told_from_its_beginning(tmp_path: Path) -> None:
-    address = connections.url(tmp_path, "")
+    address = addresses.url(tmp_path, "")
     old = begun(address)
     batch(old, 3)
     add(old, "old", batch_id=3)
@@ -186,7 +186,7 @@ def test_a_server_that_is_away_for_a_while_is_waited_for(cluster: Cluster) -> No
 
 def test_a_locked_database_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "BUSY_S", 0.1)
-    address = connections.url(tmp_path, "")
+    address = addresses.url(tmp_path, "")
     engine = begun(address)
     add(engine, "a")
     engine.dispose()
@@ -211,7 +211,7 @@ def test_a_locked_database_is_waited_for(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_no_more_than_new_photos_are_looked_at(tmp_path: Path) -> None:
     asked: list[str] = []
-    engine = begun(connections.url(tmp_path, ""))
+    engine = begun(addresses.url(tmp_path, ""))
     add(engine, "a", state="filed")
 
     def come() -> None:

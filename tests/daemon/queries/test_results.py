@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from daemon.actions.undo import UNDO
-from daemon.database import connections, schema
+from daemon.database import addresses, connections, schema
 from daemon.database.recorder import Recorder
 from daemon.photo import FILED
 from daemon.queries import results
@@ -37,7 +37,7 @@ def engine(address: sa.URL) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def of_sqlite(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = begun(connections.url(tmp_path, ""))
+    engine = begun(addresses.url(tmp_path, ""))
     yield engine
     engine.dispose()
 
@@ -356,7 +356,7 @@ def test_who_takes_rows_slowly_holds_no_transaction(
     monkeypatch.setattr(results, "_PAGE", 2)
     for name in "abcde":
         add(of_sqlite, name)
-    reader = connections.reading(connections.url(tmp_path, ""))
+    reader = connections.reading(addresses.url(tmp_path, ""))
     rows = results.rows(reader, Filters(sort=sort))
     next(rows)
     add(of_sqlite, "f")

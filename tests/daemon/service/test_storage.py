@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.database import connections
+from daemon.database import addresses, connections
 from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running, started, status, until
 from tests.daemon.inbox.test_watcher import sorts, told
@@ -23,7 +23,7 @@ def waits_for(root: Path, what: str) -> bool:
 def impatient(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A root with a database of its own, whose file may be locked for longer than SQLite waits."""
     monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{root}/foodsort.db?timeout=0.1")
-    connections.connect(connections.url(root, "")).dispose()
+    connections.connect(addresses.url(root, "")).dispose()
     return root
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.database import connections
+from daemon.database import addresses, connections
 from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Photo, running, started, status, until
 
@@ -74,7 +74,7 @@ def test_trouble_that_is_waited_out_does_not_starve_it(
     root: Path, photo: Photo, systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{root}/foodsort.db?timeout=0.1")
-    connections.connect(connections.url(root, "")).dispose()
+    connections.connect(addresses.url(root, "")).dispose()
     with running(root, *IMPATIENT) as daemon, closing(sqlite3.connect(root / "foodsort.db")) as holder:
         holder.execute("BEGIN IMMEDIATE")
         (root / "inbox/a.jpg").write_bytes(photo())

@@ -10,7 +10,7 @@ import pytest
 from daemon.actions.correct import NO_LABEL, NO_PERSON
 from daemon.actions.delete import NOT_DELETED
 from daemon.actions.undo import ActionResult
-from daemon.database import connections
+from daemon.database import addresses, connections
 from daemon.inbox.claims import Claims
 from daemon.inbox.lock import action_lock
 from daemon.queries.selection import WHY
@@ -40,7 +40,7 @@ def root(root: Path, each_database: None, photo: Photo, foodsort: Foodsort) -> P
 @contextmanager
 def desk_of(root: Path, patience_s: float = 60) -> Iterator[PhotoChanges]:
     settings = load(root)
-    engine = connections.writing(connections.url(root, settings.database.url))
+    engine = connections.writing(addresses.url(root, settings.database.url))
     try:
         yield PhotoChanges(root, settings, engine, patience_s)
     finally:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from daemon.database import connections
+from daemon.database import addresses, connections
 from daemon.settings import Settings
 from daemon.web.app import app
 from daemon.web.images import AT_ONCE
@@ -41,7 +41,7 @@ def slow() -> Slow:
 @pytest.fixture
 def page(tmp_path: Path, slow: Slow) -> Iterator[SecurityMiddleware]:
     """A page without photos, whose pictures are slow."""
-    engine = connections.connect(connections.IN_MEMORY)
+    engine = connections.connect(addresses.IN_MEMORY)
     yield app(tmp_path, Settings(), engine, engine, cast(ThumbnailCache, slow))
     engine.dispose()
 

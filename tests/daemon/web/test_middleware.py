@@ -11,7 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from daemon.database import connections
+from daemon.database import addresses, connections
 from daemon.settings import Settings
 from daemon.web.app import app
 from daemon.web.thumbnails import ThumbnailCache
@@ -138,7 +138,7 @@ def test_every_answer_says_what_a_browser_may_do_with_it(address: str) -> None:
 
 
 def test_what_nobody_foresaw_is_answered_in_words_and_under_the_same_rules(tmp_path: Path) -> None:
-    engine, broken = connections.connect(connections.IN_MEMORY), cast(ThumbnailCache, None)
+    engine, broken = connections.connect(addresses.IN_MEMORY), cast(ThumbnailCache, None)
     page = app(tmp_path, Settings(), engine, engine, broken)
     transport = httpx.ASGITransport(page, raise_app_exceptions=False)
 

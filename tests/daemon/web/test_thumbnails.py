@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from daemon.database import connections
+from daemon.database import addresses, connections
 from daemon.settings import load
 from daemon.web.thumbnails import LARGE_PX, THUMBNAIL_PX, ImageUnavailable, ThumbnailCache
 from models.bundle import Bundle
@@ -23,7 +23,7 @@ from tests.daemon.conftest import Foodsort, Photo
 @contextmanager
 def opened(root: Path) -> Iterator[ThumbnailCache]:
     settings = load(root)
-    engine = connections.reading(connections.url(root, settings.database.url))
+    engine = connections.reading(addresses.url(root, settings.database.url))
     pictures = ThumbnailCache(root, settings, engine)
     yield pictures
     pictures.close()
