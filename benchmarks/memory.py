@@ -70,14 +70,14 @@ def measure(root: Path, sources: list[bytes], number: int, engine: str) -> list[
     (root / "inbox").mkdir()
     environment = os.environ | {"FOODSORT_MODEL__ENGINE": engine}
     command = [sys.executable, "-m", "daemon", "run", "--root", str(root)]
-    with (root / "daemon.monitoring.log").open("wb") as log:
+    with (root / "daemon.log").open("wb") as log:
         daemon = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     samples: list[Sample] = []
     dropped = 0
     try:
         while not samples or samples[-1].photos < number:
             if daemon.poll() is not None:
-                sys.exit((root / "daemon.monitoring.log").read_text())
+                sys.exit((root / "daemon.log").read_text())
             done = recorded(root)
             if dropped < number and dropped - done < PORTION // 2:
                 for one in range(dropped, min(dropped + PORTION, number)):

@@ -78,7 +78,7 @@ def samples() -> list[Path]:
 def _daemon(root: Path, console: Console) -> Iterator["subprocess.Popen[bytes]"]:
     subprocess.run([*_FOODSORT, "init", str(root)], check=True, stdout=subprocess.DEVNULL)
     console.print(f"[bold]foodsort run --root {root}[/]  (loading the model …)")
-    log = root / "daemon.monitoring.log"
+    log = root / "daemon.log"
     with log.open("wb") as lines:
         daemon = subprocess.Popen([*_FOODSORT, "run", "--root", str(root)], stdout=lines, stderr=lines)
     try:
@@ -103,7 +103,7 @@ def _sort(photos: list[Path], root: Path, daemon: "subprocess.Popen[bytes]", con
             rows[:] = _rows(root)
             return len(rows) >= number
 
-        _until(filed, daemon, root / "daemon.monitoring.log")
+        _until(filed, daemon, root / "daemon.log")
         row = rows[0]
         colour = {"food": "green", "non_food": "cyan"}.get(row["label"], "red")
         said = f"P(food) {row['probability']:.3f}" if row["label"] else row["error_message"]

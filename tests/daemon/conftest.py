@@ -102,7 +102,7 @@ def foodsort(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
 def started(root: Path, *under: str, log: Path | None = None) -> Iterator["subprocess.Popen[str]"]:
     """A daemon in a process of its own; stopped with SIGTERM, which has to end it cleanly. under: words before its own."""
     command = [*under, sys.executable, "-m", "daemon", "run", "--root", str(root)]
-    with (log or root / "daemon.monitoring.log").open("w") as lines:
+    with (log or root / "daemon.log").open("w") as lines:
         daemon = subprocess.Popen(command, stdout=lines, stderr=lines, text=True)
     try:
         yield daemon
@@ -160,7 +160,7 @@ def until(done: Callable[[], bool], daemon: "subprocess.Popen[str] | None" = Non
 
 def tree(root: Path) -> dict[str, bytes]:
     """Path and bytes of every file below a root, without the database, the log, the status and the claim folder's locks."""
-    ours = ("foodsort.db", "daemon.monitoring.log", "foodsort.status.json")
+    ours = ("foodsort.db", "daemon.log", "foodsort.status.json")
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in sorted(root.rglob("*"))

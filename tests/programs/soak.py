@@ -76,7 +76,7 @@ class Soak:
 
     def _start(self, *words: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "daemon", *words, "--root", str(self.root)]
-        with (self.root / "daemon.monitoring.log").open("ab") as log:
+        with (self.root / "daemon.log").open("ab") as log:
             return subprocess.Popen(command, env=os.environ | FAST, stdout=log, stderr=log, start_new_session=True)
 
     def _drop(self) -> None:

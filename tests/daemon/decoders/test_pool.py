@@ -521,7 +521,7 @@ def test_workers_hold_nothing_of_the_daemons(root: Path, monkeypatch: pytest.Mon
         for pid in workers(daemon.pid):
             held = {os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()}
             assert len([path for path in held if path.startswith("socket:")]) == 1
-            assert not any(path.startswith(str(root)) and not path.endswith("daemon.monitoring.log") for path in held)
+            assert not any(path.startswith(str(root)) and not path.endswith("daemon.log") for path in held)
             assert b"secret" not in Path(f"/proc/{pid}/environ").read_bytes()
 
 
@@ -540,7 +540,7 @@ def test_the_daemon_sorts_on_when_decoders_crash(root: Path, photo: Photo) -> No
             os.kill(pid, signal.SIGSEGV)
             os.kill(pid, signal.SIGCONT)
         until(lambda: len(list((root / "food").glob("*.jpg"))) == 61, daemon)
-    log = (root / "daemon.monitoring.log").read_text()
+    log = (root / "daemon.log").read_text()
     assert 1 <= log.count("trying again later") <= len(crashing)  # one may still have been starting
     assert "SIGSEGV" in log
     assert tree(root) == {f"food/{name}": data for name, data in photos.items()} | {"food/first.jpg": photo(shade=99)}

@@ -39,7 +39,7 @@ def test_an_inbox_removed_is_waited_for_and_used_again(root: Path, photo: Photo)
         until(lambda: status(root)["state"] == "watching", daemon)
         with pytest.raises(FoodsortError, match=f"process {daemon.pid} "):
             InboxHandle(root / "inbox", lock=True)
-    assert (root / "daemon.monitoring.log").read_text().count("model ready") == 1
+    assert (root / "daemon.log").read_text().count("model ready") == 1
     assert len(told(root, "inbox_lost")) == len(told(root, "inbox_back")) == 1
 
 

@@ -61,7 +61,7 @@ def test_without_any_watch_it_polls_and_says_so_once(rare: Path, photo: Photo, n
         assert sysctl in status(rare)["events"]["why"]
         (message,) = told(rare, "polling")
     assert sysctl in message
-    assert (rare / "daemon.monitoring.log").read_text().count(sysctl) == 1
+    assert (rare / "daemon.log").read_text().count(sysctl) == 1
 
 
 def test_a_limit_reached_later_on_is_polled_around_until_it_is_raised(

@@ -26,7 +26,7 @@ from tests.daemon.conftest import Foodsort, Photo, running, started, status, unt
 # A loop that stands still for two seconds is stuck; what comes after is the daemon's command line.
 HASTY = """
 import runpy, sys
-from daemon import health
+from daemon.monitoring import health
 health.STILL_S = 2
 del sys.argv[1:4]
 runpy.run_module("daemon", None, "__main__")
@@ -153,7 +153,7 @@ def test_other_words_are_refused(root: Path, port: int) -> None:
         assert ask_for("/", port)[0] == ask_for("/metrics/", port)[0] == ask_for("/..%2f", port)[0] == 404
         for method in ("POST", "PUT", "DELETE", "OPTIONS", "BREW"):
             assert ask_for("/metrics", port, method=method)[0] == 405
-    assert "Traceback" not in (root / "daemon.monitoring.log").read_text()
+    assert "Traceback" not in (root / "daemon.log").read_text()
 
 
 def test_an_address_may_be_of_version_6(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

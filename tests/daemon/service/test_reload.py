@@ -16,7 +16,7 @@ from tests.daemon.conftest import Photo, running, status, tree, until
 
 
 def said(root: Path) -> str:
-    return (root / "daemon.monitoring.log").read_text()
+    return (root / "daemon.log").read_text()
 
 
 def reload(root: Path, daemon: "subprocess.Popen[str]", outcome: str) -> None:

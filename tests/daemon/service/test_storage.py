@@ -66,7 +66,7 @@ def test_a_server_that_cannot_be_reached_is_waited_for(root: Path, monkeypatch: 
         )
         with started(root) as daemon:
             until(lambda: waits_for(root, "refused"), daemon)
-            assert "secret" not in (root / "daemon.monitoring.log").read_text()
+            assert "secret" not in (root / "daemon.log").read_text()
 
 
 def test_a_dry_run_asks_the_server_too(root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +180,7 @@ def test_a_database_damaged_under_way_ends_it_and_the_next_start_mends(
             file.write(b"\xa5" * size)
         (root / "inbox/b.jpg").write_bytes(photo(shade=2))
         assert daemon.wait(60) == 1
-    said = (root / "daemon.monitoring.log").read_text()
+    said = (root / "daemon.log").read_text()
     assert "is damaged" in said
     assert "Traceback" not in said
     assert foodsort("run", "--root", root, "--once")[0] == 0
