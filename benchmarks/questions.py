@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from benchmarks.collection import BATCH, time_of
 from daemon.actions.undo import UNDO
-from daemon.database import schema
 from daemon.database.lookup import PriorRecord
 from daemon.database.recorder import Recorder
+from daemon.database.timestamps import format_time
 from daemon.queries import results as query
 from daemon.queries.results import Filters
 from daemon.queries.selection import PhotoSelection
@@ -84,7 +84,7 @@ def of_people(engine: sa.Engine) -> dict[str, Ask]:
 
 
 def _batch(results: Recorder) -> int:
-    now, number = schema.text(datetime.now(UTC)), time.time_ns()
+    now, number = format_time(datetime.now(UTC)), time.time_ns()
     rows = [
         {
             "path_bytes": f"food/new_{number}_{photo}.jpg".encode(),

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import typer
 
 from models.errors import FoodsortError
-from models.filenames import BYTES, visible
+from models.filenames import ESCAPE_ERRORS, escape_control_characters
 
 
 class CommandLine(typer.Typer):
@@ -78,9 +78,9 @@ def _prepare_streams() -> None:
             setattr(sys, name, stream)
     for written in (sys.stdout, sys.stderr):
         if isinstance(written, io.TextIOWrapper):
-            written.reconfigure(errors=BYTES)
+            written.reconfigure(errors=ESCAPE_ERRORS)
 
 
 def _tell(message: str) -> None:
-    lines = "\n".join(map(visible, message.split("\n")))  # names in it may have come from anywhere
+    lines = "\n".join(map(escape_control_characters, message.split("\n")))  # names in it may have come from anywhere
     sys.stderr.write(f"foodsort: {lines}\n")

@@ -18,7 +18,7 @@ from models.decision import probability
 from models.engines import open_engine
 from models.engines.tensorflow import load_tensorflow
 from models.errors import FoodsortError
-from models.filenames import shown
+from models.filenames import escape_name
 from models.pretrained import imagenet_weights
 from models.reference import Reference
 from training.data import audit_report, dataset, image_facts, label_issues
@@ -72,7 +72,7 @@ def train(
     identity = {
         "recipe": dataclasses.asdict(recipe),
         "photos_sha256": dataset.digest(audited.frame),
-        "paths_sha256": hashlib.sha256(shown("\n".join(audited.frame["path"])).encode()).hexdigest(),
+        "paths_sha256": hashlib.sha256(escape_name("\n".join(audited.frame["path"])).encode()).hexdigest(),
         "imagenet_sha256": file_sha256(imagenet),
         "libraries": {name: version(name) for name in LIBRARIES},
     }

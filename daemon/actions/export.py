@@ -19,7 +19,7 @@ from daemon.fs import dirfd
 from daemon.photo import DUPLICATE, FILED, RETRY, UNDONE
 from daemon.settings import FolderSettings
 from models.errors import FoodsortError
-from models.filenames import shown
+from models.filenames import escape_name
 
 SPLITS = ("training", "validation", "evaluation")
 TABLE = "manifest.csv"
@@ -144,7 +144,7 @@ def _fill(
                 try:
                     _copy(destinations, photo, folder / name)
                 except OriginalMissing as gone:
-                    missed.append(f"{shown(photo.path)} {gone}")
+                    missed.append(f"{escape_name(photo.path)} {gone}")
                     continue
                 table.writerow((name, label, part, "person", photo.id, photo.sha256, photo.predicted_label))
                 counts[part, label] += 1

@@ -6,7 +6,8 @@ from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
-from daemon.database.schema import photos, results, reviews, text
+from daemon.database.schema import photos, results, reviews
+from daemon.database.timestamps import format_time
 from daemon.photo import Destination
 from daemon.queries.selection import Photo
 
@@ -54,7 +55,7 @@ def withdrawn(engine: sa.Engine, some: list[Photo]) -> dict[int, Change]:
 
 def _record(photo: Photo, label: PersonLabel) -> Callable[[sa.Connection], sa.Delete]:
     def write(connection: sa.Connection) -> sa.Delete:
-        row = {"photo_id": photo.id, "label": label, "reviewed_at": text(datetime.now(UTC))}
+        row = {"photo_id": photo.id, "label": label, "reviewed_at": format_time(datetime.now(UTC))}
         review = connection.execute(reviews.insert().values(row).returning(reviews.c.id)).scalar_one()
         return reviews.delete().where(reviews.c.id == review)
 

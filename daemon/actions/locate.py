@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from daemon.actions.restore import CannotMove, InboxRestorer, SourceChanged
-from daemon.database.schema import modified_at
+from daemon.database.timestamps import format_mtime
 from daemon.fs import dirfd
 from daemon.queries.selection import Photo, elsewhere
 
@@ -43,4 +43,4 @@ class PhotoLocator:
 
 def facts(stat: os.stat_result) -> dict[str, Any]:
     """Columns by which a photo is known at its place."""
-    return {"identity": dirfd.identity(stat), "size_bytes": stat.st_size, "modified_at": modified_at(stat.st_mtime_ns)}
+    return {"identity": dirfd.identity(stat), "size_bytes": stat.st_size, "modified_at": format_mtime(stat.st_mtime_ns)}

@@ -19,12 +19,13 @@ from daemon.actions.undo import ActionResult
 from daemon.database import schema
 from daemon.database.recorder import place as in_columns
 from daemon.database.recorder import update
+from daemon.database.timestamps import format_time
 from daemon.destinations import recovery_plan
 from daemon.inbox.claims import Claims
 from daemon.photo import CORRECTING, FILED, MISSING
 from daemon.queries.selection import Photo, PhotoSelection
 from daemon.settings import FolderSettings
-from models.filenames import raw, shown
+from models.filenames import escape_name, unescape_name
 
 
 class Step(NamedTuple):
@@ -81,7 +82,7 @@ class Relocator:
         p = schema.photos.c
         with self._engine.connect() as connection:
             rows = connection.execute(sa.select(p.id, p.generation).where(p.state == CORRECTING))
-            sources = {photo_id: raw(source) for photo_id, source in rows}
+            sources = {photo_id: unescape_name(source) for photo_id, source in rows}
         going = PhotoSelection(self._engine, self._root, (CORRECTING,)).all()
         return [Step(photo._replace(path=sources[photo.id]), photo.path) for photo in going if photo.id in sources]
 
@@ -95,7 +96,7 @@ class Relocator:
         return self.way.move(step.photo, step.target, going, whole)
 
     def _finish(self, moved: list[Step]) -> list[ActionResult]:
-        now = schema.text(datetime.now(UTC))
+        now = format_time(datetime.now(UTC))
         with self._engine.begin() as connection:
             for photo, target, _ in moved:
                 update(connection, photo.id, (CORRECTING,), state=FILED, filed_at=now, **in_columns(target))
@@ -136,5 +137,5 @@ def begin(connection: sa.Connection, photo: Photo, stat: os.stat_result, target:
     """Writes where a photo is about to go, or that it stays; False when its row is no longer one of a filed photo."""
     if target == photo.path:
         return update(connection, photo.id, (FILED,), state=FILED)
-    going = {"generation": shown(photo.path), **in_columns(target), **facts(stat)}
+    going = {"generation": escape_name(photo.path), **in_columns(target), **facts(stat)}
     return update(connection, photo.id, (FILED,), state=CORRECTING, **going)

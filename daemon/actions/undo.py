@@ -21,7 +21,7 @@ from daemon.inbox.claims import Claims
 from daemon.photo import DUPLICATE, FAILED, FILED, MISSING, RETRY, RETRYING, UNDOING, UNDONE, State
 from daemon.queries.selection import Photo, PhotoSelection, in_chunks, reload
 from daemon.settings import FolderSettings
-from models.filenames import shown
+from models.filenames import escape_name
 
 BUSY = "is being handled by another call of foodsort"
 """Why a photo stays whose row somebody else has changed meanwhile."""
@@ -184,4 +184,4 @@ class UndoAction:
 
 
 def _going(target: bytes) -> dict[str, Any]:
-    return {"inbox_path_bytes": target, "inbox_path": shown(target)}
+    return {"inbox_path_bytes": target, "inbox_path": escape_name(target)}

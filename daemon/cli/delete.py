@@ -7,7 +7,7 @@ import typer
 from daemon.cli.options import HELP, Root
 from daemon.cli.paths import words
 from daemon.cli.report import ActionReport, opened
-from models.filenames import shown
+from models.filenames import escape_name
 
 _NAMED = 5  # photos that a question names
 
@@ -31,7 +31,7 @@ def delete(
     with opened(root, dry_run=True) as (engine, _, _):  # who is asked may be slow, too, and others are not to wait
         chosen = said.known(given, PhotoSelection(engine, root, (FAILED,), NOT_DELETED).path)
     photos = f"{len(chosen)} photo{'' if len(chosen) == 1 else 's'}"
-    some = sorted(shown(photo.path) for photo in chosen)[:_NAMED] + ["…"] * (len(chosen) > _NAMED)
+    some = sorted(escape_name(photo.path) for photo in chosen)[:_NAMED] + ["…"] * (len(chosen) > _NAMED)
     if chosen and not yes and not typer.confirm(f"Delete {photos} for good ({', '.join(some)})?"):
         chosen = []
     with opened(root, dry_run=False) as (_, movers, _):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from daemon.cli.options import Root, folder
-from models.filenames import shown
+from models.filenames import escape_name
 
 
 def export(
@@ -47,9 +47,9 @@ def export(
     said = (f"{counts[one, 'food']} food and {counts[one, 'non_food']} non_food in {one}" for one in SPLITS)
     others = f"; {len(problems)} could not be exported" if problems else ""
     photos = "1 photo is" if counts.total() == 1 else f"{counts.total()} photos are"
-    typer.echo(f"{photos} in {shown(str(out))}: {', '.join(said)}{others}")
+    typer.echo(f"{photos} in {escape_name(str(out))}: {', '.join(said)}{others}")
     if all(counts[one, label] for one in SPLITS for label in LABELS):
-        typer.echo(f"train with: foodsort train --data {shlex.quote(shown(str(out)))} --out BUNDLE")
+        typer.echo(f"train with: foodsort train --data {shlex.quote(escape_name(str(out)))} --out BUNDLE")
     else:
         more = "label more" if split else "divide them with --split, or put them to another data set"
         typer.echo(f"`foodsort train` needs photos of both labels in {', '.join(SPLITS)}: {more}")

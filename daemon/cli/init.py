@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from daemon.cli.options import folder
-from models.filenames import shown
+from models.filenames import escape_name
 
 
 def init(
@@ -23,8 +23,8 @@ def init(
         (directory / getattr(Settings.model_fields["folders"].default, name)).mkdir(parents=True, exist_ok=True)
     path = directory / FILE
     if path.exists():
-        typer.echo(f"{shown(str(path))} is there already and stays as it is")
+        typer.echo(f"{escape_name(str(path))} is there already and stays as it is")
     else:
         path.write_text(template(), encoding="utf-8")
-        name = shown(str(directory))
+        name = escape_name(str(directory))
         typer.echo(f"{name} is ready; start with: foodsort run --root {shlex.quote(name)}")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from models.filenames import BYTES
+from models.filenames import ESCAPE_ERRORS
 
 OutputFormat = Literal["table", "json", "jsonl", "csv"]
 
@@ -24,7 +24,7 @@ def prepare(form: OutputFormat, *, live: bool) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Whatever the terminal's language is; a table shows what that can't write in another way.
         sys.stdout.reconfigure(encoding=None if form == "table" else "utf-8", line_buffering=live or None)
-        sys.stdout.reconfigure(errors=BYTES)  # another encoding has made it strict
+        sys.stdout.reconfigure(errors=ESCAPE_ERRORS)  # another encoding has made it strict
 
 
 def _json(rows: Iterable[Row], _columns: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from daemon.queries.pathspec import Line
-from models.filenames import raw
+from models.filenames import unescape_name
 
 
 def words(given: Iterable[str]) -> Iterator[str]:
@@ -22,5 +22,5 @@ def words(given: Iterable[str]) -> Iterator[str]:
 def files(given: Iterable[str]) -> Iterator[Path]:
     """The files or folders on the disk that the words name: as foodsort shows names, else as they are called there."""
     for word in words(given):
-        printed = os.fsdecode(raw(word))
+        printed = os.fsdecode(unescape_name(word))
         yield Path(printed if os.path.lexists(printed) or not os.path.lexists(word) else word)

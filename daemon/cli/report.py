@@ -10,7 +10,7 @@ import typer
 
 from models.cli import leave
 from models.errors import FoodsortError
-from models.filenames import shown
+from models.filenames import escape_name
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -42,11 +42,11 @@ class ActionReport:
         """Says what became of each photo. asked_for: by this call, so that it counts."""
         for back in backs:
             if back.problem:
-                self._problem(f"{shown(back.photo.path)} {back.problem}")
+                self._problem(f"{escape_name(back.photo.path)} {back.problem}")
                 continue
             self._done += asked_for
-            moved = f"{shown(back.photo.path)} → " if back.place != back.photo.path else ""
-            self._say(f"{moved}{shown(back.place)}")
+            moved = f"{escape_name(back.photo.path)} → " if back.place != back.photo.path else ""
+            self._say(f"{moved}{escape_name(back.place)}")
 
     def end(self, what: str, otherwise: str = "taken there") -> None:
         """Says how many there were; ends the process with exit code 1 when something could not be done."""

@@ -10,7 +10,7 @@ import typer
 from daemon.cli.options import Root, time_option
 from daemon.photo import State
 from models.errors import FoodsortError
-from models.filenames import visible
+from models.filenames import escape_control_characters
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -135,7 +135,10 @@ def _watch(address: "sa.URL", filters: "Filters", form: Literal["table", "jsonl"
 
     rows = iter(
         Follower(
-            address, filters, _pause, lambda error: typer.echo(f"foodsort: {visible(str(error))}; waiting", err=True)
+            address,
+            filters,
+            _pause,
+            lambda error: typer.echo(f"foodsort: {escape_control_characters(str(error))}; waiting", err=True),
         )
     )
     if form == "table":

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from daemon.cli.options import Root
-from models.filenames import shown
+from models.filenames import escape_name
 
 
 def status(
@@ -28,7 +28,7 @@ def status(
     state = read(root, root / load(root).folders.inbox)
     typer.echo(json.dumps(state, ensure_ascii=False) if format == "json" else "\n".join(lines(state)))
     if not state["alive"]:
-        name = shown(str(root))
+        name = escape_name(str(root))
         start = f"foodsort run --root {shlex.quote(name)}"
         typer.echo(f"foodsort: no daemon runs on {name}; start one with: {start}", err=True)
         raise typer.Exit(1)

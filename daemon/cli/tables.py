@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from daemon.photo import FAILED, FILED
-from models.filenames import visible
+from models.filenames import escape_control_characters
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -49,7 +49,10 @@ def groups(rows: Iterable[Row], columns: Sequence[str]) -> None:
 
     by, *counts = columns
     head = "day (UTC)" if by == "day" else by
-    found = [(visible(row[by]) if row[by] else "none", *(f"{row[name]:,}" for name in counts)) for row in rows]
+    found = [
+        (escape_control_characters(row[by]) if row[by] else "none", *(f"{row[name]:,}" for name in counts))
+        for row in rows
+    ]
     widths = [max(map(cell_len, column)) for column in zip((head, *counts), *found, strict=True)]
     widths[0] = min(widths[0], _NARROWEST_PATH)
     while len(widths) > 2 and sum(widths) + _GAP * (len(widths) - 1) > _room():
@@ -78,8 +81,8 @@ def _cells(row: Row) -> dict[str, str]:
         "label": _label(row),
         _P_FOOD: "" if row["probability"] is None else f"{row['probability']:.3f}",
         "taken": _minute(row["taken_at"] or ""),
-        "camera": visible(row["camera"] or ""),
-        "model": visible(row["model"] or ""),
+        "camera": escape_control_characters(row["camera"] or ""),
+        "model": escape_control_characters(row["model"] or ""),
         "path": row["path"],
     }
 

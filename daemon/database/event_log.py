@@ -4,7 +4,7 @@ import structlog
 
 from daemon.database.recorder import Recorder
 from daemon.retry import Retrier
-from models.filenames import shown
+from models.filenames import escape_name
 
 log = structlog.get_logger()
 
@@ -17,6 +17,6 @@ class EventLog:
 
     def __call__(self, kind: str, message: str, path: bytes | None = None) -> None:
         """Waits until the database takes it. Raises GivenUp."""
-        of = {} if path is None else {"photo": shown(path)}
+        of = {} if path is None else {"photo": escape_name(path)}
         log.warning(message, kind=kind, **of)
         self._patience(self._results.event, kind, path, message)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from daemon.database import lookup, schema
 from daemon.database.lookup import DuplicateRow, PhotoKey, PreviousRow, PriorRecord
-from daemon.database.schema import text
+from daemon.database.timestamps import format_time
 from daemon.photo import (
     DUPLICATE,
     FAILED,
@@ -25,7 +25,7 @@ from daemon.photo import (
     State,
 )
 from models.bundle import Bundle
-from models.filenames import shown
+from models.filenames import escape_name
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Recorder:
                     "sha256": bundle.sha256,
                     "name": bundle.model_name,
                     "card": bundle.card.model_dump_json(),
-                    "first_used_at": text(datetime.now(UTC)),
+                    "first_used_at": format_time(datetime.now(UTC)),
                     "temperature": bundle.card.temperature,
                     "threshold": bundle.card.thresholds.food,
                     "unsure_low": bundle.card.thresholds.unsure_low,
@@ -126,7 +126,7 @@ class Recorder:
             batch_id = connection.execute(insert.values(batch)).scalar_one()
             for row in rows:
                 row |= place(row["path_bytes"])
-                row |= {"inbox_path": shown(row["inbox_path_bytes"]), "state": FILING}
+                row |= {"inbox_path": escape_name(row["inbox_path_bytes"]), "state": FILING}
                 row |= {"batch_id": batch_id, "model_id": self._model_id}
             ids = [
                 _begin_again(connection, known.earlier, row) if known.earlier else None
@@ -158,7 +158,11 @@ class Recorder:
         state = sa.case(
             (photos.c.error_kind.is_not(None), FAILED), (photos.c.duplicate_of.is_not(None), DUPLICATE), else_=FILED
         )
-        done = photos.update().where(photos.c.id.in_(photo_ids)).values(state=state, filed_at=text(datetime.now(UTC)))
+        done = (
+            photos.update()
+            .where(photos.c.id.in_(photo_ids))
+            .values(state=state, filed_at=format_time(datetime.now(UTC)))
+        )
         with self._engine.begin() as connection:
             connection.execute(done)
 
@@ -217,7 +221,7 @@ class Recorder:
 
     def event(self, kind: str, path: bytes | None, message: str) -> None:
         """Records something that a person may want to know of, such as a file that had to stay in the inbox."""
-        row = {"at": text(datetime.now(UTC)), "kind": kind, "path": None if path is None else shown(path)}
+        row = {"at": format_time(datetime.now(UTC)), "kind": kind, "path": None if path is None else escape_name(path)}
         with self._engine.begin() as connection:
             connection.execute(schema.events.insert().values(**row, message=message))
 
@@ -271,4 +275,4 @@ def _pending(row: Any) -> PendingRow:
 
 def place(path: bytes) -> dict[str, Any]:
     """Columns that say where a photo lies, as rows name places."""
-    return {"path_bytes": path, "path": shown(path), "name": shown(os.path.basename(path))}
+    return {"path_bytes": path, "path": escape_name(path), "name": escape_name(os.path.basename(path))}

@@ -1,7 +1,5 @@
 """The tables of the results database and the view `results`; migrations/ makes them."""
 
-from datetime import UTC, datetime
-
 import sqlalchemy as sa
 
 REVISION = "0005"
@@ -114,15 +112,3 @@ results = sa.table(
     ),
 )
 """The documented view, one row a photo, for queries."""
-
-
-def text(time: datetime) -> str:
-    """A time as it stands in the database; a naive one counts as local."""
-    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-
-
-def modified_at(mtime_ns: int) -> str:
-    """A file's time of change as it stands in the database; one that no calendar holds becomes the nearest that it does."""
-    first, last = (int(datetime(year, 12, 31, tzinfo=UTC).timestamp()) for year in (1000, 9998))
-    seconds, ns = divmod(mtime_ns, 10**9)
-    return text(datetime.fromtimestamp(min(max(seconds, first), last), UTC).replace(microsecond=ns // 1000))

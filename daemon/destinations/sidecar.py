@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from daemon.database import schema
+from daemon.database.timestamps import format_time
 from daemon.destinations.move import Move
 from daemon.fs import dirfd, names
 from models import __version__
-from models.filenames import shown
+from models.filenames import escape_name
 
 _REASON_BYTES = 64 << 10
 
@@ -24,9 +24,9 @@ def name_of(name: bytes, sha256: str) -> bytes:
 def write(folder: int, name: bytes, move: Move) -> None:
     """Writes why the photo that is to be `name` in a folder failed. Raises FileExistsError when its name is taken, OSError."""
     assert move.failure is not None
-    now = schema.text(datetime.now(UTC))
+    now = format_time(datetime.now(UTC))
     said = {
-        "name": shown(dirfd.split(move.source)[1]),
+        "name": escape_name(dirfd.split(move.source)[1]),
         "kind": move.failure.kind,
         "message": move.failure.message,
         "attempts": move.attempts,

@@ -11,7 +11,7 @@ from pathlib import Path
 from daemon.doctor import CheckedRoot, Finding
 from daemon.fs import dirfd
 from daemon.inbox.readiness import IgnoreRules
-from models.filenames import shown
+from models.filenames import escape_name
 
 _PROBE = ".foodsort-doctor"
 _FULL = 0.05  # less than a twentieth left is worth a warning
@@ -92,7 +92,7 @@ def _strangers(place: CheckedRoot) -> Iterator[Finding]:
         os.close(root)
     kept += [path + b"/" for path in closed]
     for path in kept[:_NAMED]:
-        yield Finding("inbox", "warning", f"{shown(path)} may not be read or moved by us; {_let_in(path)}")
+        yield Finding("inbox", "warning", f"{escape_name(path)} may not be read or moved by us; {_let_in(path)}")
     if len(kept) > _NAMED:
         yield Finding("inbox", "warning", f"{len(kept) - _NAMED} more may not be read or moved by us")
     if not kept:
@@ -101,7 +101,7 @@ def _strangers(place: CheckedRoot) -> Iterator[Finding]:
 
 def _let_in(path: bytes) -> str:
     """What the owner of a file of the inbox can do: for all of the folder that came with it, since that is what came wrong."""
-    group, top = str(os.getegid()), shlex.quote(shown(path.split(b"/")[0]))
+    group, top = str(os.getegid()), shlex.quote(escape_name(path.split(b"/")[0]))
     with suppress(KeyError):
         group = grp.getgrgid(int(group)).gr_name
     return f"its owner mends it with: chgrp -R {group} {top}; chmod -R g+rwX {top}"

@@ -8,7 +8,7 @@ import structlog
 
 from daemon.database.event_log import EventLog
 from daemon.database.recorder import Recorder
-from daemon.database.schema import modified_at
+from daemon.database.timestamps import format_mtime
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claimed, Claims, FileChanged, FileRefused, Returned
 from daemon.inbox.inotify import FileEvent
@@ -186,7 +186,7 @@ class Intake:
         undone = self._patience(self._results.undone, list({look.identity for look in looks.values()}))
         known = {(row.identity, row.size_bytes, row.modified_at) for row in undone}
         by_name = {(row.inbox_path, row.identity, row.size_bytes, row.modified_at) for row in undone}
-        facts = {path: (look.identity, look.size, modified_at(look.mtime_ns)) for path, look in looks.items()}
+        facts = {path: (look.identity, look.size, format_mtime(look.mtime_ns)) for path, look in looks.items()}
         return {
             path
             for path, look in looks.items()
@@ -203,7 +203,7 @@ class Intake:
             changed = {}
             for row in rows:
                 stat = self._stat(row.inbox_path)
-                if stat is None or (stat.st_size, modified_at(stat.st_mtime_ns)) != (row.size_bytes, row.modified_at):
+                if stat is None or (stat.st_size, format_mtime(stat.st_mtime_ns)) != (row.size_bytes, row.modified_at):
                     continue
                 if row.identity != dirfd.identity(stat):
                     changed[row.id] = dirfd.identity(stat)

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from daemon.database.schema import text
+from daemon.database.timestamps import format_time
 from daemon.fs import dirfd
 from daemon.inbox.claims import PRIVATE
 from models.errors import FoodsortError
@@ -25,7 +25,7 @@ class InboxLock:
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(self._fd, 0)
-            os.pwrite(self._fd, b"%d\n%s\n" % (os.getpid(), text(datetime.now(UTC)).encode()), 0)
+            os.pwrite(self._fd, b"%d\n%s\n" % (os.getpid(), format_time(datetime.now(UTC)).encode()), 0)
         except BlockingIOError:
             message = f"{_said(self._fd)} sorts {path} already; stop it first, or let it do the work"
             os.close(self._fd)

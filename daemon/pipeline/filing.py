@@ -9,7 +9,7 @@ import structlog
 from daemon import failpoints
 from daemon.database.lookup import PriorRecord
 from daemon.database.recorder import PendingRow, Recorder
-from daemon.database.schema import text
+from daemon.database.timestamps import format_time
 from daemon.destinations.folders import DestinationFolders, SourceMissing
 from daemon.destinations.move import Move
 from daemon.destinations.recovery_plan import Resume
@@ -17,7 +17,7 @@ from daemon.photo import CORRECTING, FILED, FILING
 from daemon.pipeline.decode import Decoded
 from daemon.pipeline.outcome import Outcome
 from daemon.retry import Retrier
-from models.filenames import shown
+from models.filenames import escape_name
 
 log = structlog.get_logger()
 
@@ -50,7 +50,7 @@ class Filing:
                 _report("would file", outcome, target)
             return outcomes
         targets = self._targets(outcomes)
-        now = text(datetime.now(UTC))
+        now = format_time(datetime.now(UTC))
         rows = [outcome.row(target, now) for outcome, target in zip(outcomes, targets, strict=True)]
         batch_id, ids = self._retry(
             self._results.begin, batch | {"photos": len(rows)}, rows, [one.known for one in outcomes]
@@ -73,7 +73,7 @@ class Filing:
         """Ends what an earlier life of the daemon had recorded and not finished."""
         done = []
         for action, row in mends:
-            log.info("recovering", photo=shown(row.inbox_path), action=action)
+            log.info("recovering", photo=escape_name(row.inbox_path), action=action)
             if action == "missing":
                 self._missing(row.id, row.inbox_path)
                 continue
@@ -140,7 +140,7 @@ class Filing:
         failpoints.failpoint("finished")
 
     def _missing(self, photo_id: int, path: bytes) -> None:
-        log.warning("a claimed photo was taken away by somebody else", kind="missing", photo=shown(path))
+        log.warning("a claimed photo was taken away by somebody else", kind="missing", photo=escape_name(path))
         self._retry(self._results.missing, photo_id, path)
 
 
@@ -152,7 +152,7 @@ def _move(row: PendingRow) -> Move:
 
 
 def _report(what: str, outcome: Outcome, target: bytes, **more: int) -> None:
-    said = {"photo": shown(outcome.decoded.claimed.path), "to": shown(target), **more}
+    said = {"photo": escape_name(outcome.decoded.claimed.path), "to": escape_name(target), **more}
     if outcome.verdict:
         log.info(what, **said, probability=round(outcome.verdict.probability, 4))
     elif outcome.failure:

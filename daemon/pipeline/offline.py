@@ -15,7 +15,7 @@ from models.bundle import Bundle
 from models.decision import label, probability
 from models.engines import Engine
 from models.errors import ImageError
-from models.filenames import shown
+from models.filenames import escape_name
 from models.images.decode import Picture
 
 _BATCH = 8  # for each stream of the engine
@@ -34,7 +34,7 @@ def classify(paths: Iterable[Path], bundle: Bundle, engine: Engine, decoders: De
             logits = engine.logits(np.stack(pixels)) if pixels else np.zeros(0, np.float32)
             p_food = iter(probability(logits, bundle.card.temperature))
             for path, picture in zip(batch, read, strict=True):
-                said = {"path": shown(os.fsencode(path))}
+                said = {"path": escape_name(os.fsencode(path))}
                 if isinstance(picture, Picture):
                     p = float(next(p_food))
                     verdict = label(p, bundle.card.thresholds)

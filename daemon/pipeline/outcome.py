@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from daemon.database.lookup import PriorRecord
-from daemon.database.schema import modified_at, text
+from daemon.database.timestamps import format_mtime, format_time
 from daemon.photo import Destination, Failure, Prediction
 from daemon.pipeline.decode import Decoded
 from models.bundle import Card
 from models.decision import Label, label, probability
 from models.engines import Engine
-from models.filenames import shown
+from models.filenames import escape_name
 
 
 @dataclass(frozen=True)
@@ -55,19 +55,19 @@ class Outcome:
             "identity": claimed.identity,
             "sha256": self.decoded.sha256,
             "size_bytes": claimed.stat.st_size,
-            "modified_at": modified_at(claimed.stat.st_mtime_ns),
+            "modified_at": format_mtime(claimed.stat.st_mtime_ns),
             "format": picture and picture.format,
             "width": picture and picture.width,
             "height": picture and picture.height,
             "taken_at": picture and picture.exif.taken_at,
             "taken_offset": picture and picture.exif.taken_offset,
-            "camera": picture and picture.exif.camera and shown(picture.exif.camera),
+            "camera": picture and picture.exif.camera and escape_name(picture.exif.camera),
             "logit": self.verdict and self.verdict.logit,
             "probability": self.verdict and self.verdict.probability,
             "predicted_label": self.verdict and self.verdict.label,
             "error_kind": self.failure and self.failure.kind,
             "error_message": self.failure and self.failure.message,
-            "claimed_at": text(claimed.at),
+            "claimed_at": format_time(claimed.at),
             "classified_at": now if self.verdict else None,
             "duplicate_of": self.duplicate_of,
             "filed_at": None,

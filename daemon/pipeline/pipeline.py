@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from daemon import failpoints
-from daemon.database.schema import text
+from daemon.database.timestamps import format_time
 from daemon.decoders.pool import DecoderPool, PoolStopped
 from daemon.inbox.claims import Claimed, Returned
 from daemon.monitoring.heart import StageMonitor
@@ -28,7 +28,7 @@ from daemon.settings import Settings
 from models.bundle import Card
 from models.engines import Engine
 from models.errors import ImageErrorKind
-from models.filenames import shown
+from models.filenames import escape_name
 
 log = structlog.get_logger()
 
@@ -186,11 +186,13 @@ class Pipeline:
             and time.monotonic() - claimed.still_since < patience_s
         ):
             return Returned(claimed, wait_s=patience_s)
-        photo = claimed.identity + (f":{shown(claimed.path)}" if claimed.linked else "")
+        photo = claimed.identity + (f":{escape_name(claimed.path)}" if claimed.linked else "")
         with self._lock:
             number, pause_s = self._tries.judge(photo, decoded.error.kind if decoded.error else None)
         if pause_s is not None:
-            log.warning("trying again later", photo=shown(claimed.path), reason=str(decoded.error), attempt=number)
+            log.warning(
+                "trying again later", photo=escape_name(claimed.path), reason=str(decoded.error), attempt=number
+            )
             return Returned(claimed, wait_s=time.monotonic() - claimed.still_since + pause_s)
         return replace(decoded, attempts=number)
 
@@ -234,7 +236,7 @@ class Pipeline:
                     outcomes = judge(batch, known, self._engine, self._card, unsure=unsure)
                 inference_ms = 1000 * (time.perf_counter() - begun)
                 failpoints.failpoint("classified")
-                row = {"started_at": text(started), "photos": len(batch), "engine": self._engine.name}
+                row = {"started_at": format_time(started), "photos": len(batch), "engine": self._engine.name}
                 self._heart.goes("classify", len(batch))
                 self._heart.comes("file", len(batch))
                 self._judged.put(_Judged(outcomes, row | {"inference_ms": inference_ms}, time.monotonic()))

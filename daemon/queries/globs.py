@@ -1,6 +1,6 @@
 r"""Patterns for names and paths, as shells have them: * any characters, ? one of them, [a-f] one of these, [!a-f] any other.
 
-They are held against names as `models.names.shown` gives them, where a hidden character is four such as `\x0a`, none of which
+They are held against names as `models.filenames.escape_name` gives them, where a hidden character is four such as `\x0a`, none of which
 brackets can be one of. In a pattern `\xNN` is a byte of a name and never a sign, so `\x2a` is a star itself.
 """
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from models.filenames import raw, shown
+from models.filenames import escape_name, unescape_name
 
 _ESCAPES: Final = r"(?:\\x[0-9a-fA-F]{2})+"
 _SIGN: Final = re.compile(rf"\*+|\?|\[[!^]?+\]?+[^\]]*+\]|{_ESCAPES}|.", re.DOTALL)
@@ -73,7 +73,7 @@ def _is_special(sign: str) -> bool:
 
 def _literal(sign: str) -> str:
     """What a sign that stands for itself is in a name as it is shown."""
-    return sign if sign == "\\" else shown(raw(sign))  # the former is how any hidden character begins
+    return sign if sign == "\\" else escape_name(unescape_name(sign))  # the former is how any hidden character begins
 
 
 def _of_sqlite(sign: str) -> str:
@@ -111,7 +111,7 @@ def _class(sign: str) -> tuple[bool, list[tuple[str, str]]]:
     negated = sign[1] in "!^"
     first, *others = re.split(rf"({_ESCAPES}|\\)", sign[1 + negated : -1])
     escaped = re.sub(
-        _ESCAPES, "", "".join(shown(raw(some)) for some in others[::2])
+        _ESCAPES, "", "".join(escape_name(unescape_name(some)) for some in others[::2])
     )  # but for what is not one character
     ranges = [*_ranges(first), *((char, char) for char in escaped)]
     for part in others[1::2]:

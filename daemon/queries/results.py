@@ -9,9 +9,10 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from daemon.database import snapshot
-from daemon.database.schema import photos, results, reviews, text
+from daemon.database.schema import photos, results, reviews
+from daemon.database.timestamps import format_time
 from daemon.queries import globs
-from models.filenames import raw, shown, visible
+from models.filenames import escape_control_characters, escape_name, unescape_name
 
 Sort = Literal["newest", "oldest", "certainty", "name"]
 """What comes first. certainty: what the network is least sure of; photos of which it said nothing are left out."""
@@ -42,7 +43,7 @@ class Filters:
     @property
     def glob(self) -> str | None:
         """The pattern for names, as names are shown; None when none is asked for."""
-        return visible(self.name) if self.name is not None and globs.is_glob(self.name) else None
+        return escape_control_characters(self.name) if self.name is not None and globs.is_glob(self.name) else None
 
 
 def select(
@@ -114,9 +115,9 @@ def _unlabelled(filters: Filters, dialect: str, *, few_names: bool) -> "sa.Selec
 def conditions(r: Any, filters: Filters, dialect: str) -> Iterator["sa.ColumnElement[bool]"]:
     """What the filters ask of the columns of the view `results`, but for the label."""
     if filters.since is not None:
-        yield r.classified_at >= text(filters.since)
+        yield r.classified_at >= format_time(filters.since)
     if filters.until is not None:
-        yield r.classified_at < text(filters.until)
+        yield r.classified_at < format_time(filters.until)
     if filters.state is not None:
         yield r.state == filters.state
     if filters.name is not None:
@@ -177,7 +178,7 @@ def count(engine: sa.Engine, most: int) -> int:
 def _named(column: "sa.ColumnElement[Any]", filters: Filters, dialect: str) -> "sa.ColumnElement[bool]":
     glob = filters.glob
     if glob is None:
-        return column == shown(raw(filters.name or ""))
+        return column == escape_name(unescape_name(filters.name or ""))
     if globs.is_beginning(glob):
         beginning = globs.prefix(glob)
         if dialect == "postgresql":  # it knows how many begin alike, and finds few by the index

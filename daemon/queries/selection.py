@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from daemon.database.schema import batches, modified_at, photos, text
+from daemon.database.schema import batches, photos
+from daemon.database.timestamps import format_mtime, format_time
 from daemon.fs import dirfd
 from daemon.photo import CORRECTING, DUPLICATE, FAILED, FILED, FILING, State
 from daemon.queries import globs, pathspec
 from daemon.queries.pathspec import Line, PathCandidates
 from models.errors import FoodsortError
-from models.filenames import raw, shown, visible
+from models.filenames import escape_control_characters, escape_name, unescape_name
 
 
 class Photo(NamedTuple):
@@ -35,7 +36,7 @@ class Photo(NamedTuple):
     def looks_like(self, stat: os.stat_result) -> bool:
         """Whether a file has the size and time of change that the row has."""
         mine = (self.size_bytes, self.modified_at)
-        return dirfd.is_regular(stat) and (stat.st_size, modified_at(stat.st_mtime_ns)) == mine
+        return dirfd.is_regular(stat) and (stat.st_size, format_mtime(stat.st_mtime_ns)) == mine
 
 
 _COLUMNS = (
@@ -82,7 +83,7 @@ class PhotoSelection:
 
     def since(self, time: datetime) -> list[Photo]:
         """Those that came to their places at a time or later."""
-        return self._ask(photos.c.filed_at >= text(time))
+        return self._ask(photos.c.filed_at >= format_time(time))
 
     def last_batch(self) -> list[Photo]:
         """Those of the newest batch that has any."""
@@ -128,13 +129,15 @@ class PhotoSelection:
             matches = [globs.paths(pattern) for pattern in patterns]
 
             def match(photo: Photo, matches: list[Callable[[str], bool]] = matches) -> bool:
-                return any(one(shown(photo.path)) for one in matches)
+                return any(one(escape_name(photo.path)) for one in matches)
 
             if found := [photo for photo in self._ask(condition) if match(photo)]:
                 return found
             self._refuse(given, condition, match)
         what = "no photo is there" if isinstance(given, Line) or not globs.is_glob(given) else "no such photo matches"
-        raise NoMatch(f"{visible(given)}: {what} by the database; `foodsort results` shows where each is")
+        raise NoMatch(
+            f"{escape_control_characters(given)}: {what} by the database; `foodsort results` shows where each is"
+        )
 
     def _is_name(self, names: set[str]) -> bool:
         """Whether a photo is called so, like photo[1].jpg: where it lies no longer, photo1.jpg is not meant."""
@@ -159,9 +162,9 @@ class PhotoSelection:
         with self._engine.connect() as connection, connection.execution_options(yield_per=1000).execute(query) as rows:
             other = next(filter(match, map(Photo._make, rows)), None)
         if other is not None:
-            itself = any(name.endswith(other.path) for name in (raw(given), os.fsencode(given)))
-            which = "" if itself else f"{shown(other.path)}: "
-            raise NoMatch(f"{visible(given)}: {which}{self._reasons[other.state]}")
+            itself = any(name.endswith(other.path) for name in (unescape_name(given), os.fsencode(given)))
+            which = "" if itself else f"{escape_name(other.path)}: "
+            raise NoMatch(f"{escape_control_characters(given)}: {which}{self._reasons[other.state]}")
 
 
 def reload(engine: sa.Engine, photo: Photo) -> Photo:
@@ -179,7 +182,7 @@ def in_chunks(chosen: Iterable[Photo]) -> Iterator[list[Photo]]:
 
 def elsewhere(engine: sa.Engine, photo: Photo) -> bool:
     """Whether the place that a photo's row names has become another one's since."""
-    name = shown(os.path.basename(photo.path))  # there is an index on it
+    name = escape_name(os.path.basename(photo.path))  # there is an index on it
     p = photos.c
     query = sa.select(p.id).where(p.name == name, p.path_bytes == photo.path, p.id != photo.id)
     later = sa.or_(p.state.in_((FILING, CORRECTING)), p.filed_at > photo.filed_at)

@@ -12,7 +12,7 @@ from daemon.pipeline.filing import Filing
 from daemon.pipeline.pipeline import Pipeline
 from daemon.retry import Retrier
 from daemon.service.storage import Storage
-from models.filenames import shown
+from models.filenames import escape_name
 
 log = structlog.get_logger()
 
@@ -41,13 +41,13 @@ class StartupRecovery:
             self._claims.inbox, self._hold.path, wait=lambda: False
         ) as ours:  # else somebody is at it, and alive
             for action, back in self._movers.mend() if ours else ():
-                log.info("recovering", photo=shown(back.photo.inbox_path), action=action, problem=back.problem)
+                log.info("recovering", photo=escape_name(back.photo.inbox_path), action=action, problem=back.problem)
 
     def _arrived(self, row: PendingRow, claimed: bool) -> bool:
         return self._destinations.is_ours(row.path, row.identity, row.sha256, claimed=claimed)
 
     def _adopt(self, step: recovery_plan.Reclassify) -> None:
-        log.info("recovering", photo=shown(step.path), action="classify")
+        log.info("recovering", photo=escape_name(step.path), action="classify")
         try:
             self._pipeline.put(self._patience(self._claims.again, step.path, step.generation))
         except FileRefused as refusal:

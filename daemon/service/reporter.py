@@ -7,7 +7,7 @@ from collections import deque
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from daemon.database.schema import text
+from daemon.database.timestamps import format_time
 from daemon.inbox.readiness import ReadinessTracker
 from daemon.monitoring import log
 from daemon.monitoring.drift import Drift
@@ -20,7 +20,7 @@ from daemon.pipeline.loaded_model import LoadedModel
 from daemon.pipeline.pipeline import Pipeline
 from daemon.retry import PendingRetry
 from daemon.service.runtime import ProcessContext, Runtime
-from models.filenames import shown
+from models.filenames import escape_name
 
 _EVERY_S = 1.0
 _PATH_CHARACTERS = 300  # a path may have thousands, and ten of them are kept
@@ -129,7 +129,7 @@ class StatusReporter:
         return {
             "alive": True,
             "pid": os.getpid(),
-            "since": text(self._since),
+            "since": format_time(self._since),
             "state": self._named(trouble),
             "waiting_for": trouble and _told(trouble),
             "queue": {"inbox": self._waiting, "in_flight": pipeline.in_flight if pipeline else 0},
@@ -158,13 +158,13 @@ class StatusReporter:
         """Of the photos in flight, or else of those in the inbox, the one that has waited longest."""
         held = self.pipeline and self.pipeline.oldest
         if held:
-            return {"path": _short(shown(held[0].path)), "since": text(held[0].at)}
+            return {"path": _short(escape_name(held[0].path)), "since": format_time(held[0].at)}
         oldest = self._oldest_file
         if oldest is None:
             return None
         path, since = oldest
         began = datetime.now(UTC) - timedelta(seconds=time.monotonic() - since)
-        return {"path": _short(shown(path)), "since": text(began.replace(microsecond=0))}
+        return {"path": _short(escape_name(path)), "since": format_time(began.replace(microsecond=0))}
 
     def _rate(self, filed: int) -> int:
         now = time.monotonic()
@@ -175,7 +175,7 @@ class StatusReporter:
 
 
 def _told(trouble: PendingRetry) -> dict[str, str | int]:
-    since, next_try = text(trouble.since), text(trouble.next_try)
+    since, next_try = format_time(trouble.since), format_time(trouble.next_try)
     return {"what": trouble.what, "since": since, "attempt": trouble.attempt, "next_try": next_try}
 
 

@@ -14,7 +14,7 @@ from daemon.web import formatting
 from daemon.web.changes import LabelIds
 from daemon.web.filters import read
 from daemon.web.gallery import LAST_ID, Page
-from models.filenames import shown
+from models.filenames import escape_name
 
 Ids = Annotated[list[Annotated[int, Field(ge=0, le=LAST_ID)]], Field(min_length=1, max_length=200)]
 
@@ -107,4 +107,4 @@ def _cards(request: Request, ids: list[int]) -> str:
 
 
 def _name(back: ActionResult) -> str:
-    return shown(back.photo.path.rpartition(b"/")[2])
+    return escape_name(back.photo.path.rpartition(b"/")[2])

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from urllib.parse import urlencode
 
 from models.errors import FoodsortError
-from models.filenames import visible
+from models.filenames import escape_control_characters
 
 Show = Literal["", "food", "non_food", "unsure", "failed"]
 Order = Literal["newest", "certainty"]
@@ -90,7 +90,7 @@ def read(words: Mapping[str, str]) -> GalleryFilters:
     since, until = words.get("since", ""), words.get("until", "")
     for time in (since, until):
         _time(time)
-    name = visible(words.get("name", "").strip())  # as it stands in the database
+    name = escape_control_characters(words.get("name", "").strip())  # as it stands in the database
     return GalleryFilters(show, words.get("corrected") == "1", since, until, _certainty(words), name, order)  # type: ignore[arg-type]
 
 

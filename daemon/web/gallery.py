@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from daemon.database.schema import photos, results, reviews, text
+from daemon.database.schema import photos, results, reviews
+from daemon.database.timestamps import format_time
 from daemon.photo import CORRECTING, DUPLICATE, FAILED, FILED, FILING
 from daemon.queries.results import is_few, labelled, of_label
 from daemon.web.filters import FilterError, GalleryFilters
@@ -165,9 +166,9 @@ def _filters(wanted: GalleryFilters, dialect: str) -> list["sa.ColumnElement[boo
         said.append(_by_no_index(r.state, dialect).in_(SORTED))
     since, until = wanted.times
     if since:
-        said.append(r.classified_at >= text(since))
+        said.append(r.classified_at >= format_time(since))
     if until:
-        said.append(r.classified_at < text(until))
+        said.append(r.classified_at < format_time(until))
     if wanted.order == "certainty":
         said.append(r.certainty.is_not(None))
     if wanted.certainty is not None:

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from daemon.database.schema import text
+from daemon.database.timestamps import format_time
 from daemon.monitoring.drift import WINDOW, Drift, Window
 from daemon.monitoring.status_file import read
 from daemon.monitoring.status_text import facts
@@ -23,7 +23,7 @@ from daemon.web.charts import chart
 from daemon.web.stats import EVER, Counts, Newest, Statistics
 from models.bundle import Card
 from models.errors import FoodsortError
-from models.filenames import shown
+from models.filenames import escape_name
 from models.reference import BINS, Reference
 
 PERIODS = {"week": (7, 1), "month": (30, 1), "year": (52, 7)}
@@ -85,7 +85,7 @@ def page(request: Request) -> Response:
         "model": newest.model,
         "drift": _drift(newest, card),
         "agreement": agreement(tally.said()),
-        "export": ["foodsort export", "--root", shown(shlex.quote(str(state.root))), "--out labelled", "--split"],
+        "export": ["foodsort export", "--root", escape_name(shlex.quote(str(state.root))), "--out labelled", "--split"],
         "daemon": _daemon(state.root, state.settings),
         "disk": _disk(state.root, newest, tally.database_bytes()),
     }
@@ -99,7 +99,7 @@ def days(tally: Statistics, today: date, columns: int, step: int) -> list[Span]:
     Before these stands what came earlier, behind them what came later.
     """
     firsts = [today + timedelta(days=1 - step * (columns - number)) for number in range(columns + 1)]
-    edges = [text(datetime.combine(first, time.min)) for first in firsts]  # local midnights
+    edges = [format_time(datetime.combine(first, time.min)) for first in firsts]  # local midnights
     counts = tally.between([EVER[0], *edges, EVER[1]])
     lasts = [first - timedelta(days=1) for first in firsts]
     return [Span(*span) for span in zip([date.min, *firsts], [*lasts, date.max], counts, strict=True)]
@@ -126,7 +126,7 @@ def bins(p_food: Sequence[float], card: Card) -> list[Bin]:
 def _hours(tally: Statistics, now: datetime) -> list[Counts]:
     """What came in each of the last 24 hours, the one that is under way included."""
     end = now.replace(minute=0, second=0, microsecond=0).astimezone(UTC) + timedelta(hours=1)
-    return tally.between([text(end - timedelta(hours=hour)) for hour in range(24, -1, -1)])
+    return tally.between([format_time(end - timedelta(hours=hour)) for hour in range(24, -1, -1)])
 
 
 def _card(newest: Newest) -> Card | None:

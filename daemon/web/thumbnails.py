@@ -14,7 +14,8 @@ import numpy as np
 import sqlalchemy as sa
 from PIL import Image
 
-from daemon.database.schema import modified_at, photos
+from daemon.database.schema import photos
+from daemon.database.timestamps import format_mtime
 from daemon.decoders.pool import DecoderPool, PoolStopped
 from daemon.destinations.folders import DestinationFolders
 from daemon.destinations.originals import NO_LONGER, OriginalMissing, open_original
@@ -123,7 +124,7 @@ class ThumbnailCache:
 
 def _is_it(fd: int, row: Any) -> bool:
     stat = os.fstat(fd)
-    if (stat.st_size, modified_at(stat.st_mtime_ns)) == (row.size_bytes, row.modified_at):
+    if (stat.st_size, format_mtime(stat.st_mtime_ns)) == (row.size_bytes, row.modified_at):
         return True
     with os.fdopen(os.dup(fd), "rb") as file:
         return bool(hashlib.file_digest(file, "sha256").hexdigest() == row.sha256)

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from models.filenames import raw, shown
+from models.filenames import escape_name, unescape_name
 
 
 @pytest.mark.parametrize(
@@ -18,11 +18,11 @@ from models.filenames import raw, shown
     ],
 )
 def test_names_are_shown_safely_and_read_back(name: bytes, text: str) -> None:
-    assert shown(name) == text
-    assert shown(os.fsdecode(name)) == text
-    assert raw(text) == name
+    assert escape_name(name) == text
+    assert escape_name(os.fsdecode(name)) == text
+    assert unescape_name(text) == name
 
 
 def test_every_byte_survives_being_shown() -> None:
     every = bytes(range(1, 256))
-    assert raw(shown(every)) == every
+    assert unescape_name(escape_name(every)) == every

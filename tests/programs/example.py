@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from daemon.database import connections, schema
 from daemon.database.recorder import place
+from daemon.database.timestamps import format_time
 
 MODELS = """
 id  name                            first_used_at        temperature  threshold  unsure_low  unsure_high
@@ -160,7 +161,7 @@ def value(name: str, cell: str) -> Any:
 
 
 def later(time: str, seconds: float) -> str:
-    return schema.text(datetime.fromisoformat(time.removesuffix("Z") + "+00:00") + timedelta(seconds=seconds))
+    return format_time(datetime.fromisoformat(time.removesuffix("Z") + "+00:00") + timedelta(seconds=seconds))
 
 
 def digest(name: str) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from daemon.database.schema import text
+from daemon.database.timestamps import format_time
 from daemon.demo import samples
 from tests.daemon.web.conftest import CHROMIUM, reviewing
 
@@ -77,7 +77,7 @@ def spread(database: Path) -> None:
         photos = rows.execute(f"SELECT id, {', '.join(times)} FROM photos ORDER BY id").fetchall()
         for number, (photo_id, *known) in enumerate(photos, 1):
             ago = timedelta(days=14 * (1 - number / len(photos)) ** 1.5)
-            moved = [text(datetime.fromisoformat(at) - ago) if at else None for at in known]
+            moved = [format_time(datetime.fromisoformat(at) - ago) if at else None for at in known]
             rows.execute(
                 f"UPDATE photos SET {', '.join(f'{name} = ?' for name in times)} WHERE id = ?", (*moved, photo_id)
             )

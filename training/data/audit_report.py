@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from models.filenames import shown
+from models.filenames import escape_name
 from training.data.audit import Audit, Twins
 from training.data.dataset import CLASSES
 
@@ -30,7 +30,7 @@ def lines(audit: Audit) -> list[str]:
 
 
 def as_json(audit: Audit) -> dict[str, Any]:
-    """The contents of `audit.json`: every field of Audit but its frame, rows as objects, paths as `shown`."""
+    """The contents of `audit.json`: every field of Audit but its frame, rows as objects, paths as `escape_name` prints them."""
     found = {field.name: getattr(audit, field.name) for field in dataclasses.fields(audit) if field.name != "frame"}
     return {name: [_object(row) for row in part] if isinstance(part, list) else part for name, part in found.items()}
 
@@ -99,7 +99,7 @@ def _twins(twins: list[Twins]) -> list[str]:
 
 
 def _table(head: list[str], rows: Iterable[tuple[Any, ...]]) -> list[str]:
-    cells = [[html.escape(shown(str(cell)), quote=False).replace("|", "\\|") for cell in row] for row in rows]
+    cells = [[html.escape(escape_name(str(cell)), quote=False).replace("|", "\\|") for cell in row] for row in rows]
     if not cells:
         return ["None.\n"]
     more = [f"\n… and {len(cells) - _LISTED} more, in audit.json."] if len(cells) > _LISTED else []
@@ -113,4 +113,4 @@ def _row(cells: list[str]) -> str:
 def _object(row: Any) -> Any:
     if not hasattr(row, "_asdict"):  # a warning
         return row
-    return {name: shown(value) if name in {"path", "twin"} else value for name, value in row._asdict().items()}
+    return {name: escape_name(value) if name in {"path", "twin"} else value for name, value in row._asdict().items()}

@@ -17,7 +17,7 @@ from models.bundle import Bundle
 from models.decision import Floats
 from models.engines.tensorflow import load_tensorflow
 from models.errors import FoodsortError
-from models.filenames import shown
+from models.filenames import escape_name
 from training.data import contact_sheet, dataset, manifest
 from training.data.contact_sheet import Entry
 from training.data.dataset import CLASSES, DatasetError
@@ -93,7 +93,7 @@ def write(out: Path, found: pd.DataFrame, root: Path) -> None:
     """
     out.mkdir(parents=True, exist_ok=True)
     named = found.assign(
-        path=[shown(os.path.relpath(path, root)) for path in found["path"]],
+        path=[escape_name(os.path.relpath(path, root)) for path in found["path"]],
         label=[CLASSES[label] for label in found["label"]],
         suggested=[CLASSES[label] for label in found["suggested"]],
     )
@@ -112,8 +112,8 @@ def drop(frame: pd.DataFrame, listed: Path, data: Path) -> pd.DataFrame:
     Paths are relative to the data set's folder, as `write` writes them. Raises DatasetError, naming the line, when a
     path is not in the data set or not in training: validation and evaluation are mended by hand, where it is seen.
     """
-    root = shown(os.path.abspath(dataset.root(data)))
-    rows = {shown(os.path.abspath(path)): row for row, path in enumerate(frame["path"])}
+    root = escape_name(os.path.abspath(dataset.root(data)))
+    rows = {escape_name(os.path.abspath(path)): row for row, path in enumerate(frame["path"])}
     gone = []
     for line, listing in manifest.rows(listed, {"path"}):
         row = rows.get(os.path.normpath(Path(root) / listing["path"]))

@@ -12,7 +12,7 @@ from PIL import Image
 
 from models import heat
 from models.engines import Engine
-from models.filenames import shown
+from models.filenames import escape_name
 from models.images.decode import Pixels, decode
 from training.data.dataset import CLASSES
 from training.evaluation.predictions import Judged
@@ -51,7 +51,7 @@ def find(judged: Judged) -> pd.DataFrame:
 
 def relative(path: str, root: Path) -> str:
     """A photo's path from the data set's folder `root`, safe to show."""
-    return shown(os.path.relpath(path, root))
+    return escape_name(os.path.relpath(path, root))
 
 
 def write(out: Path, found: pd.DataFrame, root: Path) -> None:
@@ -61,7 +61,7 @@ def write(out: Path, found: pd.DataFrame, root: Path) -> None:
             "path": [relative(path, root) for path in found["path"]],
             "label": [CLASSES[label] for label in found["label"]],
             "p_food": found["p_food"],
-            "source": found["source"].map(shown),
+            "source": found["source"].map(escape_name),
         }
     )
     named.to_csv(out / TABLE, index=False, float_format="%.4f")
@@ -76,7 +76,7 @@ def sheet(found: pd.DataFrame, judged: Judged, root: Path, engine: Engine | None
     tinted, strongest = _tinted(pixels, judged, engine) if engine else ([""] * len(worst), None)
     columns = (worst[name] for name in ("path", "label", "p_food", "source"))
     cards = [
-        Card(relative(path, root), CLASSES[label], p_food, shown(source), _uri(photo), warm)
+        Card(relative(path, root), CLASSES[label], p_food, escape_name(source), _uri(photo), warm)
         for path, label, p_food, source, photo, warm in zip(*columns, pixels, tinted, strict=True)
     ]
     return Sheet(cards, strongest)

@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.metrics import classification_report
 
 from models.decision import Floats
-from models.filenames import shown
+from models.filenames import escape_name
 from training.data.audit import Audit
 from training.data.dataset import CLASSES
 from training.evaluation import comparison, mistakes
@@ -121,5 +121,5 @@ def write_unreadable(out: Path, unreadable: list[Unreadable]) -> None:
         (out / "unreadable.csv").unlink(missing_ok=True)
     else:
         out.mkdir(parents=True, exist_ok=True)
-        shown_safely = [one._replace(path=shown(one.path)) for one in unreadable]
+        shown_safely = [one._replace(path=escape_name(one.path)) for one in unreadable]
         pd.DataFrame(shown_safely).to_csv(out / "unreadable.csv", index=False)

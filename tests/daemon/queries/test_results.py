@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from daemon.actions.undo import UNDO
 from daemon.database import addresses, connections, schema
 from daemon.database.recorder import Recorder
+from daemon.database.timestamps import format_time
 from daemon.photo import FILED
 from daemon.queries import results
 from daemon.queries.results import Filters
@@ -326,7 +327,7 @@ def test_a_path_is_found_by_an_index_on_names(dialect: str, request: pytest.Fixt
 
 
 def test_times_before_the_year_1000_are_in_order_too() -> None:
-    assert schema.text(datetime(500, 1, 2, tzinfo=UTC)) == "0500-01-02T00:00:00.000000Z"
+    assert format_time(datetime(500, 1, 2, tzinfo=UTC)) == "0500-01-02T00:00:00.000000Z"
 
 
 @pytest.mark.parametrize("sort", ["newest", "oldest", "certainty", "name"])

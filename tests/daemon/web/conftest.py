@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from daemon.database import connections, schema
+from daemon.database.timestamps import format_time
 from daemon.photo import FILED
 from tests.daemon.conftest import FAST
 
@@ -93,7 +94,7 @@ def page(browser: Browser) -> Iterator[Page]:
 def row(number: int, **other: Any) -> dict[str, Any]:
     """A photo's row: each third not food; sure of it to 50 to 99 %; classified a minute after the one before."""
     name = f"{'soup' if number % 2 else 'Sea'}_{number:03}.jpg"
-    at = schema.text(NOON + timedelta(minutes=number))
+    at = format_time(NOON + timedelta(minutes=number))
     certainty = 0.5 + (number * 37 % 50) / 100
     label = "non_food" if number % 3 == 0 else "food"
     said = {
@@ -135,13 +136,13 @@ def engine(address: sa.URL) -> Iterator[sa.Engine]:
     """A database of 200 photos; every tenth one failed but for number 150, which a person has called food, unlike the model."""
     engine = connections.connect(address)
     with engine.begin() as connection:
-        model = {"sha256": "0" * 64, "name": "m", "card": "{}", "first_used_at": schema.text(NOON)}
+        model = {"sha256": "0" * 64, "name": "m", "card": "{}", "first_used_at": format_time(NOON)}
         connection.execute(schema.models.insert().values(id=1, **model))
-        batch = {"started_at": schema.text(NOON), "photos": 200, "engine": "scripted", "inference_ms": 1.0}
+        batch = {"started_at": format_time(NOON), "photos": 200, "engine": "scripted", "inference_ms": 1.0}
         connection.execute(schema.batches.insert().values(id=1, **batch))
         for number in range(1, 201):
             failed = FAILED if number % 10 == 0 and number != 150 else {}
             connection.execute(schema.photos.insert().values(row(number, **failed)))
-        connection.execute(schema.reviews.insert().values(photo_id=150, label="food", reviewed_at=schema.text(NOON)))
+        connection.execute(schema.reviews.insert().values(photo_id=150, label="food", reviewed_at=format_time(NOON)))
     yield engine
     engine.dispose()

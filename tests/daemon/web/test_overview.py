@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from playwright.sync_api import Page, expect
 
 from daemon.database.schema import photos as photos_table
-from daemon.database.schema import text
+from daemon.database.timestamps import format_time
 from daemon.web.overview import bins, days
 from daemon.web.stats import Counts, Statistics
 from models.bundle import Bundle
@@ -128,7 +128,7 @@ def test_a_day_is_one_of_this_machines_time_zone(
     with engine.begin() as connection:
         connection.execute(p.update().values(classified_at=None, filed_at="2020-01-01", predicted_label=None))
         for photo, hour, minute in ((1, 0, 0), (2, 23, 59)):
-            at = text(datetime(2026, 11, 23, hour, minute).astimezone())
+            at = format_time(datetime(2026, 11, 23, hour, minute).astimezone())
             connection.execute(p.update().where(p.c.id == photo).values(classified_at=at, predicted_label="food"))
     before, *shown, after = days(Statistics(engine), date(2026, 11, 24), 3, 1)
     assert [(span.first, span.last) for span in shown] == [

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from daemon.database import schema
-from daemon.database.schema import text
+from daemon.database.timestamps import format_time
 from daemon.web import stats
 from daemon.web.stats import EVER, Counts, Statistics
 from models.bundle import Bundle
@@ -14,7 +14,7 @@ from tests.daemon.web.conftest import NOON, row
 
 
 def at(minute: int) -> str:
-    return text(NOON + timedelta(minutes=minute))
+    return format_time(NOON + timedelta(minutes=minute))
 
 
 def test_each_photo_counts_once_by_the_label_that_holds(engine: sa.Engine) -> None:
@@ -69,11 +69,11 @@ def test_the_newest_are_those_of_the_model_that_judged_last(engine: sa.Engine, m
     card = Bundle.load().card.model_dump_json()
     later = NOON + timedelta(minutes=300)
     with engine.begin() as connection:
-        model = {"sha256": "1" * 64, "name": "newer", "card": card, "first_used_at": text(later)}
+        model = {"sha256": "1" * 64, "name": "newer", "card": card, "first_used_at": format_time(later)}
         connection.execute(schema.models.insert().values(id=2, **model))
         for number, took_s in ((201, 1), (202, 2), (203, 4)):
-            filed = text(later + timedelta(seconds=took_s))
-            other = row(number, model_id=2, claimed_at=text(later), filed_at=filed, size_bytes=number)
+            filed = format_time(later + timedelta(seconds=took_s))
+            other = row(number, model_id=2, claimed_at=format_time(later), filed_at=filed, size_bytes=number)
             connection.execute(schema.photos.insert().values(other))
     newest = Statistics(engine).newest()
     assert (newest.model, newest.card) == ("newer", card)
@@ -81,7 +81,7 @@ def test_the_newest_are_those_of_the_model_that_judged_last(engine: sa.Engine, m
     assert newest.taking_s[:4] == [4, 2, 1, 0]
     assert len(newest.p_food) == 3
     with engine.begin() as connection:  # a photo that a person has labelled may have moved long after it came
-        connection.execute(schema.reviews.insert().values(photo_id=203, label="food", reviewed_at=text(later)))
+        connection.execute(schema.reviews.insert().values(photo_id=203, label="food", reviewed_at=format_time(later)))
     assert Statistics(engine).newest().taking_s[:2] == [2, 1]
     monkeypatch.setattr(stats, "NEWEST", 2)
     assert Statistics(engine).newest().sizes_bytes == [203, 202]

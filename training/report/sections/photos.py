@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from models.filenames import shown
+from models.filenames import escape_name
 from models.intervals import wilson
 from training.evaluation.mistakes import TABLE, Sheet, relative
 from training.evaluation.predictions import Judged
@@ -77,7 +77,7 @@ def by_source(judged: Judged) -> Section | None:
     grouped = photos.groupby("source")[["label", "right"]].agg(["size", "sum"])
     rows = [
         [
-            shown(str(source)) or "unknown",
+            escape_name(str(source)) or "unknown",
             f"{row['label', 'size']:,}",
             percent(row["right", "sum"] / row["label", "size"], 1),
             percent_range(wilson(int(row["right", "sum"]), int(row["label", "size"])), 1),
@@ -96,5 +96,5 @@ def by_source(judged: Judged) -> Section | None:
 
 def left_out(unreadable: list[Unreadable], root: Path) -> Section:
     """The photos that could not be read; their names are relative to `root`."""
-    rows = [[relative(one.path, root), shown(one.message)] for one in unreadable]
+    rows = [[relative(one.path, root), escape_name(one.message)] for one in unreadable]
     return Section("unreadable", "Left out", tables=[first_rows(["photo", "why"], rows, prose=True)])
