@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 NO_VENV := { echo "python3 cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
-.PHONY: setup demo test soak fuzz bench check format lock install-service service-user service-units uninstall-service
+.PHONY: setup demo test test-fast test-system soak fuzz bench check format lock install-service service-user service-units uninstall-service
 
 setup: $(STAMP)
 
@@ -21,9 +21,18 @@ $(STAMP): requirements-dev.lock pyproject.toml
 demo: setup
 	@$(BIN)/python -m daemon.demo $(if $(PHOTOS),--photos "$(PHOTOS)")
 
-# More than the two cores of a small machine: many tests wait for a process of theirs.
+# Three workers on two cores: many tests wait for a process.
+PYTEST := $(BIN)/python -m pytest
 test: setup
-	$(BIN)/python -m pytest -n 3
+	$(PYTEST) -n 3 -m "not system"
+
+# For daily work: no process of its own, no network's library, no long wait.
+test-fast: setup
+	$(PYTEST) -n 2 -m "not system and not slow"
+
+# Needs root, and packages of Debian: systemd, util-linux, postgresql, chromium, gcc. A test without its package is skipped.
+test-system: setup
+	$(PYTEST) -n 3 -m system
 
 # 2,000 photos, 100 sudden deaths of the daemon, some minutes; prints what was lost or doubled.
 soak: setup

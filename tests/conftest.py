@@ -9,6 +9,20 @@ from models.bundle import NETWORK, Bundle
 _TRAINING = "tests/training/"
 
 
+_SYSTEM_FIXTURES = {"browser", "cluster", "machine", "mount"}
+"""Fixtures that start a browser, a PostgreSQL server or a systemd, or mount a filesystem."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests for `make test-system` by the fixtures that they use."""
+    for item in items:
+        if not isinstance(item, pytest.Function):
+            continue
+        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        if _SYSTEM_FIXTURES.intersection(item.fixturenames) or "postgresql" in parameters:
+            item.add_marker("system")
+
+
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]
     """Keeps the tests of a file in one process, and all of training in one, too: they share what takes longest to make."""
 
