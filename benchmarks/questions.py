@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from benchmarks.collection import BATCH, time_of
 from daemon.actions.undo import UNDO
-from daemon.database.lookup import PriorRecord
+from daemon.database.lookup import Lookup
 from daemon.database.recorder import Recorder
+from daemon.database.rows import BatchRow, PhotoRow, PriorRecord
 from daemon.database.timestamps import format_time
 from daemon.queries import results as query
 from daemon.queries.results import Filters
@@ -36,6 +37,7 @@ def of_foodsort(engine: sa.Engine, results: Recorder, rows: int) -> dict[str, As
     def at(photo: int) -> datetime:
         return time_of(photo, rows)
 
+    lookup = Lookup(engine)
     undone = PhotoSelection(engine, Path("/"), UNDO.sources)
     identities = [f"2049:{number}" for number in range(1, 1 + 32)]
     return {
@@ -61,9 +63,9 @@ def of_foodsort(engine: sa.Engine, results: Recorder, rows: int) -> dict[str, As
         "results --state filed": asked(state="filed"),
         "results --state failed": asked(state="failed"),
         "results --state missing (none)": asked(state="missing"),
-        "results.undone, 32 photos": lambda: len(results.undone(identities)),
-        "results.copies, a batch": lambda: len(results.copies(digests)),
-        "results.pending": lambda: len(results.pending()),
+        "lookup.undone, 32 photos": lambda: len(lookup.undone(identities)),
+        "lookup.duplicates, a batch": lambda: len(lookup.duplicates(digests)),
+        "lookup.pending": lambda: len(lookup.pending()),
         "undo --last": lambda: len(undone.last_batch()),
         "undo --batch": lambda: len(undone.batch(1 + rows // 3 // BATCH)),
         "undo --since (100 s)": lambda: len(undone.since(at(rows - 100))),
@@ -86,22 +88,22 @@ def of_people(engine: sa.Engine) -> dict[str, Ask]:
 def _batch(results: Recorder) -> int:
     now, number = format_time(datetime.now(UTC)), time.time_ns()
     rows = [
-        {
-            "path_bytes": f"food/new_{number}_{photo}.jpg".encode(),
-            "inbox_path_bytes": f"new_{number}_{photo}.jpg".encode(),
-            "generation": "1-1",
-            "identity": f"2049:{number}{photo}",
-            "sha256": os.urandom(32).hex(),
-            "size_bytes": 1,
-            "modified_at": now,
-            "probability": 0.9,
-            "predicted_label": "food",
-            "claimed_at": now,
-            "classified_at": now,
-        }
+        PhotoRow(
+            path=f"food/new_{number}_{photo}.jpg".encode(),
+            inbox_path=f"new_{number}_{photo}.jpg".encode(),
+            run_id="1-1",
+            identity=f"2049:{number}{photo}",
+            sha256=os.urandom(32).hex(),
+            size_bytes=1,
+            modified_at=now,
+            probability=0.9,
+            predicted_label="food",
+            claimed_at=now,
+            classified_at=now,
+        )
         for photo in range(BATCH)
     ]
-    batch = {"started_at": now, "photos": BATCH, "engine": "bench", "inference_ms": 1.0}
+    batch = BatchRow(started_at=now, engine="bench", inference_ms=1.0)
     _, ids = results.begin(batch, rows, [PriorRecord()] * BATCH)
     results.finish(ids)
     return len(ids)

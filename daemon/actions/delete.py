@@ -13,7 +13,7 @@ from daemon import failpoints
 from daemon.actions.locate import PhotoLocator, facts
 from daemon.actions.restore import CannotMove, InboxRestorer, SourceChanged
 from daemon.actions.undo import BUSY, ActionResult
-from daemon.database.recorder import update
+from daemon.database.rows import update_if_state
 from daemon.destinations import sidecar
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claims
@@ -67,7 +67,7 @@ class DeleteAction:
         with self._engine.begin() as connection:
             for photo in found:
                 known = {"identity": photo.identity, "size_bytes": photo.size_bytes, "modified_at": photo.modified_at}
-                if update(connection, photo.id, (FAILED,), state=DELETING, **known):
+                if update_if_state(connection, photo.id, (FAILED,), state=DELETING, **known):
                     begun.append(photo)
                 else:
                     stay.append(ActionResult(photo, problem=BUSY))
@@ -93,7 +93,7 @@ class DeleteAction:
                 stay.append(ActionResult(photo, problem=f"cannot be deleted: {error.strerror}"))
         with self._engine.begin() as connection:
             for photo in done:
-                update(connection, photo.id, (DELETING,), state=DELETED)
+                update_if_state(connection, photo.id, (DELETING,), state=DELETED)
         return stay + [ActionResult(photo, photo.path) for photo in done]
 
     def _remove(self, photo: Photo) -> None:
@@ -109,4 +109,4 @@ class DeleteAction:
 
     def _set(self, photo: Photo, state: State) -> None:
         with self._engine.begin() as connection:
-            update(connection, photo.id, (DELETING,), state=state)
+            update_if_state(connection, photo.id, (DELETING,), state=state)

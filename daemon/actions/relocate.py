@@ -17,8 +17,7 @@ from daemon.actions.refile import Refiler
 from daemon.actions.restore import CannotMove
 from daemon.actions.undo import ActionResult
 from daemon.database import schema
-from daemon.database.recorder import place as in_columns
-from daemon.database.recorder import update
+from daemon.database.rows import path_columns, update_if_state
 from daemon.database.timestamps import format_time
 from daemon.destinations import recovery_plan
 from daemon.inbox.claims import Claims
@@ -88,7 +87,7 @@ class Relocator:
 
     def _move(self, step: Step) -> bytes:
         def going(target: bytes) -> None:
-            self._set(step.photo, **in_columns(target))
+            self._set(step.photo, **path_columns(target))
 
         def whole(stat: os.stat_result) -> None:
             self._set(step.photo, **facts(stat))
@@ -99,7 +98,7 @@ class Relocator:
         now = format_time(datetime.now(UTC))
         with self._engine.begin() as connection:
             for photo, target, _ in moved:
-                update(connection, photo.id, (CORRECTING,), state=FILED, filed_at=now, **in_columns(target))
+                update_if_state(connection, photo.id, (CORRECTING,), state=FILED, filed_at=now, **path_columns(target))
         return [ActionResult(photo, target) for photo, target, _ in moved]
 
     def _finish_alone(self, step: Step, *, drop: bool) -> Iterator[ActionResult]:
@@ -125,17 +124,17 @@ class Relocator:
             return
         before = {"identity": photo.identity, "size_bytes": photo.size_bytes, "modified_at": photo.modified_at}
         with self._engine.begin() as connection:
-            if update(connection, photo.id, (CORRECTING,), state=FILED, **in_columns(photo.path), **before):
+            if update_if_state(connection, photo.id, (CORRECTING,), state=FILED, **path_columns(photo.path), **before):
                 connection.execute(amends)
 
     def _set(self, photo: Photo, **values: Any) -> bool:
         with self._engine.begin() as connection:
-            return update(connection, photo.id, (CORRECTING,), **values)
+            return update_if_state(connection, photo.id, (CORRECTING,), **values)
 
 
 def begin(connection: sa.Connection, photo: Photo, stat: os.stat_result, target: bytes) -> bool:
     """Writes where a photo is about to go, or that it stays; False when its row is no longer one of a filed photo."""
     if target == photo.path:
-        return update(connection, photo.id, (FILED,), state=FILED)
-    going = {"generation": escape_name(photo.path), **in_columns(target), **facts(stat)}
-    return update(connection, photo.id, (FILED,), state=CORRECTING, **going)
+        return update_if_state(connection, photo.id, (FILED,), state=FILED)
+    going = {"generation": escape_name(photo.path), **path_columns(target), **facts(stat)}
+    return update_if_state(connection, photo.id, (FILED,), state=CORRECTING, **going)

@@ -13,8 +13,7 @@ import sqlalchemy as sa
 from daemon import failpoints
 from daemon.actions.locate import PhotoLocator, facts
 from daemon.actions.restore import CannotMove, InboxRestorer
-from daemon.database.recorder import place as in_columns
-from daemon.database.recorder import update
+from daemon.database.rows import path_columns, update_if_state
 from daemon.destinations import recovery_plan
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claims
@@ -116,7 +115,9 @@ class UndoAction:
         begun = []
         with self._engine.begin() as connection:
             for photo, stat, target in found:
-                if update(connection, photo.id, (photo.state,), state=way.moving, **_going(target), **facts(stat)):
+                if update_if_state(
+                    connection, photo.id, (photo.state,), state=way.moving, **_going(target), **facts(stat)
+                ):
                     begun.append(photo._replace(inbox_path=target, identity=dirfd.identity(stat)))
                 else:
                     stay.append(ActionResult(photo, problem=BUSY))
@@ -175,12 +176,12 @@ class UndoAction:
             for photo, place, _ in backs:
                 stat = self._way.look(photo)
                 known = facts(stat) if stat is not None and photo.looks_like(stat) else {}
-                update(connection, photo.id, (way.moving,), state=way.done, **in_columns(place), **known)
+                update_if_state(connection, photo.id, (way.moving,), state=way.done, **path_columns(place), **known)
         return backs
 
     def _set(self, photo: Photo, states: tuple[State, ...], **values: Any) -> bool:
         with self._engine.begin() as connection:
-            return update(connection, photo.id, states, **values)
+            return update_if_state(connection, photo.id, states, **values)
 
 
 def _going(target: bytes) -> dict[str, Any]:

@@ -1,130 +1,179 @@
-"""What the database knows of photos before the network sees them: their own rows, the same bytes, a person's label."""
+"""Reads the rows that the daemon needs: earlier rows of the same photos and bytes, rows of photos that are in the inbox."""
 
+import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
-from daemon.database.schema import photos
-from daemon.photo import DUPLICATE, FILED, FILING, RETRY, RETRYING
-from models.decision import Label
+from daemon.database.rows import DuplicateRow, InboxRow, PendingRow, PhotoKey, PreviousRow, PriorRecord, Review
+from daemon.database.schema import photos, results
+from daemon.photo import DUPLICATE, FILED, FILING, RETRY, RETRYING, UNDOING, UNDONE, Destination, Failure
 
-_NEWEST = 64
-"""Most rows of the same bytes that are looked at: a camera may send one black picture a million times."""
+_MOST_DUPLICATES = 64
+"""Most rows of the same bytes that are read: a camera may send one black picture a million times."""
 
-
-class PhotoKey(NamedTuple):
-    """What a claimed photo is found by in the database.
-
-    Attributes:
-        identity: Device and inode.
-        sha256: Digest of its bytes.
-        path: Path in the inbox, relative to it.
-        linked: Whether the file has several names (hard links), each a photo of its own.
-    """
-
-    identity: str
-    sha256: str
-    path: bytes
-    linked: bool
+_INBOX_ROWS = sa.select(
+    photos.c.id,
+    photos.c.inbox_path_bytes,
+    photos.c.identity,
+    photos.c.size_bytes,
+    photos.c.modified_at,
+)
 
 
-class PreviousRow(NamedTuple):
-    """The row of a photo that comes back by `retry`."""
+class Lookup:
+    """Reads the results database for one daemon."""
 
-    id: int
-    attempts: int
-    first_failed_at: str | None
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def prior_records(self, batch: list[PhotoKey], model_id: int) -> list[PriorRecord]:
+        """Returns the earlier records of each photo of a batch.
+
+        Args:
+            batch: The keys of the photos.
+            model_id: The model whose logits are used again.
+        """
+        with self._engine.connect() as connection:
+            previous = previous_rows(connection, batch)
+        same_bytes = self.duplicates({photo.sha256 for photo in batch})
+        return [
+            PriorRecord(
+                previous=row,
+                logit=cached_logit(same_bytes[photo.sha256], model_id),
+                review=latest_review(same_bytes[photo.sha256]),
+            )
+            for photo, row in zip(batch, previous, strict=True)
+        ]
+
+    def duplicates(self, digests: set[str]) -> dict[str, list[DuplicateRow]]:
+        """Returns the newest rows of the same bytes by SHA-256, newest first."""
+        rows: dict[str, list[DuplicateRow]] = {digest: [] for digest in digests}
+        parameters = {f"sha256_{number}": digest for number, digest in enumerate(digests)}
+        with self._engine.connect() as connection:
+            for row in connection.execute(_duplicates_query(len(parameters)), parameters):
+                review = None if row[7] is None else Review(*row[7:])
+                rows[row[0]].append(DuplicateRow._make((*row[:7], review)))
+        return rows
+
+    def pending(self) -> list[PendingRow]:
+        """Returns the rows whose photos were on their way when an earlier run of the daemon ended, oldest first."""
+        p, r = photos.c, results.c
+        query = (
+            sa.select(
+                p.id,
+                p.path_bytes,
+                p.inbox_path_bytes,
+                p.generation,
+                p.identity,
+                p.sha256,
+                p.duplicate_of,
+                p.error_kind,
+                p.error_message,
+                p.attempts,
+                p.first_failed_at,
+                r.label,
+                r.model,
+            )
+            .join_from(photos, results, p.id == r.id)
+            .where(p.state == FILING)
+            .order_by(p.id)
+        )
+        with self._engine.connect() as connection:
+            return [_pending_row(row) for row in connection.execute(query)]
+
+    def undone(self, identities: list[str]) -> list[InboxRow]:
+        """Returns the rows of photos with these identities (device and inode) that `undo` moved back to the inbox."""
+        query = _INBOX_ROWS.where(photos.c.identity.in_(identities), photos.c.state.in_((UNDOING, UNDONE)))
+        with self._engine.connect() as connection:
+            return [InboxRow(*row) for row in connection.execute(query)]
+
+    def in_inbox(self, after: int, limit: int) -> list[InboxRow]:
+        """Returns a page of the rows whose photos are in the inbox: at most `limit` with ids above `after`, by id."""
+        p = photos.c
+        query = _INBOX_ROWS.where(p.state.in_((UNDONE, RETRY)), p.id > after).order_by(p.id).limit(limit)
+        with self._engine.connect() as connection:
+            return [InboxRow(*row) for row in connection.execute(query)]
+
+    def recent_probabilities(self, model_id: int, limit: int) -> list[float]:
+        """Returns P(food) of the photos among the `limit` newest that this model classified, oldest first."""
+        p = photos.c
+        query = sa.select(p.model_id, p.probability).order_by(p.id.desc()).limit(limit)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [row.probability for row in reversed(rows) if row.model_id == model_id and row.probability is not None]
 
 
-class Review(NamedTuple):
-    """A person's label for these bytes, given to the photo `photo_id`."""
-
-    id: int
-    photo_id: int
-    label: Label
-    reviewed_at: str
-
-
-class DuplicateRow(NamedTuple):
-    """A row of the same bytes; `original` is the row itself or, for a duplicate set aside, the one that it is a copy of."""
-
-    sha256: str
-    state: str
-    model_id: int
-    logit: float | None
-    original: int
-    original_state: str
-    original_path: bytes
-    review: Review | None
+def cached_logit(rows: Iterable[DuplicateRow], model_id: int) -> float | None:
+    """Returns the logit that a model gave the same bytes, if a photo of them was filed."""
+    for row in rows:
+        if row.model_id == model_id and row.logit is not None and row.state in {FILED, FILING, DUPLICATE}:
+            return row.logit
+    return None
 
 
-@dataclass(frozen=True)
-class PriorRecord:
-    """What is known of a photo. logit: what the model in use has said of the same bytes."""
-
-    earlier: PreviousRow | None = None
-    logit: float | None = None
-    review: Review | None = None
+def latest_review(rows: Iterable[DuplicateRow]) -> Review | None:
+    """Returns the newest label that a person gave to a photo of the same bytes."""
+    return max((row.review for row in rows if row.review), default=None)
 
 
-def judged(copies: Iterable[DuplicateRow], model_id: int) -> float | None:
-    """The logit that a model gave the same bytes, where a photo of them was filed."""
-    said = (copy.logit for copy in copies if copy.model_id == model_id and copy.state in {FILED, FILING, DUPLICATE})
-    return next((logit for logit in said if logit is not None), None)
-
-
-def reviewed(copies: Iterable[DuplicateRow]) -> Review | None:
-    """The newest label that a person gave to a photo of the same bytes."""
-    return max((copy.review for copy in copies if copy.review), default=None)
-
-
-def earlier(connection: sa.Connection, batch: list[PhotoKey]) -> list[PreviousRow | None]:
-    """For each photo its row, where it has one because a person asked to have it sorted again; by device and inode."""
+def previous_rows(connection: sa.Connection, batch: list[PhotoKey]) -> list[PreviousRow | None]:
+    """Returns for each photo the row that `retry` left for it, None for a new photo."""
     p = photos.c
     query = sa.select(p.identity, p.sha256, p.inbox_path_bytes, p.id, p.attempts, p.first_failed_at).where(
         p.identity.in_([photo.identity for photo in batch]), p.state.in_((RETRY, RETRYING))
     )
     rows = connection.execute(query.order_by(p.id.desc())).all()
-    return [next((PreviousRow(*row[3:]) for row in rows if _is_of(row, photo)), None) for photo in batch]
+    return [
+        next((PreviousRow(row.id, row.attempts, row.first_failed_at) for row in rows if _is_same(row, photo)), None)
+        for photo in batch
+    ]
 
 
-def _is_of(row: Any, photo: PhotoKey) -> bool:
+def _is_same(row: Any, photo: PhotoKey) -> bool:
     if row.identity != photo.identity:
         return False
-    # An inode that was given to another file since is known by neither its bytes nor its place; of a file of several
-    # names each is a photo of its own.
+    # The inode may have been given to another file since: then neither the bytes nor the path agree. Of a file with several
+    # names each name is a photo of its own, so equal bytes do not suffice.
     same_bytes = row.sha256 == photo.sha256 and not photo.linked
     return same_bytes or bool(row.inbox_path_bytes == photo.path)
 
 
-def copies(connection: sa.Connection, digests: set[str]) -> dict[str, list[DuplicateRow]]:
-    """The newest rows of the same bytes by sha256, newest first."""
-    found: dict[str, list[DuplicateRow]] = {digest: [] for digest in digests}
-    asked = {f"sha256_{number}": digest for number, digest in enumerate(digests)}
-    for row in connection.execute(_copies(len(asked)), asked):
-        review = None if row[7] is None else Review(*row[7:])
-        found[row[0]].append(DuplicateRow._make((*row[:7], review)))
-    return found
-
-
 @cache
-def _copies(count: int) -> sa.TextClause:
-    """As text, since SQLite and PostgreSQL agree on the name of a column of VALUES only when it is given none."""
-    asked = ", ".join(f"(:sha256_{number})" for number in range(count))
+def _duplicates_query(count: int) -> sa.TextClause:
+    # As text: SQLite and PostgreSQL agree on the name of a column of VALUES only when the query gives it none.
+    values = ", ".join(f"(:sha256_{number})" for number in range(count))
     return sa.text(
         f"""
         SELECT
           p.sha256, p.state, p.model_id, p.logit, o.id, o.state, o.path_bytes,
           r.id, r.photo_id, r.label, r.reviewed_at
-        FROM (VALUES {asked}) AS asked
-        JOIN photos p ON p.sha256 = asked.column1 AND p.id >= COALESCE(
-          (SELECT id FROM photos WHERE sha256 = asked.column1 ORDER BY id DESC LIMIT 1 OFFSET {_NEWEST - 1}), 0
+        FROM (VALUES {values}) AS digests
+        JOIN photos p ON p.sha256 = digests.column1 AND p.id >= COALESCE(
+          (SELECT id FROM photos WHERE sha256 = digests.column1 ORDER BY id DESC LIMIT 1 OFFSET {_MOST_DUPLICATES - 1}), 0
         )
         JOIN photos o ON o.id = COALESCE(p.duplicate_of, p.id)
         LEFT JOIN reviews r ON r.id = (SELECT MAX(id) FROM reviews WHERE photo_id = p.id)
         ORDER BY p.id DESC
         """
+    )
+
+
+def _pending_row(row: Any) -> PendingRow:
+    failure = Failure(row.error_kind, row.error_message or "") if row.error_kind else None
+    destination: Destination = None if failure else "duplicate" if row.duplicate_of is not None else row.label
+    return PendingRow(
+        id=row.id,
+        path=row.path_bytes,
+        inbox_path=row.inbox_path_bytes,
+        run_id=os.fsencode(row.generation),
+        identity=row.identity,
+        sha256=row.sha256,
+        destination=destination,
+        failure=failure,
+        attempts=row.attempts,
+        first_failed_at=row.first_failed_at,
+        model=row.model,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
-from daemon.database.recorder import PendingRow
+from daemon.database.rows import PendingRow
 from daemon.photo import MISSING, RETRY, RETRYING, State
 
 
@@ -34,7 +34,7 @@ def plan(
     """
     left = set(claimed)
     for row in pending:
-        key = (row.generation, row.inbox_path)
+        key = (row.run_id, row.inbox_path)
         if key in left:
             left.remove(key)
             yield Resume("drop_and_finish" if arrived(row, True) else "file", row)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import structlog
 
 from daemon.database.event_log import EventLog
+from daemon.database.lookup import Lookup
 from daemon.database.recorder import Recorder
 from daemon.database.timestamps import format_mtime
 from daemon.fs import dirfd
@@ -32,6 +33,7 @@ class Intake:
         claims: Claims,
         submit: Callable[[Claimed], None],
         results: Recorder,
+        lookup: Lookup,
         patience: Retrier,
         tell: EventLog,
         *,
@@ -46,6 +48,7 @@ class Intake:
         self._claims = claims
         self._submit = submit
         self._results = results
+        self._lookup = lookup
         self._dry_run = dry_run
         self._patience, self._tell = patience, tell
         self._device = 0
@@ -183,7 +186,7 @@ class Intake:
         """
         if not looks:
             return set()
-        undone = self._patience(self._results.undone, list({look.identity for look in looks.values()}))
+        undone = self._patience(self._lookup.undone, list({look.identity for look in looks.values()}))
         known = {(row.identity, row.size_bytes, row.modified_at) for row in undone}
         by_name = {(row.inbox_path, row.identity, row.size_bytes, row.modified_at) for row in undone}
         facts = {path: (look.identity, look.size, format_mtime(look.mtime_ns)) for path, look in looks.items()}
@@ -198,7 +201,7 @@ class Intake:
         device = os.fstat(self._claims.inbox).st_dev
         if device == self._device:
             return
-        rows = self._patience(self._results.in_inbox, 0, _SLICE)
+        rows = self._patience(self._lookup.in_inbox, 0, _SLICE)
         while rows:
             changed = {}
             for row in rows:
@@ -208,7 +211,7 @@ class Intake:
                 if row.identity != dirfd.identity(stat):
                     changed[row.id] = dirfd.identity(stat)
             self._patience(self._results.identify, changed)
-            rows = self._patience(self._results.in_inbox, rows[-1].id, _SLICE)
+            rows = self._patience(self._lookup.in_inbox, rows[-1].id, _SLICE)
         self._device = device
 
     def _look(self, path: bytes) -> FileStamp | None:

@@ -4,7 +4,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 
-from daemon.database.lookup import PhotoKey
+from daemon.database.rows import PhotoKey
 from daemon.decoders.pool import DecoderPool
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claimed

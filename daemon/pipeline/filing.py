@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 
 from daemon import failpoints
-from daemon.database.lookup import PriorRecord
-from daemon.database.recorder import PendingRow, Recorder
+from daemon.database.lookup import Lookup
+from daemon.database.recorder import Recorder
+from daemon.database.rows import BatchRow, PendingRow, PriorRecord
 from daemon.database.timestamps import format_time
 from daemon.destinations.folders import DestinationFolders, SourceMissing
 from daemon.destinations.move import Move
@@ -26,18 +26,24 @@ class Filing:
     """Files batches. Trouble with disk or database is waited out."""
 
     def __init__(
-        self, destinations: DestinationFolders, results: Recorder, patience: Retrier, *, skip_duplicates: bool = False
+        self,
+        destinations: DestinationFolders,
+        results: Recorder,
+        lookup: Lookup,
+        patience: Retrier,
+        *,
+        skip_duplicates: bool = False,
     ) -> None:
-        self._destinations, self._results, self._retry = destinations, results, patience
+        self._destinations, self._results, self._lookup, self._retry = destinations, results, lookup, patience
         self._skip = skip_duplicates
         self._rehearsed: set[str] = set()
         """SHA-256 of the photos that a dry run would have filed; no row says it of them."""
 
     def known(self, batch: list[Decoded]) -> list[PriorRecord]:
         """What the database knows of each photo of a batch."""
-        return self._retry(self._results.known, [photo.key for photo in batch])
+        return self._retry(self._lookup.prior_records, [photo.key for photo in batch], self._results.model_id)
 
-    def file(self, outcomes: list[Outcome], batch: dict[str, Any], *, dry_run: bool = False) -> list[Outcome]:
+    def file(self, outcomes: list[Outcome], batch: BatchRow, *, dry_run: bool = False) -> list[Outcome]:
         """Records and moves the photos of a batch; a dry run only says where they would go. Raises what was not transient.
 
         Returns the outcomes; some of them may now be duplicates that were set aside.
@@ -52,22 +58,20 @@ class Filing:
         targets = self._targets(outcomes)
         now = format_time(datetime.now(UTC))
         rows = [outcome.row(target, now) for outcome, target in zip(outcomes, targets, strict=True)]
-        batch_id, ids = self._retry(
-            self._results.begin, batch | {"photos": len(rows)}, rows, [one.known for one in outcomes]
-        )
+        batch_id, ids = self._retry(self._results.begin, batch, rows, [one.known for one in outcomes])
         failpoints.failpoint("recorded")
         moved = []
         for photo_id, outcome, target, row in zip(ids, outcomes, targets, rows, strict=True):
             claimed = outcome.decoded.claimed
             source = (claimed.generation, claimed.path, target)
-            tries = (outcome.attempts, row["first_failed_at"], self._results.model_name)
+            tries = (outcome.attempts, row.first_failed_at, self._results.model_name)
             digest = outcome.decoded.sha256
             move = Move(photo_id, *source, outcome.fate, claimed.identity, digest, outcome.failure, *tries)
             if self._move(move):
                 moved.append(photo_id)
                 _report("filed", outcome, target, batch=batch_id)
         self._finish(moved)
-        return outcomes + (self.file(again, batch | {"inference_ms": 0.0}) if again else [])
+        return outcomes + (self.file(again, replace(batch, inference_ms=0.0)) if again else [])
 
     def mend(self, mends: list[Resume]) -> None:
         """Ends what an earlier life of the daemon had recorded and not finished."""
@@ -88,10 +92,10 @@ class Filing:
 
         filed: SHA-256 of the photos that are about to be, to be added to.
         """
-        copies = self._retry(self._results.copies, {outcome.decoded.sha256 for outcome in outcomes})
+        copies = self._retry(self._lookup.duplicates, {outcome.decoded.sha256 for outcome in outcomes})
         marked, again = [], []
         for outcome in outcomes:
-            own = outcome.known.earlier and outcome.known.earlier.id
+            own = outcome.known.previous and outcome.known.previous.id
             there = (
                 copy.original
                 for copy in copies[outcome.decoded.sha256]
@@ -147,7 +151,7 @@ class Filing:
 def _move(row: PendingRow) -> Move:
     tries = (row.attempts, row.first_failed_at, row.model)
     return Move(
-        row.id, row.generation, row.inbox_path, row.path, row.fate, row.identity, row.sha256, row.failure, *tries
+        row.id, row.run_id, row.inbox_path, row.path, row.destination, row.identity, row.sha256, row.failure, *tries
     )
 
 

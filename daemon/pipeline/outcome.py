@@ -1,11 +1,10 @@
 """What becomes of a photo: the network's verdict, or the reason why there is none."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from daemon.database.lookup import PriorRecord
+from daemon.database.rows import PhotoRow, PriorRecord
 from daemon.database.timestamps import format_mtime, format_time
 from daemon.photo import Destination, Failure, Prediction
 from daemon.pipeline.decode import Decoded
@@ -43,37 +42,36 @@ class Outcome:
     @property
     def attempts(self) -> int:
         """How often it was tried, in all."""
-        return self.decoded.attempts + (self.known.earlier.attempts if self.known.earlier else 0)
+        return self.decoded.attempts + (self.known.previous.attempts if self.known.previous else 0)
 
-    def row(self, target: bytes, now: str) -> dict[str, Any]:
-        """Columns of the table `photos` for a photo that was judged `now` and is about to move to `target`."""
-        claimed, picture, earlier = self.decoded.claimed, self.decoded.picture, self.known.earlier
-        return {
-            "path_bytes": target,
-            "inbox_path_bytes": claimed.path,
-            "generation": claimed.generation.decode(),
-            "identity": claimed.identity,
-            "sha256": self.decoded.sha256,
-            "size_bytes": claimed.stat.st_size,
-            "modified_at": format_mtime(claimed.stat.st_mtime_ns),
-            "format": picture and picture.format,
-            "width": picture and picture.width,
-            "height": picture and picture.height,
-            "taken_at": picture and picture.exif.taken_at,
-            "taken_offset": picture and picture.exif.taken_offset,
-            "camera": picture and picture.exif.camera and escape_name(picture.exif.camera),
-            "logit": self.verdict and self.verdict.logit,
-            "probability": self.verdict and self.verdict.probability,
-            "predicted_label": self.verdict and self.verdict.label,
-            "error_kind": self.failure and self.failure.kind,
-            "error_message": self.failure and self.failure.message,
-            "claimed_at": format_time(claimed.at),
-            "classified_at": now if self.verdict else None,
-            "duplicate_of": self.duplicate_of,
-            "filed_at": None,
-            "attempts": self.attempts,
-            "first_failed_at": (earlier and earlier.first_failed_at) or (now if self.failure else None),
-        }
+    def row(self, target: bytes, now: str) -> PhotoRow:
+        """The row of a photo that was classified at `now` and is about to move to `target`."""
+        claimed, picture, previous = self.decoded.claimed, self.decoded.picture, self.known.previous
+        return PhotoRow(
+            path=target,
+            inbox_path=claimed.path,
+            run_id=claimed.generation.decode(),
+            identity=claimed.identity,
+            sha256=self.decoded.sha256,
+            size_bytes=claimed.stat.st_size,
+            modified_at=format_mtime(claimed.stat.st_mtime_ns),
+            format=picture and picture.format,
+            width=picture and picture.width,
+            height=picture and picture.height,
+            taken_at=picture and picture.exif.taken_at,
+            taken_offset=picture and picture.exif.taken_offset,
+            camera=picture and picture.exif.camera and escape_name(picture.exif.camera),
+            logit=self.verdict.logit if self.verdict else None,
+            probability=self.verdict.probability if self.verdict else None,
+            predicted_label=self.verdict.label if self.verdict else None,
+            error_kind=self.failure.kind if self.failure else None,
+            error_message=self.failure.message if self.failure else None,
+            claimed_at=format_time(claimed.at),
+            classified_at=now if self.verdict else None,
+            duplicate_of=self.duplicate_of,
+            attempts=self.attempts,
+            first_failed_at=(previous and previous.first_failed_at) or (now if self.failure else None),
+        )
 
 
 def judge(batch: list[Decoded], known: list[PriorRecord], engine: Engine, card: Card, *, unsure: bool) -> list[Outcome]:

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import structlog
 
 from daemon import failpoints
+from daemon.database.rows import BatchRow
 from daemon.database.timestamps import format_time
 from daemon.decoders.pool import DecoderPool, PoolStopped
 from daemon.inbox.claims import Claimed, Returned
@@ -40,7 +41,7 @@ class _Judged(NamedTuple):
     """A batch that the network is done with, its row, and since when it has waited to be filed (monotonic s)."""
 
     outcomes: list[Outcome]
-    batch: dict[str, Any]
+    batch: BatchRow
     since: float
 
 
@@ -236,10 +237,10 @@ class Pipeline:
                     outcomes = judge(batch, known, self._engine, self._card, unsure=unsure)
                 inference_ms = 1000 * (time.perf_counter() - begun)
                 failpoints.failpoint("classified")
-                row = {"started_at": format_time(started), "photos": len(batch), "engine": self._engine.name}
+                row = BatchRow(started_at=format_time(started), engine=self._engine.name, inference_ms=inference_ms)
                 self._heart.goes("classify", len(batch))
                 self._heart.comes("file", len(batch))
-                self._judged.put(_Judged(outcomes, row | {"inference_ms": inference_ms}, time.monotonic()))
+                self._judged.put(_Judged(outcomes, row, time.monotonic()))
         finally:
             self._judged.put(None)
 

@@ -3,7 +3,7 @@
 import structlog
 
 from daemon import failpoints
-from daemon.database.recorder import PendingRow
+from daemon.database.rows import PendingRow
 from daemon.destinations import recovery_plan
 from daemon.inbox.claims import FileRefused
 from daemon.inbox.intake import Intake
@@ -22,14 +22,14 @@ class StartupRecovery:
 
     def __init__(self, store: Storage, filing: Filing, pipeline: Pipeline, intake: Intake, patience: Retrier) -> None:
         self._hold, self._claims = store.hold, store.hold.claims
-        self._movers, self._destinations, self._results = store.movers, store.destinations, store.results
+        self._movers, self._destinations, self._lookup = store.movers, store.destinations, store.lookup
         self._filing, self._pipeline, self._intake, self._patience = filing, pipeline, intake, patience
 
     def __call__(self) -> None:
         """Ends what rows say is on its way, and classifies what was claimed and has no row. Raises GivenUp."""
         self._patience(self._mend_ways)
         claimed = self._patience(lambda: list(self._claims.leftovers()))
-        steps = list(recovery_plan.plan(claimed, self._patience(self._results.pending), self._arrived))
+        steps = list(recovery_plan.plan(claimed, self._patience(self._lookup.pending), self._arrived))
         self._filing.mend([step for step in steps if isinstance(step, recovery_plan.Resume)])
         failpoints.failpoint("mended")
         for step in steps:

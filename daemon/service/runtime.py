@@ -79,13 +79,18 @@ class Runtime:
             if self._giving_up.is_set():
                 raise RetryAborted("stopped before the model was loaded")
             store.use_model(bundle)
-            lasting.metrics.drift = Window(bundle.card, patience(store.results.newest_probabilities, WINDOW))
+            probabilities = patience(store.lookup.recent_probabilities, store.results.model_id, WINDOW)
+            lasting.metrics.drift = Window(bundle.card, probabilities)
             # While the process is small: the networks' libraries bring hundreds of megabytes and threads.
             decoders = DecoderPool(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s)
             opened.callback(decoders.close)
             engine = self.engine = self._engine()
             filing = Filing(
-                *(store.destinations, store.results, patience), skip_duplicates=settings.images.duplicates == "skip"
+                store.destinations,
+                store.results,
+                store.lookup,
+                patience,
+                skip_duplicates=settings.images.duplicates == "skip",
             )
             self.pipeline = Pipeline(
                 settings,
@@ -101,7 +106,15 @@ class Runtime:
                 dry_run=dry_run,
             )
             self.intake = Intake(
-                *(settings.watch, store.hold.claims, self.pipeline.put, store.results, patience, store.tell),
+                *(
+                    settings.watch,
+                    store.hold.claims,
+                    self.pipeline.put,
+                    store.results,
+                    store.lookup,
+                    patience,
+                    store.tell,
+                ),
                 inbox=self._inbox,
                 dry_run=dry_run,
             )

@@ -10,6 +10,7 @@ import structlog
 from daemon.actions.context import Actions
 from daemon.database import addresses, connections, integrity
 from daemon.database.event_log import EventLog
+from daemon.database.lookup import Lookup
 from daemon.database.recorder import ReadOnlyRecorder, Recorder
 from daemon.destinations.folders import DestinationFolders
 from daemon.inbox.handle import InboxHandle
@@ -42,6 +43,7 @@ class Storage:
             damaged = None if dry_run else self._attempt(integrity.mend, self._address)
             engine = self._asked() if dry_run else self._attempt(connections.connect, self._address)
             self.results = ReadOnlyRecorder(engine) if dry_run else Recorder(engine)
+            self.lookup = Lookup(engine)
             opened.callback(self.results.close)
             self.movers = Actions.of(root, settings.folders, self.hold.claims, engine)
             self.tell = EventLog(self.results, patience)

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from daemon.database import connections, schema
-from daemon.database.recorder import place
+from daemon.database.rows import path_columns
 from daemon.database.timestamps import format_time
 
 MODELS = """
@@ -129,7 +129,7 @@ def photo(row: dict[str, Any], ids: dict[str, int], failure: dict[str, Any]) -> 
         "first_failed_at": judged_at if source in ATTEMPTS or failure else None,
     }
     facts |= {name: failure.get(name) for name in ("error_kind", "error_message")}
-    return facts | place(f"{FOLDERS.get(state, row['label'])}/{source}".encode())
+    return facts | path_columns(f"{FOLDERS.get(state, row['label'])}/{source}".encode())
 
 
 def moved(row: dict[str, Any], ids: dict[str, int], reviews: list[dict[str, Any]]) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def moved(row: dict[str, Any], ids: dict[str, int], reviews: list[dict[str, Any]
     if not said or said[-1]["label"] == row["predicted_label"]:
         return {}
     return {
-        **place(f"{said[-1]['label']}/{row['inbox_path']}".encode()),
+        **path_columns(f"{said[-1]['label']}/{row['inbox_path']}".encode()),
         "filed_at": later(said[-1]["reviewed_at"], 0.25),
     }
 

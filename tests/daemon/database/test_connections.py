@@ -13,12 +13,9 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy.exc import OperationalError
 
 from daemon.database import addresses, connections, schema, snapshot
 from daemon.database.addresses import DatabaseError
-from daemon.database.lookup import PreviousRow, PriorRecord
-from daemon.database.recorder import Recorder
 from models.bundle import Bundle
 from tests.daemon.queries.test_results import add, begun
 from tests.programs.postgres import Cluster, made
@@ -168,75 +165,6 @@ def test_a_password_is_never_printed(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError) as caught:
         connections.connect(address)
     assert "secret" not in str(caught.value)
-
-
-def test_a_model_has_one_row_however_often_it_is_used(address: sa.URL) -> None:
-    engine = connections.connect(address)
-    for _ in range(2):
-        Recorder(engine).use_model(Bundle.load())
-    with engine.connect() as connection:
-        names = connection.execute(sa.select(schema.models.c.name)).scalars().all()
-    engine.dispose()
-    assert names == [Bundle.load().model_name]
-
-
-def row(name: bytes, retried: bool = False) -> dict[str, Any]:
-    now = "2026-11-24T12:00:00.000000Z"
-    place = {"path_bytes": b"food/" + name, "inbox_path_bytes": name, "generation": "g", "identity": f"1:{name!r}"}
-    facts = {"sha256": name.decode(), "size_bytes": 1, "modified_at": now, "claimed_at": now, "attempts": 1 + retried}
-    return place | facts
-
-
-def test_what_was_committed_before_the_connection_broke_is_not_recorded_again(address: sa.URL) -> None:
-    engine = connections.connect(address)
-    results = Recorder(engine)
-    results.use_model(Bundle.load())
-    batch = {"started_at": "2026-11-24T12:00:00.000000Z", "photos": 2, "engine": "e", "inference_ms": 1.0}
-    _, (first,) = results.begin(batch, [row(b"a")], [PriorRecord()])
-    with engine.begin() as connection:
-        connection.execute(sa.update(schema.photos).values(state="retry"))
-
-    def break_off(connection: sa.Connection) -> None:
-        sa.event.remove(engine, "commit", break_off)
-        driver = connection.connection.driver_connection
-        assert driver is not None
-        driver.commit()
-        raise OperationalError("COMMIT", {}, ConnectionError("the server is gone"))
-
-    again = [row(b"a", retried=True), row(b"b")]
-    known = [PriorRecord(PreviousRow(first, 1, None)), PriorRecord()]
-    sa.event.listen(engine, "commit", break_off)
-    with pytest.raises(OperationalError):
-        results.begin(batch, again, known)
-    batch_id, ids = results.begin(batch, again, known)
-    with engine.connect() as connection:
-        found = connection.execute(sa.select(schema.photos.c.id, schema.photos.c.name, schema.photos.c.batch_id)).all()
-        batches = connection.execute(sa.select(schema.batches.c.id)).scalars().all()
-    engine.dispose()
-    assert ids[0] == first
-    assert sorted(found) == [(ids[0], "a", batch_id), (ids[1], "b", batch_id)]
-    assert len(batches) == 2
-
-
-def test_what_was_not_committed_before_the_connection_broke_is_recorded_then(address: sa.URL) -> None:
-    engine = connections.connect(address)
-    results = Recorder(engine)
-    results.use_model(Bundle.load())
-    batch = {"started_at": "2026-11-24T12:00:00.000000Z", "photos": 1, "engine": "e", "inference_ms": 1.0}
-
-    def break_off(_connection: sa.Connection) -> None:
-        sa.event.remove(engine, "commit", break_off)
-        raise OperationalError("COMMIT", {}, ConnectionError("the server is gone"))
-
-    rows = [row(b"a")]
-    sa.event.listen(engine, "commit", break_off)
-    with pytest.raises(OperationalError):
-        results.begin(batch, rows, [PriorRecord()])
-    batch_id, ids = results.begin(batch, rows, [PriorRecord()])
-    with engine.connect() as connection:
-        found = connection.execute(sa.select(schema.photos.c.id, schema.photos.c.batch_id)).all()
-    engine.dispose()
-    assert found == [(ids[0], batch_id)]
 
 
 def test_the_latest_review_is_the_label(address: sa.URL, tmp_path: Path) -> None:

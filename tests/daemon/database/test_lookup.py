@@ -7,7 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from daemon.database import schema
-from daemon.database.lookup import DuplicateRow, Review, copies, judged, reviewed
+from daemon.database.lookup import Lookup, cached_logit, latest_review
+from daemon.database.rows import DuplicateRow, Review
 from models.engines.scripted import ScriptedEngine
 from tests.daemon.cli.test_run import ask, opened, rows
 from tests.daemon.conftest import Foodsort, Photo, tree
@@ -68,13 +69,13 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     ],
 )
 def test_whose_logit_is_taken(found: list[DuplicateRow], logit: float | None) -> None:
-    assert judged(found, 1) == logit
+    assert cached_logit(found, 1) == logit
 
 
 def test_the_newest_label_by_a_person_is_taken_whatever_the_model_and_the_state() -> None:
     older, newer = Review(1, 7, "food", NOW), Review(2, 3, "non_food", NOW)
-    assert reviewed([copy(), copy(review=older, model_id=2), copy(review=newer, state="undone")]) == newer
-    assert reviewed([copy()]) is None
+    assert latest_review([copy(), copy(review=older, model_id=2), copy(review=newer, state="undone")]) == newer
+    assert latest_review([copy()]) is None
 
 
 def test_an_exact_copy_is_filed_without_the_network(
@@ -165,7 +166,8 @@ def test_of_copies_without_number_the_newest_are_looked_at(root: Path, photo: Ph
     with opened(root) as connection:
         for _ in range(70):
             connection.execute(sa.text(f"INSERT INTO photos ({columns}) SELECT {columns} FROM photos WHERE id = 1"))
-        found = copies(connection, {digest, "unknown"})
+    with opened(root) as connection:
+        found = Lookup(connection.engine).duplicates({digest, "unknown"})
     assert [one.original for one in found[digest]] == list(range(71, 7, -1))
     assert found["unknown"] == []
 

@@ -1,10 +1,22 @@
 import pytest
 
-from daemon.database.recorder import PendingRow
+from daemon.database.rows import PendingRow
 from daemon.destinations.recovery_plan import Reclassify, Resume, back, plan
 from daemon.photo import State
 
-ROW = PendingRow(1, b"food/a.jpg", b"a.jpg", b"gen", "1:2", "00", "food", None, 1, None, "m")
+ROW = PendingRow(
+    id=1,
+    path=b"food/a.jpg",
+    inbox_path=b"a.jpg",
+    run_id=b"gen",
+    identity="1:2",
+    sha256="00",
+    destination="food",
+    failure=None,
+    attempts=1,
+    first_failed_at=None,
+    model="m",
+)
 KEY = (b"gen", b"a.jpg")
 
 

@@ -9,6 +9,7 @@ from threading import Barrier, Event
 import pytest
 
 from daemon.database import addresses, connections
+from daemon.database.lookup import Lookup
 from daemon.database.recorder import Recorder
 from daemon.decoders.pool import DecoderPool
 from daemon.destinations.folders import DestinationFolders
@@ -66,9 +67,11 @@ def engine() -> Engine:
 def pipeline(root: Path, claims: Claims, returned: list[Returned], engine: Engine) -> Iterator[Pipeline]:
     """A running pipeline."""
     settings, bundle = load(root), Bundle.load()
-    results = Recorder(connections.connect(addresses.url(root, "")))
+    database = connections.connect(addresses.url(root, ""))
+    results = Recorder(database)
     results.use_model(bundle)
-    filing = Filing(DestinationFolders(root, settings.folders, claims), results, Retrier(Event()))
+    folders = DestinationFolders(root, settings.folders, claims)
+    filing = Filing(folders, results, Lookup(database), Retrier(Event()))
     with DecoderPool(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s) as decoders:
         hands = (filing, decoders, returned.append, lambda: None, Metrics(), StageMonitor(300.0))
         pipeline = Pipeline(settings, bundle.card, engine, *hands, counts=Counter())

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from daemon.actions.undo import UNDO
 from daemon.database import addresses, connections, schema
-from daemon.database.recorder import Recorder
+from daemon.database.lookup import Lookup
 from daemon.database.timestamps import format_time
 from daemon.photo import FILED
 from daemon.queries import results
@@ -221,7 +221,7 @@ def test_no_question_of_a_batch_or_a_person_goes_through_all_photos(of_sqlite: s
     chosen.last_batch()
     chosen.batch(1)
     chosen.since(datetime(2026, 11, 4, tzinfo=UTC))
-    Recorder(engine).undone(["1:a"])
+    Lookup(engine).undone(["1:a"])
     sa.event.remove(engine, "before_cursor_execute", see)
     indexes = [line.split("USING ")[1] for line in asked if line.startswith(("SEARCH photos", "SCAN photos"))]
     by_state = "INDEX ix_photos_state_filed_at (state=? AND filed_at>?)"
