@@ -15,7 +15,7 @@ from tests.programs import postgres
 
 BATCH = 64
 NEWEST = datetime(2026, 11, 25, 12, tzinfo=UTC)
-"""When the last photo came: a day that docs/queries.md asks for."""
+"""When the last photo came: a day that docs/database.md asks for."""
 
 _AT_ONCE = 500_000  # rows in one transaction
 _TIME = "%Y-%m-%dT%H:%M:%S.000000Z"

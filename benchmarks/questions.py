@@ -1,4 +1,4 @@
-"""What is asked of a results database: by foodsort itself, and by people in docs/queries.md."""
+"""What is asked of a results database: by foodsort itself, and by people in docs/database.md."""
 
 import os
 import time
@@ -74,7 +74,7 @@ def of_foodsort(engine: sa.Engine, results: Recorder, rows: int) -> dict[str, As
 
 
 def of_people(engine: sa.Engine) -> dict[str, Ask]:
-    """What docs/queries.md asks of this kind of database."""
+    """What docs/database.md asks of this kind of database."""
 
     def asked(one: document.Query) -> Ask:
         if one.language == "python":

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 PROJECT = Path(__file__).parents[2]
-QUERIES = PROJECT / "docs/queries.md"
+QUERIES = PROJECT / "docs/database.md"
 DATABASE = "sqlite:///file:photos/foodsort.db?mode=ro&uri=true"
 """The database as the document's Python names it."""
 
@@ -52,10 +52,10 @@ def run(code: str, address: sa.URL) -> Any:
         there = DATABASE.replace("photos/foodsort.db", str(address.database))
     *before, last = ast.parse(code.replace(DATABASE, there)).body
     names: dict[str, Any] = {}
-    exec(compile(ast.Module(before, []), "queries.md", "exec"), names)
+    exec(compile(ast.Module(before, []), "database.md", "exec"), names)
     if isinstance(last, ast.Expr):
-        return eval(compile(ast.Expression(last.value), "queries.md", "eval"), names)
-    exec(compile(ast.Module([last], []), "queries.md", "exec"), names)
+        return eval(compile(ast.Expression(last.value), "database.md", "eval"), names)
+    exec(compile(ast.Module([last], []), "database.md", "exec"), names)
     return names
 
 

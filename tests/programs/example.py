@@ -1,4 +1,4 @@
-"""The small database of docs/queries.md, from rows that a person can read."""
+"""The small database of docs/database.md, from rows that a person can read."""
 
 import hashlib
 import math

@@ -1,4 +1,4 @@
-"""docs/queries.md: every question is asked of the example in databases of each kind, and answered as it says there."""
+"""docs/database.md: every question is asked of the example in databases of each kind, and answered as it says there."""
 
 import re
 from collections.abc import Iterator
