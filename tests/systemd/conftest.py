@@ -22,18 +22,18 @@ _AT = "/opt/foodsort"
 _PYTHON = f"{_AT}/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
 _START = f"import sys; sys.path[:0] = ['{_AT}/project', '{_AT}/packages']; from daemon.cli import app; app()"
 PROBE = f"{_PYTHON} -I {_AT}/project/tests/systemd/probe.py"
-"""Command that tells what it can do, see probe.py."""
+"""Command that prints its own permissions, see probe.py."""
 _FAST = ("MODEL__ENGINE=scripted", "WATCH__SETTLE_S=0.2", "WATCH__RESCAN_S=1")
 
 
 class Machine:
-    """A machine on which foodsort's units are installed, with the environment of the tests in the place of their own."""
+    """A machine with foodsort's units installed; they run in the Python environment of the tests."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.call, self.path = sandbox.call, sandbox.path
 
     def install(self) -> None:
-        """What `make install-service` does, but for the environment, which takes minutes and a network."""
+        """Installs as `make install-service` does, without the Python environment, which takes minutes and a network."""
         app = self.path("/usr/local/lib/foodsort/bin/foodsort")
         app.parent.mkdir(parents=True, exist_ok=True)
         # A Python that is not the system's may have its library beside it.
@@ -53,7 +53,14 @@ class Machine:
         )
 
     def set(self, *lines: str, unit: str = "foodsort.service", fast: bool = True, doctor: bool = False) -> None:
-        """A drop-in of these lines for [Service]. fast: the scripted engine and short waits. doctor: is asked at a start."""
+        """Writes a drop-in with these lines for [Service].
+
+        Args:
+            lines: Lines of the section.
+            unit: Name of the unit.
+            fast: Use the scripted engine and short waits.
+            doctor: Run `foodsort doctor` before the start, as the shipped unit does.
+        """
         settings = [f"Environment=FOODSORT_{setting}" for setting in _FAST] if fast else []
         settings += [] if doctor else ["ExecStartPre="]
         folder = self.path(f"/run/systemd/system/{unit}.d")
@@ -62,7 +69,7 @@ class Machine:
         self.call("systemctl", "daemon-reload")
 
     def example(self, name: str, unit: str = "foodsort.service", **replaced: str) -> None:
-        """Puts a shipped drop-in into effect, as docs/service.md says."""
+        """Installs a shipped drop-in, as docs/service.md describes."""
         text = self.path(f"/usr/local/share/foodsort/systemd/{name}.conf").read_text()
         for old, new in replaced.items():
             text = text.replace(old, new)
@@ -72,15 +79,24 @@ class Machine:
         self.call("systemctl", "daemon-reload")
 
     def start(self, unit: str = "foodsort.service") -> None:
-        """Starts a unit, which is when it says that it is ready."""
+        """Starts a unit and waits until it reports READY=1."""
         self.call("systemctl", "start", unit)
 
-    def show(self, what: str, unit: str = "foodsort.service") -> str:
+    def show(self, name: str, unit: str = "foodsort.service") -> str:
         """A property of a unit."""
-        return self.call("systemctl", "show", "--value", "--property", what, unit).stdout.strip()
+        return self.call("systemctl", "show", "--value", "--property", name, unit).stdout.strip()
+
+    def events(self, kind: str, unit: str = "foodsort.service") -> int:
+        """Number of journal entries of a kind (journal field KIND) in this test."""
+        command = ("journalctl", "--no-pager", "--quiet", "--output=cat", "--since", self._since, "--unit", unit)
+        return len(self.call(*command, f"KIND={kind}").stdout.splitlines())
+
+    def status(self, root: str = ROOT) -> dict[str, Any]:
+        """The status document of the daemon."""
+        return dict(json.loads(self.foodsort("status", "--root", root, "--format", "json").stdout))
 
     def journal(self, unit: str = "foodsort.service") -> str:
-        """What a unit has said in this test."""
+        """Log lines of a unit in this test."""
         return self.call("journalctl", "--no-pager", "--output=cat", "--since", self._since, "--unit", unit).stdout
 
     def foodsort(self, *words: str, user: str = "foodsort", check: bool = True) -> "subprocess.CompletedProcess[str]":
@@ -88,12 +104,12 @@ class Machine:
         return self.as_user(user, "foodsort", *words, check=check)
 
     def results(self, root: str = ROOT, user: str = "foodsort") -> dict[str, dict[str, Any]]:
-        """The rows of the database by where the photo lay in the inbox."""
+        """The rows of the database, by path in the inbox."""
         rows = json.loads(self.foodsort("results", "--root", root, "--format", "json", user=user).stdout)
         return {row["inbox_path"]: row for row in rows}
 
     def fresh(self) -> None:
-        """Stops everything and begins anew: no photos, no drop-ins, the folders of tmpfiles.d."""
+        """Stops all units and removes photos and drop-ins; makes the folders of tmpfiles.d again."""
         self.call("systemctl", "stop", "foodsort.service", "foodsort@*.service", "foodsort-review.service")
         self.call(
             "sh", "-c", f"umount -q {ROOT}-*; rm -rf {ROOT}* /var/cache/foodsort* /run/systemd/system/foodsort*.d"
@@ -106,7 +122,7 @@ class Machine:
 
 @contextmanager
 def boot(folder: Path, shared: Mapping[str, Path]) -> Iterator[Sandbox]:
-    """A systemd in an empty folder; skips where there can be none."""
+    """Boots a systemd in an empty folder; skips the test where this is impossible."""
     try:
         with booted(folder, shared) as sandbox:
             yield sandbox
@@ -137,16 +153,16 @@ def machine(_machine: Machine) -> Machine:
     return _machine
 
 
-def until(done: Callable[[], bool], what: str, patience_s: float = 50) -> None:
-    """Waits for a condition; fails when it does not come."""
-    end = time.monotonic() + patience_s
+def until(done: Callable[[], bool], description: str, timeout_s: float = 50) -> None:
+    """Waits for a condition; fails after the timeout."""
+    end = time.monotonic() + timeout_s
     while not done():
-        assert time.monotonic() < end, f"it did not come to pass: {what}"
+        assert time.monotonic() < end, f"timed out: {description}"
         time.sleep(0.1)
 
 
 def drop(folder: Path, *names: str, photo: bytes) -> None:
-    """Puts files with these bytes into a folder, in one step each."""
+    """Puts files with these bytes into a folder, each by one rename."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         hidden = folder / f".{name}.part"

@@ -1,4 +1,4 @@
-"""Run in the place of the daemon: tries what strangers who took it over would try, and prints what came of it as JSON."""
+"""Runs in place of the daemon: tries the actions of an attacker and prints each outcome as JSON."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def _setgid(folder: str) -> None:
         path.rmdir()
 
 
-TRIED: dict[str, Callable[[], object]] = {
+ACTIONS: dict[str, Callable[[], object]] = {
     "read /etc/shadow": lambda: Path("/etc/shadow").read_text(),
     "see /home": lambda: os.listdir("/home"),
     "see /root": lambda: os.listdir("/root"),
@@ -54,15 +54,15 @@ TRIED: dict[str, Callable[[], object]] = {
 
 
 def main() -> None:
-    said = {}
-    for name, act in TRIED.items():
+    outcomes = {}
+    for name, action in ACTIONS.items():
         try:
-            act()
+            action()
         except (OSError, subprocess.CalledProcessError) as error:
-            said[name] = type(error).__name__
+            outcomes[name] = type(error).__name__
         else:
-            said[name] = "done"
-    json.dump(said, sys.stdout)
+            outcomes[name] = "done"
+    json.dump(outcomes, sys.stdout)
 
 
 if __name__ == "__main__":

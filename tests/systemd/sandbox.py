@@ -1,4 +1,4 @@
-"""A real systemd for tests: process 1 of namespaces of its own, over a copy of this machine's root that vanishes with it."""
+"""A real systemd for tests: process 1 in its own namespaces, on an overlay of this machine's root that ends with it."""
 
 import fcntl
 import os
@@ -41,8 +41,8 @@ done
 mount -t tmpfs -o mode=755 tmpfs run
 mount -t tmpfs -o mode=1777 tmpfs tmp
 """
-# A chroot would not do: in one the kernel makes no user namespace, and PrivateUsers= is one. Only this machine's own fragments
-# of tmpfiles.d would be run at boot, and nothing here needs them.
+# Not a chroot: the kernel makes no user namespace in one, and PrivateUsers= needs one. The tmpfiles.d fragments of this
+# machine are masked at boot; nothing here needs them.
 _PIVOT = f"""
 mkdir .before
 pivot_root . .before
@@ -60,14 +60,18 @@ class Unavailable(Exception):
 
 
 class Sandbox:
-    """A booted systemd. Everything that is written in it goes when it ends."""
+    """A booted systemd. Files written in it are removed when it ends."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        """Its process 1 as this machine counts."""
+        """Its process 1, as a PID of this machine."""
 
     def call(self, *command: str | Path, stdin: str = "", check: bool = True) -> "subprocess.CompletedProcess[str]":
-        """Runs a command in it, as root. Raises CalledProcessError when that fails, unless `check` is off."""
+        """Runs a command in the sandbox, as root.
+
+        Raises:
+            CalledProcessError: The command failed and `check` is on.
+        """
         inside = ["nsenter", "--target", str(self.pid), *_NAMESPACES, "--root", "--wd", "--", *map(str, command)]
         done = subprocess.run(inside, input=stdin, capture_output=True, text=True, check=False, timeout=120)
         if check and done.returncode:
@@ -77,15 +81,20 @@ class Sandbox:
         return done
 
     def path(self, inside: str | Path) -> Path:
-        """A path in it as the tests reach it."""
+        """A path of the sandbox as the tests reach it."""
         return Path(f"/proc/{self.pid}/root") / str(inside).lstrip("/")
 
 
 @contextmanager
 def booted(folder: Path, shared: Mapping[str, Path]) -> Iterator[Sandbox]:
-    """Boots a systemd and ends it, whatever happens. folder: an empty one to build in.
+    """Boots a systemd and ends it in any case. Waits while another sandbox runs.
 
-    shared: folders of this machine by where they are to be seen, read-only. Waits where another one runs. Raises Unavailable.
+    Args:
+        folder: Empty folder for the root.
+        shared: Folders of this machine, by their path in the sandbox; they are read-only there.
+
+    Raises:
+        Unavailable: This machine cannot boot a systemd of its own.
     """
     missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
     if os.geteuid() != 0:
@@ -118,7 +127,7 @@ def _run(folder: Path, shared: Mapping[str, Path], own: Path) -> Iterator[Sandbo
 
 
 def _awaited(outer: "subprocess.Popen[bytes]", log: Path) -> Sandbox:
-    """The systemd, when it has started what belongs to its target."""
+    """The systemd, once its target is reached."""
     children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
     end = time.monotonic() + _START_S
     while time.monotonic() < end:
@@ -136,7 +145,11 @@ def _awaited(outer: "subprocess.Popen[bytes]", log: Path) -> Sandbox:
 
 
 def cgroup() -> Path:
-    """The cgroup of everything in it, there while it runs. Raises Unavailable."""
+    """The cgroup of the sandbox; it exists while the sandbox runs.
+
+    Raises:
+        Unavailable: No cgroup2 is mounted.
+    """
     mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
     for mount in mounts:
         if mount[2] == "cgroup2":
@@ -146,7 +159,7 @@ def cgroup() -> Path:
 
 @contextmanager
 def _own_cgroup() -> Iterator[Path]:
-    """Makes the cgroup, and ends and removes it with all that is in it."""
+    """Makes the cgroup; at the end kills its processes and removes it."""
     own = cgroup()
     try:
         if own.exists():  # of tests that were killed

@@ -1,4 +1,4 @@
-"""What the unit keeps the daemon from, tried from inside by a probe in the daemon's place."""
+"""Confinement by the unit: a probe in the daemon's place tries forbidden actions."""
 
 import json
 
@@ -22,17 +22,17 @@ _ALLOWED = {
 
 @pytest.fixture
 def surroundings(machine: Machine) -> None:
-    """What a probe could reach: a folder open to everybody, and another machine, as far as the kernel would know."""
+    """Targets of the probe: a folder open to everybody, and a route to another machine."""
     machine.call("mkdir", "--parents", "--mode=1777", "/var/lib/open")
     machine.call("ip", "route", "replace", "192.0.2.1", "dev", "lo")
 
 
 def _done(machine: Machine, unit: str = "foodsort.service") -> set[str]:
-    """What a probe with the unit's own settings can do."""
+    """Actions that succeed for a probe with the unit's own settings."""
     machine.set("Type=oneshot", "Restart=no", "ExecStart=", f"ExecStart={PROBE}", unit=unit, fast=False)
     machine.start(unit)
-    said = json.loads(machine.journal(unit).splitlines()[1])
-    return {what for what, came in said.items() if came == "done"}
+    outcomes = json.loads(machine.journal(unit).splitlines()[1])
+    return {action for action, outcome in outcomes.items() if outcome == "done"}
 
 
 def test_it_reaches_its_folders_and_nothing_else(machine: Machine) -> None:
@@ -43,10 +43,10 @@ def test_the_review_page_reaches_this_machine_besides(machine: Machine) -> None:
     assert _done(machine, "foodsort-review.service") == _ALLOWED | {"talk to this machine"}
 
 
-def test_the_probe_would_tell(machine: Machine) -> None:
-    # Without the unit's settings its user can do most of it, so that it is the unit that keeps it from that.
-    said = machine.call("systemd-run", "--wait", "--pipe", "--quiet", "--uid=foodsort", *PROBE.split()).stdout
-    can = {what for what, came in json.loads(said).items() if came == "done"}
+def test_without_the_unit_the_probe_succeeds(machine: Machine) -> None:
+    # Without the unit's settings the same user can do most of it: the unit is what forbids it.
+    output = machine.call("systemd-run", "--wait", "--pipe", "--quiet", "--uid=foodsort", *PROBE.split()).stdout
+    can = {action for action, outcome in json.loads(output).items() if outcome == "done"}
     assert {
         *("see /home", "write /var/lib/open", "talk to this machine", "talk to another machine"),
         *("make an AF_NETLINK socket", "make a user namespace", "make a setgid folder", "see another's process"),
@@ -59,7 +59,7 @@ def test_loopback_opens_this_machine_alone(machine: Machine) -> None:
     assert _done(machine) == _ALLOWED | {"talk to this machine"}
 
 
-def test_decoders_take_away_more_from_themselves(machine: Machine) -> None:
+def test_decoders_add_a_seccomp_filter(machine: Machine) -> None:
     machine.set()
     machine.start()
     daemon = machine.show("MainPID")
@@ -72,6 +72,6 @@ def test_decoders_take_away_more_from_themselves(machine: Machine) -> None:
 
 
 def _filters(machine: Machine, pid: str) -> int:
-    """How many filters of system calls hold for a process."""
+    """Number of seccomp filters of a process."""
     status = machine.call("cat", f"/proc/{pid}/status").stdout
     return int(status.partition("Seccomp_filters:")[2].split()[0])

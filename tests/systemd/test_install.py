@@ -1,4 +1,4 @@
-"""What `make install-service` puts where, again and again, and what stays when it is taken away."""
+"""Files of `make install-service`: installed twice, and removed by `make uninstall-service`."""
 
 import pytest
 

@@ -9,14 +9,14 @@ UNIT = "foodsort-review.service"
 ASK = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8765{}').read().decode())"
 
 
-def asked(machine: Machine, path: str, user: str = "eve") -> str:
-    """What the page says to a user of the machine; empty when nothing answers or it refuses."""
+def fetched(machine: Machine, path: str, user: str = "eve") -> str:
+    """The page as a user of the machine gets it; empty when the server refuses or does not answer."""
     return machine.as_user(user, "python3", "-c", ASK.format(path), check=False).stdout
 
 
 @pytest.fixture
 def sorted_photo(machine: Machine, photo: Photo) -> Machine:
-    """A machine on which one photo has been sorted, and the daemon runs."""
+    """A machine with a running daemon and one sorted photo."""
     machine.set()
     machine.start()
     drop(machine.path(f"{ROOT}/inbox"), "soup.jpg", photo=photo())
@@ -28,9 +28,9 @@ def test_the_page_shows_photos_beside_the_daemon_and_leaves_nothing_that_it_cann
     machine = sorted_photo
     machine.set(unit=UNIT)
     machine.start(UNIT)
-    until(lambda: "soup.jpg" in asked(machine, "/"), "the page shows the photo")
+    until(lambda: "soup.jpg" in fetched(machine, "/"), "the page shows the photo")
     machine.call("systemctl", "restart", "foodsort")
-    until(lambda: "soup.jpg" in asked(machine, "/"), "the page goes on")
+    until(lambda: "soup.jpg" in fetched(machine, "/"), "the page goes on")
     machine.call("systemctl", "stop", UNIT)
     assert machine.show("Result", UNIT) == "success"
     owners = machine.call("find", ROOT, "-not", "-user", "foodsort").stdout.split()
@@ -41,5 +41,5 @@ def test_with_a_token_other_users_see_nothing(sorted_photo: Machine) -> None:
     machine = sorted_photo
     machine.set("Environment=FOODSORT_WEB__TOKEN=a-long-enough-secret", unit=UNIT)
     machine.start(UNIT)
-    until(lambda: "token" in asked(machine, "/login"), "the page asks for the token")
-    assert "soup.jpg" not in asked(machine, "/")
+    until(lambda: "token" in fetched(machine, "/login"), "the page asks for the token")
+    assert "soup.jpg" not in fetched(machine, "/")

@@ -1,4 +1,4 @@
-"""The tests' own systemd is gone with them, however they end."""
+"""The tests' own systemd ends with the tests, also when they fail or are killed."""
 
 import signal
 import subprocess
