@@ -32,31 +32,31 @@ R = TypeVar("R")
 
 
 class RetryAborted(FoodsortError):
-    """Raised when the daemon is told to stop while it waits for trouble to pass."""
+    """Raised when the daemon is told to stop while it on_wait for trouble to pass."""
 
 
 @dataclass(frozen=True)
 class PendingRetry:
     """What is being waited out: what happened, since when, how often it was tried, and when it is tried again."""
 
-    what: str
+    reason: str
     since: datetime
     attempt: int
     next_try: datetime
 
 
 class Retrier:
-    """Tries again with back-off until it works or `giving_up` is set, and knows what it is waiting for. Used by any thread."""
+    """Tries again with back-off until it works or `abort` is set, and knows what it is waiting for. Used by any thread."""
 
-    def __init__(self, giving_up: threading.Event, waits: Callable[[], None] = lambda: None) -> None:
-        """waits: called before each pause, in the thread that makes it."""
-        self._giving_up, self._waits = giving_up, waits
-        self._troubles: dict[object, PendingRetry] = {}
+    def __init__(self, abort: threading.Event, on_wait: Callable[[], None] = lambda: None) -> None:
+        """on_wait: called before each pause, in the thread that makes it."""
+        self._abort, self._waits = abort, on_wait
+        self._pending: dict[object, PendingRetry] = {}
 
     @property
-    def trouble(self) -> PendingRetry | None:
+    def pending(self) -> PendingRetry | None:
         """The trouble that lasts longest, None when there is none."""
-        return min(self._troubles.copy().values(), key=lambda trouble: trouble.since, default=None)
+        return min(self._pending.copy().values(), key=lambda trouble: trouble.since, default=None)
 
     def __call__(self, work: Callable[P, R], *words: P.args, **more: P.kwargs) -> R:
         """Does work for a photo in hand, which is never given up: whatever a disk or database says is waited out.
@@ -65,24 +65,24 @@ class Retrier:
         """
         return self._try(work, is_retryable, *words, **more)
 
-    def until_it_passes(self, work: Callable[P, R], *words: P.args, **more: P.kwargs) -> R:
+    def retry_transient(self, work: Callable[P, R], *words: P.args, **more: P.kwargs) -> R:
         """Does work that only the machine's own trouble delays; what a person has to mend is raised. Raises RetryAborted."""
         return self._try(work, is_transient, *words, **more)
 
-    def wait(self, key: object, what: str, pause_s: float | None = None) -> float:
-        """Notes trouble that the caller waits out itself; returns how long to wait (s)."""
-        known = self._troubles.get(key)
-        attempt = known.attempt + 1 if known else 1
+    def note(self, key: object, reason: str, pause_s: float | None = None) -> float:
+        """Notes trouble that the caller on_wait out itself; returns how long to wait (s)."""
+        prior = self._pending.get(key)
+        attempt = prior.attempt + 1 if prior else 1
         pause_s = back_off_s(attempt) if pause_s is None else pause_s
         now = datetime.now(UTC)
-        since = known.since if known else now
-        self._troubles[key] = PendingRetry(what, since, attempt, now + timedelta(seconds=pause_s))
+        since = prior.since if prior else now
+        self._pending[key] = PendingRetry(reason, since, attempt, now + timedelta(seconds=pause_s))
         self._waits()
         return pause_s
 
-    def over(self, key: object) -> None:
+    def clear(self, key: object) -> None:
         """The trouble has passed."""
-        self._troubles.pop(key, None)
+        self._pending.pop(key, None)
 
     def _try(
         self,
@@ -95,7 +95,7 @@ class Retrier:
 
         def say(state: tenacity.RetryCallState) -> None:
             error = state.outcome and state.outcome.exception()
-            pause_s = self.wait(key, str(error), back_off_s(state.attempt_number))
+            pause_s = self.note(key, str(error), back_off_s(state.attempt_number))
             log.warning(
                 "waiting to try again", kind="waiting", reason=str(error), attempt=state.attempt_number, pause_s=pause_s
             )
@@ -103,8 +103,8 @@ class Retrier:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(waited_out),
             wait=lambda state: back_off_s(state.attempt_number),
-            stop=tenacity.stop_when_event_set(self._giving_up),
-            sleep=tenacity.sleep_using_event(self._giving_up),
+            stop=tenacity.stop_when_event_set(self._abort),
+            sleep=tenacity.sleep_using_event(self._abort),
             before_sleep=say,
         )
         try:
@@ -112,7 +112,7 @@ class Retrier:
         except tenacity.RetryError as end:
             raise RetryAborted(f"stopped while waiting: {end.last_attempt.exception()}") from end
         finally:
-            self.over(key)
+            self.clear(key)
 
 
 def back_off_s(attempt: int) -> float:

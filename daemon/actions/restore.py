@@ -40,7 +40,7 @@ class InboxRestorer:
 
     def look(self, photo: Photo) -> os.stat_result | None:
         """stat of the inbox place that a row names, None when nothing is there."""
-        return self._claims.look(photo.inbox_path)
+        return self._claims.stat(photo.inbox_path)
 
     def free(self, path: bytes) -> Iterator[bytes]:
         """Free places in the inbox, the one that a photo came from first."""
@@ -86,7 +86,7 @@ class InboxRestorer:
                     going(target)
                 parent, new = dirfd.split(target)
                 try:
-                    with dirfd.folder(self._claims.inbox, parent, create=True) as folder:
+                    with dirfd.folder(self._claims.inbox_fd, parent, create=True) as folder:
                         self.rename(source, name, folder, new, photo, whole)
                         dirfd.sync(folder)
                         break
@@ -105,7 +105,7 @@ class InboxRestorer:
         """Opens a photo in the inbox for writing and closes it: the daemon hears of that, and nothing changes."""
         parent, name = dirfd.split(photo.inbox_path)
         try:
-            with dirfd.folder(self._claims.inbox, parent) as folder:
+            with dirfd.folder(self._claims.inbox_fd, parent) as folder:
                 flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
                 os.close(os.open(name, flags, dir_fd=folder))
         except OSError:  # then a rescan finds it

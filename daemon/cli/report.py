@@ -95,7 +95,7 @@ def opened(root: Path, *, dry_run: bool) -> "Iterator[tuple[sa.Engine, Actions, 
                 yield engine, movers, said
                 return
             require_daemon_user(inbox / ".foodsort")
-            with action_lock(claims.inbox, inbox, _wait):
+            with action_lock(claims.inbox_fd, inbox, _wait):
                 said.backs((back for _, back in movers.mend()), asked_for=False)
                 yield engine, movers, said
         finally:

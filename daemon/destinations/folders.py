@@ -79,7 +79,7 @@ class DestinationFolders:
                 if move.failure is not None:
                     os.unlink(sidecar.name_of(name, move.sha256), dir_fd=target)
                 raise
-        self._claims.tidy(move.source, move.generation)
+        self._claims.remove_empty_folders(move.source, move.run_id)
 
     def sync(self) -> None:
         """Puts on the disk where photos were moved since the last call: until then a loss of power may undo a move.
@@ -103,7 +103,7 @@ class DestinationFolders:
             if dirfd.identity(stat) == identity:
                 return True
             # A rename leaves the photo in one of both places, so this is another one, however alike it is.
-            if claimed and stat.st_dev == os.fstat(self._claims.inbox).st_dev:
+            if claimed and stat.st_dev == os.fstat(self._claims.inbox_fd).st_dev:
                 return False
             # Another filesystem, or one whose device number changed at a reboot.
             return dirfd.is_regular(stat) and dirfd.sha256(at, name) == sha256
@@ -111,14 +111,14 @@ class DestinationFolders:
     def drop_claimed(self, move: Move) -> None:
         """Removes the claimed copy of a photo that lies at its place already."""
         _, name = dirfd.split(move.source)
-        with dirfd.folder(self._claims.inbox, self._claims.folder(move.generation, move.source)) as source:
+        with dirfd.folder(self._claims.inbox_fd, self._claims.claim_folder(move.run_id, move.source)) as source:
             os.unlink(name, dir_fd=source)
-        self._claims.tidy(move.source, move.generation)
+        self._claims.remove_empty_folders(move.source, move.run_id)
 
     def _rename(self, move: Move, target: int, name: bytes) -> None:
         _, old = dirfd.split(move.source)
         try:
-            source_folder = dirfd.folder(self._claims.inbox, self._claims.folder(move.generation, move.source))
+            source_folder = dirfd.folder(self._claims.inbox_fd, self._claims.claim_folder(move.run_id, move.source))
             with source_folder as source:
                 stat = os.stat(old, dir_fd=source, follow_symlinks=False)
                 # Not by its inode where a backup was restored; not by its bytes alone, which would be read once more.

@@ -14,7 +14,7 @@ class Move:
     """
 
     photo_id: int
-    generation: bytes
+    run_id: bytes
     source: bytes
     target: bytes
     fate: Destination

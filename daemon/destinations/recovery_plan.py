@@ -21,14 +21,14 @@ class Resume(NamedTuple):
 class Reclassify(NamedTuple):
     """A claimed photo without a row: classify it as if it had been claimed just now."""
 
-    generation: bytes
+    run_id: bytes
     path: bytes
 
 
 def plan(
     claimed: Iterable[tuple[bytes, bytes]], pending: Iterable[PendingRow], arrived: Callable[[PendingRow, bool], bool]
 ) -> Iterator[Resume | Reclassify]:
-    """claimed: (generation, path) of what lies in the claim folder.
+    """claimed: (run_id, path) of what lies in the claim folder.
 
     arrived: whether a row's photo lies at its place, asked with whether it lies in the claim folder, too.
     """
@@ -40,8 +40,8 @@ def plan(
             yield Resume("drop_and_finish" if arrived(row, True) else "file", row)
         else:
             yield Resume("finish" if arrived(row, False) else "missing", row)
-    for generation, path in sorted(left):
-        yield Reclassify(generation, path)
+    for run_id, path in sorted(left):
+        yield Reclassify(run_id, path)
 
 
 def back(state: State, *, arrived: bool, there: bool) -> Literal["move", "drop_and_finish", "finish"] | State:

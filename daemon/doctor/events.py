@@ -7,8 +7,8 @@ from pathlib import Path
 
 from daemon.doctor import CheckedRoot, Finding
 from daemon.fs import mounts
+from daemon.inbox.ignore import IgnoreRules
 from daemon.inbox.inotify import PROBE, InotifySource
-from daemon.inbox.readiness import IgnoreRules
 from daemon.inbox.watcher import SELF_TEST_S
 
 _LIMITS = Path("/proc/sys/user")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from daemon.doctor import CheckedRoot, Finding
 from daemon.fs import dirfd
-from daemon.inbox.readiness import IgnoreRules
+from daemon.inbox.ignore import IgnoreRules
 from models.filenames import escape_name
 
 _PROBE = ".foodsort-doctor"

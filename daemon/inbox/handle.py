@@ -24,22 +24,22 @@ class InboxHandle:
         self._mounted = path.is_mount()
         self._take_lock()
 
-    def lost(self) -> str | None:
+    def lost_reason(self) -> str | None:
         """Why what is held is no longer the folder at its path: removed, moved, unmounted, mounted over. None: it is.
 
-        After `let_go` it is lost until it is taken again.
+        After `close` it is lost until it is taken again.
         """
-        if not self.held:
+        if not self.is_open:
             return "nothing is held"
         try:
             there = os.stat(self.path)
         except OSError as error:
             return error.strerror or str(error)
-        held = os.fstat(self.claims.inbox)
+        held = os.fstat(self.claims.inbox_fd)
         same = (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)
         return None if same else "another folder is at its place"
 
-    def let_go(self) -> None:
+    def close(self) -> None:
         """Closes what is held, which nobody may use any more; twice does no harm."""
         self.claims.close()
         if self._lock:
@@ -47,21 +47,21 @@ class InboxHandle:
             self._lock = None
 
     @property
-    def held(self) -> bool:
-        """Whether it is held, be it at its path or elsewhere by now; not so after `let_go`."""
-        return self.claims.inbox >= 0
+    def is_open(self) -> bool:
+        """Whether it is held, be it at its path or elsewhere by now; not so after `close`."""
+        return self.claims.inbox_fd >= 0
 
-    def take_again(self, patience: Retrier) -> bool:
-        """After `let_go`: holds the folder at the path if there is one that can be; else that is noted as trouble."""
+    def reopen(self, patience: Retrier) -> bool:
+        """After `close`: holds the folder at the path if there is one that can be; else that is noted as trouble."""
         try:
-            self._take_again()
+            self._reopen()
         except (OSError, FoodsortError) as error:
-            patience.wait("inbox", f"the inbox {self.path} is gone: {error}", REOPEN_EVERY_S)
+            patience.note("inbox", f"the inbox {self.path} is gone: {error}", REOPEN_EVERY_S)
             return False
-        patience.over("inbox")
+        patience.clear("inbox")
         return True
 
-    def _take_again(self) -> None:
+    def _reopen(self) -> None:
         """Holds the folder that is at the path now.
 
         It is never made here: where a mount is missing, photos would vanish below it once it is back. For the same reason
@@ -75,7 +75,7 @@ class InboxHandle:
     def _take_lock(self) -> None:
         try:
             if self._wanted:
-                self._lock = InboxLock(self.claims.inbox, self.path)
+                self._lock = InboxLock(self.claims.inbox_fd, self.path)
         except BaseException:
             self.claims.close()
             raise

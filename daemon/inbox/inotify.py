@@ -26,7 +26,7 @@ from watchdog.observers.inotify_c import CallbackId, InotifyEvent, InotifyFD, Ma
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper, PathedInotifyEvent
 
 from daemon.inbox.claims import PRIVATE
-from daemon.inbox.readiness import IgnoreRules
+from daemon.inbox.ignore import IgnoreRules
 
 PROBE = b"probe"
 """Name of the file in the claim folder's folder whose event proves that events come."""
@@ -48,7 +48,7 @@ class FileEvent(NamedTuple):
     Two tell of the watch itself. `overflow`: events were lost. `unwatched`: a folder cannot be watched, so none will come.
     """
 
-    kind: Literal["look", "modified", "closed", "moved_in", "gone", "overflow", "unwatched"]
+    kind: Literal["appeared", "modified", "closed", "moved_in", "disappeared", "overflow", "unwatched"]
     path: bytes
 
 
@@ -168,20 +168,20 @@ class InotifySource(FileSystemEventHandler):
             return
         match event:
             case FileMovedEvent():
-                self._say("gone", source)
+                self._say("disappeared", source)
                 self._say("moved_in", target)
             case DirMovedEvent():
-                self._say("look", target)
+                self._say("appeared", target)
             case FileClosedEvent():
                 self._say("closed", source)
             case FileModifiedEvent():
                 self._say("modified", source)
             case FileDeletedEvent():
-                self._say("gone", source)
+                self._say("disappeared", source)
             case FileCreatedEvent() | DirCreatedEvent():
-                self._say("look", source)
+                self._say("appeared", source)
 
-    def _say(self, kind: Literal["look", "modified", "closed", "moved_in", "gone"], path: bytes) -> None:
+    def _say(self, kind: Literal["appeared", "modified", "closed", "moved_in", "disappeared"], path: bytes) -> None:
         if path and not self._ignore.path(path):
             self._hint(FileEvent(kind, path))
 

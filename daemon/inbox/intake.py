@@ -12,8 +12,9 @@ from daemon.database.recorder import Recorder
 from daemon.database.timestamps import format_mtime
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claimed, Claims, FileChanged, FileRefused, Returned
+from daemon.inbox.ignore import IgnoreRules
 from daemon.inbox.inotify import FileEvent
-from daemon.inbox.readiness import FileStamp, IgnoreRules, ReadinessTracker, ReadyFile
+from daemon.inbox.readiness import FileStamp, ReadinessTracker, ReadyFile
 from daemon.inbox.scanner import Entry, Scanner
 from daemon.retry import FIRST_PAUSE_S, Retrier
 from daemon.settings import WatchSettings
@@ -37,13 +38,13 @@ class Intake:
         patience: Retrier,
         tell: EventLog,
         *,
-        inbox: ReadinessTracker,
+        tracker: ReadinessTracker,
         dry_run: bool = False,
     ) -> None:
-        """inbox: the files known to wait."""
+        """tracker: the files known to wait."""
         self._ignore = IgnoreRules(settings.ignore)
-        self.inbox = inbox
-        self._listing = Scanner(lambda folder: dirfd.files(self._claims.inbox, folder, self._ignore, self._closed))
+        self.tracker = tracker
+        self._listing = Scanner(lambda folder: dirfd.files(self._claims.inbox_fd, folder, self._ignore, self._closed))
         self._settle_s = settings.settle_s
         self._claims = claims
         self._submit = submit
@@ -62,92 +63,92 @@ class Intake:
         match message:
             case Returned():
                 self._put_back(message)
-            case FileEvent("look", path):
+            case FileEvent("appeared", path):
                 self.scan(path)
             case FileEvent("overflow", _):
                 self._tell("overflow", "more happened in the inbox than the system remembers; looking at all of it")
-                self.inbox.events_lost()
+                self.tracker.on_overflow()
                 self.scan()
             case FileEvent("modified", path):
-                self.inbox.modified(path, now)
+                self.tracker.on_modified(path, now)
             case FileEvent("closed", path):
-                self.inbox.closed(path, now)
+                self.tracker.on_closed(path, now)
             case FileEvent("moved_in", path):
                 look = self._look(path)
                 if look is not None:
-                    self.inbox.moved_in(path, look, now)
-            case FileEvent("gone", path):
+                    self.tracker.on_moved_in(path, look, now)
+            case FileEvent("disappeared", path):
                 # Looked for, since the halves of our own renames may come apart, and a new file may have come since.
                 if self._look(path) is None:
-                    self.inbox.gone(path)
+                    self.tracker.remove(path)
 
     def scan(self, path: bytes = b"") -> None:
         """Looks at a file, or begins to list a folder; the whole inbox when nothing is named."""
         look = self._look(path) if path else None
         if look is not None:
-            self.inbox.found(path, look, time.monotonic())
+            self.tracker.observe(path, look, time.monotonic())
             return
         if not path and not self._dry_run:
             self._identify()
         self._listing.add(path)
-        self.inbox.listing = True
+        self.tracker.scanning = True
 
     @property
-    def listing(self) -> bool:
+    def scanning(self) -> bool:
         """Whether a listing is under way or owed, so that there may be more in the inbox than is waiting."""
-        return self._listing.under_way or self.inbox.missed
+        return self._listing.is_active or self.tracker.rescan_needed
 
     @property
-    def may_list(self) -> bool:
+    def can_scan(self) -> bool:
         """Whether a listing is under way or owed, and there is room for what it finds."""
-        return self.listing and self.inbox.room > 0
+        return self.scanning and self.tracker.scan_room > 0
 
-    def list_more(self) -> None:
+    def continue_scan(self) -> None:
         """Takes the next slice of the listing, as far as there is room. Raises GivenUp."""
-        if self.inbox.missed and not self._listing.under_way:
-            self.inbox.missed = False
+        if self.tracker.rescan_needed and not self._listing.is_active:
+            self.tracker.rescan_needed = False
             self._listing.add()
-        if self.may_list:
-            self._find(self._listing.take(min(_SLICE, self.inbox.room)))
-        self.inbox.listing = self._listing.under_way
+        if self.can_scan:
+            self._find(self._listing.next_slice(min(_SLICE, self.tracker.scan_room)))
+        self.tracker.scanning = self._listing.is_active
 
-    def stop_listing(self) -> None:
+    def stop_scan(self) -> None:
         """Lets go of the folder that is being listed."""
         self._listing.stop()
 
-    def claim_next(self) -> bool:
+    def claim_ready(self) -> bool:
         """Claims the next files that are ready; returns whether there were any to look at."""
         now = time.monotonic()
         if now < self._claim_again:
             return False
         ready, found = [], False
         for _ in range(_RUN):
-            path = self.inbox.due(now)
+            path = self.tracker.pop_due(now)
             if path is None:
                 break
             found = True
-            judged = self.inbox.judge(path, self._look(path), now)
+            judged = self.tracker.check(path, self._look(path), now)
             if judged is not None:
                 ready.append(judged)
         for one in self._not_held(ready):
             self._claim(one)
         return found
 
-    def next_due(self) -> float | None:
-        """When to call `claim_next` again at the latest (monotonic s)."""
-        due = self.inbox.next_due()
+    def next_due_at(self) -> float | None:
+        """When to call `claim_ready` again at the latest (monotonic s)."""
+        due = self.tracker.next_due_at()
         return due and max(due, self._claim_again)
 
     def refuse(self, path: bytes, reason: str) -> None:
         """Leaves a file alone until it changes or a long time has passed, and says so once."""
         look = self._look(path)
-        if look is not None and self.inbox.refuse(path, look, time.monotonic()):
+        if look is not None and self.tracker.refuse(path, look, time.monotonic()):
             self._tell("refused", f"{reason}; it stays in the inbox", path)
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """The inbox is another folder now."""
         self._listing.stop()
-        self.inbox.forget()
+        self.tracker.clear()
         self._strange.clear()
         self._device = 0
 
@@ -163,10 +164,10 @@ class Intake:
                 self._strange.add(path)
                 self._tell("skipped", "is no regular file (a link, FIFO, socket or device), so it stays", path)
         # Asked each time, and not remembered: there may be a million of them, and `foodsort retry` releases them.
-        held = self._held({path: look for path, look in looks.items() if path not in self.inbox})
+        held = self._held({path: look for path, look in looks.items() if path not in self.tracker})
         for path, look in looks.items():
             if path not in held:
-                self.inbox.found(path, look, now, by="listing")
+                self.tracker.observe(path, look, now, source="scan")
 
     def _not_held(self, ready: list[ReadyFile]) -> list[ReadyFile]:
         """Leaves alone those that a person took back to here; the database is asked after the files were looked at.
@@ -174,7 +175,7 @@ class Intake:
         A row says that its photo is on its way before the photo moves, and a claim is given back when the file is not the
         one that was looked at. So none can come in between.
         """
-        held = self._held({one.path: one.look for one in ready})
+        held = self._held({one.path: one.stamp for one in ready})
         if held:
             log.info("undone, so left in the inbox until `foodsort retry` asks for it", photos=len(held))
         return [one for one in ready if one.path not in held]
@@ -198,7 +199,7 @@ class Intake:
 
     def _identify(self) -> None:
         """Finds the photos with rows by place, size and time when the filesystem was mounted anew, as another device."""
-        device = os.fstat(self._claims.inbox).st_dev
+        device = os.fstat(self._claims.inbox_fd).st_dev
         if device == self._device:
             return
         rows = self._patience(self._lookup.in_inbox, 0, _SLICE)
@@ -221,40 +222,40 @@ class Intake:
 
     def _stat(self, path: bytes) -> os.stat_result | None:
         try:
-            return self._claims.look(path)
+            return self._claims.stat(path)
         except OSError:
             return None
 
     def _claim(self, ready: ReadyFile) -> None:
         now = time.monotonic()
         try:
-            claimed = self._claims.peek(ready) if self._dry_run else self._claims.take(ready)
+            claimed = self._claims.open_in_place(ready) if self._dry_run else self._claims.claim(ready)
         except FileNotFoundError:
-            self.inbox.gone(ready.path)
+            self.tracker.remove(ready.path)
         except FileExistsError:  # an older photo of this name is still on its way
-            self.inbox.put_back(ready.path, ready.look, now, self._settle_s)
+            self.tracker.requeue(ready.path, ready.stamp, now, self._settle_s)
         except FileChanged as change:
             look = self._look(ready.path)
             if look is not None and change.writing:
-                self.inbox.put_back_open(ready.path, look, now)
+                self.tracker.requeue_open(ready.path, look, now)
             elif look is not None:
-                self.inbox.found(ready.path, look, now, by="us")
+                self.tracker.observe(ready.path, look, now, source="returned")
         except FileRefused as refusal:
             self.refuse(ready.path, str(refusal))
         except OSError as error:
             self._wait_for_room(ready, error, now)
         else:
-            self._patience.over(self)
-            self.inbox.gone(ready.path)
+            self._patience.clear(self)
+            self.tracker.remove(ready.path)
             if self._dry_run:
                 self._tried.add(ready.path)
             self._submit(claimed)
 
     def _wait_for_room(self, ready: ReadyFile, error: OSError, now: float) -> None:
         """Nothing more is begun for a while; then others come first, in case it is this one file's trouble after all."""
-        pause_s = self._patience.wait(self, f"photos cannot be taken from the inbox: {error.strerror}")
+        pause_s = self._patience.note(self, f"photos cannot be taken from the inbox: {error.strerror}")
         self._claim_again = now + pause_s
-        self.inbox.put_back(ready.path, ready.look, now, pause_s + self._settle_s)
+        self.tracker.requeue(ready.path, ready.stamp, now, pause_s + self._settle_s)
         if pause_s == FIRST_PAUSE_S:
             self._tell("waiting", f"photos cannot be taken from the inbox for now: {error.strerror}")
 
@@ -265,15 +266,15 @@ class Intake:
 
     def _put_back(self, returned: Returned) -> None:
         claimed = returned.claimed
-        path = claimed.path if self._dry_run else self._claims.give_back(claimed.path, claimed.generation)
+        path = claimed.path if self._dry_run else self._claims.give_back(claimed.path, claimed.run_id)
         look = None if path is None else self._look(path)
         if path is None or look is None:
             return
-        if returned.refused:
-            self.refuse(path, returned.refused)
+        if returned.refusal:
+            self.refuse(path, returned.refusal)
         elif returned.wait_s:
-            self.inbox.put_back(path, look, claimed.still_since, returned.wait_s)
+            self.tracker.requeue(path, look, claimed.stable_since, returned.wait_s)
         elif look[:3] == FileStamp.of(claimed.stat)[:3]:  # all but ctime, which the renames changed
-            self.inbox.put_back(path, look, claimed.still_since, 0.0)  # it was ready
+            self.tracker.requeue(path, look, claimed.stable_since, 0.0)  # it was ready
         else:
-            self.inbox.found(path, look, time.monotonic(), by="us")
+            self.tracker.observe(path, look, time.monotonic(), source="returned")

@@ -1,45 +1,15 @@
 """Which files of the inbox are ready. Pure: it is told what was seen and when, and says which files to look at next."""
 
-import fnmatch
 import heapq
 import itertools
 import os
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-IGNORED = (
-    ".*",  # .DS_Store, ._*, .stfolder, .foodsort and the hidden names that rsync and others write to
-    "*.part",
-    "*.tmp",
-    "*.crdownload",
-    "*.filepart",
-    "thumbs.db",
-    "desktop.ini",
-    "@eadir",
-    "__macosx",
-)
-
-
 WINDOW = 10_000
 """How many files wait in memory at most, however many lie in the inbox."""
 REFUSED_S = 600.0
 """How long a file that may not be read or moved is left alone, unless it changes before (s)."""
-
-
-class IgnoreRules:
-    """Which names are nobody's photos, and nobody's folders of photos, by shell patterns, whatever their case."""
-
-    def __init__(self, more: tuple[str, ...] = ()) -> None:
-        self._patterns = (*IGNORED, *(pattern.lower() for pattern in more))
-
-    def __call__(self, name: bytes) -> bool:
-        """Whether one name is ignored."""
-        lower = os.fsdecode(name).lower()
-        return any(fnmatch.fnmatchcase(lower, pattern) for pattern in self._patterns)
-
-    def path(self, path: bytes) -> bool:
-        """Whether any part of a relative path is ignored."""
-        return any(map(self, path.split(b"/")))
 
 
 class FileStamp(NamedTuple):
@@ -72,14 +42,14 @@ class FileStamp(NamedTuple):
 
 
 class ReadyFile(NamedTuple):
-    """A file that may be claimed. still_since: when it was last seen changing (monotonic s).
+    """A file that may be claimed. stable_since: when it was last seen changing (monotonic s).
 
     overdue: it was being written and never closed, but nothing has changed for so long that it is taken anyway.
     """
 
     path: bytes
-    look: FileStamp
-    still_since: float
+    stamp: FileStamp
+    stable_since: float
     overdue: bool
 
 
@@ -92,7 +62,7 @@ class _Waiting:
     listed: bool = False
 
     @property
-    def due(self) -> float:
+    def due_at(self) -> float:
         return self.since + self.wait_s
 
 
@@ -114,9 +84,9 @@ class ReadinessTracker:
         self._refused: dict[bytes, tuple[int, float]] = {}
         self._queue: list[tuple[float, int, bytes]] = []
         self._tie = itertools.count()
-        self.listing = False
+        self.scanning = False
         """Whether a listing is under way."""
-        self.missed = False
+        self.rescan_needed = False
         """Whether events told of files that there was no room for, so that a listing is owed."""
 
     def __len__(self) -> int:
@@ -126,12 +96,12 @@ class ReadinessTracker:
         return path in self._waiting or path in self._refused
 
     @property
-    def room(self) -> int:
+    def scan_room(self) -> int:
         """How many new files a listing may bring."""
         return max(0, min(self._window - len(self._waiting), self._window // 2 - self._listed))
 
     @property
-    def refused(self) -> int:
+    def refused_count(self) -> int:
         """How many files stay because they cannot be read or moved."""
         return len(self._refused)
 
@@ -141,42 +111,44 @@ class ReadinessTracker:
         waiting = min(self._waiting.items(), key=lambda item: item[1].since, default=None)
         return waiting and (waiting[0], waiting[1].since)
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """The folder is another one now."""
         self._waiting.clear()
         self._refused.clear()
         self._queue.clear()
         self._listed = 0
-        self.listing = self.missed = False
+        self.scanning = self.rescan_needed = False
 
-    def events_lost(self) -> None:
+    def on_overflow(self) -> None:
         """What was being written may have been closed unheard; a look will find it, and two looks will tell."""
         for path in [path for path, waiting in self._waiting.items() if waiting.writing]:
             self._leave(path)
 
-    def found(self, path: bytes, look: FileStamp, now: float, by: Literal["event", "listing", "us"] = "event") -> None:
+    def observe(
+        self, path: bytes, look: FileStamp, now: float, source: Literal["event", "scan", "returned"] = "event"
+    ) -> None:
         """A look found the file; whether somebody is writing it is unknown.
 
-        by: what led to the look: an event; a listing, which asks for `room` before; or that we put the file back.
+        source: what led to the look: an event; a listing, which asks for `room` before; or that we put the file back.
         """
         waiting = self._waiting.get(path)
         if self._left_alone(path, look, now):
             return
         if waiting is None:
-            new = _Waiting(now, self._settle_s, look, listed=by == "listing")
-            (self._tell if by == "event" else self._wait)(path, new)
+            new = _Waiting(now, self._settle_s, look, listed=source == "scan")
+            (self._tell if source == "event" else self._wait)(path, new)
         elif waiting.look is not None and waiting.look != look:
             waiting.since, waiting.look = now, look
 
-    def modified(self, path: bytes, now: float) -> None:
+    def on_modified(self, path: bytes, now: float) -> None:
         """An event says that the file is being written."""
         self._tell(path, _Waiting(now, self._open_s, writing=True))
 
-    def closed(self, path: bytes, now: float) -> None:
+    def on_closed(self, path: bytes, now: float) -> None:
         """An event says that a writer closed the file. Some writers open it again, so the quiet time starts here."""
         self._tell(path, _Waiting(now, self._settle_s))
 
-    def moved_in(self, path: bytes, look: FileStamp, now: float) -> None:
+    def on_moved_in(self, path: bytes, look: FileStamp, now: float) -> None:
         """An event says that the file was renamed to here, so it was whole before it came.
 
         When it looks like one that waits already, it is the one that we put back ourselves, and goes on waiting; unless a
@@ -186,15 +158,15 @@ class ReadinessTracker:
         if waiting is None or waiting.look != look or waiting.listed:
             self._tell(path, _Waiting(now, 0.0, look))
 
-    def put_back(self, path: bytes, look: FileStamp, since: float, wait_s: float) -> None:
+    def requeue(self, path: bytes, look: FileStamp, since: float, wait_s: float) -> None:
         """We put a file back that looked like `look` since `since` and is to stand still for `wait_s`."""
         self._wait(path, _Waiting(since, wait_s, look))
 
-    def put_back_open(self, path: bytes, look: FileStamp, now: float) -> None:
+    def requeue_open(self, path: bytes, look: FileStamp, now: float) -> None:
         """We put a file back because somebody has it open for writing."""
         self._wait(path, _Waiting(now, self._open_s, look, writing=True))
 
-    def gone(self, path: bytes) -> None:
+    def remove(self, path: bytes) -> None:
         """The file is no longer here: taken, removed, or renamed to elsewhere."""
         self._leave(path)
         self._refused.pop(path, None)
@@ -207,29 +179,29 @@ class ReadinessTracker:
         self._refused[path] = (hash(look), now)
         return known is None or known[0] != hash(look)
 
-    def due(self, now: float) -> bytes | None:
+    def pop_due(self, now: float) -> bytes | None:
         """The next file to take a fresh look at, longest waiting first, if any's time has come."""
         while self._queue and self._queue[0][0] <= now:
             _, _, path = heapq.heappop(self._queue)
             waiting = self._waiting.get(path)
             if waiting is None:
                 continue
-            if waiting.due <= now:
+            if waiting.due_at <= now:
                 return path
             self._push(path, waiting)
         return None
 
-    def next_due(self) -> float | None:
+    def next_due_at(self) -> float | None:
         """When to ask `due` again at the latest."""
         return self._queue[0][0] if self._queue else None
 
-    def judge(self, path: bytes, look: FileStamp | None, now: float) -> ReadyFile | None:
+    def check(self, path: bytes, look: FileStamp | None, now: float) -> ReadyFile | None:
         """Says whether a file that is due and looks like `look` now (None: gone) is ready; if not, it waits on."""
         waiting = self._waiting.get(path)
         if waiting is None:
             return None
         if look is None:
-            self.gone(path)
+            self.remove(path)
             return None
         if self._left_alone(path, look, now):  # an event came of our own putting it back
             self._leave(path)
@@ -251,11 +223,11 @@ class ReadinessTracker:
     def _tell(self, path: bytes, waiting: _Waiting) -> None:
         """Takes what an event tells, unless the file is new and there is no room for it."""
         told = len(self._waiting) - self._listed
-        most = self._window // 2 if self.listing else self._window
+        most = self._window // 2 if self.scanning else self._window
         if path in self._waiting or (told < most and len(self._waiting) < self._window):
             self._wait(path, waiting)
         else:
-            self.missed = True
+            self.rescan_needed = True
 
     def _leave(self, path: bytes) -> None:
         waiting = self._waiting.pop(path, None)
@@ -266,11 +238,11 @@ class ReadinessTracker:
         self._listed += waiting.listed - (known is not None and known.listed)
         self._waiting[path] = waiting
         # A file that is written in many small pieces keeps its one place in the queue, unless it is due sooner now.
-        if known is None or waiting.due < known.due:
+        if known is None or waiting.due_at < known.due_at:
             self._push(path, waiting)
 
     def _push(self, path: bytes, waiting: _Waiting) -> None:
-        heapq.heappush(self._queue, (waiting.due, next(self._tie), path))
+        heapq.heappush(self._queue, (waiting.due_at, next(self._tie), path))
         if len(self._queue) > 2 * max(len(self._waiting), self._window):  # most are of files that left long before
-            self._queue = [(one.due, next(self._tie), path) for path, one in self._waiting.items()]
+            self._queue = [(one.due_at, next(self._tie), path) for path, one in self._waiting.items()]
             heapq.heapify(self._queue)

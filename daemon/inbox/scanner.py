@@ -24,7 +24,7 @@ class Scanner:
         self._files: Iterator[Entry] | None = None
 
     @property
-    def under_way(self) -> bool:
+    def is_active(self) -> bool:
         """Whether there is more to come."""
         return self._files is not None or bool(self._next)
 
@@ -35,7 +35,7 @@ class Scanner:
         elif b"" not in self._next:
             self._next[folder] = None
 
-    def take(self, most: int) -> list[Entry]:
+    def next_slice(self, most: int) -> list[Entry]:
         """The next files, `most` at most, and fewer than that only where a walk ends."""
         if self._files is None and self._next:
             folder = next(iter(self._next))

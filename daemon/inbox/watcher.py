@@ -8,8 +8,8 @@ from collections.abc import Callable
 from daemon.fs import dirfd, mounts
 from daemon.inbox.claims import PRIVATE
 from daemon.inbox.handle import InboxHandle
+from daemon.inbox.ignore import IgnoreRules
 from daemon.inbox.inotify import PROBE, FileEvent, InotifySource
-from daemon.inbox.readiness import IgnoreRules
 from daemon.settings import WatchSettings
 
 SELF_TEST_S = 2.0  # how long the event of the self-test may take
@@ -36,53 +36,53 @@ class Watcher:
         self._watch: InotifySource | None = None
         self._mend_by_retry = False
         self._try_again = 0.0
-        self.why = ""
+        self.degraded_reason = ""
         """Why events don't tell everything, empty while they do."""
 
-    def take_over(self, hold: InboxHandle, tell: Callable[[str, str], None]) -> None:
+    def rebind(self, hold: InboxHandle, tell: Callable[[str, str], None]) -> None:
         """Goes on watching the same folder, which is held anew."""
         self._hold, self._tell = hold, tell
 
     @property
-    def watching(self) -> bool:
+    def is_open(self) -> bool:
         """Whether it is open."""
         return self._watch is not None
 
     @property
     def kind(self) -> str:
         """`inotify` where events tell everything, `polling` where they don't."""
-        return "polling" if self.why else "inotify"
+        return "polling" if self.degraded_reason else "inotify"
 
     @property
-    def look_every_s(self) -> float:
+    def scan_interval_s(self) -> float:
         """Seconds between two full looks."""
-        return min(self._settings.poll_s, self._settings.rescan_s) if self.why else self._settings.rescan_s
+        return min(self._settings.poll_s, self._settings.rescan_s) if self.degraded_reason else self._settings.rescan_s
 
-    def open(self, *, prove: bool = True) -> None:
+    def open(self, *, self_test: bool = True) -> None:
         """Watches the folder that is held now. prove: write a file to see whether its event comes."""
-        before, self.why, self._mend_by_retry = self.why, "", True
+        before, self.degraded_reason, self._mend_by_retry = self.degraded_reason, "", True
         self._try_again = time.monotonic() + self._settings.rescan_s
         try:
             self._watch = InotifySource(self._hold.path, self._ignore, self._hint)
         except OSError as error:
-            self.why = _LIMITS.get(error.errno or 0, f"events cannot be had ({error.strerror})")
+            self.degraded_reason = _LIMITS.get(error.errno or 0, f"events cannot be had ({error.strerror})")
         else:
-            self.why = self._doubts(self._watch, prove=prove)
-        if self.why and self.why != before:
-            self._polling(self.why)
-        elif before and not self.why:
+            self.degraded_reason = self._find_degradation(self._watch, self_test=self_test)
+        if self.degraded_reason and self.degraded_reason != before:
+            self._polling(self.degraded_reason)
+        elif before and not self.degraded_reason:
             self._tell("watching", "events tell everything again")
 
-    def unwatched(self) -> None:
+    def watch_limit_reached(self) -> None:
         """Takes note of a folder that could not be watched."""
-        if not self.why:
+        if not self.degraded_reason:
             self._mend_by_retry = True
             self._polling(_LIMITS[errno.ENOSPC])
 
-    def renew(self) -> None:
+    def reopen_if_due(self) -> None:
         """Watches anew where what kept us from it may have passed, or where the watch has ended by itself."""
         ended = self._watch is not None and not self._watch.alive
-        due = self.why and self._mend_by_retry and time.monotonic() >= self._try_again
+        due = self.degraded_reason and self._mend_by_retry and time.monotonic() >= self._try_again
         if ended or due:
             self.close()
             self.open()
@@ -93,12 +93,12 @@ class Watcher:
             self._watch.stop()
             self._watch = None
 
-    def _doubts(self, watch: InotifySource, *, prove: bool) -> str:
+    def _find_degradation(self, watch: InotifySource, *, self_test: bool) -> str:
         """Why the events of a watch don't tell everything, empty when they do."""
         if watch.limited:
             return _LIMITS[errno.ENOSPC]
         try:
-            proven = self._prove(watch) if prove else True
+            proven = self._self_test(watch) if self_test else True
         except OSError as error:
             return f"whether events come cannot be tried ({error.strerror})"
         self._mend_by_retry = False
@@ -107,13 +107,13 @@ class Watcher:
             return f"on {mount.type} others may change files without an event here"
         return "" if proven else "a file was written and no event came of it"
 
-    def _prove(self, watch: InotifySource) -> bool:
-        with dirfd.folder(self._hold.claims.inbox, PRIVATE) as private:
+    def _self_test(self, watch: InotifySource) -> bool:
+        with dirfd.folder(self._hold.claims.inbox_fd, PRIVATE) as private:
             flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             os.close(os.open(PROBE, flags, 0o600, dir_fd=private))
             os.unlink(PROBE, dir_fd=private)
         return watch.proven(SELF_TEST_S)
 
     def _polling(self, why: str) -> None:
-        self.why = why
-        self._tell("polling", f"{why}; the inbox is looked at every {self.look_every_s:g} s instead")
+        self.degraded_reason = why
+        self._tell("polling", f"{why}; the inbox is looked at every {self.scan_interval_s:g} s instead")

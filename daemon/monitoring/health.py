@@ -25,7 +25,7 @@ def judge(state: str, trouble: PendingRetry | None, still_s: float, stuck: str |
     if state in {"starting", "stopping"}:
         return Health(False, state)
     if trouble:
-        return Health(False, f"waiting: {trouble.what}")
+        return Health(False, f"waiting: {trouble.reason}")
     if still_s > STILL_S:
         return Health(False, f"stuck: the daemon's loop has not moved for {still_s:.0f} s")
     if stuck:

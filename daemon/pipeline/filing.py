@@ -63,7 +63,7 @@ class Filing:
         moved = []
         for photo_id, outcome, target, row in zip(ids, outcomes, targets, rows, strict=True):
             claimed = outcome.decoded.claimed
-            source = (claimed.generation, claimed.path, target)
+            source = (claimed.run_id, claimed.path, target)
             tries = (outcome.attempts, row.first_failed_at, self._results.model_name)
             digest = outcome.decoded.sha256
             move = Move(photo_id, *source, outcome.fate, claimed.identity, digest, outcome.failure, *tries)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from daemon.decoders.pool import DecoderPool
-from daemon.inbox.readiness import IgnoreRules
+from daemon.inbox.ignore import IgnoreRules
 from models.bundle import Bundle
 from models.decision import label, probability
 from models.engines import Engine

@@ -50,7 +50,7 @@ class Outcome:
         return PhotoRow(
             path=target,
             inbox_path=claimed.path,
-            run_id=claimed.generation.decode(),
+            run_id=claimed.run_id.decode(),
             identity=claimed.identity,
             sha256=self.decoded.sha256,
             size_bytes=claimed.stat.st_size,
@@ -66,7 +66,7 @@ class Outcome:
             predicted_label=self.verdict.label if self.verdict else None,
             error_kind=self.failure.kind if self.failure else None,
             error_message=self.failure.message if self.failure else None,
-            claimed_at=format_time(claimed.at),
+            claimed_at=format_time(claimed.claimed_at),
             classified_at=now if self.verdict else None,
             duplicate_of=self.duplicate_of,
             attempts=self.attempts,

@@ -177,14 +177,14 @@ class Pipeline:
         except PoolStopped:
             return Returned(claimed)
         except OSError as error:
-            return Returned(claimed, refused=f"cannot be read: {error.strerror}")
-        if claimed.changed():
+            return Returned(claimed, refusal=f"cannot be read: {error.strerror}")
+        if claimed.was_modified():
             return Returned(claimed)
         patience_s = self._settings.watch.truncated_s
         if (
             decoded.error is not None
             and decoded.error.kind in _MAY_BE_UNFINISHED
-            and time.monotonic() - claimed.still_since < patience_s
+            and time.monotonic() - claimed.stable_since < patience_s
         ):
             return Returned(claimed, wait_s=patience_s)
         photo = claimed.identity + (f":{escape_name(claimed.path)}" if claimed.linked else "")
@@ -194,7 +194,7 @@ class Pipeline:
             log.warning(
                 "trying again later", photo=escape_name(claimed.path), reason=str(decoded.error), attempt=number
             )
-            return Returned(claimed, wait_s=time.monotonic() - claimed.still_since + pause_s)
+            return Returned(claimed, wait_s=time.monotonic() - claimed.stable_since + pause_s)
         return replace(decoded, attempts=number)
 
     def _leave(self, returned: Returned) -> None:

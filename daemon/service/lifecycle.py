@@ -90,7 +90,7 @@ class Service:
         """before: whose inbox is watched on."""
         watch = settings.watch
         inbox = (
-            before.intake.inbox
+            before.intake.tracker
             if before
             else ReadinessTracker(watch.settle_s, watch.open_s, watch.empty_s, self._window)
         )
@@ -123,7 +123,7 @@ class Service:
     @property
     def left(self) -> int:
         """Files that had to stay in the inbox because they can't be read or moved."""
-        return self._sorting.session.intake.inbox.refused
+        return self._sorting.session.intake.tracker.refused_count
 
     def run(self) -> None:
         """Sorts until it is told to stop, or with `once` until nothing is left to wait for. Raises what ended it early."""
@@ -159,7 +159,7 @@ class Service:
         """The loop goes round. systemd is told so as long as every stage of the pipeline moves, or waits for trouble to pass."""
         session = self._sorting.session
         self._pulse.moved()
-        if session.patience.trouble or session.heart.stuck is None:
+        if session.patience.pending or session.heart.stuck is None:
             self._watchdog.feed()
 
     def _waits(self) -> None:
@@ -247,7 +247,7 @@ class Service:
         while not self._messages.empty():
             message = self._messages.get()
             if isinstance(message, Returned) and not self._dry_run:
-                session.store.hold.claims.give_back(message.claimed.path, message.claimed.generation)
+                session.store.hold.claims.give_back(message.claimed.path, message.claimed.run_id)
         session.close()
         if self._reload:
             self._reload.join()

@@ -38,7 +38,7 @@ class StartupRecovery:
 
     def _mend_ways(self) -> None:
         with action_lock(
-            self._claims.inbox, self._hold.path, wait=lambda: False
+            self._claims.inbox_fd, self._hold.path, wait=lambda: False
         ) as ours:  # else somebody is at it, and alive
             for action, back in self._movers.mend() if ours else ():
                 log.info("recovering", photo=escape_name(back.photo.inbox_path), action=action, problem=back.problem)
@@ -49,8 +49,8 @@ class StartupRecovery:
     def _adopt(self, step: recovery_plan.Reclassify) -> None:
         log.info("recovering", photo=escape_name(step.path), action="classify")
         try:
-            self._pipeline.put(self._patience(self._claims.again, step.path, step.generation))
+            self._pipeline.put(self._patience(self._claims.reopen, step.path, step.run_id))
         except FileRefused as refusal:
-            back = self._claims.give_back(step.path, step.generation)
+            back = self._claims.give_back(step.path, step.run_id)
             if back is not None:
                 self._intake.refuse(back, str(refusal))

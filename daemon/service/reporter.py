@@ -74,13 +74,13 @@ class StatusReporter:
     @property
     def health(self) -> Health:
         """Whether photos are being sorted, or would be."""
-        trouble = self.session.patience.trouble
+        trouble = self.session.patience.pending
         return judge(self._named(trouble), trouble, time.monotonic() - self._moved, self.session.heart.stuck)
 
     @property
     def in_trouble(self) -> bool:
         """Whether trouble is being waited out."""
-        return self.session.patience.trouble is not None
+        return self.session.patience.pending is not None
 
     @property
     def pipeline(self) -> Pipeline | None:
@@ -123,7 +123,7 @@ class StatusReporter:
             self._told = told
 
     def _state(self) -> StatusDocument:
-        trouble, pipeline, network, drift = self.session.patience.trouble, self.pipeline, self.network, self.drift
+        trouble, pipeline, network, drift = self.session.patience.pending, self.pipeline, self.network, self.drift
         lookout = self.session.lookout if self.session.is_open else None
         counts = self._counts.copy()
         return {
@@ -141,7 +141,7 @@ class StatusReporter:
             "model": network and network.bundle.model_name,
             "engine": network and network.engine.name,
             "drift": drift and drift._asdict() | {"shifted": drift.shifted},
-            "events": lookout and {"kind": lookout.kind, "why": lookout.why or None},
+            "events": lookout and {"kind": lookout.kind, "why": lookout.degraded_reason or None},
             "last_errors": [error | {"path": _short(error["path"])} for error in log.recent.copy()],
         }
 
@@ -152,13 +152,13 @@ class StatusReporter:
             return "waiting"
         if self.phase == "starting" or not self.session.is_open:
             return "starting"
-        return "polling" if self.session.lookout.why else "watching"
+        return "polling" if self.session.lookout.degraded_reason else "watching"
 
     def _oldest(self) -> dict[str, str | None] | None:
         """Of the photos in flight, or else of those in the inbox, the one that has waited longest."""
         held = self.pipeline and self.pipeline.oldest
         if held:
-            return {"path": _short(escape_name(held[0].path)), "since": format_time(held[0].at)}
+            return {"path": _short(escape_name(held[0].path)), "since": format_time(held[0].claimed_at)}
         oldest = self._oldest_file
         if oldest is None:
             return None
@@ -176,7 +176,7 @@ class StatusReporter:
 
 def _told(trouble: PendingRetry) -> dict[str, str | int]:
     since, next_try = format_time(trouble.since), format_time(trouble.next_try)
-    return {"what": trouble.what, "since": since, "attempt": trouble.attempt, "next_try": next_try}
+    return {"what": trouble.reason, "since": since, "attempt": trouble.attempt, "next_try": next_try}
 
 
 def _short(path: str | None) -> str | None:

@@ -115,12 +115,12 @@ class Runtime:
                     patience,
                     store.tell,
                 ),
-                inbox=self._inbox,
+                tracker=self._inbox,
                 dry_run=dry_run,
             )
             self.takeover = StartupRecovery(store, filing, self.pipeline, self.intake, patience)
             self.lookout = self._watching or Watcher(settings.watch, store.hold, lasting.messages.put, store.tell)
-            self.lookout.take_over(store.hold, store.tell)
+            self.lookout.rebind(store.hold, store.tell)
             self._opened = opened.pop_all()
         self.is_open = True
 
@@ -137,7 +137,7 @@ class Runtime:
         """Ends the pipeline once the batches that the network has begun are filed; the rest is given back. And the watch."""
         if not watch_on:
             self.lookout.close()
-        self.intake.stop_listing()
+        self.intake.stop_scan()
         self.pipeline.stop()
 
     def close(self) -> None:

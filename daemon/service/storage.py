@@ -31,14 +31,14 @@ class Storage:
         Raises FoodsortError, OSError, and GivenUp when the daemon is stopped meanwhile.
         """
         self._patience, self._dry_run = patience, dry_run
-        self._attempt = _at_once if once else patience.until_it_passes
+        self._attempt = _at_once if once else patience.retry_transient
         self._address = addresses.url(root, settings.database.url)
         with ExitStack() as opened:
             inbox = root.absolute() / settings.folders.inbox
             if not dry_run:
                 self._attempt(inbox.mkdir, parents=True, exist_ok=True)
             self.hold = self._attempt(InboxHandle, inbox, lock=not dry_run)
-            opened.callback(self.hold.let_go)
+            opened.callback(self.hold.close)
             self.destinations = DestinationFolders(root, settings.folders, self.hold.claims)
             damaged = None if dry_run else self._attempt(integrity.mend, self._address)
             engine = self._asked() if dry_run else self._attempt(connections.connect, self._address)

@@ -153,7 +153,7 @@ class PhotoChanges:
     def _is_ours(self, held: ExitStack, claims: Claims) -> bool:
         """Whether the turn could be had at once; `held` keeps it then."""
         with ExitStack() as trying:
-            ours = trying.enter_context(action_lock(claims.inbox, self._inbox, wait=lambda: False))
+            ours = trying.enter_context(action_lock(claims.inbox_fd, self._inbox, wait=lambda: False))
             if ours:
                 held.push(trying.pop_all())
             return ours

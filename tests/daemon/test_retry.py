@@ -54,7 +54,7 @@ def test_it_tries_until_it_works_and_knows_meanwhile_what_it_waits_for(monkeypat
     seen = []
 
     def work(answer: str) -> str:
-        seen.append(patience.trouble)
+        seen.append(patience.pending)
         if len(seen) < 3:
             raise error(errno.ENOSPC)
         return answer
@@ -64,15 +64,15 @@ def test_it_tries_until_it_works_and_knows_meanwhile_what_it_waits_for(monkeypat
     second, third = seen[1:]
     assert second is not None
     assert third is not None
-    assert ("No space left" in second.what, second.attempt, third.attempt) == (True, 1, 2)
+    assert ("No space left" in second.reason, second.attempt, third.attempt) == (True, 1, 2)
     assert second.since == third.since <= second.next_try
-    assert patience.trouble is None
+    assert patience.pending is None
 
 
 def test_what_does_not_pass_is_raised_as_it_is() -> None:
     patience = Retrier(threading.Event())
     with pytest.raises(PermissionError):
-        patience.until_it_passes(os.rmdir, _raising(PermissionError(errno.EACCES, "no")))
+        patience.retry_transient(os.rmdir, _raising(PermissionError(errno.EACCES, "no")))
     with pytest.raises(FileExistsError):
         patience(os.rmdir, _raising(FileExistsError(errno.EEXIST, "there")))
 
@@ -87,7 +87,7 @@ def test_a_stop_ends_the_waiting() -> None:
 
     with pytest.raises(RetryAborted, match="database is locked"):
         patience(work)
-    assert patience.trouble is None
+    assert patience.pending is None
 
 
 class _raising:  # noqa: N801

@@ -257,7 +257,7 @@ def test_photos_set_aside_go_to_their_own_folder(
 def test_a_second_daemon_is_told_who_holds_the_inbox(root: Path, foodsort: Foodsort) -> None:
     hold = InboxHandle(root / "inbox", lock=True)
     code, _, err = foodsort("run", "--root", root, "--once")
-    hold.let_go()
+    hold.close()
     assert code == 1
     assert f"process {os.getpid()} (since 20" in err
 

@@ -34,12 +34,12 @@ def claim(claims: Claims, root: Path, name: bytes = b"trip/a.jpg") -> None:
     path.write_bytes(DATA)
     os.utime(path, ns=(1, 10**18 + 7))
     path.chmod(0o640)
-    claims.take(ReadyFile(name, FileStamp.of(path.stat()), 0, overdue=False)).close()
+    claims.claim(ReadyFile(name, FileStamp.of(path.stat()), 0, overdue=False)).close()
 
 
 def move(claims: Claims, target: bytes, failure: Failure | None = None) -> Move:
     return Move(
-        1, claims.generation, b"trip/a.jpg", target, None if failure else "food", "0:0", SHA256, failure, 1, None, "m"
+        1, claims.run_id, b"trip/a.jpg", target, None if failure else "food", "0:0", SHA256, failure, 1, None, "m"
     )
 
 
@@ -70,13 +70,13 @@ def test_a_copy_that_differs_is_never_kept(tmp_path: Path, claims: Claims, elsew
     claim(claims, tmp_path)
     destinations = DestinationFolders(tmp_path, FolderSettings(food=str(elsewhere / "food")), claims)
     target = destinations.choose("food", b"trip/a.jpg", SHA256, set())
-    stat = (tmp_path / "inbox" / os.fsdecode(claims.folder(claims.generation, b"trip/a.jpg")) / "a.jpg").stat()
+    stat = (tmp_path / "inbox" / os.fsdecode(claims.claim_folder(claims.run_id, b"trip/a.jpg")) / "a.jpg").stat()
     identity = f"{stat.st_dev}:{stat.st_ino}"
-    wrong = Move(1, claims.generation, b"trip/a.jpg", target, "food", identity, "0" * 64, None, 1, None, "m")
+    wrong = Move(1, claims.run_id, b"trip/a.jpg", target, "food", identity, "0" * 64, None, 1, None, "m")
     with pytest.raises(OSError, match="the copy differs"):
         destinations.carry_out(wrong)
     assert list((elsewhere / "food/trip").iterdir()) == []
-    assert list(claims.leftovers()) == [(claims.generation, b"trip/a.jpg")]
+    assert list(claims.leftovers()) == [(claims.run_id, b"trip/a.jpg")]
 
 
 def test_a_place_that_was_taken_meanwhile_is_never_overwritten(tmp_path: Path, claims: Claims, elsewhere: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_photo_somebody_took_is_noticed(tmp_path: Path, claims: Claims) -> Non
 @pytest.mark.parametrize("stranger", ["file", "folder", "link"])
 def test_what_took_a_claimed_photos_place_is_not_moved_for_it(tmp_path: Path, claims: Claims, stranger: str) -> None:
     claim(claims, tmp_path)
-    path = tmp_path / "inbox" / os.fsdecode(claims.folder(claims.generation, b"trip/a.jpg")) / "a.jpg"
+    path = tmp_path / "inbox" / os.fsdecode(claims.claim_folder(claims.run_id, b"trip/a.jpg")) / "a.jpg"
     path.unlink()
     if stranger == "file":
         path.write_bytes(b"another photo")

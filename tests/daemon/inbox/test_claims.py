@@ -126,17 +126,17 @@ def test_a_hundred_thousand_files_in_one_folder_are_all_noticed(root: Path, clai
     at = os.open(root / "inbox/many", os.O_RDONLY)
     for number in range(100_000):
         os.close(os.open(b"%d" % number, os.O_WRONLY | os.O_CREAT, dir_fd=at))
-    inbox, listing = ReadinessTracker(0.1, 1, 0.1), Scanner(lambda folder: walk.files(claims.inbox, folder))
+    inbox, listing = ReadinessTracker(0.1, 1, 0.1), Scanner(lambda folder: walk.files(claims.inbox_fd, folder))
     listing.add()
     taken: set[bytes] = set()
-    while listing.under_way:
-        for found, stat in listing.take(inbox.room):
-            inbox.found(found, FileStamp.of(stat), 0, by="listing")
+    while listing.is_active:
+        for found, stat in listing.next_slice(inbox.scan_room):
+            inbox.observe(found, FileStamp.of(stat), 0, source="scan")
         assert len(inbox) <= WINDOW
-        while path := inbox.due(1):
+        while path := inbox.pop_due(1):
             look = FileStamp.of(os.stat(path.partition(b"/")[2], dir_fd=at))
-            if (one := inbox.judge(path, look, 1)) and len(taken) % 1000 == 0:
-                claims.take(one).close()
+            if (one := inbox.check(path, look, 1)) and len(taken) % 1000 == 0:
+                claims.claim(one).close()
             taken.add(path)
     assert (len(inbox), len(taken)) == (0, 100_000)
     os.close(at)
@@ -164,16 +164,16 @@ def test_a_file_replaced_after_it_was_looked_at_is_given_back(root: Path, photo:
     (root / "other.jpg").write_bytes(photo(shade=2))
     (root / "other.jpg").rename(root / "inbox/a.jpg")
     with pytest.raises(FileChanged):
-        claims.take(seen)
+        claims.claim(seen)
     assert (root / "inbox/a.jpg").read_bytes() == photo(shade=2)
 
 
 def test_a_new_file_of_the_name_of_a_claimed_one_waits(root: Path, photo: Photo, claims: Claims) -> None:
     (root / "inbox/a.jpg").write_bytes(photo(shade=1))
-    first = claims.take(ready(root, "a.jpg"))
+    first = claims.claim(ready(root, "a.jpg"))
     (root / "inbox/a.jpg").write_bytes(photo(shade=2))
     with pytest.raises(FileExistsError):
-        claims.take(ready(root, "a.jpg"))
+        claims.claim(ready(root, "a.jpg"))
     assert os.pread(first.fd, 10**6, 0) == photo(shade=1)
     assert (root / "inbox/a.jpg").read_bytes() == photo(shade=2)
     first.close()
@@ -213,7 +213,7 @@ def test_folders_swapped_for_links_at_any_moment_lead_nowhere(root: Path, photo:
         os.rename(root / "new", name, dst_dir_fd=at)
         look = FileStamp.of(os.stat(name, dir_fd=at))
         try:
-            claims.take(ReadyFile(b"trip/" + name.encode(), look, 0, overdue=False)).close()
+            claims.claim(ReadyFile(b"trip/" + name.encode(), look, 0, overdue=False)).close()
             taken += 1
         except (FileRefused, FileChanged, OSError):
             refused += 1

@@ -111,7 +111,7 @@ def test_a_lock_of_the_dead_is_taken_over_and_one_of_the_living_named(root: Path
 def test_programs_that_the_daemon_starts_do_not_hold_its_lock(root: Path) -> None:
     hold = InboxHandle(root / "inbox", lock=True)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False) as child:
-        hold.let_go()
+        hold.close()
         # The kernel closes what is not for a program just after its start has been said to be done.
         until(lambda: holder(root / "inbox") is None, patience_s=10)
         child.communicate(b"\n")

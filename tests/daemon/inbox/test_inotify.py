@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
+from daemon.inbox.ignore import IgnoreRules
 from daemon.inbox.inotify import FileEvent, InotifySource
-from daemon.inbox.readiness import IgnoreRules
 
 Hints = queue.SimpleQueue[FileEvent]
 
@@ -31,11 +31,11 @@ def hints(tmp_path: Path) -> Iterator[Hints]:
 def test_a_file_that_leaves_holds_nothing_back(tmp_path: Path, long_held: None, hints: Hints) -> None:
     (tmp_path / "inbox/old.jpg").rename(tmp_path / "old.jpg")
     (tmp_path / "new.jpg").rename(tmp_path / "inbox/new.jpg")
-    assert hints.get(timeout=10) == FileEvent("gone", b"old.jpg")
+    assert hints.get(timeout=10) == FileEvent("disappeared", b"old.jpg")
     assert hints.get(timeout=10) == FileEvent("moved_in", b"new.jpg")
 
 
 def test_a_file_that_moves_within_the_inbox_is_told_of_at_both_places(tmp_path: Path, hints: Hints) -> None:
     (tmp_path / "inbox/old.jpg").rename(tmp_path / "inbox/other.jpg")
-    assert hints.get(timeout=10) == FileEvent("gone", b"old.jpg")
+    assert hints.get(timeout=10) == FileEvent("disappeared", b"old.jpg")
     assert hints.get(timeout=10) == FileEvent("moved_in", b"other.jpg")

@@ -37,14 +37,14 @@ def listing(walked: list[bytes]) -> Scanner:
 
 
 def take(listing: Scanner, most: int) -> list[bytes]:
-    return [path for path, _ in listing.take(most)]
+    return [path for path, _ in listing.next_slice(most)]
 
 
 def test_files_come_in_slices_until_the_walk_ends(listing: Scanner) -> None:
-    assert (listing.under_way, take(listing, 2)) == (False, [])
+    assert (listing.is_active, take(listing, 2)) == (False, [])
     listing.add()
     assert [take(listing, 2), take(listing, 2)] == [[b"0", b"1"], [b"2"]]
-    assert not listing.under_way
+    assert not listing.is_active
 
 
 def test_folders_wait_for_each_other_and_one_for_all_takes_their_place(listing: Scanner, walked: list[bytes]) -> None:
@@ -53,11 +53,11 @@ def test_folders_wait_for_each_other_and_one_for_all_takes_their_place(listing: 
     for folder in (b"b", b"c", b"b"):
         listing.add(folder)
     assert [take(listing, 9) for _ in "abc"] == [[b"a/2"], [b"b/0", b"b/1", b"b/2"], [b"c/0", b"c/1", b"c/2"]]
-    assert not listing.under_way
+    assert not listing.is_active
     for folder in (b"d", b"", b"e"):
         listing.add(folder)
     assert take(listing, 9) == [b"0", b"1", b"2"]
-    assert (listing.under_way, walked) == (False, [b"a", b"b", b"c", b""])
+    assert (listing.is_active, walked) == (False, [b"a", b"b", b"c", b""])
 
 
 def test_a_walk_asked_for_while_one_is_under_way_begins_anew(listing: Scanner) -> None:
@@ -70,8 +70,8 @@ def test_a_walk_asked_for_while_one_is_under_way_begins_anew(listing: Scanner) -
 def test_very_many_folders_are_one_walk_through_everything(listing: Scanner, walked: list[bytes]) -> None:
     for number in range(2000):
         listing.add(b"%d" % number)
-    while listing.under_way:
-        listing.take(9)
+    while listing.is_active:
+        listing.next_slice(9)
     assert walked == [b""]
 
 
@@ -81,10 +81,10 @@ def test_a_listing_that_is_stopped_lets_go_of_its_folder(tmp_path: Path) -> None
     root, before = walk.open_root(bytes(tmp_path)), set(os.listdir("/proc/self/fd"))
     listing = Scanner(lambda folder: walk.files(root, folder))
     listing.add()
-    listing.take(1)
+    listing.next_slice(1)
     assert set(os.listdir("/proc/self/fd")) > before
     listing.stop()
-    assert (listing.under_way, set(os.listdir("/proc/self/fd"))) == (False, before)
+    assert (listing.is_active, set(os.listdir("/proc/self/fd"))) == (False, before)
     os.close(root)
 
 

@@ -81,10 +81,10 @@ def pipeline(root: Path, claims: Claims, returned: list[Returned], engine: Engin
     results.close()
 
 
-def take(claims: Claims, root: Path, data: bytes, still_since: float = 0, name: str = "a.jpg") -> Claimed:
+def take(claims: Claims, root: Path, data: bytes, stable_since: float = 0, name: str = "a.jpg") -> Claimed:
     path = root / "inbox" / name
     path.write_bytes(data)
-    return claims.take(ReadyFile(name.encode(), FileStamp.of(path.stat()), still_since, overdue=False))
+    return claims.claim(ReadyFile(name.encode(), FileStamp.of(path.stat()), stable_since, overdue=False))
 
 
 def test_a_photo_written_to_while_it_was_read_goes_back(
@@ -127,7 +127,7 @@ def test_a_disk_that_fails_is_not_the_photos_fault(
     claimed = take(claims, root, photo())
     pipeline.put(claimed)
     until(lambda: pipeline.in_flight == 0)
-    assert returned == [Returned(claimed, refused="cannot be read: Input/output error")]
+    assert returned == [Returned(claimed, refusal="cannot be read: Input/output error")]
 
 
 def test_a_photo_whose_decoder_crashes_is_tried_three_times(
@@ -176,7 +176,9 @@ def test_links_of_one_file_are_tried_each_for_itself(
     for number in range(4):
         os.link(root / "kept.jpg", path := root / f"inbox/{number}.jpg")
         pipeline.put(
-            claims.take(ReadyFile(b"%d.jpg" % number, FileStamp.of(path.stat()), time.monotonic() - 100, overdue=False))
+            claims.claim(
+                ReadyFile(b"%d.jpg" % number, FileStamp.of(path.stat()), time.monotonic() - 100, overdue=False)
+            )
         )
     until(lambda: pipeline.in_flight == 0)
     assert [one.wait_s for one in returned] == pytest.approx([100 + PAUSES_S[0]] * 4, abs=1)
@@ -210,7 +212,7 @@ def test_a_mistake_of_ours_ends_the_service_and_loses_nothing(
     monkeypatch.setattr(Filing, "file", broken)
     pipeline.put(take(claims, root, photo()))
     until(lambda: pipeline.failure is not None)
-    assert list(claims.leftovers()) == [(claims.generation, b"a.jpg")]
+    assert list(claims.leftovers()) == [(claims.run_id, b"a.jpg")]
 
 
 @pytest.mark.parametrize("engine", [Paired()])

@@ -126,7 +126,7 @@ def test_what_a_call_that_died_had_begun_is_ended_first(root: Path, desk: PhotoC
 def others_turn(root: Path) -> Iterator[None]:
     claims = Claims(root / "inbox")
     try:
-        with action_lock(claims.inbox, root / "inbox", wait=lambda: False) as ours:
+        with action_lock(claims.inbox_fd, root / "inbox", wait=lambda: False) as ours:
             assert ours
             yield
     finally:

@@ -1,0 +1,35 @@
+"""Names in the inbox that are never photos."""
+
+import fnmatch
+import os
+
+IGNORED = (
+    ".*",  # .DS_Store, ._*, .stfolder, .foodsort and the hidden names that rsync and others write to
+    "*.part",
+    "*.tmp",
+    "*.crdownload",
+    "*.filepart",
+    "thumbs.db",
+    "desktop.ini",
+    "@eadir",
+    "__macosx",
+)
+
+
+class IgnoreRules:
+    """Shell patterns for names that are not photos, such as hidden and partial files. Letter case does not matter.
+
+    A folder whose name is ignored is ignored with everything in it.
+    """
+
+    def __init__(self, more: tuple[str, ...] = ()) -> None:
+        self._patterns = (*IGNORED, *(pattern.lower() for pattern in more))
+
+    def __call__(self, name: bytes) -> bool:
+        """Whether one name is ignored."""
+        lower = os.fsdecode(name).lower()
+        return any(fnmatch.fnmatchcase(lower, pattern) for pattern in self._patterns)
+
+    def path(self, path: bytes) -> bool:
+        """Whether any part of a relative path is ignored."""
+        return any(map(self, path.split(b"/")))
