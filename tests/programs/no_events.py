@@ -1,4 +1,4 @@
-"""Runs a program on a kernel whose inotify accepts every folder and never tells of any: `no_events.py PROGRAM WORD…`."""
+"""Runs a program whose inotify watches succeed without ever reporting an event: `no_events.py PROGRAM ARGUMENT…`."""
 
 import ctypes
 import os

@@ -1,7 +1,7 @@
-"""Photos dropped by writers of several kinds while the daemon is killed again and again; then everything is counted.
+"""Soak test: writers of several kinds drop photos while the daemon is killed again and again; then all is audited.
 
-`make soak`, or `python -m tests.programs.soak --photos 100 --kills 10` for a short one. The scripted engine
-runs, since the network has no part in this.
+`make soak`, or `python -m tests.programs.soak --photos 100 --kills 10` for a short run. The scripted engine runs:
+the network plays no part in this.
 """
 
 import argparse
@@ -24,12 +24,12 @@ from PIL import Image
 from tests.daemon.conftest import FAST
 
 NAMES = 40
-"""Names a sub-folder; there are more photos than that, so the same name comes again and again."""
+"""Names in a sub-folder; there are more photos than names, so that names repeat."""
 
 
 @dataclass
-class Tally:
-    """What was done to the daemon, and what was found afterwards."""
+class Audit:
+    """Counts of the kills and of the faults afterwards."""
 
     photos: int = 0
     kills: int = 0
@@ -45,34 +45,35 @@ class Tally:
     @property
     def sound(self) -> bool:
         """Whether each photo is in exactly one place, unchanged, with exactly one row."""
-        wrong = (self.lost, self.doubled, self.without_row, self.rows_too_many, self.times_changed, self.left_claimed)
-        return not any(wrong)
+        faults = (self.lost, self.doubled, self.without_row, self.rows_too_many, self.times_changed, self.left_claimed)
+        return not any(faults)
 
 
 class Soak:
-    """One root, its daemon, and the photos that were dropped there."""
+    """One root, its daemon, and the photos dropped there."""
 
     def __init__(self, root: Path, seed: int) -> None:
-        self.root, self.inbox = root, root / "inbox"
+        self.root = root
+        self.inbox = root / "inbox"
         self.inbox.mkdir(parents=True)
         self._random = random.Random(seed)
         self._outside = root / "outside"
         self._outside.mkdir()
         self.dropped: dict[str, int] = {}
-        """sha256 of each photo and its mtime in ns."""
-        self.tally = Tally()
+        """Modification time (ns) of each photo, by sha256."""
+        self.audit = Audit()
 
-    def run(self, photos: int, kills: int) -> Tally:
-        """Drops the photos in portions, one a life of the daemon, and kills it each time; the last life may finish."""
-        for life in range(kills):
+    def run(self, photos: int, kills: int) -> Audit:
+        """Drops a portion of the photos in each run of the daemon and kills it; the last run may finish."""
+        for cycle in range(kills):
             daemon = self._start("run")
-            for _ in range(photos * (life + 1) // kills - photos * life // kills):
+            for _ in range(photos * (cycle + 1) // kills - photos * cycle // kills):
                 self._drop()
             self._kill(daemon)
         if self._start("run", "--once").wait(600) != 0:
-            raise SystemExit(f"the last life of the daemon failed; see {self.root}/daemon.log")
+            raise SystemExit(f"the last run of the daemon failed; see {self.root}/daemon.log")
         self._count()
-        return self.tally
+        return self.audit
 
     def _start(self, *words: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "daemon", *words, "--root", str(self.root)]
@@ -80,23 +81,23 @@ class Soak:
             return subprocess.Popen(command, env=os.environ | FAST, stdout=log, stderr=log, start_new_session=True)
 
     def _drop(self) -> None:
-        """One photo, as a program writes it in pieces, as rsync renames it into place, or moved in from elsewhere."""
+        """Drops one photo: written in pieces, renamed into place as rsync does, or moved in from another folder."""
         number = len(self.dropped)
         data = _photo(self._random, number)
         mtime_ns = self._random.randrange(10**18, 10**18 + 10**15)
         path = self._free_path()
-        way = self._random.choice(["pieces", "renamed", "moved in"])
-        written = {"pieces": path, "renamed": path.with_name(f".{path.name}.{number}"), "moved in": self._outside / "x"}
-        with written[way].open("xb") as file:
+        method = self._random.choice(["pieces", "renamed", "moved in"])
+        targets = {"pieces": path, "renamed": path.with_name(f".{path.name}.{number}"), "moved in": self._outside / "x"}
+        with targets[method].open("xb") as file:
             file.write(data[: len(data) // 2])
             file.flush()
             file.write(data[len(data) // 2 :])
             file.flush()
             os.utime(file.fileno(), ns=(mtime_ns, mtime_ns))
-        if way != "pieces":
-            written[way].rename(path)
+        if method != "pieces":
+            targets[method].rename(path)
         self.dropped[hashlib.sha256(data).hexdigest()] = mtime_ns
-        self.tally.photos += 1
+        self.audit.photos += 1
 
     def _free_path(self) -> Path:
         while True:
@@ -106,10 +107,10 @@ class Soak:
                 return path
 
     def _kill(self, daemon: "subprocess.Popen[bytes]") -> None:
-        """Kills the daemon, or it and all its children: soon after it has claimed photos, or at any moment of its start."""
-        patience = time.monotonic() + 20
+        """Kills the daemon, alone or with its children: soon after a claim, or at any moment of its start."""
+        deadline = time.monotonic() + 20
         if self._random.random() < 0.8:
-            while not self._claimed(daemon.pid) and time.monotonic() < patience:
+            while not self._claimed(daemon.pid) and time.monotonic() < deadline:
                 if daemon.poll() is not None:
                     raise SystemExit(f"the daemon ended by itself; see {self.root}/daemon.log")
                 time.sleep(0.0005)
@@ -118,17 +119,17 @@ class Soak:
             time.sleep(1.5 * self._random.random())
         if self._random.random() < 0.5:
             os.killpg(daemon.pid, signal.SIGKILL)
-            self.tally.of_group += 1
+            self.audit.of_group += 1
         else:
             daemon.kill()
         daemon.wait()
-        self.tally.kills += 1
-        self.tally.while_claimed += bool(self._claimed())
+        self.audit.kills += 1
+        self.audit.while_claimed += bool(self._claimed())
 
     def _claimed(self, pid: int | None = None) -> list[str]:
-        """Names of the photos in the claim folder, those of one life alone when its process is named."""
-        lives = self.inbox.glob(f".foodsort/claimed/*-{pid or '*'}")
-        return [name for life in lives for _, _, names in os.walk(life) for name in names]
+        """Names of the photos in the claim folder, of all runs or of one process."""
+        runs = self.inbox.glob(f".foodsort/claimed/*-{pid or '*'}")
+        return [name for run in runs for _, _, names in os.walk(run) for name in names]
 
     def _count(self) -> None:
         places: dict[str, list[Path]] = {}
@@ -139,34 +140,34 @@ class Soak:
             rows = database.execute("SELECT sha256, path FROM results WHERE state = 'filed'").fetchall()
             total = database.execute("SELECT count(*) FROM photos").fetchone()[0]
         recorded = set(rows)
-        tally = self.tally
-        tally.lost = len(self.dropped.keys() - places.keys())
-        tally.doubled = sum(len(paths) - 1 for paths in places.values()) + len(places.keys() - self.dropped.keys())
-        tally.rows_too_many = total - len(self.dropped)
-        tally.left_claimed = len(self._claimed())
+        audit = self.audit
+        audit.lost = len(self.dropped.keys() - places.keys())
+        audit.doubled = sum(len(paths) - 1 for paths in places.values()) + len(places.keys() - self.dropped.keys())
+        audit.rows_too_many = total - len(self.dropped)
+        audit.left_claimed = len(self._claimed())
         for sha256, (path, *_) in places.items():
-            tally.without_row += (sha256, str(path.relative_to(self.root))) not in recorded
-            tally.times_changed += path.stat().st_mtime_ns != self.dropped.get(sha256)
+            audit.without_row += (sha256, str(path.relative_to(self.root))) not in recorded
+            audit.times_changed += path.stat().st_mtime_ns != self.dropped.get(sha256)
 
 
-def _photo(chance: random.Random, number: int) -> bytes:
-    side = chance.choice([48, 200, 700])
+def _photo(generator: random.Random, number: int) -> bytes:
+    side = generator.choice([48, 200, 700])
     file = io.BytesIO()
-    Image.new("RGB", (side, side), (chance.choice([40, 200]), 90, 120)).save(file, "JPEG")
-    return file.getvalue() + b"%08d" % number  # after the picture's end, where decoders don't look
+    Image.new("RGB", (side, side), (generator.choice([40, 200]), 90, 120)).save(file, "JPEG")
+    return file.getvalue() + b"%08d" % number  # after the end of the image, where decoders do not look
 
 
 def main() -> None:
-    """Runs a soak in a temporary folder and prints its tally; ends with 1 when a photo was lost or doubled."""
+    """Runs a soak in a temporary folder and prints its audit; exits with 1 when a photo was lost or doubled."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--photos", type=int, default=2000)
     options.add_argument("--kills", type=int, default=100)
     options.add_argument("--seed", type=int, default=0)
-    asked = options.parse_args()
+    arguments = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        tally = Soak(Path(folder) / "root", asked.seed).run(asked.photos, asked.kills)
-    print(*(f"{name.replace('_', ' '):14} {count}" for name, count in vars(tally).items()), sep="\n")  # noqa: T201
-    sys.exit(not tally.sound)
+        audit = Soak(Path(folder) / "root", arguments.seed).run(arguments.photos, arguments.kills)
+    print(*(f"{name.replace('_', ' '):14} {count}" for name, count in vars(audit).items()), sep="\n")  # noqa: T201
+    sys.exit(not audit.sound)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A terminal of the tests' own: a pseudo-terminal with a width, which a command takes for a person's."""
+"""A pseudo-terminal of a given width, so that a command believes it runs on a terminal."""
 
 import fcntl
 import os
@@ -9,7 +9,7 @@ import sys
 import termios
 from pathlib import Path
 
-_ABOUT_TERMINALS = (
+_TERMINAL_VARIABLES = (
     "NO_COLOR",
     "FORCE_COLOR",
     "COLUMNS",
@@ -21,23 +21,36 @@ _ABOUT_TERMINALS = (
 
 
 def on_terminal(width: int, *words: str | Path, **environment: str) -> tuple[int, str]:
-    """Runs foodsort on a terminal of so many columns; returns its exit code and what it wrote there."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 25, width, 0, 0))
-    inherited = {name: value for name, value in os.environ.items() if name not in _ABOUT_TERMINALS}
+    """Runs foodsort on a terminal.
+
+    Args:
+        width: Columns of the terminal.
+        words: Command line, without `foodsort`.
+        environment: Additional environment variables.
+
+    Returns:
+        Exit code and output.
+    """
+    controller, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 25, width, 0, 0))
+    inherited = {name: value for name, value in os.environ.items() if name not in _TERMINAL_VARIABLES}
     command = [sys.executable, "-m", "daemon", *map(str, words)]
     process = subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, env=inherited | {"TERM": "xterm-256color"} | environment
+        command,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        env=inherited | {"TERM": "xterm-256color"} | environment,
     )
-    os.close(theirs)
-    written = b""
+    os.close(terminal)
+    output = b""
     while True:
         try:
-            some = os.read(ours, 65536)
-        except OSError:  # EIO: nobody has the terminal open any more
+            chunk = os.read(controller, 65536)
+        except OSError:  # EIO: no process has the terminal open any more
             break
-        if not some:
+        if not chunk:
             break
-        written += some
-    os.close(ours)
-    return process.wait(60), written.decode().replace("\r\n", "\n")
+        output += chunk
+    os.close(controller)
+    return process.wait(60), output.decode().replace("\r\n", "\n")
