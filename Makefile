@@ -1,16 +1,16 @@
-# Two commands for a fresh machine: `make demo` sorts real photos, `make test` tests everything.
+# Two commands for a fresh machine: `make demo` sorts sample photos, `make test` runs the tests.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-NO_VENV := { echo "python3 cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+NO_VENV := { echo "python3 cannot create a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
 .PHONY: setup demo test test-fast test-system soak fuzz bench check format lock install-service service-user service-units uninstall-service
 
 setup: $(STAMP)
 
-# The lock decides every version; the package itself is linked in, so that edits take effect at once.
+# The lock file fixes every version. The package itself is installed editable, so that edits take effect immediately.
 $(STAMP): requirements-dev.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || $(NO_VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
@@ -34,17 +34,18 @@ test-fast: setup
 test-system: setup
 	$(PYTEST) -n 3 -m system
 
-# 2,000 photos, 100 sudden deaths of the daemon, some minutes; prints what was lost or doubled.
+# Sorts 2,000 photos and kills the daemon 100 times, in some minutes; reports lost and duplicated photos.
 soak: setup
 	$(BIN)/python -m tests.programs.soak
 
-# COUNT damaged pictures of every format through the daemon, the same ones for the same SEED.
+# Sends COUNT damaged pictures of every format through the daemon; the same SEED gives the same pictures.
 COUNT ?= 2000
 SEED ?= 1
 fuzz: setup
 	$(BIN)/python -m tests.programs.fuzz $(COUNT) --seed $(SEED)
 
-# How fast foodsort and others are here, side by side; an hour or more. BENCH="--quick" takes minutes, BENCH=--help tells the rest.
+# Compares foodsort with other libraries on this machine, in an hour or more. BENCH=--quick takes minutes; BENCH=--help
+# lists the options.
 BENCH_STAMP := $(VENV)/.bench-installed
 bench: setup $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks $(BENCH)
@@ -63,8 +64,8 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Solves for the newest versions that pyproject.toml allows. requirements.lock is the part that an installed service needs,
-# requirements-bench.lock what `make bench` adds.
+# Locks the newest versions that pyproject.toml allows. requirements.lock is the part for an installed service;
+# requirements-bench.lock has the additions for `make bench`.
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 lock: setup
@@ -72,7 +73,8 @@ lock: setup
 	$(LOCK) --extra web --constraints requirements-dev.lock -o requirements.lock
 	$(subst pyproject.toml,--group bench,$(LOCK)) --constraints requirements-dev.lock -o requirements-bench.lock
 
-# Below PREFIX systemd looks in /usr/local and /usr alone; DESTDIR stages the same tree elsewhere, for a package.
+# systemd reads units only below the prefixes /usr/local and /usr. DESTDIR stages the same tree elsewhere, for a
+# package.
 PREFIX ?= /usr/local
 TARGET := $(abspath $(DESTDIR))$(PREFIX)
 APP := $(TARGET)/lib/foodsort
@@ -84,41 +86,42 @@ SYSUSERS := $(TARGET)/lib/sysusers.d/foodsort.conf
 TMPFILES := $(TARGET)/lib/tmpfiles.d/foodsort.conf
 SYSTEMD := $(if $(DESTDIR),,$(wildcard /run/systemd/system))
 PLACED := sed -e 's|@PREFIX@|$(PREFIX)|'
-# The same unit for a root of each name: -%i after its folders.
+# The template unit for further roots: the names of its folders end in -%i.
 INSTANCE := -e 's,^\(State\|Cache\)Directory=foodsort$$,&-%i,' -e '/^[A-Z]/s|/var/[a-z]*/foodsort|&-%i|' \
 	-e 's|^Description=.*|& (%i)|'
 
-# Also updates; until everything is built, what is installed stays as it is.
+# Installs or updates. The installed version stays until the new one is complete.
 install-service:
 	@$(MAKE) --no-print-directory service-user
 	rm -rf $(APP).new
-	@# The system's Python, not a person's pyenv or venv: the daemon's user has to reach it.
+	@# The system's Python, not a user's pyenv or venv, because the daemon's user needs access to it.
 	PATH=/usr/local/bin:/usr/bin:/bin $(PYTHON) -m venv --prompt foodsort $(APP).new || $(NO_VENV)
 	$(APP).new/bin/python -m pip install --quiet --require-hashes -r requirements.lock
-	@# From a copy: setuptools leaves files beside its source, here root's, and packs old ones that it finds.
+	@# From a copy, because setuptools writes files (here root's) next to its source, and packs old files there.
 	mkdir $(APP).new/source && cp -R pyproject.toml README.md LICENSE daemon models training $(APP).new/source
 	$(APP).new/bin/python -m pip install --quiet --no-deps --no-build-isolation $(APP).new/source
 	rm -rf $(APP).new/source
-	@# Scripts name their Python by its full path: it has to be the one where they will run.
+	@# Scripts contain the full path of their Python, so set the final one.
 	find $(APP).new/bin $(APP).new/pyvenv.cfg -type f -exec sed -i 's|$(APP).new|$(PREFIX)/lib/foodsort|g' {} +
-	@# Readable whatever root's umask is.
+	@# Readable for all users, whatever root's umask is.
 	chmod -R u+rwX,go+rX,go-w $(APP).new
 	$(if $(SYSTEMD),@cd / && runuser -u foodsort -- $(APP).new/bin/python -I -m daemon --version || { \
-		echo "the user foodsort cannot run this; nothing was replaced; PYTHON=/usr/bin/python3 names another Python" >&2; exit 1; })
+		echo "the user foodsort cannot run the new version, so the installed one stays;" \
+		"choose another Python: make install-service PYTHON=/usr/bin/python3" >&2; exit 1; })
 	rm -rf $(APP) && mv $(APP).new $(APP)
 	ln -sfn ../lib/foodsort/bin/foodsort $(COMMAND)
 	@$(MAKE) --no-print-directory service-units
-	@# A daemon that runs on after an update would load what it has not loaded yet from another version.
+	@# A daemon that continued after an update would load its remaining modules from another version.
 	$(if $(SYSTEMD),systemctl try-restart foodsort.service 'foodsort@*.service' foodsort-review.service)
 	@echo
-	@echo "Start it, now and at every boot:  systemctl enable --now foodsort"
+	@echo "Start now and at every boot:      systemctl enable --now foodsort"
 	@echo "Drop photos into:                 /var/lib/foodsort/inbox"
-	@echo "Ask what became of them:          foodsort results --root /var/lib/foodsort"
-	@echo "Look at them in a browser here:   systemctl enable --now foodsort-review, then http://127.0.0.1:8765"
-	@echo "Let a person do both:             usermod -aG foodsort NAME"
-	@echo "Several roots, a GPU, and so on:  $(PREFIX)/share/foodsort/service.md"
+	@echo "List the results:                 foodsort results --root /var/lib/foodsort"
+	@echo "Show them in a browser:           systemctl enable --now foodsort-review, then http://127.0.0.1:8765"
+	@echo "Give a user access:               usermod -aG foodsort NAME"
+	@echo "Several roots, GPUs and more:     $(PREFIX)/share/foodsort/service.md"
 
-# The two parts that need no network and take no time.
+# The two parts that need no network and are quick.
 service-user:
 	install -d $(dir $(APP) $(COMMAND) $(SYSUSERS))
 	install -m 644 systemd/foodsort.sysusers $(SYSUSERS)
@@ -133,11 +136,11 @@ service-units:
 	install -m 644 systemd/foodsort.tmpfiles $(TMPFILES)
 	install -m 644 systemd/examples/*.conf $(SHARE)/systemd
 	install -m 644 docs/service.md $(SHARE)/service.md
-	@# This file alone: others' may want to wait for the next boot.
+	@# Only this file, because files of other packages may have to wait for the next boot.
 	$(if $(SYSTEMD),systemd-tmpfiles --create $(TMPFILES))
 	$(if $(SYSTEMD),systemctl daemon-reload)
 
-# The photos, their database and the user stay.
+# Photos, database and user stay.
 uninstall-service:
 	$(if $(and $(SYSTEMD),$(wildcard $(UNITS)/foodsort.service)),systemctl disable $(notdir $(wildcard $(UNITS)/foodsort*.service)) && \
 		systemctl stop foodsort.service 'foodsort@*.service' foodsort-review.service)
