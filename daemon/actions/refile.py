@@ -11,7 +11,7 @@ from daemon.actions.locate import PhotoLocator
 from daemon.actions.restore import CannotMove, InboxRestorer
 from daemon.destinations.folders import DestinationFolders
 from daemon.fs import dirfd, names
-from daemon.fs.cross_device import OnCopied
+from daemon.fs.cross_device import Entry, OnCopied
 from daemon.inbox.claims import Claims
 from daemon.photo import Destination
 from daemon.queries.selection import Photo
@@ -67,18 +67,16 @@ class Refiler:
         """
         folder_of, above = self._destinations.folder_of, os.path.dirname(target)
         with folder_of(photo.path) as (source, old), folder_of(target, create=True) as (folder, name):
-            for new in itertools.chain([name], (names.numbered(old, number) for number in itertools.count(1))):
+
+            def attempt(new: bytes) -> None:
                 if new != name:
-                    target = dirfd.join(above, new)
-                    going(target)
-                try:
-                    self._way.rename(source, old, folder, new, photo, whole)
-                    break
-                except FileExistsError:
-                    continue
+                    going(dirfd.join(above, new))
+                self._way.rename(Entry(source, old), Entry(folder, new), photo, whole)
+
+            name_there = names.use_first_free(itertools.chain([name], names.candidates(old)), attempt)
             dirfd.sync(folder)
             dirfd.sync(source)
-        return target
+        return dirfd.join(above, name_there)
 
     def drop(self, photo: Photo) -> None:
         """Removes what is left of a photo where it came from. Raises OSError."""

@@ -1,7 +1,6 @@
 """A photo's way back into the inbox on the disk: never over anything, never half, never without its row knowing."""
 
 import errno
-import itertools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -10,7 +9,7 @@ from pathlib import Path
 from daemon.destinations import sidecar
 from daemon.destinations.folders import DestinationFolders
 from daemon.fs import dirfd, names
-from daemon.fs.cross_device import CrossDeviceMover, OnCopied
+from daemon.fs.cross_device import Entry, FileMover, OnCopied
 from daemon.inbox.claims import Claims
 from daemon.queries.selection import Photo
 from daemon.settings import FolderSettings
@@ -32,7 +31,7 @@ class InboxRestorer:
         self._inbox = os.path.normpath(os.fsencode(root.absolute() / folders.inbox))
         self._destinations = DestinationFolders(root, folders, claims)
         self._claims = claims
-        self._transfer = CrossDeviceMover()
+        self._mover = FileMover()
 
     def place(self, path: bytes) -> bytes:
         """A path of the inbox as rows name places."""
@@ -45,8 +44,8 @@ class InboxRestorer:
     def free(self, path: bytes) -> Iterator[bytes]:
         """Free places in the inbox, the one that a photo came from first."""
         parent, name = dirfd.split(path)
-        for number in itertools.count(1):
-            target = dirfd.join(parent, names.numbered(name, number))
+        for candidate in names.candidates(name):
+            target = dirfd.join(parent, candidate)
             if not os.path.lexists(os.path.join(self._inbox, target)):
                 yield target
 
@@ -81,17 +80,16 @@ class InboxRestorer:
         Raises OSError; unless its last step failed, the photo is where it was.
         """
         with self.source(photo) as (source, name), _without_reason(source, name, photo):
-            for target in self.free(photo.inbox_path):
+
+            def attempt(target: bytes) -> None:
                 if target != photo.inbox_path:
                     going(target)
                 parent, new = dirfd.split(target)
-                try:
-                    with dirfd.folder(self._claims.inbox_fd, parent, create=True) as folder:
-                        self.rename(source, name, folder, new, photo, whole)
-                        dirfd.sync(folder)
-                        break
-                except FileExistsError:
-                    continue
+                with dirfd.open_folder(self._claims.inbox_fd, parent, create=True) as folder:
+                    self.rename(Entry(source, name), Entry(folder, new), photo, whole)
+                    dirfd.sync(folder)
+
+            target = names.use_first_free(self.free(photo.inbox_path), attempt)
             dirfd.sync(source)
         return target
 
@@ -105,24 +103,22 @@ class InboxRestorer:
         """Opens a photo in the inbox for writing and closes it: the daemon hears of that, and nothing changes."""
         parent, name = dirfd.split(photo.inbox_path)
         try:
-            with dirfd.folder(self._claims.inbox_fd, parent) as folder:
+            with dirfd.open_folder(self._claims.inbox_fd, parent) as folder:
                 flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
                 os.close(os.open(name, flags, dir_fd=folder))
         except OSError:  # then a rescan finds it
             return
 
-    def rename(self, source: int, old: bytes, target: int, new: bytes, photo: Photo, whole: OnCopied) -> None:
+    def rename(self, source: Entry, target: Entry, photo: Photo, on_copied: OnCopied) -> None:
         """Renames a photo, never over anything; to another filesystem it is copied. Raises OSError."""
-        try:
-            dirfd.rename(source, old, target, new)
-            return
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-        if not os.access(f"/proc/self/fd/{source}", os.W_OK | os.X_OK):  # asked before there are two of it
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        # Not by the row's digest: a failed photo may have been mended where it lies.
-        self._transfer.move(source, old, target, new, photo.id, dirfd.sha256(source, old), whole)
+
+        def digest() -> str:
+            if not os.access(f"/proc/self/fd/{source.folder}", os.W_OK | os.X_OK):  # before a second copy exists
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            # Not the row's digest: a failed photo may have been repaired in its folder.
+            return dirfd.sha256(source.folder, source.name)
+
+        self._mover.move(source, target, photo.id, digest, on_copied)
 
 
 def _without_reason(folder: int, name: bytes, photo: Photo) -> AbstractContextManager[None]:

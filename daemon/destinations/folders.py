@@ -1,7 +1,6 @@
 """The folders that photos end in: which place is free, and the move there, never over anything and never half."""
 
 import errno
-import itertools
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,7 +10,7 @@ from daemon import failpoints
 from daemon.destinations import sidecar
 from daemon.destinations.move import Move
 from daemon.fs import dirfd, names
-from daemon.fs.cross_device import CrossDeviceMover
+from daemon.fs.cross_device import Entry, FileMover
 from daemon.inbox.claims import Claims
 from daemon.photo import Destination
 from daemon.settings import FolderSettings
@@ -34,7 +33,7 @@ class DestinationFolders:
             None: self._absolute(folders.failed),
         }
         self._claims = claims
-        self._transfer = CrossDeviceMover()
+        self._mover = FileMover()
         self._touched: set[tuple[bytes, bytes]] = set()
 
     def make_folders(self) -> None:
@@ -51,14 +50,13 @@ class DestinationFolders:
         parent, name = dirfd.split(path)
         folder = self._folders[fate]
         with _opened(folder, parent) as at:
-            for number in itertools.count(1):
-                candidate = names.numbered(name, number)
+            for candidate in names.candidates(name):
                 beside = [candidate] if fate else [candidate, sidecar.name_of(candidate, sha256)]
                 places = [self.place(os.path.join(folder, parent, one)) for one in beside]
                 if taken.isdisjoint(places) and (at is None or not any(dirfd.exists(at, one) for one in beside)):
                     taken.update(places)
                     return places[0]
-        raise AssertionError  # itertools.count never ends
+        raise AssertionError  # the candidates never end
 
     def serves(self, move: Move) -> bool:
         """Whether the place lies where the settings want such photos; they may have changed since the row was written."""
@@ -111,26 +109,23 @@ class DestinationFolders:
     def drop_claimed(self, move: Move) -> None:
         """Removes the claimed copy of a photo that lies at its place already."""
         _, name = dirfd.split(move.source)
-        with dirfd.folder(self._claims.inbox_fd, self._claims.claim_folder(move.run_id, move.source)) as source:
+        with dirfd.open_folder(self._claims.inbox_fd, self._claims.claim_folder(move.run_id, move.source)) as source:
             os.unlink(name, dir_fd=source)
         self._claims.remove_empty_folders(move.source, move.run_id)
 
     def _rename(self, move: Move, target: int, name: bytes) -> None:
         _, old = dirfd.split(move.source)
         try:
-            source_folder = dirfd.folder(self._claims.inbox_fd, self._claims.claim_folder(move.run_id, move.source))
+            source_folder = dirfd.open_folder(
+                self._claims.inbox_fd, self._claims.claim_folder(move.run_id, move.source)
+            )
             with source_folder as source:
                 stat = os.stat(old, dir_fd=source, follow_symlinks=False)
                 # Not by its inode where a backup was restored; not by its bytes alone, which would be read once more.
                 same = move.identity == dirfd.identity(stat)
                 if not dirfd.is_regular(stat) or not (same or dirfd.sha256(source, old) == move.sha256):
                     raise SourceMissing
-                try:
-                    dirfd.rename(source, old, target, name)
-                except OSError as error:
-                    if error.errno != errno.EXDEV:
-                        raise
-                    self._transfer.move(source, old, target, name, move.photo_id, move.sha256)
+                self._mover.move(Entry(source, old), Entry(target, name), move.photo_id, lambda: move.sha256)
         except FileNotFoundError as error:
             raise SourceMissing from error
 
@@ -189,7 +184,7 @@ def _entered(folder: bytes, below: bytes, *, create: bool = False) -> Iterator[i
         _make(folder)
     root = dirfd.open_root(folder)
     try:
-        with dirfd.folder(root, below, create=create) as at:
+        with dirfd.open_folder(root, below, create=create) as at:
             yield at
     finally:
         os.close(root)

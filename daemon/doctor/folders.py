@@ -86,7 +86,7 @@ def _strangers(place: CheckedRoot) -> Iterator[Finding]:
     closed: list[bytes] = []
     root = dirfd.open_root(os.fsencode(place.inbox))
     try:
-        found = dirfd.files(root, b"", IgnoreRules(place.settings.watch.ignore), lambda path, _: closed.append(path))
+        found = dirfd.walk(root, b"", IgnoreRules(place.settings.watch.ignore), lambda path, _: closed.append(path))
         kept = [path for path, stat in found if dirfd.is_regular(stat) and not _ours(root, path)]
     finally:
         os.close(root)

@@ -1,4 +1,4 @@
-"""Folders by descriptor: every step below a root is opened without following links, so no name leads outside."""
+"""Folders by descriptor: each step below a root is opened without following links, so no path leads outside."""
 
 import ctypes
 import errno
@@ -14,15 +14,21 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def open_root(path: bytes) -> int:
-    """Descriptor of a folder that the settings name; it alone may be a link."""
+    """Opens a folder that the settings name; only this one may be a link. Returns its descriptor."""
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 @contextmanager
-def folder(root: int, path: bytes, *, create: bool = False) -> Iterator[int]:
-    """Descriptor of the folder `path` (relative, may be empty) below the descriptor `root`, made if asked.
+def open_folder(root: int, path: bytes, *, create: bool = False) -> Iterator[int]:
+    """Opens a folder below another folder and yields its descriptor.
 
-    Raises OSError: ENOENT when it is missing, ELOOP or ENOTDIR when a part of it is a link or a file.
+    Args:
+        root: Descriptor of the folder that the path starts from.
+        path: Relative path, may be empty.
+        create: Whether to make the folders that are missing.
+
+    Raises:
+        OSError: ENOENT when the folder is missing, ELOOP or ENOTDIR when a part of the path is a link or a file.
     """
     at = os.dup(root)
     try:
@@ -33,18 +39,19 @@ def folder(root: int, path: bytes, *, create: bool = False) -> Iterator[int]:
                 with suppress(FileExistsError):
                     os.mkdir(part, 0o777, dir_fd=at)
                     sync(at)
-            below = os.open(part, _FOLDER, dir_fd=at)
+            child = os.open(part, _FOLDER, dir_fd=at)
             os.close(at)
-            at = below
+            at = child
         yield at
     finally:
         os.close(at)
 
 
 def rename(source: int, old: bytes, target: int, new: bytes) -> None:
-    """Renames `old` in the folder `source` to `new` in the folder `target`, never over anything.
+    """Renames `old` in the folder `source` to `new` in the folder `target` and never overwrites a file.
 
-    Raises OSError: EEXIST when `new` is taken, EXDEV when the folders lie on two filesystems.
+    Raises:
+        OSError: EEXIST when `new` is taken, EXDEV when the folders are on two filesystems.
     """
     if _libc.renameat2(source, old, target, new, _RENAME_NOREPLACE) == 0:
         return
@@ -56,26 +63,31 @@ def rename(source: int, old: bytes, target: int, new: bytes) -> None:
     sync(target)
     try:
         os.unlink(old, dir_fd=source)
-    except OSError:  # it would be in both places
+    except OSError:  # else it would be in both places
         os.unlink(new, dir_fd=target)
         raise
     sync(source)
 
 
 def sync(fd: int, *, data_only: bool = False) -> None:
-    """Puts a file or a folder's entries on the disk, where the filesystem can. Raises OSError when that fails.
+    """Writes a file, or the entries of a folder, to the disk; does nothing where the filesystem does not support it.
 
-    data_only: not times and mode of a file, which may need a write of their own (fdatasync(2)).
+    Args:
+        fd: Descriptor of the file or folder.
+        data_only: Whether to leave out times and mode, which may need a write of their own (fdatasync(2)).
+
+    Raises:
+        OSError: The write failed.
     """
     try:
         (os.fdatasync if data_only else os.fsync)(fd)
     except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.EROFS}:  # nothing there to be synced
+        if error.errno not in {errno.EINVAL, errno.EROFS}:  # nothing can be synced there
             raise
 
 
 def sync_folder(path: bytes) -> None:
-    """Puts the entries of the folder at a path on the disk. Raises OSError."""
+    """Writes the entries of the folder at a path to the disk. Raises OSError."""
     fd = open_root(path)
     try:
         sync(fd)
@@ -84,13 +96,13 @@ def sync_folder(path: bytes) -> None:
 
 
 def sha256(at: int, name: bytes) -> str:
-    """sha256 in hex of the regular file `name` in the folder `at`. Raises OSError, ELOOP for a link."""
+    """Returns the SHA-256 (hex) of the regular file `name` in the folder `at`. Raises OSError, ELOOP for a link."""
     with os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def exists(at: int, name: bytes) -> bool:
-    """Whether the folder `at` has an entry `name`, links included."""
+    """Whether the folder `at` has an entry `name`, which may be a dangling link."""
     try:
         os.stat(name, dir_fd=at, follow_symlinks=False)
     except FileNotFoundError:
@@ -98,23 +110,34 @@ def exists(at: int, name: bytes) -> bool:
     return True
 
 
-def files(
+def walk(
     root: int,
     path: bytes = b"",
     skip: Callable[[bytes], bool] = lambda name: False,
-    closed: Callable[[bytes, OSError], None] | None = None,
+    on_unreadable: Callable[[bytes, OSError], None] | None = None,
 ) -> Iterator[tuple[bytes, os.stat_result]]:
-    """(path relative to `root`, stat) of everything below `path` that is not a folder; folders are entered, links never.
+    """Walks through a folder and its subfolders; follows no links.
 
-    skip: names to pass over, folders with all that is in them. What vanishes meanwhile is passed over too.
-    closed: told of folders that cannot be looked into, which end the walk with OSError when it is not given.
+    An entry that disappears during the walk is left out.
+
+    Args:
+        root: Descriptor of the folder that paths are relative to.
+        path: The folder to walk through, relative to `root`.
+        skip: Whether to leave out an entry with this name; a folder is left out with everything in it.
+        on_unreadable: Called with each folder that cannot be read, and the error. Without it, the error is raised.
+
+    Yields:
+        Path relative to `root`, and stat, of everything that is not a folder.
+
+    Raises:
+        OSError: A folder cannot be read.
     """
     folders = [path]
     while folders:
-        here = folders.pop()
-        below = []
+        parent = folders.pop()
+        subfolders = []
         try:
-            with folder(root, here) as at, os.scandir(at) as entries:
+            with open_folder(root, parent) as at, os.scandir(at) as entries:
                 for entry in entries:
                     name = os.fsencode(entry.name)
                     if skip(name):
@@ -124,46 +147,46 @@ def files(
                     except FileNotFoundError:
                         continue
                     if S_ISDIR(stat.st_mode):
-                        below.append(join(here, name))
+                        subfolders.append(join(parent, name))
                     else:
-                        yield join(here, name), stat
+                        yield join(parent, name), stat
         except (FileNotFoundError, NotADirectoryError):
             pass
         except OSError as error:
-            if closed is None:
+            if on_unreadable is None:
                 raise
-            closed(here, error)
-        folders += below
+            on_unreadable(parent, error)
+        folders += subfolders
 
 
-def remove_empty(root: int, path: bytes) -> None:
-    """Removes the folder `path` below `root` and its parents as far as they are empty."""
+def remove_empty_folders(root: int, path: bytes) -> None:
+    """Removes the folder `path` below `root`, then its parents, as long as they are empty."""
     while path:
         parent, name = split(path)
         try:
-            with folder(root, parent) as at:
+            with open_folder(root, parent) as at:
                 os.rmdir(name, dir_fd=at)
-        except OSError:  # not empty, or gone already
+        except OSError:  # not empty, or already removed
             return
         path = parent
 
 
 def join(path: bytes, name: bytes) -> bytes:
-    """`path/name`, or `name` where the path is empty."""
+    """Returns `path/name`, or `name` when the path is empty."""
     return path + b"/" + name if path else name
 
 
 def split(path: bytes) -> tuple[bytes, bytes]:
-    """(folder, name) of a relative path; the folder is empty at the top."""
+    """Splits a relative path into folder and name; the folder of a top-level name is empty."""
     parent, _, name = path.rpartition(b"/")
     return parent, name
 
 
 def identity(stat: os.stat_result) -> str:
-    """Device and inode, which a rename keeps."""
+    """Returns device and inode as text; a rename does not change them."""
     return f"{stat.st_dev}:{stat.st_ino}"
 
 
 def is_regular(stat: os.stat_result) -> bool:
-    """Whether it is a regular file rather than a link, FIFO, socket, device or folder."""
+    """Whether a stat is of a regular file, not of a link, FIFO, socket, device or folder."""
     return S_ISREG(stat.st_mode)

@@ -1,4 +1,4 @@
-"""Which filesystem a path lies on, by /proc/self/mountinfo (proc(5))."""
+"""The filesystem that a path is on, from /proc/self/mountinfo (proc(5))."""
 
 import os
 import re
@@ -8,41 +8,46 @@ from typing import NamedTuple
 NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs", "vboxsf", "ceph", "afs", "prl_fs", "fuse"}
 )
-"""Filesystems on which others than this kernel change files; so do all of FUSE, whose types begin with `fuse.`."""
+"""Filesystem types on which other machines or programs change files. All FUSE types count too; they begin with `fuse.`."""
 
 
 class Mount(NamedTuple):
-    """A mounted filesystem: where, and its type."""
+    """A mounted filesystem.
+
+    Attributes:
+        point: Absolute path of the mount point.
+        type: Filesystem type, such as `ext4`.
+    """
 
     point: bytes
     type: str
 
     @property
     def shared(self) -> bool:
-        """Whether files may change there without an event here."""
+        """Whether files may change there without an inotify event here."""
         return self.type in NETWORK or self.type.startswith("fuse.")
 
 
-def mounts(mountinfo: bytes) -> list[Mount]:
-    """All lines of a mountinfo, in their order."""
-    found = []
+def parse_mountinfo(mountinfo: bytes) -> list[Mount]:
+    """Returns the mounts of a mountinfo file, in the order of its lines."""
+    mounts = []
     for line in mountinfo.splitlines():
         fields, _, source = line.partition(b" - ")
         point = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), fields.split(b" ")[4])
-        found.append(Mount(point, source.split(b" ")[0].decode()))
-    return found
+        mounts.append(Mount(point, source.split(b" ")[0].decode()))
+    return mounts
 
 
-def of(path: bytes, among: list[Mount]) -> Mount | None:
-    """The mount that an absolute path without links lies on: the deepest, and of those the one mounted last."""
-    covering = [mount for mount in among if (path + b"/").startswith(mount.point.rstrip(b"/") + b"/")]
+def find_mount(path: bytes, mounts: list[Mount]) -> Mount | None:
+    """Returns the mount of an absolute path without links: the deepest one, and of several the latest."""
+    covering = [mount for mount in mounts if (path + b"/").startswith(mount.point.rstrip(b"/") + b"/")]
     return max(reversed(covering), key=lambda mount: len(mount.point), default=None)
 
 
 def mount_of(path: Path) -> Mount | None:
-    """The mount that a path lies on; None where the kernel does not say."""
+    """Returns the mount of a path, None when the mounts cannot be read."""
     try:
-        among = mounts(Path("/proc/self/mountinfo").read_bytes())
+        mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_bytes())
     except OSError:
         return None
-    return of(os.path.realpath(os.fsencode(path)), among)
+    return find_mount(os.path.realpath(os.fsencode(path)), mounts)

@@ -2,7 +2,6 @@
 
 import errno
 import fcntl
-import itertools
 import os
 import threading
 import time
@@ -99,7 +98,7 @@ class Claims:
     def close(self) -> None:
         """Closes the inbox's descriptor and removes what is empty of the claim folder; twice does no harm."""
         if self.inbox_fd >= 0:
-            dirfd.remove_empty(self.inbox_fd, dirfd.join(PRIVATE, dirfd.join(_CLAIMED, self.run_id)))
+            dirfd.remove_empty_folders(self.inbox_fd, dirfd.join(PRIVATE, dirfd.join(_CLAIMED, self.run_id)))
             os.close(self.inbox_fd)
             self.inbox_fd = -1
 
@@ -118,8 +117,8 @@ class Claims:
         try:
             with (
                 self._folders,
-                dirfd.folder(self.inbox_fd, claim_folder, create=True) as target,
-                dirfd.folder(self.inbox_fd, parent) as source,
+                dirfd.open_folder(self.inbox_fd, claim_folder, create=True) as target,
+                dirfd.open_folder(self.inbox_fd, parent) as source,
             ):
                 dirfd.rename(source, name, target, name)
         except OSError as error:
@@ -165,19 +164,15 @@ class Claims:
         parent, name = dirfd.split(path)
         claim_folder = self.claim_folder(run_id, path)
         with (
-            dirfd.folder(self.inbox_fd, claim_folder) as source,
-            dirfd.folder(self.inbox_fd, parent, create=True) as target,
+            dirfd.open_folder(self.inbox_fd, claim_folder) as source,
+            dirfd.open_folder(self.inbox_fd, parent, create=True) as target,
         ):
-            for number in itertools.count(1):
-                back = names.numbered(name, number)
-                try:
-                    dirfd.rename(source, name, target, back)
-                    break
-                except FileExistsError:
-                    continue
+            free = names.use_first_free(
+                names.candidates(name), lambda candidate: dirfd.rename(source, name, target, candidate)
+            )
         failpoints.failpoint("given_back")
         self.remove_empty_folders(path, run_id)
-        return dirfd.join(parent, back)
+        return dirfd.join(parent, free)
 
     def remove_empty_folders(self, path: bytes, run_id: bytes) -> None:
         """Removes the sub-folders of the claim folder that the photo `path` leaves empty."""
@@ -185,12 +180,12 @@ class Claims:
         below = self.claim_folder(run_id, path)
         with self._folders:
             if below != top or run_id != self.run_id:
-                dirfd.remove_empty(self.inbox_fd, below)
+                dirfd.remove_empty_folders(self.inbox_fd, below)
 
     def leftovers(self) -> Iterator[tuple[bytes, bytes]]:
         """(run_id, path) of everything that lies in the claim folder."""
         top = dirfd.join(PRIVATE, _CLAIMED)
-        for path, _ in dirfd.files(self.inbox_fd, top):
+        for path, _ in dirfd.walk(self.inbox_fd, top):
             run_id, _, rest = path[len(top) + 1 :].partition(b"/")
             if rest:
                 yield run_id, rest
@@ -199,7 +194,7 @@ class Claims:
         """stat of a path of the inbox, None when it is gone or its folder is."""
         parent, name = dirfd.split(path)
         try:
-            with dirfd.folder(self.inbox_fd, parent) as at:
+            with dirfd.open_folder(self.inbox_fd, parent) as at:
                 return os.stat(name, dir_fd=at, follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -212,7 +207,7 @@ class Claims:
         parent, name = dirfd.split(path)
         where = parent if run_id is None else self.claim_folder(run_id, path)
         try:
-            with dirfd.folder(self.inbox_fd, where) as at:
+            with dirfd.open_folder(self.inbox_fd, where) as at:
                 # O_NONBLOCK: a FIFO that was swapped in must not hang us.
                 fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
         except OSError as error:

@@ -44,7 +44,7 @@ class Intake:
         """tracker: the files known to wait."""
         self._ignore = IgnoreRules(settings.ignore)
         self.tracker = tracker
-        self._listing = Scanner(lambda folder: dirfd.files(self._claims.inbox_fd, folder, self._ignore, self._closed))
+        self._listing = Scanner(lambda folder: dirfd.walk(self._claims.inbox_fd, folder, self._ignore, self._closed))
         self._settle_s = settings.settle_s
         self._claims = claims
         self._submit = submit

@@ -84,7 +84,7 @@ def _opened(inbox: int, name: bytes, path: Path) -> int:
         with suppress(FileExistsError):
             os.mkdir(PRIVATE, 0o700, dir_fd=inbox)
         # By descriptor: where a member of the group puts a link, nothing is opened elsewhere.
-        with dirfd.folder(inbox, PRIVATE) as private:
+        with dirfd.open_folder(inbox, PRIVATE) as private:
             return os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600, dir_fd=private)
     except OSError as error:
         if error.errno not in {errno.ENOTDIR, errno.EISDIR, errno.ELOOP}:

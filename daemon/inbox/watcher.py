@@ -108,7 +108,7 @@ class Watcher:
         return "" if proven else "a file was written and no event came of it"
 
     def _self_test(self, watch: InotifySource) -> bool:
-        with dirfd.folder(self._hold.claims.inbox_fd, PRIVATE) as private:
+        with dirfd.open_folder(self._hold.claims.inbox_fd, PRIVATE) as private:
             flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             os.close(os.open(PROBE, flags, 0o600, dir_fd=private))
             os.unlink(PROBE, dir_fd=private)

@@ -235,6 +235,6 @@ def test_renaming_never_replaces_with_or_without_the_kernels_help(
 @pytest.mark.parametrize("path", [b"..", b"a/../b", b"a//b", b"."])
 def test_no_path_leads_out_of_a_root(tmp_path: Path, path: bytes) -> None:
     at = dirfd.open_root(os.fsencode(tmp_path))
-    with pytest.raises(OSError, match="not a plain relative path"), dirfd.folder(at, path, create=True):
+    with pytest.raises(OSError, match="not a plain relative path"), dirfd.open_folder(at, path, create=True):
         pass
     os.close(at)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.fs.mounts import Mount, mount_of, mounts, of
+from daemon.fs.mounts import Mount, find_mount, mount_of, parse_mountinfo
 
 MOUNTINFO = rb"""22 28 0:21 / /proc rw,nosuid - proc proc rw
 28 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
@@ -23,16 +23,16 @@ MOUNTINFO = rb"""22 28 0:21 / /proc rw,nosuid - proc proc rw
         (b"/srv/photos", "nfs4", True),
         (b"/srv/photos/trip", "nfs4", True),
         (b"/srv/photos/my inbox/a", "fuse.sshfs", True),
-        (b"/mnt/a", "cifs", True),  # mounted over another
+        (b"/mnt/a", "cifs", True),  # mounted over the first one
     ],
 )
 def test_the_deepest_and_latest_mount_counts(path: bytes, kind: str, *, shared: bool) -> None:
-    found = of(path, mounts(MOUNTINFO))
-    assert found is not None
-    assert (found.type, found.shared) == (kind, shared)
+    mount = find_mount(path, parse_mountinfo(MOUNTINFO))
+    assert mount is not None
+    assert (mount.type, mount.shared) == (kind, shared)
 
 
-def test_a_real_mount_is_seen(tmp_path: Path) -> None:
+def test_a_real_mount_is_found(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root may mount")
     inbox = tmp_path / "in box"

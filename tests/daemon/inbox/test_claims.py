@@ -126,7 +126,7 @@ def test_a_hundred_thousand_files_in_one_folder_are_all_noticed(root: Path, clai
     at = os.open(root / "inbox/many", os.O_RDONLY)
     for number in range(100_000):
         os.close(os.open(b"%d" % number, os.O_WRONLY | os.O_CREAT, dir_fd=at))
-    inbox, listing = ReadinessTracker(0.1, 1, 0.1), Scanner(lambda folder: walk.files(claims.inbox_fd, folder))
+    inbox, listing = ReadinessTracker(0.1, 1, 0.1), Scanner(lambda folder: walk.walk(claims.inbox_fd, folder))
     listing.add()
     taken: set[bytes] = set()
     while listing.is_active:

@@ -79,7 +79,7 @@ def test_a_listing_that_is_stopped_lets_go_of_its_folder(tmp_path: Path) -> None
     for number in range(3):
         (tmp_path / f"{number}").touch()
     root, before = walk.open_root(bytes(tmp_path)), set(os.listdir("/proc/self/fd"))
-    listing = Scanner(lambda folder: walk.files(root, folder))
+    listing = Scanner(lambda folder: walk.walk(root, folder))
     listing.add()
     listing.next_slice(1)
     assert set(os.listdir("/proc/self/fd")) > before
