@@ -1,4 +1,4 @@
-"""Waiting out what passes by itself: a full disk, a locked database, a missing mount. One policy for all of the daemon."""
+"""The one retry policy of the daemon: which errors pass by themselves, back-off, and the retries that are pending."""
 
 import errno
 import sqlite3
@@ -10,7 +10,6 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 import tenacity
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 
 from models.errors import FoodsortError
 
@@ -21,94 +20,132 @@ LONGEST_PAUSE_S = 30.0
 
 TRANSIENT_ERRNOS = frozenset(
     {
-        *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EBUSY, errno.EAGAIN),
-        *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN),
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EROFS,
+        errno.EIO,
+        errno.EBUSY,
+        errno.EAGAIN,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+        errno.ESTALE,
+        errno.ENOTCONN,
+        errno.ETIMEDOUT,
+        errno.EHOSTDOWN,
     }
 )
-"""Error numbers that say something of the machine as it is now, and nothing of the file."""
+"""Error numbers that describe the present state of the machine, not the file."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 class RetryAborted(FoodsortError):
-    """Raised when the daemon is told to stop while it on_wait for trouble to pass."""
+    """Raised when the daemon is stopped while an operation waits for its next attempt."""
 
 
 @dataclass(frozen=True)
 class PendingRetry:
-    """What is being waited out: what happened, since when, how often it was tried, and when it is tried again."""
+    """An operation that failed and will be tried again.
+
+    Attributes:
+        reason: The error, for people.
+        since: Time of the first failure (UTC).
+        attempt: Number of failed attempts.
+        pause_s: Seconds between the last attempt and the next.
+        next_try: Time of the next attempt (UTC).
+    """
 
     reason: str
     since: datetime
     attempt: int
+    pause_s: float
     next_try: datetime
 
 
 class Retrier:
-    """Tries again with back-off until it works or `abort` is set, and knows what it is waiting for. Used by any thread."""
+    """Repeats operations with back-off and knows which are pending. Used by any thread."""
 
     def __init__(self, abort: threading.Event, on_wait: Callable[[], None] = lambda: None) -> None:
-        """on_wait: called before each pause, in the thread that makes it."""
-        self._abort, self._waits = abort, on_wait
+        """Creates a retrier without pending operations.
+
+        Args:
+            abort: Ends all waiting when it is set.
+            on_wait: Called before each pause, by the thread that pauses.
+        """
+        self._abort = abort
+        self._on_wait = on_wait
         self._pending: dict[object, PendingRetry] = {}
 
     @property
     def pending(self) -> PendingRetry | None:
-        """The trouble that lasts longest, None when there is none."""
-        return min(self._pending.copy().values(), key=lambda trouble: trouble.since, default=None)
+        """The operation that has been failing longest, None when none is pending."""
+        return min(self._pending.copy().values(), key=lambda pending: pending.since, default=None)
 
-    def __call__(self, work: Callable[P, R], *words: P.args, **more: P.kwargs) -> R:
-        """Does work for a photo in hand, which is never given up: whatever a disk or database says is waited out.
+    def __call__(self, operation: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Repeats an operation on a claimed photo, which is never given up, until no retryable error occurs.
 
-        Raises what `work` raises otherwise, FileExistsError included, and RetryAborted.
+        Raises:
+            RetryAborted: The daemon is stopped. Errors that are not retryable, such as FileExistsError, are raised as well.
         """
-        return self._try(work, is_retryable, *words, **more)
+        return self._retry(is_retryable, operation, *args, **kwargs)
 
-    def retry_transient(self, work: Callable[P, R], *words: P.args, **more: P.kwargs) -> R:
-        """Does work that only the machine's own trouble delays; what a person has to mend is raised. Raises RetryAborted."""
-        return self._try(work, is_transient, *words, **more)
+    def retry_transient(self, operation: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Repeats an operation until no transient error occurs. Errors that a person has to fix are raised.
 
-    def note(self, key: object, reason: str, pause_s: float | None = None) -> float:
-        """Notes trouble that the caller on_wait out itself; returns how long to wait (s)."""
+        Raises:
+            RetryAborted: The daemon is stopped.
+        """
+        return self._retry(is_transient, operation, *args, **kwargs)
+
+    def note(self, key: object, reason: str, pause_s: float | None = None) -> PendingRetry:
+        """Records that an operation failed which the caller itself tries again.
+
+        Args:
+            key: Identifies the operation until `clear`.
+            reason: The error, for people.
+            pause_s: Seconds until the caller's next attempt; None: by back-off.
+
+        Returns:
+            The pending retry, with the pause that the caller has to make.
+        """
         prior = self._pending.get(key)
+        now = datetime.now(UTC)
         attempt = prior.attempt + 1 if prior else 1
         pause_s = back_off_s(attempt) if pause_s is None else pause_s
-        now = datetime.now(UTC)
-        since = prior.since if prior else now
-        self._pending[key] = PendingRetry(reason, since, attempt, now + timedelta(seconds=pause_s))
-        self._waits()
-        return pause_s
+        pending = PendingRetry(
+            reason=reason,
+            since=prior.since if prior else now,
+            attempt=attempt,
+            pause_s=pause_s,
+            next_try=now + timedelta(seconds=pause_s),
+        )
+        self._pending[key] = pending
+        self._on_wait()
+        return pending
 
     def clear(self, key: object) -> None:
-        """The trouble has passed."""
+        """Records that the operation no longer fails."""
         self._pending.pop(key, None)
 
-    def _try(
+    def _retry(
         self,
-        work: Callable[P, R],
-        waited_out: Callable[[BaseException], bool],
-        *words: P.args,
-        **more: P.kwargs,
+        should_retry: Callable[[BaseException], bool],
+        operation: Callable[P, R],
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> R:
         key = threading.get_ident()
-
-        def say(state: tenacity.RetryCallState) -> None:
-            error = state.outcome and state.outcome.exception()
-            pause_s = self.note(key, str(error), back_off_s(state.attempt_number))
-            log.warning(
-                "waiting to try again", kind="waiting", reason=str(error), attempt=state.attempt_number, pause_s=pause_s
-            )
-
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(waited_out),
+            retry=tenacity.retry_if_exception(should_retry),
             wait=lambda state: back_off_s(state.attempt_number),
             stop=tenacity.stop_when_event_set(self._abort),
             sleep=tenacity.sleep_using_event(self._abort),
-            before_sleep=say,
+            before_sleep=lambda state: _log(self.note(key, str(_error_of(state)))),
         )
         try:
-            return retrying(work, *words, **more)
+            return retrying(operation, *args, **kwargs)
         except tenacity.RetryError as end:
             raise RetryAborted(f"stopped while waiting: {end.last_attempt.exception()}") from end
         finally:
@@ -116,23 +153,40 @@ class Retrier:
 
 
 def back_off_s(attempt: int) -> float:
-    """Seconds to wait after the `attempt`-th try (from 1): doubling from half a second to half a minute."""
+    """Returns the pause (s) after a failed attempt, numbered from 1: 0.5 s, doubled each time, 30 s at most."""
     return min(FIRST_PAUSE_S * 2.0 ** min(attempt - 1, 16), LONGEST_PAUSE_S)
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether trouble is of the machine as it is now: disk full or read-only, busy, no descriptors, database locked or away.
+    """Whether an error describes the present state of the machine: disk full or read-only, database locked or away, ….
 
-    An error of ours counts as what caused it.
+    A FoodsortError counts as its cause.
     """
     if isinstance(error, FoodsortError) and error.__cause__ is not None:
         return is_transient(error.__cause__)
     if isinstance(error, OSError):
         return error.errno in TRANSIENT_ERRNOS
-    # PostgreSQL calls it internal that a server is read-only, as one with a full disk or in a failover is.
+    # Imported only when something failed: commands without a database start faster.
+    from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+
+    # PostgreSQL reports a read-only server as an internal error, as one with a full disk or in a failover is.
     return isinstance(error, OperationalError | InterfaceError | InternalError | sqlite3.OperationalError)
 
 
 def is_retryable(error: BaseException) -> bool:
-    """Whether trouble with a photo that is claimed already is worth another try: also what a person may have to mend."""
+    """Whether an operation on a claimed photo is worth another attempt; a person may have to fix the cause first."""
     return is_transient(error) or (isinstance(error, OSError) and not isinstance(error, FileExistsError))
+
+
+def _error_of(state: tenacity.RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
+def _log(pending: PendingRetry) -> None:
+    log.warning(
+        "waiting to try again",
+        kind="waiting",
+        reason=pending.reason,
+        attempt=pending.attempt,
+        pause_s=pending.pause_s,
+    )

@@ -1,1 +1,1 @@
-"""Decoding in processes of their own: decoders are C code fed by strangers, so what one does to itself costs one photo."""
+"""Decoding in sandboxed worker processes: decoders are C code that reads untrusted files, so a crash costs one photo."""

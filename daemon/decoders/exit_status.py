@@ -1,4 +1,4 @@
-"""What the end of a decoder says of the photo it had in hand. Pure."""
+"""Why a worker process ended while it decoded a photo, as an error for that photo. Pure."""
 
 import signal
 from typing import NamedTuple
@@ -7,37 +7,43 @@ from models.errors import ImageError, ImageErrorKind
 
 
 class ExitReason(NamedTuple):
-    """How a decoder's process ended. returncode: as subprocess gives it; late, confused: why the daemon ended it, if it did."""
+    """How a worker process ended.
+
+    Attributes:
+        returncode: Exit code, or the negative number of a signal, as `subprocess` reports it.
+        timed_out: Whether the daemon killed it because it took too long.
+        invalid_reply: Whether the daemon killed it because its reply was invalid.
+    """
 
     returncode: int
-    late: bool = False
-    confused: bool = False
+    timed_out: bool = False
+    invalid_reply: bool = False
 
     @property
-    def by_others(self) -> bool:
-        """Whether somebody else killed it: the kernel for want of memory, or a person."""
-        return self.returncode == -signal.SIGKILL and not self.late and not self.confused
+    def killed_from_outside(self) -> bool:
+        """Whether neither the photo nor the daemon ended it, but the kernel for lack of memory, or a person."""
+        return self.returncode == -signal.SIGKILL and not self.timed_out and not self.invalid_reply
 
 
-def diagnose(death: ExitReason) -> ImageError:
-    """Why the photo was not decoded."""
-    if death.late:
+def diagnose(exit_reason: ExitReason) -> ImageError:
+    """Returns the error of the photo that the worker was decoding."""
+    if exit_reason.timed_out:
         return _timeout("it took too long to decode (images.timeout_s)")
-    if death.confused:
-        return _crash("its decoder gave an answer that makes no sense")
-    if death.returncode == -signal.SIGXCPU:
+    if exit_reason.invalid_reply:
+        return _crash("its decoder sent an invalid reply")
+    if exit_reason.returncode == -signal.SIGXCPU:
         return _timeout("it took too much processor time to decode (images.timeout_s)")
-    if death.by_others:
-        return _crash("its decoder was killed again and again; where memory is short, the kernel does that")
-    if death.returncode < 0:
-        return _crash(f"its decoder crashed ({_name(-death.returncode)})")
-    return _crash(f"its decoder ended with exit code {death.returncode}")
+    if exit_reason.killed_from_outside:
+        return _crash("its decoder was killed repeatedly; the kernel does that when memory is short")
+    if exit_reason.returncode < 0:
+        return _crash(f"its decoder crashed ({_signal_name(-exit_reason.returncode)})")
+    return _crash(f"its decoder ended with exit code {exit_reason.returncode}")
 
 
-def _name(number: int) -> str:
+def _signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
-    except ValueError:  # a real-time signal has none
+    except ValueError:  # real-time signals have no names
         return f"signal {number}"
 
 

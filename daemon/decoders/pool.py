@@ -1,4 +1,4 @@
-"""The decoders: a worker process for each core, and what becomes of a photo when one of them dies over it."""
+"""The pool of worker processes, one or more for each core; it replaces the workers that die."""
 
 import os
 import threading
@@ -7,49 +7,61 @@ from types import TracebackType
 from typing import Self
 
 import structlog
-import tenacity
 
 from daemon.decoders.exit_status import diagnose
 from daemon.decoders.process import WorkerDied, WorkerLost, WorkerProcess
 from daemon.decoders.sandbox import NetworkIsolation
 from daemon.decoders.worker import Task
+from daemon.retry import Retrier
 from models.images.decode import Fit, Picture, Within
 
 log = structlog.get_logger()
 
-_RECYCLE_PHOTOS = 5_000  # what decoders leak stays small, and the tenth of a second for a fresh one is far apart
-_CHANCES = 2  # for a photo whose workers are killed by others
+_RECYCLE_PHOTOS = 5_000  # limits what decoders leak; a new worker takes a tenth of a second to start
+_ATTEMPTS = 2  # for a photo whose workers are killed from outside
 
 
 class PoolStopped(Exception):
-    """Raised when the decoders were stopped before a photo was decoded."""
+    """Raised when the pool was stopped before a photo was decoded."""
 
 
 class DecoderPool:
-    """Worker processes that decode. Threads that call `decode` have to live until `stop`: workers end with their thread."""
+    """Worker processes that decode photos.
 
-    def __init__(self, fit: Fit | Within, max_pixels: int, timeout_s: float, size: int = 0) -> None:
-        """Starts `size` workers and does not wait for them; 0: as many as keep every core busy."""
-        # One more than cores, so that none is idle while a thread takes over pixels and hands out the next photo.
+    Threads that call `decode` have to live until `stop`: the kernel kills a worker when the thread that started it ends.
+
+    Attributes:
+        size: Number of photos that are decoded at the same time.
+        deaths: Number of workers that ended without being asked to.
+    """
+
+    def __init__(
+        self,
+        fit: Fit | Within,
+        max_pixels: int,
+        timeout_s: float,
+        size: int = 0,
+        retrier: Retrier | None = None,
+    ) -> None:
+        """Starts the workers and does not wait until they are ready.
+
+        Args:
+            fit: Size and shape of the pixels.
+            max_pixels: Width times height of the largest image to decode.
+            timeout_s: Maximum time for one photo (s).
+            size: Number of workers, 0 for as many as keep every core busy.
+            retrier: Where a worker that cannot be started is reported.
+        """
+        # One more than cores, so that none is idle while a thread copies pixels and sends the next photo.
         self.size = size or 1 + max(2, len(os.sched_getaffinity(0)))
-        """How many photos are decoded at a time."""
         self.deaths = 0
-        """How many workers have ended without having been asked to."""
         self._timeout_s = timeout_s
         self._task = Task(os.getpid(), fit, max_pixels, timeout_s)
+        self._retrier = retrier or Retrier(threading.Event())
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._alive: set[WorkerProcess] = set()
-        self._in_trouble = False
-        self._retry = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(OSError),
-            wait=tenacity.wait_random_exponential(multiplier=0.5, max=30),
-            stop=tenacity.stop_when_event_set(self._stopping),
-            sleep=tenacity.sleep_using_event(self._stopping),
-            before_sleep=self._say,
-            reraise=True,
-        )
-        # None stands for a worker that has to be started: here there is no time to wait until that can be done.
+        # None stands for a worker that has yet to be started: the constructor does not wait until that is possible.
         self._idle: SimpleQueue[WorkerProcess | None] = SimpleQueue()
         for _ in range(self.size):
             try:
@@ -69,94 +81,106 @@ class DecoderPool:
     def pids(self) -> set[int]:
         """Process ids of the workers."""
         with self._lock:
-            return {child.pid for child in self._alive}
+            return {worker.pid for worker in self._alive}
 
     def decode(self, fd: int) -> Picture:
-        """Decodes the photo open as `fd`. Raises ImageError, OSError (of the disk), PoolStopped.
+        """Decodes a photo. Waits while no worker can be started, since that is not the photo's fault.
 
-        A worker that cannot be started is waited for: that is no photo's fault, and passes.
+        Args:
+            fd: Descriptor of the photo.
+
+        Raises:
+            ImageError: The photo cannot be decoded.
+            OSError: The photo cannot be read.
+            PoolStopped: The pool was stopped.
         """
-        child = self._idle.get()
-        chances = _CHANCES
+        worker = self._idle.get()
+        attempts = _ATTEMPTS
         try:
             while True:
-                child = self._usable(child)
+                worker = self._usable(worker)
                 try:
-                    return child.decode(fd, self._timeout_s)
+                    return worker.decode(fd, self._timeout_s)
                 except (WorkerLost, WorkerDied) as end:
-                    self._end(child, unasked=True)
-                    child = None
+                    self._end(worker, unexpected=True)
+                    worker = None
                     if isinstance(end, WorkerDied) and not self._stopping.is_set():
-                        chances -= end.death.by_others
-                        if not end.death.by_others or not chances:
-                            raise diagnose(end.death) from end
+                        attempts -= end.exit_reason.killed_from_outside
+                        if not end.exit_reason.killed_from_outside or not attempts:
+                            raise diagnose(end.exit_reason) from end
         finally:
-            self._idle.put(child)
+            self._idle.put(worker)
 
     def network(self) -> NetworkIsolation:
-        """What keeps the workers from the network. Raises OSError when none comes up."""
-        child = self._idle.get()
+        """Returns what keeps the workers from the network. Raises OSError when no worker can be started."""
+        worker = self._idle.get()
         try:
-            child = child or self._start()
-            child.await_ready()
-            assert child.network
-            return child.network
+            worker = worker or self._start()
+            worker.await_ready()
+            assert worker.network
+            return worker.network
         finally:
-            self._idle.put(child)
+            self._idle.put(worker)
 
     def stop(self) -> None:
-        """Ends what is being decoded: `decode` raises Stopped from now on."""
+        """Kills all workers: from now on `decode` raises PoolStopped."""
         with self._lock:
             self._stopping.set()
-            for child in self._alive:
-                child.kill()
+            for worker in self._alive:
+                worker.kill()
 
     def close(self) -> None:
-        """Ends all workers, when no thread is in `decode` any more."""
+        """Stops the pool and closes everything. Call it when no thread is in `decode` any more."""
         self.stop()
-        for child in list(self._alive):
-            self._end(child)
+        for worker in list(self._alive):
+            self._end(worker)
 
-    def _usable(self, child: WorkerProcess | None) -> WorkerProcess:
-        """`child` if it can go on, or a fresh one. Raises PoolStopped."""
-        if child is not None and child.photos >= _RECYCLE_PHOTOS:
-            self._end(child)
-            child = None
-        try:
+    def _usable(self, worker: WorkerProcess | None) -> WorkerProcess:
+        """Returns `worker`, or a new one when it is None or has decoded enough photos. Raises PoolStopped."""
+        if worker is not None and worker.photos >= _RECYCLE_PHOTOS:
+            self._end(worker)
+            worker = None
+        while True:
             try:
-                return self._ready(child)
-            except OSError:
-                return self._retry(self._ready, None)
-        except OSError as error:
-            raise PoolStopped from error
+                worker = self._ready(worker)
+            except OSError as error:
+                if worker is None:
+                    self._await_next_start(error)
+                worker = None
+            else:
+                self._retrier.clear(self)
+                return worker
 
-    def _ready(self, child: WorkerProcess | None) -> WorkerProcess:
-        child = child or self._start()
+    def _ready(self, worker: WorkerProcess | None) -> WorkerProcess:
+        worker = worker or self._start()
         try:
-            child.await_ready()
+            worker.await_ready()
         except OSError:
-            self._end(child)
+            self._end(worker)
             raise
-        self._in_trouble = False
-        return child
+        return worker
+
+    def _await_next_start(self, error: OSError) -> None:
+        """Pauses after a failed start. Raises PoolStopped."""
+        if not self._stopping.is_set():
+            pending = self._retrier.note(self, f"a decoder cannot be started: {error}")
+            if pending.attempt == 1:
+                log.warning("a decoder cannot be started; waiting to try again", kind="waiting", reason=str(error))
+            if not self._stopping.wait(pending.pause_s):
+                return
+        self._retrier.clear(self)
+        raise PoolStopped from error
 
     def _start(self) -> WorkerProcess:
         with self._lock:
             if self._stopping.is_set():
                 raise OSError("stopped")
-            child = WorkerProcess(self._task)
-            self._alive.add(child)
-            return child
+            worker = WorkerProcess(self._task)
+            self._alive.add(worker)
+            return worker
 
-    def _end(self, child: WorkerProcess, *, unasked: bool = False) -> None:
-        child.end()
+    def _end(self, worker: WorkerProcess, *, unexpected: bool = False) -> None:
+        worker.end()
         with self._lock:
-            self._alive.discard(child)
-            self.deaths += unasked and not self._stopping.is_set()
-
-    def _say(self, state: tenacity.RetryCallState) -> None:
-        if not self._in_trouble:
-            self._in_trouble = True
-            log.warning(
-                "a decoder can't be started; trying again", reason=str(state.outcome and state.outcome.exception())
-            )
+            self._alive.discard(worker)
+            self.deaths += unexpected and not self._stopping.is_set()

@@ -1,4 +1,4 @@
-"""One worker process as the daemon sees it: started, asked, ended. Nothing that it says is believed unchecked."""
+"""A worker process as the daemon sees it: started, given photos, ended. Each of its replies is checked."""
 
 import errno
 import fcntl
@@ -21,48 +21,50 @@ from models.images import exif
 from models.images.decode import Fit, Picture
 
 START_S = 60.0
-"""How long a worker may take to come up (s)."""
+"""Maximum time in which a worker has to become ready (s)."""
 _END_S = 1.0
 _FORMAT = re.compile(r"\w{1,16}", re.ASCII)
-# Each worker has a core to itself, and allocators of several threads would reserve address space that is counted.
+# Each worker has a core to itself, and allocators of several threads would reserve address space, which is limited.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 
 
 class WorkerStartFailed(OSError):
-    """Raised when a worker does not come up, which is no photo's fault."""
+    """Raised when a worker does not become ready, which is not the fault of a photo."""
 
 
 class WorkerLost(Exception):
-    """Raised when a worker was gone before it was given the photo."""
+    """Raised when a worker had ended before it received the photo."""
 
 
 class WorkerDied(Exception):
-    """Raised when a worker ended, or had to be ended, over a photo."""
+    """Raised when a worker ended, or had to be killed, while it decoded a photo."""
 
-    def __init__(self, death: ExitReason) -> None:
-        super().__init__(death)
-        self.death = death
+    def __init__(self, exit_reason: ExitReason) -> None:
+        super().__init__(exit_reason)
+        self.exit_reason = exit_reason
 
 
 class WorkerProcess:
-    """A worker, from its start to its end. Used by one thread at a time, but for `kill`.
+    """A worker, from its start to its end. Used by one thread at a time, except for `kill`.
 
-    The kernel ends it when the thread that started it ends, so that has to live as long as it is needed.
+    The kernel kills it when the thread that started it ends, so that thread has to live as long as the worker is needed.
+
+    Attributes:
+        photos: Number of photos that it has received.
+        network: What keeps it from the network, None until it is ready.
     """
 
     def __init__(self, task: Task) -> None:
-        """Starts it and does not wait for it. Raises OSError when there is no room for it."""
+        """Starts the process and does not wait until it is ready. Raises OSError when it cannot be started."""
         self.photos = 0
-        """How many photos it was given."""
         self.network: NetworkIsolation | None = None
-        """What keeps it from the network, once it is ready."""
         self._task = task
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket, stdin = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            with theirs, os.fdopen(_slab(3 * task.fit.side**2), "rb") as slab:
-                socket.send_fds(self._socket, [task.dump()], [slab.fileno()])
-                self._slab = mmap.mmap(slab.fileno(), 0, prot=mmap.PROT_READ)
-                self._process = _start(theirs)
+            with stdin, os.fdopen(_create_pixel_memory(3 * task.fit.side**2), "rb") as memory:
+                socket.send_fds(self._socket, [task.dump()], [memory.fileno()])
+                self._pixels = mmap.mmap(memory.fileno(), 0, prot=mmap.PROT_READ)
+                self._process = _start(stdin)
         except BaseException:
             self._socket.close()
             raise
@@ -73,19 +75,34 @@ class WorkerProcess:
         return self._process.pid
 
     def await_ready(self) -> None:
-        """Waits until it is ready, if it is not known to be. Raises WorkerStartFailed, having ended it."""
+        """Waits until the worker is ready, if that is not known yet.
+
+        Raises:
+            WorkerStartFailed: It did not become ready and was killed.
+        """
         if self.network is not None:
             return
         try:
-            said = _parse(self._receive(START_S))
-            if said.get("network") not in {"seccomp", "none"}:
-                raise ValueError(said)
-            self.network = said["network"]
+            greeting = _parse(self._receive(START_S))
+            if greeting.get("network") not in {"seccomp", "none"}:
+                raise ValueError(greeting)
+            self.network = greeting["network"]
         except (EOFError, TimeoutError, ValueError) as error:
-            raise WorkerStartFailed(f"a decoder did not come up (exit code {self.end(_END_S)})") from error
+            raise WorkerStartFailed(f"a decoder did not start (exit code {self.end(_END_S)})") from error
 
     def decode(self, fd: int, timeout_s: float) -> Picture:
-        """Decodes the photo open as `fd`. Raises ImageError, OSError (of the disk), WorkerLost and, having ended it, WorkerDied."""
+        """Decodes a photo.
+
+        Args:
+            fd: Descriptor of the photo.
+            timeout_s: Maximum time for it (s).
+
+        Raises:
+            ImageError: The photo cannot be decoded.
+            OSError: The photo cannot be read.
+            WorkerLost: The worker had ended before; the photo may be given to another one.
+            WorkerDied: The worker ended or was killed.
+        """
         try:
             socket.send_fds(self._socket, [b"photo"], [fd])
         except OSError as error:
@@ -96,26 +113,33 @@ class WorkerProcess:
         except EOFError as error:
             raise WorkerDied(ExitReason(self.end(_END_S))) from error
         except TimeoutError as error:
-            raise WorkerDied(ExitReason(self.end(), late=True)) from error
+            raise WorkerDied(ExitReason(self.end(), timed_out=True)) from error
         except ValueError as error:
-            raise WorkerDied(ExitReason(self.end(), confused=True)) from error
+            raise WorkerDied(ExitReason(self.end(), invalid_reply=True)) from error
         if isinstance(result, Picture):
             return result
         raise result
 
     def kill(self) -> None:
-        """Kills it, from any thread: who waits for it is told so."""
+        """Kills the worker, from any thread; a thread that waits for its reply gets WorkerDied."""
         self._process.kill()
 
-    def end(self, patience_s: float = 0.0) -> int:
-        """Kills it unless it ends by itself in time, and lets go of all it used; twice does no harm. Returns its exit code."""
+    def end(self, grace_s: float = 0.0) -> int:
+        """Closes everything that belongs to the worker and kills it unless it ends by itself. May be called twice.
+
+        Args:
+            grace_s: Time in which it may end by itself (s).
+
+        Returns:
+            The exit code of the process.
+        """
         self._socket.close()
         try:
-            self._process.wait(patience_s)
+            self._process.wait(grace_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._slab.close()
+        self._pixels.close()
         return self._process.returncode
 
     def _receive(self, timeout_s: float) -> bytes:
@@ -124,7 +148,7 @@ class WorkerProcess:
             message, _, flags, _ = self._socket.recvmsg(MESSAGE_BYTES)
         except TimeoutError:
             raise
-        except OSError as error:  # such as ECONNRESET: it ended before it took what was sent
+        except OSError as error:  # such as ECONNRESET: it ended before it read the last message
             raise EOFError from error
         if not message:
             raise EOFError
@@ -132,39 +156,40 @@ class WorkerProcess:
             raise ValueError("too long")
         return message
 
-    def _result(self, said: dict[str, Any]) -> Picture | ImageError | OSError:
-        """What an answer stands for. Raises ValueError for one that no sound worker gives."""
-        match said:
+    def _result(self, reply: dict[str, Any]) -> Picture | ImageError | OSError:
+        """Checks a reply and turns it into a picture or error. Raises ValueError when it is invalid."""
+        match reply:
             case {"kind": str(kind), "message": str(message)}:
-                message = (
-                    message.encode("utf-8", "replace").decode().replace("\0", "\\x00")
-                )  # as PostgreSQL can't keep it
-                return ImageError(ImageErrorKind(kind), message)
+                # PostgreSQL stores neither lone surrogates nor NUL.
+                printable = message.encode("utf-8", "replace").decode().replace("\0", "\\x00")
+                return ImageError(ImageErrorKind(kind), printable)
             case {"errno": int(code)} if code in errno.errorcode:
                 return OSError(code, os.strerror(code))
             case {
-                "format": str(form),
+                "format": str(image_format),
                 "width": int(width),
                 "height": int(height),
                 "shape": [int(rows), int(columns)],
                 "exif": {"taken_at": taken_at, "taken_offset": taken_offset, "camera": camera},
             } if (
-                _FORMAT.fullmatch(form)
+                _FORMAT.fullmatch(image_format)
                 and width > 0 < height
                 and width * height <= self._task.max_pixels
                 and self._fits(rows, columns)
             ):
-                pixels = np.frombuffer(self._slab, np.uint8, 3 * rows * columns).reshape(rows, columns, 3).copy()
-                return Picture(pixels, form, width, height, exif.checked(taken_at, taken_offset, camera))
-        raise ValueError(said)
+                pixels = np.frombuffer(self._pixels, np.uint8, 3 * rows * columns).reshape(rows, columns, 3).copy()
+                return Picture(pixels, image_format, width, height, exif.checked(taken_at, taken_offset, camera))
+        raise ValueError(reply)
 
     def _fits(self, rows: int, columns: int) -> bool:
         fit = self._task.fit
-        return (rows, columns) == (fit.side,) * 2 if isinstance(fit, Fit) else 0 < rows <= fit.side >= columns > 0
+        if isinstance(fit, Fit):
+            return (rows, columns) == (fit.side, fit.side)
+        return 0 < rows <= fit.side >= columns > 0
 
 
-def _slab(size: int) -> int:
-    """Descriptor of memory for one picture, of a size that stays: reading what a worker took away would end the daemon."""
+def _create_pixel_memory(size: int) -> int:
+    """Returns the descriptor of shared memory for one picture, sealed: reading removed pages would kill the daemon."""
     fd = os.memfd_create("foodsort-pixels", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.ftruncate(fd, size)
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
@@ -172,25 +197,25 @@ def _slab(size: int) -> int:
 
 
 def _start(stdin: socket.socket) -> "subprocess.Popen[bytes]":
-    # Isolated from variables and the user's own packages, but with the very modules that run here.
+    # Isolated from variables and the user's own packages, but with the same modules as this process.
     code = f"import sys; sys.path[:] = {sys.path!r}; from daemon.decoders.worker import main; main()"
-    # A hostile photo shall not find the database's password in its process.
+    # A hostile photo must not find the database's password in its process.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FOODSORT_")}
     return subprocess.Popen(
         [sys.executable, "-I", "-W", "ignore", "-c", code],
         stdin=stdin.fileno(),
         stdout=subprocess.DEVNULL,
         env=environment | _ONE_THREAD,
-        process_group=0,  # a terminal's Ctrl-C is for the daemon
+        process_group=0,  # a terminal's Ctrl-C is meant for the daemon
     )
 
 
 def _parse(message: bytes) -> dict[str, Any]:
-    """Raises ValueError for anything but a JSON object."""
+    """Parses a JSON object. Raises ValueError when the message is none."""
     try:
-        said = json.loads(message)
+        fields = json.loads(message)
     except RecursionError as error:
         raise ValueError("too deep") from error
-    if not isinstance(said, dict):
-        raise ValueError(said)
-    return said
+    if not isinstance(fields, dict):
+        raise ValueError(fields)
+    return fields

@@ -16,7 +16,7 @@ from daemon.inbox.ignore import IgnoreRules
 from daemon.inbox.inotify import FileEvent
 from daemon.inbox.readiness import FileStamp, ReadinessTracker, ReadyFile
 from daemon.inbox.scanner import Entry, Scanner
-from daemon.retry import FIRST_PAUSE_S, Retrier
+from daemon.retry import Retrier
 from daemon.settings import WatchSettings
 
 log = structlog.get_logger()
@@ -253,10 +253,10 @@ class Intake:
 
     def _wait_for_room(self, ready: ReadyFile, error: OSError, now: float) -> None:
         """Nothing more is begun for a while; then others come first, in case it is this one file's trouble after all."""
-        pause_s = self._patience.note(self, f"photos cannot be taken from the inbox: {error.strerror}")
-        self._claim_again = now + pause_s
-        self.tracker.requeue(ready.path, ready.stamp, now, pause_s + self._settle_s)
-        if pause_s == FIRST_PAUSE_S:
+        pending = self._patience.note(self, f"photos cannot be taken from the inbox: {error.strerror}")
+        self._claim_again = now + pending.pause_s
+        self.tracker.requeue(ready.path, ready.stamp, now, pending.pause_s + self._settle_s)
+        if pending.attempt == 1:
             self._tell("waiting", f"photos cannot be taken from the inbox for now: {error.strerror}")
 
     def _closed(self, path: bytes, error: OSError) -> None:

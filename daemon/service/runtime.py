@@ -82,7 +82,9 @@ class Runtime:
             probabilities = patience(store.lookup.recent_probabilities, store.results.model_id, WINDOW)
             lasting.metrics.drift = Window(bundle.card, probabilities)
             # While the process is small: the networks' libraries bring hundreds of megabytes and threads.
-            decoders = DecoderPool(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s)
+            decoders = DecoderPool(
+                bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s, retrier=patience
+            )
             opened.callback(decoders.close)
             engine = self.engine = self._engine()
             filing = Filing(

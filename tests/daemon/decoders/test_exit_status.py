@@ -9,20 +9,22 @@ CRASHED, TIMEOUT = ImageErrorKind.DECODER_CRASHED, ImageErrorKind.DECODER_TIMEOU
 
 
 @pytest.mark.parametrize(
-    ("death", "kind", "said", "by_others"),
+    ("reason", "kind", "message", "killed_from_outside"),
     [
         (ExitReason(-signal.SIGSEGV), CRASHED, "SIGSEGV", False),
         (ExitReason(-signal.SIGABRT), CRASHED, "SIGABRT", False),
         (ExitReason(-40), CRASHED, "signal 40", False),
-        (ExitReason(-signal.SIGKILL), CRASHED, "killed again and again", True),
-        (ExitReason(-signal.SIGKILL, late=True), TIMEOUT, "too long", False),
-        (ExitReason(-signal.SIGKILL, confused=True), CRASHED, "no sense", False),
+        (ExitReason(-signal.SIGKILL), CRASHED, "killed repeatedly", True),
+        (ExitReason(-signal.SIGKILL, timed_out=True), TIMEOUT, "too long", False),
+        (ExitReason(-signal.SIGKILL, invalid_reply=True), CRASHED, "invalid reply", False),
         (ExitReason(-signal.SIGXCPU), TIMEOUT, "processor time", False),
         (ExitReason(1), CRASHED, "exit code 1", False),
         (ExitReason(0), CRASHED, "exit code 0", False),
     ],
 )
-def test_each_death_has_its_kind(death: ExitReason, kind: ImageErrorKind, said: str, by_others: bool) -> None:
-    error = diagnose(death)
-    assert (error.kind, death.by_others) == (kind, by_others)
-    assert said in str(error)
+def test_each_exit_reason_has_its_error(
+    reason: ExitReason, kind: ImageErrorKind, message: str, *, killed_from_outside: bool
+) -> None:
+    error = diagnose(reason)
+    assert (error.kind, reason.killed_from_outside) == (kind, killed_from_outside)
+    assert message in str(error)

@@ -32,6 +32,6 @@ def test_odd_pictures_each_end_where_they_should(root: Path, foodsort: Foodsort)
         shutil.copyfile(ODD / row["file"], root / "inbox" / row["file"])
     code, _, err = foodsort("run", "--root", root, "--once")
     assert code == 0, err
-    found = {row["name"]: row["error_kind"] for row in rows(root)}
-    assert found == {row["file"]: KINDS.get(row["file"]) for row in MANIFEST}
+    kinds = {row["name"]: row["error_kind"] for row in rows(root)}
+    assert kinds == {row["file"]: KINDS.get(row["file"]) for row in MANIFEST}
     assert {name for name in tree(root) if name.startswith("inbox/")} == set()

@@ -1,4 +1,4 @@
-"""Real workers, really crashed, hung, starved and abandoned."""
+"""Real worker processes that crash, hang, run out of memory or lose their daemon."""
 
 import ctypes
 import io
@@ -10,6 +10,7 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -20,11 +21,12 @@ import pytest
 from PIL import Image
 
 from daemon.decoders import pool
-from daemon.decoders import process as child_module
+from daemon.decoders import process as process_module
 from daemon.decoders.pool import DecoderPool, PoolStopped
 from daemon.decoders.process import WorkerDied, WorkerProcess
 from daemon.decoders.worker import Task
 from daemon.pipeline import attempts
+from daemon.retry import Retrier
 from models.errors import ImageError, ImageErrorKind
 from models.images.decode import Fit, Picture, Within, decode
 from models.images.exif import Exif
@@ -34,9 +36,9 @@ from tests.daemon.conftest import Foodsort, Photo, running, tree, until
 _PIDFD_GETFD = 438  # the same number on every processor
 MAX_PIXELS = 40_000_000
 TASK = Task(os.getpid(), Fit(), MAX_PIXELS, 60)
-NOTHING: dict[str, Any] = {"taken_at": None, "taken_offset": None, "camera": None}
-SOUND: dict[str, Any] = {"format": "JPEG", "width": 3, "height": 3, "shape": [224, 224], "exif": NOTHING}
-WRONG: list[dict[str, Any]] = [
+NO_EXIF: dict[str, Any] = {"taken_at": None, "taken_offset": None, "camera": None}
+VALID_REPLY: dict[str, Any] = {"format": "JPEG", "width": 3, "height": 3, "shape": [224, 224], "exif": NO_EXIF}
+INVALID_FIELDS: list[dict[str, Any]] = [
     {"width": -1},
     {"width": 1000000, "height": 1000000},
     {"width": "3"},
@@ -45,12 +47,12 @@ WRONG: list[dict[str, Any]] = [
     {"shape": [448, 112]},
     {"shape": [224, 224, 3]},
     {"exif": {}},
-    {"exif": NOTHING | {"camera": "x" * 101}},
-    {"exif": NOTHING | {"camera": ""}},
-    {"exif": NOTHING | {"camera": 3}},
-    {"exif": NOTHING | {"taken_at": "2026:07:01 18:30:00"}},
-    {"exif": NOTHING | {"taken_at": "yesterday"}},
-    {"exif": NOTHING | {"taken_offset": "+99:00"}},
+    {"exif": NO_EXIF | {"camera": "x" * 101}},
+    {"exif": NO_EXIF | {"camera": ""}},
+    {"exif": NO_EXIF | {"camera": 3}},
+    {"exif": NO_EXIF | {"taken_at": "2026:07:01 18:30:00"}},
+    {"exif": NO_EXIF | {"taken_at": "yesterday"}},
+    {"exif": NO_EXIF | {"taken_offset": "+99:00"}},
 ]
 
 
@@ -69,7 +71,7 @@ def decoders(threads: ThreadPoolExecutor) -> Iterator[DecoderPool]:
 
 @pytest.fixture
 def open_photo(photo: Photo, tmp_path: Path) -> Iterator[Callable[..., int]]:
-    """Descriptor of a file with some bytes; a small photo if none are given."""
+    """Opens a file with these bytes, by default a small photo, and returns its descriptor."""
     fds: list[int] = []
 
     def make(data: bytes = b"") -> int:
@@ -84,12 +86,12 @@ def open_photo(photo: Photo, tmp_path: Path) -> Iterator[Callable[..., int]]:
 
 
 def await_ready(decoders: DecoderPool) -> None:
-    for _ in range(decoders.size):  # they take turns
+    for _ in range(decoders.size):  # the workers take turns
         decoders.network()
 
 
 def slow_picture() -> bytes:
-    """A BMP that takes seconds to decode anywhere: run by run of one pixel, which Pillow does in Python."""
+    """Returns a BMP that takes seconds to decode: Pillow decodes its runs of one pixel in Python."""
     side, colours = 4000, 256
     start = 14 + 40 + 4 * colours
     runs = (b"\x01\x80" * side + b"\0\0") * side + b"\0\1"
@@ -102,22 +104,22 @@ def slow_picture() -> bytes:
     )
 
 
-def in_hand(decoders: DecoderPool, fd: int, threads: ThreadPoolExecutor) -> tuple["Future[Picture]", int]:
-    """A photo that a worker has been given and, being stopped, does not get on with; and that worker's process id."""
+def give_to_worker(decoders: DecoderPool, fd: int, threads: ThreadPoolExecutor) -> tuple["Future[Picture]", int]:
+    """Gives a photo to a worker that is stopped; returns its future and the worker's process id."""
     for pid in decoders.pids:
         os.kill(pid, signal.SIGSTOP)
     future = threads.submit(decoders.decode, fd)
-    until(lambda: any(child.photos for child in decoders._alive))
-    return future, next(child.pid for child in decoders._alive if child.photos)
+    until(lambda: any(worker.photos for worker in decoders._alive))
+    return future, next(worker.pid for worker in decoders._alive if worker.photos)
 
 
-def wake(decoders: DecoderPool) -> None:
+def resume(decoders: DecoderPool) -> None:
     for pid in decoders.pids:
         os.kill(pid, signal.SIGCONT)
 
 
-def gone(pid: int) -> bool:
-    """Whether a process has ended; it may still be a zombie, where nobody waits for it."""
+def has_ended(pid: int) -> bool:
+    """Whether a process has ended; it may be a zombie that nobody has waited for."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -133,7 +135,9 @@ def test_pixels_are_those_of_the_one_decode_path(decoders: DecoderPool, open_pho
     assert (picture.pixels == expected.pixels).all()
 
 
-def test_a_picture_to_look_at_keeps_its_shape(open_photo: Callable[..., int], threads: ThreadPoolExecutor) -> None:
+def test_a_picture_that_fits_within_a_side_keeps_its_aspect_ratio(
+    open_photo: Callable[..., int], threads: ThreadPoolExecutor
+) -> None:
     noise = np.random.default_rng(1).integers(0, 255, (300, 500, 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(noise).save(file, "PNG")
@@ -145,7 +149,7 @@ def test_a_picture_to_look_at_keeps_its_shape(open_photo: Callable[..., int], th
     assert (picture.pixels == decode(file.getvalue(), Within(100)).pixels).all()
 
 
-def test_what_a_camera_wrote_comes_with_the_pixels(decoders: DecoderPool, open_photo: Callable[..., int]) -> None:
+def test_exif_fields_are_returned_with_the_pixels(decoders: DecoderPool, open_photo: Callable[..., int]) -> None:
     tags = Image.Exif()
     tags[0x0110] = "Soup 3000"
     tags.get_ifd(0x8769).update({0x9003: "2026:07:01 18:30:00", 0x9011: "+02:00"})
@@ -155,7 +159,9 @@ def test_what_a_camera_wrote_comes_with_the_pixels(decoders: DecoderPool, open_p
     assert picture.exif == Exif("2026-07-01T18:30:00", "+02:00", "Soup 3000")
 
 
-def test_what_is_no_picture_is_told_and_the_worker_stays(decoders: DecoderPool, open_photo: Callable[..., int]) -> None:
+def test_a_file_that_is_not_an_image_raises_and_keeps_the_worker(
+    decoders: DecoderPool, open_photo: Callable[..., int]
+) -> None:
     before = decoders.pids
     with pytest.raises(ImageError, match="not a picture") as caught:
         decoders.decode(open_photo(b"%PDF"))
@@ -168,9 +174,9 @@ def test_a_crash_costs_one_photo(
     decoders: DecoderPool, open_photo: Callable[..., int], threads: ThreadPoolExecutor, number: signal.Signals
 ) -> None:
     fd = open_photo()
-    future, pid = in_hand(decoders, fd, threads)
+    future, pid = give_to_worker(decoders, fd, threads)
     os.kill(pid, number)
-    wake(decoders)
+    resume(decoders)
     with pytest.raises(ImageError, match=number.name) as caught:
         future.result(30)
     assert caught.value.kind == ImageErrorKind.DECODER_CRASHED
@@ -179,12 +185,12 @@ def test_a_crash_costs_one_photo(
     assert decoders.deaths == 1
 
 
-def test_a_worker_that_others_killed_is_not_the_photos_fault(
+def test_a_worker_killed_from_outside_is_not_the_photos_fault(
     decoders: DecoderPool, open_photo: Callable[..., int], threads: ThreadPoolExecutor
 ) -> None:
-    future, pid = in_hand(decoders, open_photo(), threads)
+    future, pid = give_to_worker(decoders, open_photo(), threads)
     os.kill(pid, signal.SIGKILL)
-    wake(decoders)
+    resume(decoders)
     assert future.result(30).format == "JPEG"
 
 
@@ -192,7 +198,7 @@ def test_workers_that_died_idle_are_replaced(decoders: DecoderPool, open_photo: 
     before = decoders.pids
     for pid in before:
         os.kill(pid, signal.SIGSEGV)
-    until(lambda: all(map(gone, before)))
+    until(lambda: all(map(has_ended, before)))
     assert all(decoders.decode(open_photo()).format == "JPEG" for _ in range(decoders.size))
     assert decoders.pids.isdisjoint(before)
     assert decoders.deaths == len(before)
@@ -215,15 +221,15 @@ def test_a_hang_ends_at_the_time_limit(open_photo: Callable[..., int]) -> None:
 def test_processor_time_is_limited_too(
     decoders: DecoderPool, open_photo: Callable[..., int], threads: ThreadPoolExecutor
 ) -> None:
-    future, pid = in_hand(decoders, open_photo(), threads)
+    future, pid = give_to_worker(decoders, open_photo(), threads)
     os.kill(pid, signal.SIGXCPU)  # as the kernel does at the limit
-    wake(decoders)
+    resume(decoders)
     with pytest.raises(ImageError, match="processor time"):
         future.result(30)
 
 
 def test_a_picture_that_eats_memory_is_too_large(decoders: DecoderPool, open_photo: Callable[..., int]) -> None:
-    """As many pixels as are allowed, but 16 bits each, for which decoding takes 26 bytes a pixel."""
+    """It has the maximum number of pixels, but decoding 16-bit pixels takes 26 bytes each."""
     file = io.BytesIO()
     Image.new("I;16", (8000, 5000)).save(file, "PNG", compress_level=1)
     with pytest.raises(ImageError, match="memory") as caught:
@@ -233,17 +239,17 @@ def test_a_picture_that_eats_memory_is_too_large(decoders: DecoderPool, open_pho
 
 
 def test_workers_limit_themselves(decoders: DecoderPool) -> None:
-    secured = decoders.network()
+    isolation = decoders.network()
     for pid in decoders.pids:
         status = Path(f"/proc/{pid}/status").read_text()
         limits = dict(re.findall(r"(Max [a-z ]+?)  +(\S+)", Path(f"/proc/{pid}/limits").read_text()))
         assert "NoNewPrivs:\t1\n" in status
-        assert f"Seccomp:\t{2 if secured == 'seccomp' else 0}\n" in status
+        assert f"Seccomp:\t{2 if isolation == 'seccomp' else 0}\n" in status
         assert (limits["Max core file size"], limits["Max file size"]) == ("0", "0")
         assert 12 * MAX_PIXELS < int(limits["Max address space"]) < 12 * MAX_PIXELS + (1 << 30)
 
 
-def test_processor_time_is_given_for_each_photo(decoders: DecoderPool, open_photo: Callable[..., int]) -> None:
+def test_processor_time_is_granted_for_each_photo(decoders: DecoderPool, open_photo: Callable[..., int]) -> None:
     for _ in range(decoders.size):
         decoders.decode(open_photo())
     for pid in decoders.pids:
@@ -252,21 +258,21 @@ def test_processor_time_is_given_for_each_photo(decoders: DecoderPool, open_phot
 
 PROBE = """
 import os, socket, sys
-from daemon.decoders import limits
-if limits.confine(1_000_000) == "none":
+from daemon.decoders import sandbox
+if sandbox.confine(1_000_000) == "none":
     print("none")
     sys.exit()
-ours, theirs = 0, sys.argv[1]
+refused, path = 0, sys.argv[1]
 for attempt in (
     lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM),
     lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM),
-    lambda: os.open(theirs, os.O_WRONLY),
-    lambda: os.open(theirs, os.O_RDWR),
-    lambda: os.open(theirs + ".new", os.O_RDONLY | os.O_CREAT),
-    lambda: os.unlink(theirs),
-    lambda: os.rename(theirs, theirs + ".moved"),
-    lambda: os.truncate(theirs, 0),
-    lambda: os.chmod(theirs, 0),
+    lambda: os.open(path, os.O_WRONLY),
+    lambda: os.open(path, os.O_RDWR),
+    lambda: os.open(path + ".new", os.O_RDONLY | os.O_CREAT),
+    lambda: os.unlink(path),
+    lambda: os.rename(path, path + ".moved"),
+    lambda: os.truncate(path, 0),
+    lambda: os.chmod(path, 0),
     lambda: os.execv("/bin/true", ["true"]),
     lambda: os.fork() or os._exit(0),
     lambda: os.kill(os.getppid(), 0),
@@ -274,31 +280,29 @@ for attempt in (
     try:
         attempt()
     except PermissionError:
-        ours += 1
-with open(theirs) as file:
-    print(ours, file.read())
+        refused += 1
+with open(path) as file:
+    print(refused, file.read())
 """
 
 
 def test_network_programs_and_changes_to_files_are_refused(tmp_path: Path) -> None:
-    theirs = tmp_path / "theirs"
-    theirs.write_text("whole")
-    done = subprocess.run([sys.executable, "-c", PROBE, theirs], capture_output=True, text=True, check=True)
+    path = tmp_path / "file"
+    path.write_text("whole")
+    done = subprocess.run([sys.executable, "-c", PROBE, path], capture_output=True, text=True, check=True)
     if done.stdout == "none\n":
-        pytest.skip("there is no libseccomp here, or the kernel has no seccomp")
+        pytest.skip("libseccomp is not installed, or the kernel has no seccomp")
     assert done.stdout == "12 whole\n"
-    assert list(tmp_path.iterdir()) == [theirs]
+    assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_worker_imports_little() -> None:
+def test_a_worker_imports_no_heavy_package() -> None:
     heavy = "{'tensorflow', 'keras', 'openvino', 'sqlalchemy', 'pydantic', 'pandas', 'scipy', 'watchdog', 'structlog'}"
     code = f"import sys, daemon.decoders.worker; assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_signals_that_mean_the_daemon_leave_workers_alone(
-    decoders: DecoderPool, open_photo: Callable[..., int]
-) -> None:
+def test_workers_ignore_the_signals_that_stop_the_daemon(decoders: DecoderPool, open_photo: Callable[..., int]) -> None:
     before = decoders.pids
     for pid in before:
         assert os.getpgid(pid) != os.getpgid(0)  # a terminal's Ctrl-C does not reach it
@@ -311,13 +315,13 @@ def test_signals_that_mean_the_daemon_leave_workers_alone(
 def test_stopping_does_not_wait_for_a_photo(
     decoders: DecoderPool, open_photo: Callable[..., int], threads: ThreadPoolExecutor
 ) -> None:
-    future, _ = in_hand(decoders, open_photo(), threads)
+    future, _ = give_to_worker(decoders, open_photo(), threads)
     pids = decoders.pids
     decoders.stop()
     with pytest.raises(PoolStopped):
         future.result(30)
     decoders.close()
-    assert all(map(gone, pids))
+    assert all(map(has_ended, pids))
     assert decoders.pids == set()
 
 
@@ -334,7 +338,7 @@ def test_workers_are_recycled(
     assert len(decoders.pids) == decoders.size
 
 
-def test_no_descriptor_is_left_over(
+def test_no_descriptor_leaks(
     decoders: DecoderPool, open_photo: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "_RECYCLE_PHOTOS", 100)
@@ -356,39 +360,42 @@ def test_no_descriptor_is_left_over(
 def test_workers_that_cannot_be_started_are_waited_for(
     open_photo: Callable[..., int], threads: ThreadPoolExecutor, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    fd = open_photo()
-    threads.submit(int).result()  # its own thread, before there is no room
+    fd, retrier = open_photo(), Retrier(threading.Event())
+    threads.submit(int).result()  # starts its thread while descriptors are left
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (fd + 1, hard))
     try:
-        decoders = DecoderPool(Fit(), MAX_PIXELS, 60)
+        decoders = DecoderPool(Fit(), MAX_PIXELS, 60, retrier=retrier)
         future = threads.submit(decoders.decode, fd)
-        until(lambda: decoders._in_trouble)
+        until(lambda: retrier.pending is not None)
+        assert retrier.pending is not None
+        assert "a decoder cannot be started" in retrier.pending.reason
         assert not decoders.pids
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     with decoders:
         assert future.result(60).format == "JPEG"
+    assert retrier.pending is None
     assert "".join(capfd.readouterr()).count("a decoder") == 1
 
 
-def test_a_daemon_may_stop_while_workers_cannot_be_started(
+def test_the_pool_stops_while_workers_cannot_be_started(
     decoders: DecoderPool,
     open_photo: Callable[..., int],
     threads: ThreadPoolExecutor,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    tries = []
+    starts = []
 
-    def full(*_: object) -> None:
-        tries.append(1)
+    def fail(*_: object) -> None:
+        starts.append(1)
         raise OSError(12, os.strerror(12))
 
     monkeypatch.setattr(pool, "_RECYCLE_PHOTOS", 0)
-    monkeypatch.setattr(child_module, "_start", full)
+    monkeypatch.setattr(process_module, "_start", fail)
     future = threads.submit(decoders.decode, open_photo())
-    until(lambda: len(tries) >= 4)
+    until(lambda: len(starts) >= 4)
     decoders.stop()
     with pytest.raises(PoolStopped):
         future.result(30)
@@ -408,68 +415,66 @@ daemon.recv(1)
 
 @pytest.fixture
 def impostor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., WorkerProcess]]:
-    """A worker that was taken over: it answers what it likes."""
-    made = []
+    """Starts a worker that a hostile photo has taken over: it sends this reply."""
+    workers = []
 
-    def make(answer: str, greeting: str = '{"network": "none"}') -> WorkerProcess:
-        def start(stdin: "child_module.socket.socket") -> "subprocess.Popen[bytes]":  # type: ignore[name-defined]
-            return subprocess.Popen([sys.executable, "-ISc", IMPOSTOR, greeting, answer], stdin=stdin.fileno())
+    def make(reply: str, greeting: str = '{"network": "none"}') -> WorkerProcess:
+        def start(stdin: "process_module.socket.socket") -> "subprocess.Popen[bytes]":  # type: ignore[name-defined]
+            return subprocess.Popen([sys.executable, "-ISc", IMPOSTOR, greeting, reply], stdin=stdin.fileno())
 
-        monkeypatch.setattr(child_module, "_start", start)
-        made.append(WorkerProcess(TASK))
-        return made[-1]
+        monkeypatch.setattr(process_module, "_start", start)
+        workers.append(WorkerProcess(TASK))
+        return workers[-1]
 
     yield make
-    for child in made:
-        child.end()
+    for worker in workers:
+        worker.end()
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "reply",
     [
         "nonsense",
         "[1]",
         "[" * 4000,
         "{}",
-        *(json.dumps(SOUND | wrong) for wrong in WRONG),
+        *(json.dumps(VALID_REPLY | fields) for fields in INVALID_FIELDS),
         '{"kind": "flattened", "message": "by nobody"}',
         '{"kind": "corrupt", "message": 3}',
         '{"errno": 123456789012345678901234567890}',
-        json.dumps(SOUND) + " " * 5000,
+        json.dumps(VALID_REPLY) + " " * 5000,
     ],
 )
-def test_an_answer_that_makes_no_sense_ends_the_worker(
-    impostor: Callable[..., WorkerProcess], open_photo: Callable[..., int], answer: str
+def test_an_invalid_reply_ends_the_worker(
+    impostor: Callable[..., WorkerProcess], open_photo: Callable[..., int], reply: str
 ) -> None:
-    child = impostor(answer)
-    child.await_ready()
+    worker = impostor(reply)
+    worker.await_ready()
     with pytest.raises(WorkerDied) as caught:
-        child.decode(open_photo(), 30)
-    assert caught.value.death.confused
+        worker.decode(open_photo(), 30)
+    assert caught.value.exit_reason.invalid_reply
 
 
-def test_a_sound_answer_is_taken(impostor: Callable[..., WorkerProcess], open_photo: Callable[..., int]) -> None:
-    child = impostor(json.dumps(SOUND | {"exif": NOTHING | {"camera": "\ud800"}}))
-    child.await_ready()
-    assert child.decode(open_photo(), 30)[1:] == ("JPEG", 3, 3, Exif(camera="?"))
+def test_a_valid_reply_is_accepted(impostor: Callable[..., WorkerProcess], open_photo: Callable[..., int]) -> None:
+    worker = impostor(json.dumps(VALID_REPLY | {"exif": NO_EXIF | {"camera": "\ud800"}}))
+    worker.await_ready()
+    assert worker.decode(open_photo(), 30)[1:] == ("JPEG", 3, 3, Exif(camera="?"))
 
 
-def test_a_message_can_always_be_written_down(
-    impostor: Callable[..., WorkerProcess], open_photo: Callable[..., int]
-) -> None:
-    child = impostor('{"kind": "corrupt", "message": "\\ud800\\u0000 is no character"}')
-    child.await_ready()
+def test_a_message_can_always_be_stored(impostor: Callable[..., WorkerProcess], open_photo: Callable[..., int]) -> None:
+    worker = impostor('{"kind": "corrupt", "message": "\\ud800\\u0000 is no character"}')
+    worker.await_ready()
     with pytest.raises(ImageError, match="is no character") as caught:
-        child.decode(open_photo(), 30)
-    assert "\0" not in str(caught.value).encode().decode()  # which PostgreSQL has no room for
+        worker.decode(open_photo(), 30)
+    assert "\0" not in str(caught.value).encode().decode()  # PostgreSQL cannot store it
 
 
-def test_a_greeting_that_makes_no_sense_is_no_worker(impostor: Callable[..., WorkerProcess]) -> None:
-    with pytest.raises(OSError, match="did not come up"):
+def test_an_invalid_greeting_is_an_error(impostor: Callable[..., WorkerProcess]) -> None:
+    with pytest.raises(OSError, match="did not start"):
         impostor("", greeting='{"network": "all of it"}').await_ready()
 
 
-def test_the_pixels_memory_cannot_be_taken_away(decoders: DecoderPool) -> None:
+def test_the_shared_memory_cannot_be_truncated(decoders: DecoderPool) -> None:
     for pid in decoders.pids:
         for fd in Path(f"/proc/{pid}/fd").iterdir():
             if "foodsort-pixels" in os.readlink(fd):
@@ -477,66 +482,66 @@ def test_the_pixels_memory_cannot_be_taken_away(decoders: DecoderPool) -> None:
                     os.truncate(fd, 0)
                 break
         else:
-            raise AssertionError("a worker has no memory for pixels")
+            raise AssertionError("a worker has no shared memory")
 
 
-def workers(daemon: int) -> set[int]:
+def worker_pids(daemon: int) -> set[int]:
     return {int(pid) for path in Path(f"/proc/{daemon}/task").glob("*/children") for pid in path.read_text().split()}
 
 
 def sockets(pid: int) -> list[int]:
-    """Our own descriptors of the sockets that a process has open."""
+    """Duplicates the descriptors of all sockets of a process."""
     pidfd, libc = os.pidfd_open(pid), ctypes.CDLL(None)
     paths = [path for path in Path(f"/proc/{pid}/fd").iterdir() if os.readlink(path).startswith("socket:")]
-    held = [int(libc.syscall(_PIDFD_GETFD, pidfd, int(path.name), 0)) for path in paths]
+    fds = [int(libc.syscall(_PIDFD_GETFD, pidfd, int(path.name), 0)) for path in paths]
     os.close(pidfd)
-    if not held or min(held) < 0:
-        pytest.skip("this process may not look into others")
-    return held
+    if not fds or min(fds) < 0:
+        pytest.skip("this process may not access others")
+    return fds
 
 
 def test_no_worker_outlives_a_killed_daemon(root: Path, photo: Photo) -> None:
     with running(root) as daemon:
-        first = workers(daemon.pid)
+        first = worker_pids(daemon.pid)
         assert len(first) >= 2
         for pid in first:
             os.kill(pid, signal.SIGKILL)
-        for shade in range(8):  # for these, threads of the daemon start others
+        for shade in range(8):  # threads of the daemon start new workers for these
             (root / f"inbox/{shade}.jpg").write_bytes(photo(shade=shade))
         until(lambda: len(list((root / "food").glob("*.jpg"))) == 8, daemon)
-        second = workers(daemon.pid)
+        second = worker_pids(daemon.pid)
         assert second.isdisjoint(first)
         assert second
-        held = sockets(daemon.pid)  # so that no worker can see by itself that its daemon is gone
+        duplicates = sockets(daemon.pid)  # so that no worker's socket is closed when its daemon is killed
         daemon.kill()
         daemon.wait()
-        until(lambda: all(map(gone, second)))
-        for fd in held:
+        until(lambda: all(map(has_ended, second)))
+        for fd in duplicates:
             os.close(fd)
 
 
-def test_workers_hold_nothing_of_the_daemons(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_inherit_no_files_and_no_password(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{root}/secret.db")
     with running(root) as daemon:
-        for pid in workers(daemon.pid):
-            held = {os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()}
-            assert len([path for path in held if path.startswith("socket:")]) == 1
-            assert not any(path.startswith(str(root)) and not path.endswith("daemon.log") for path in held)
+        for pid in worker_pids(daemon.pid):
+            paths = {os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()}
+            assert len([path for path in paths if path.startswith("socket:")]) == 1
+            assert not any(path.startswith(str(root)) and not path.endswith("daemon.log") for path in paths)
             assert b"secret" not in Path(f"/proc/{pid}/environ").read_bytes()
 
 
-def test_the_daemon_sorts_on_when_decoders_crash(root: Path, photo: Photo) -> None:
+def test_the_daemon_continues_when_decoders_crash(root: Path, photo: Photo) -> None:
     photos = {f"{shade}.jpg": photo(shade=shade) for shade in range(60)}
     with running(root) as daemon:
         (root / "inbox/first.jpg").write_bytes(photo(shade=99))
         until(lambda: (root / "food/first.jpg").exists(), daemon)
-        crashing = workers(daemon.pid)
+        crashing = worker_pids(daemon.pid)
         for pid in crashing:
             os.kill(pid, signal.SIGSTOP)
         for name, data in photos.items():
             (root / "inbox" / name).write_bytes(data)
         until(lambda: len(list(root.glob("inbox/.foodsort/claimed/*/*.jpg"))) == 60, daemon)
-        for pid in crashing:  # each has been given one by now
+        for pid in crashing:  # each has received a photo
             os.kill(pid, signal.SIGSEGV)
             os.kill(pid, signal.SIGCONT)
         until(lambda: len(list((root / "food").glob("*.jpg"))) == 61, daemon)
@@ -548,7 +553,7 @@ def test_the_daemon_sorts_on_when_decoders_crash(root: Path, photo: Photo) -> No
     assert len(rows(root)) == 61
 
 
-def test_what_takes_too_long_fails_after_its_tries(
+def test_a_photo_that_takes_too_long_fails_after_its_attempts(
     root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOODSORT_IMAGES__TIMEOUT_S", "0.02")
@@ -559,5 +564,5 @@ def test_what_takes_too_long_fails_after_its_tries(
     assert "1 failed" in out
     assert (err + out).count("trying again later") == 2
     assert [(row["error_kind"], row["state"]) for row in rows(root)] == [("decoder_timeout", "failed")]
-    said = json.loads((root / "failed/slow.bmp.error.json").read_text())
-    assert (said["kind"], said["attempts"]) == ("decoder_timeout", 3)
+    sidecar = json.loads((root / "failed/slow.bmp.error.json").read_text())
+    assert (sidecar["kind"], sidecar["attempts"]) == ("decoder_timeout", 3)

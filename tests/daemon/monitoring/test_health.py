@@ -6,7 +6,7 @@ from daemon.monitoring.health import STILL_S, judge
 from daemon.retry import PendingRetry
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-LOCKED = PendingRetry("database is locked", NOW, 3, NOW)
+LOCKED = PendingRetry("database is locked", since=NOW, attempt=3, pause_s=2, next_try=NOW)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from models.engines.scripted import ScriptedEngine
 from models.errors import EngineError
 from models.images.decode import Fit
 from tests.daemon.conftest import Foodsort, Photo
-from tests.daemon.decoders.test_pool import slow_picture, workers
+from tests.daemon.decoders.test_pool import slow_picture, worker_pids
 
 
 @pytest.fixture
@@ -62,15 +62,15 @@ def test_workers_start_before_the_network_is_loaded_and_end_when_it_cannot_be(
     there: set[int] = set()
 
     def broken(*_: object) -> None:
-        there.update(workers(os.getpid()))
+        there.update(worker_pids(os.getpid()))
         raise EngineError("no such engine")
 
     monkeypatch.setattr(loaded_model, "open_engine", broken)
-    before = workers(os.getpid())
+    before = worker_pids(os.getpid())
     code, _, err = foodsort("run", "--root", root, "--once")
     assert (code, "no such engine" in err) == (1, True)
     assert len(there - before) >= 2
-    assert workers(os.getpid()) == before
+    assert worker_pids(os.getpid()) == before
 
 
 def test_classify_goes_on_after_a_photo_that_ends_its_decoder(photo: Photo, tmp_path: Path) -> None:
