@@ -66,9 +66,9 @@ def of_foodsort(engine: sa.Engine, results: Recorder, rows: int) -> dict[str, As
         "lookup.undone, 32 photos": lambda: len(lookup.undone(identities)),
         "lookup.duplicates, a batch": lambda: len(lookup.duplicates(digests)),
         "lookup.pending": lambda: len(lookup.pending()),
-        "undo --last": lambda: len(undone.last_batch()),
-        "undo --batch": lambda: len(undone.batch(1 + rows // 3 // BATCH)),
-        "undo --since (100 s)": lambda: len(undone.since(at(rows - 100))),
+        "undo --last": lambda: len(undone.newest_batch()),
+        "undo --batch": lambda: len(undone.by_batch(1 + rows // 3 // BATCH)),
+        "undo --since (100 s)": lambda: len(undone.filed_since(at(rows - 100))),
         "a batch begins and ends": lambda: _batch(results),
     }
 

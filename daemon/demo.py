@@ -1,4 +1,4 @@
-"""`make demo`: a daemon on a new root, photos dropped in one after another, and what became of each."""
+"""`make demo`: starts a daemon on a new root, drops photos into its inbox one by one, and prints each result."""
 
 import argparse
 import importlib.util
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +18,31 @@ from rich.console import Console
 from rich.markup import escape
 
 from daemon.database import addresses, connections
+from daemon.monitoring import status_file
 from daemon.queries import results
 from models.errors import FoodsortError
 
-MOST = 40
-"""Photos that are shown; from a larger folder they are taken at even distances."""
+MAX_PHOTOS = 40
+"""Of a larger folder, every n-th photo is sorted."""
 
-_BESIDE = Path("../shared/data/bench/web")
+_LOCAL_PHOTOS = Path("../shared/data/bench/web")
 _SAMPLES = (("skimage", "data"), ("sklearn", "datasets/images"))
 _SAMPLE_NAMES = {"astronaut", "cat", "chelsea", "china", "coffee", "flower", "horse", "motorcycle_left", "rocket"}
-_PICTURES = {".avif", ".heic", ".jpeg", ".jpg", ".png", ".webp"}
+_EXTENSIONS = {".avif", ".heic", ".jpeg", ".jpg", ".png", ".webp"}
 _FOODSORT = [sys.executable, "-m", "daemon"]
-_PATIENCE_S = 120.0
+_TIMEOUT_S = 120.0
+_POLL_S = 0.02
 
 
 def main() -> None:
-    """Runs the demo; exits 1 with a message when there are no photos, or the daemon ends or hangs."""
+    """Runs the demo; exits with code 1 and a message if there are no photos, or the daemon ends or hangs."""
     parser = argparse.ArgumentParser(prog="python -m daemon.demo", description=__doc__)
     parser.add_argument("--photos", type=Path, help="folder of photos; copies of them are sorted")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     root = Path(".demo", f"{datetime.now().astimezone():%Y-%m-%dT%H-%M-%S}")
     console = Console(highlight=False, soft_wrap=True)
     try:
-        photos = choose(given.photos)
+        photos = choose(arguments.photos)
         with _daemon(root, console) as daemon:
             _sort(photos, root, daemon, console)
     except FoodsortError as error:
@@ -47,30 +50,31 @@ def main() -> None:
     _show(root, console)
 
 
-def choose(given: Path | None) -> list[Path]:
-    """The photos to show: the ones given, else those beside the project, else the sample photographs of packages.
+def choose(folder: Path | None) -> list[Path]:
+    """Chooses the photos to sort: from the folder, else from the workplace's test photos, else from packages' samples.
 
-    Raises FoodsortError when there are none.
+    Raises:
+        FoodsortError: There are no photos.
     """
-    if given is not None and not given.is_dir():
-        raise FoodsortError(f"{given} is no folder; name one that holds photos")
-    folder = given or _BESIDE
-    photos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _PICTURES)
-    if given is None and not photos:
+    if folder is not None and not folder.is_dir():
+        raise FoodsortError(f"{folder} is not a folder; name a folder of photos")
+    source = folder or _LOCAL_PHOTOS
+    photos = sorted(path for path in source.rglob("*") if path.suffix.lower() in _EXTENSIONS)
+    if folder is None and not photos:
         photos = [path for path in samples() if path.stem in _SAMPLE_NAMES]
     if not photos:
-        raise FoodsortError(f"{folder} holds no {', '.join(sorted(_PICTURES))}; name another folder with PHOTOS=")
-    return photos[:: -(-len(photos) // MOST)]
+        raise FoodsortError(f"{source} has no {', '.join(sorted(_EXTENSIONS))}; name another folder with PHOTOS=")
+    return photos[:: -(-len(photos) // MAX_PHOTOS)]
 
 
 def samples() -> list[Path]:
-    """The pictures that scikit-image and scikit-learn bring as samples, those that are installed."""
-    packages = [(importlib.util.find_spec(package), below) for package, below in _SAMPLES]
+    """The sample images of scikit-image and scikit-learn, if these are installed."""
+    specs = [(importlib.util.find_spec(package), folder) for package, folder in _SAMPLES]
     return [
         path
-        for spec, below in packages
+        for spec, folder in specs
         if spec and spec.origin
-        for path in sorted(Path(spec.origin).parent.joinpath(below).iterdir())
+        for path in sorted(Path(spec.origin).parent.joinpath(folder).iterdir())
     ]
 
 
@@ -79,37 +83,42 @@ def _daemon(root: Path, console: Console) -> Iterator["subprocess.Popen[bytes]"]
     subprocess.run([*_FOODSORT, "init", str(root)], check=True, stdout=subprocess.DEVNULL)
     console.print(f"[bold]foodsort run --root {root}[/]  (loading the model …)")
     log = root / "daemon.log"
-    with log.open("wb") as lines:
-        daemon = subprocess.Popen([*_FOODSORT, "run", "--root", str(root)], stdout=lines, stderr=lines)
+    with log.open("wb") as output:
+        daemon = subprocess.Popen([*_FOODSORT, "run", "--root", str(root)], stdout=output, stderr=output)
     try:
-        _until(lambda: b"event=watching" in log.read_bytes(), daemon, log)
+        _wait_until(partial(_is_watching, root), daemon, log)
         yield daemon
     finally:
         daemon.send_signal(signal.SIGTERM)
         daemon.wait()
 
 
+def _is_watching(root: Path) -> bool:
+    return bool(status_file.read(root, root / "inbox")["state"] == "watching")
+
+
 def _sort(photos: list[Path], root: Path, daemon: "subprocess.Popen[bytes]", console: Console) -> None:
-    begun = time.monotonic()
-    rows: list[dict[str, Any]] = []
+    start = time.monotonic()
     for number, photo in enumerate(photos, 1):
-        # Copied beside the inbox and renamed in: whole when it comes, so it need not stand still first.
+        # Copied outside the inbox, then renamed: a complete file needs no settling time.
         copy = root / f"copy-{number}"
         shutil.copyfile(photo, copy)
         dropped = time.monotonic()
         copy.rename(root / "inbox" / photo.name)
 
-        def filed(number: int = number) -> bool:
-            rows[:] = _rows(root)
-            return len(rows) >= number
-
-        _until(filed, daemon, root / "daemon.log")
-        row = rows[0]
+        _wait_until(partial(_has_rows, root, number), daemon, root / "daemon.log")
+        row = _rows(root)[0]
         colour = {"food": "green", "non_food": "cyan"}.get(row["label"], "red")
-        said = f"P(food) {row['probability']:.3f}" if row["label"] else row["error_message"]
-        took = f"{time.monotonic() - dropped:.2f} s"
-        console.print(f"  inbox/{escape(photo.name):20} → [{colour}]{escape(row['path']):30}[/] {escape(said)}  {took}")
-    console.print(f"{len(photos)} photos in {time.monotonic() - begun:.1f} s")
+        outcome = f"P(food) {row['probability']:.3f}" if row["label"] else row["error_message"]
+        duration = f"{time.monotonic() - dropped:.2f} s"
+        console.print(
+            f"  inbox/{escape(photo.name):20} → [{colour}]{escape(row['path']):30}[/] {escape(outcome)}  {duration}"
+        )
+    console.print(f"{len(photos)} photos in {time.monotonic() - start:.1f} s")
+
+
+def _has_rows(root: Path, number: int) -> bool:
+    return len(_rows(root)) >= number
 
 
 def _rows(root: Path) -> list[dict[str, Any]]:
@@ -122,14 +131,14 @@ def _rows(root: Path) -> list[dict[str, Any]]:
         engine.dispose()
 
 
-def _until(done: Callable[[], bool], daemon: "subprocess.Popen[bytes]", log: Path) -> None:
-    end = time.monotonic() + _PATIENCE_S
+def _wait_until(done: Callable[[], bool], daemon: "subprocess.Popen[bytes]", log: Path) -> None:
+    end = time.monotonic() + _TIMEOUT_S
     while not done():
         if daemon.poll() is not None or time.monotonic() > end:
             raise FoodsortError(
                 f"the daemon has ended or hangs; {log} says:\n{log.read_text(errors='replace')[-2000:]}"
             )
-        time.sleep(0.02)
+        time.sleep(_POLL_S)
 
 
 def _show(root: Path, console: Console) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from models.decision import Label
+from models import Label
 
 State = Literal[
     "filing",

@@ -7,6 +7,9 @@ __version__ = "0.7.0"
 OWNER = "foodsort"
 """Whose package this is; `daemon.cli.import_guard` looks at it."""
 
+Label = Literal["food", "non_food", "unsure"]
+"""What a model calls a photo."""
+
 EngineName = Literal["auto", "tensorflow", "openvino", "scripted"]
 """The engines by the names that settings and flags use; `auto` is whatever runs a bundle fastest."""
 

@@ -1,4 +1,4 @@
-"""What the command lines of all rooms have in common: they say what went wrong instead of showing where."""
+"""The base of all command lines: errors are one line on stderr, without a traceback."""
 
 import io
 import os
@@ -15,72 +15,80 @@ from models.filenames import ESCAPE_ERRORS, escape_control_characters
 
 
 class CommandLine(typer.Typer):
-    """A command line whose errors are one line on stderr. Exit code 1: could not be done; 2: wrong words or settings."""
+    """A command line whose errors are one line on stderr.
 
-    def __call__(self, *words: Any, **options: Any) -> Any:
+    Exit code 1: the command could not be carried out; 2: its arguments or the settings are wrong.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the command line of the process."""
-        # What Pillow warns of in a photo's tags does not keep it from being decoded, and names no file.
+        # Pillow's warnings about a photo's tags name no file, and the photo is decoded all the same.
         warnings.filterwarnings("ignore", module="PIL")
         _prepare_streams()
         try:
             try:
-                return super().__call__(*words, **options)
+                return super().__call__(*args, **kwargs)
             finally:
-                sys.stdout.flush()  # what fails at the very end of the process can't be told as it should
+                sys.stdout.flush()  # an error at the exit of the interpreter could not be reported like this
         except FoodsortError as error:
-            _tell(str(error))
+            _print_error(str(error))
             sys.exit(error.exit_code)
         except ModuleNotFoundError as error:
             package = (error.name or "").partition(".")[0]
-            sys.stderr.write(f"foodsort: this needs the package {package}; {_brought(package)} brings it\n")
+            sys.stderr.write(
+                f"foodsort: this command needs the package {package}; install it with: {_pip_command(package)}\n"
+            )
             sys.exit(1)
-        except BrokenPipeError:  # who read our output has seen enough
-            leave(sys.stdout)
+        except BrokenPipeError:  # the reader of our output has closed it, like `head`
+            discard_output(sys.stdout)
             sys.exit(1)
         except OSError as error:
-            leave(sys.stdout)
-            where = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
-            _tell(f"{error.strerror or error}{where}")
+            discard_output(sys.stdout)
+            filename = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
+            _print_error(f"{error.strerror or error}{filename}")
             sys.exit(1)
 
 
-def _brought(package: str) -> str:
-    """The pip command that brings a package, by the extra that names it."""
+def _pip_command(package: str) -> str:
+    """The pip command that installs a package, by the extra of foodsort that has it."""
     try:
-        needed = requires("foodsort") or []
+        requirements = requires("foodsort") or []
     except PackageNotFoundError:
-        needed = []
-    extras = []
-    for line in needed:
+        requirements = []
+    commands = []
+    for line in requirements:
         name, _, marker = line.partition(";")
         extra = re.search(r"extra == ['\"]([\w-]+)['\"]", marker)
         if re.match(r"[\w-]+", name.strip())[0].lower() == package.lower() and extra:  # type: ignore[index]
-            extras.append(f"pip install 'foodsort[{extra[1]}]'")
-    return " or ".join(extras) or "pip install foodsort"
+            commands.append(f"pip install 'foodsort[{extra[1]}]'")
+    return " or ".join(commands) or "pip install foodsort"
 
 
-def leave(stream: TextIO) -> None:
-    """Has nothing more written to a stream if that fails, not even what is in its buffer when the process ends."""
+def discard_output(stream: TextIO) -> None:
+    """Sends a stream that cannot be written to /dev/null, so that its buffer raises no error at the end of the process."""
     try:
         stream.flush()
     except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
 
 
 def _prepare_streams() -> None:
-    """Has streams take any name; those that the caller has closed lead nowhere, else a database would get their numbers."""
+    """Makes output streams escape what they cannot encode, and replaces closed streams by /dev/null.
+
+    A database would get the descriptor numbers of closed streams otherwise.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115  # its number is the lowest that is free
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115  # gets the lowest free number, which is that of the closed stream
             os.set_inheritable(stream.fileno(), True)
             setattr(sys, name, stream)
-    for written in (sys.stdout, sys.stderr):
-        if isinstance(written, io.TextIOWrapper):
-            written.reconfigure(errors=ESCAPE_ERRORS)
+    for output in (sys.stdout, sys.stderr):
+        if isinstance(output, io.TextIOWrapper):
+            output.reconfigure(errors=ESCAPE_ERRORS)
 
 
-def _tell(message: str) -> None:
-    lines = "\n".join(map(escape_control_characters, message.split("\n")))  # names in it may have come from anywhere
+def _print_error(message: str) -> None:
+    lines = "\n".join(map(escape_control_characters, message.split("\n")))  # it may have file names from anywhere
     sys.stderr.write(f"foodsort: {lines}\n")

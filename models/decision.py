@@ -1,12 +1,10 @@
 """Logit to probability to label. Pure arithmetic, the same for training, evaluation and the daemon."""
 
-from typing import Literal
-
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Label = Literal["food", "non_food", "unsure"]
+from models import Label
 
 Floats = npt.NDArray[np.float64]
 

@@ -1,1 +1,1 @@
-"""The way back: what people do to sorted photos."""
+"""Actions of people on sorted photos: undo, retry, correct, delete and export."""

@@ -1,42 +1,148 @@
-"""What changes photos that are sorted already, as a command, the review page and the daemon's start have it together."""
+"""The actions on sorted photos, opened together: claims, user check, action lock and recovery in one place."""
 
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from daemon.actions.correct import CorrectAction
 from daemon.actions.delete import DeleteAction
-from daemon.actions.undo import ActionResult, UndoAction
-from daemon.inbox.claims import Claims
+from daemon.actions.result import ActionResult
+from daemon.actions.undo import UndoAction
+from daemon.inbox.claims import PRIVATE, Claims
+from daemon.inbox.lock import action_lock
 from daemon.settings import FolderSettings
 from models.errors import FoodsortError
 
 
-class Actions(NamedTuple):
-    """Those of one root. One call at a time an inbox may use them: see `lock.turn`."""
+class ActionBusy(FoodsortError):
+    """Raised when another process moves photos and is not done in time; nothing was changed."""
 
-    takeback: UndoAction
-    corrections: CorrectAction
-    deletions: DeleteAction
+
+@dataclass(frozen=True)
+class Actions:
+    """The actions on the photos of one root.
+
+    Attributes:
+        inbox: The inbox, for messages.
+        claims: The open inbox.
+        undo: Moves photos back to the inbox.
+        correct: Records labels by people.
+        delete: Removes failed photos.
+    """
+
+    inbox: Path
+    claims: Claims
+    undo: UndoAction
+    correct: CorrectAction
+    delete: DeleteAction
 
     @classmethod
     def of(cls, root: Path, folders: FolderSettings, claims: Claims, engine: sa.Engine) -> "Actions":
-        """engine: of a database that may be written to."""
-        disks = (root, folders, claims, engine)
-        return cls(UndoAction(*disks), CorrectAction(*disks), DeleteAction(*disks))
+        """The actions of a root whose inbox is open; `engine` must be writable unless they only preview."""
+        return cls(
+            inbox=root / folders.inbox,
+            claims=claims,
+            undo=UndoAction(root, folders, claims, engine),
+            correct=CorrectAction(root, folders, claims, engine),
+            delete=DeleteAction(root, folders, claims, engine),
+        )
 
-    def mend(self) -> Iterator[tuple[str, ActionResult]]:
-        """Ends what a call that died had begun; with each photo what was being done: back, correct or delete."""
-        for action, mover in (("back", self.takeback), ("correct", self.corrections), ("delete", self.deletions)):
-            yield from ((action, back) for back in mover.mend())
+    @contextmanager
+    def exclusive(
+        self,
+        *,
+        timeout_s: float | None = None,
+        on_wait: Callable[[], None] = lambda: None,
+        on_recovered: Callable[[str, ActionResult], None] = lambda action, result: None,
+    ) -> Iterator["Actions"]:
+        """Holds the action lock, after recovery of the actions that a killed process left unfinished.
+
+        Args:
+            timeout_s: How long to wait for another process (s); None waits until that one is done.
+            on_wait: Called once when another process holds the lock.
+            on_recovered: Called with the action ("back", "correct" or "delete") and the result of each recovered photo.
+
+        Raises:
+            ActionBusy: Another process kept the lock.
+            FoodsortError, OSError: The lock cannot be opened.
+        """
+        with action_lock(self.claims.inbox_fd, self.inbox, timeout_s=timeout_s, on_wait=on_wait) as acquired:
+            if not acquired:
+                raise ActionBusy(
+                    "another call of foodsort is moving photos; nothing was changed, try again in a moment"
+                )
+            for result in self.undo.recover():
+                on_recovered("back", result)
+            for result in self.correct.recover():
+                on_recovered("correct", result)
+            for result in self.delete.recover():
+                on_recovered("delete", result)
+            yield self
+
+
+@contextmanager
+def open_actions(
+    root: Path,
+    folders: FolderSettings,
+    engine: sa.Engine,
+    *,
+    timeout_s: float | None = None,
+    on_wait: Callable[[], None] = lambda: None,
+    on_recovered: Callable[[str, ActionResult], None] = lambda action, result: None,
+) -> Iterator[Actions]:
+    """Opens the actions of a root to change photos: checks the user, takes the action lock, recovers.
+
+    The parameters are those of `Actions.exclusive`; `engine` must be writable.
+
+    Raises:
+        ActionBusy: Another process kept the lock.
+        FoodsortError: The inbox cannot be opened, or belongs to another user.
+    """
+    inbox = root / folders.inbox
+    with ExitStack() as stack:
+        with _inbox_errors(inbox):
+            claims = stack.enter_context(closing(Claims(inbox)))
+            require_daemon_user(inbox / os.fsdecode(PRIVATE))
+            actions = Actions.of(root, folders, claims, engine)
+            stack.enter_context(actions.exclusive(timeout_s=timeout_s, on_wait=on_wait, on_recovered=on_recovered))
+        yield actions
+
+
+@contextmanager
+def preview_actions(root: Path, folders: FolderSettings, engine: sa.Engine) -> Iterator[Actions]:
+    """Opens the actions of a root for previews, which need no lock and no rights to write.
+
+    Raises:
+        FoodsortError: The inbox cannot be opened.
+    """
+    inbox = root / folders.inbox
+    with _inbox_errors(inbox):
+        claims = Claims(inbox)
+    with closing(claims):
+        yield Actions.of(root, folders, claims, engine)
+
+
+@contextmanager
+def _inbox_errors(inbox: Path) -> Iterator[None]:
+    """Turns an OSError into a FoodsortError that names the inbox."""
+    try:
+        yield
+    except OSError as error:
+        raise FoodsortError(f"the inbox {inbox} cannot be used: {error.strerror}") from error
 
 
 def require_daemon_user(private: Path) -> None:
-    """Refuses another user than the daemon's: of what that one made, the daemon could move nothing. Raises FoodsortError."""
+    """Refuses another user than the daemon's, since the daemon could not move what that user creates.
+
+    Raises:
+        FoodsortError: The folder `private` belongs to another user.
+        OSError: The folder does not exist.
+    """
     owner = private.stat().st_uid
     if os.geteuid() != owner and (os.geteuid() == 0 or not os.access(private, os.W_OK)):
         try:

@@ -1,117 +1,118 @@
-"""A person's labels: a row in `reviews` each, and the photo moves to the folder of the label that holds."""
+"""Records labels by people, one row in `reviews` each, and moves each photo to the folder of its valid label."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from daemon import failpoints
-from daemon.actions.labels import Change, PersonLabel, given, withdrawn
-from daemon.actions.relocate import Relocator, Step, begin
+from daemon.actions.labels import LabelChange, PersonLabel, new_labels, withdrawals
+from daemon.actions.relocation_journal import Relocation, RelocationJournal
 from daemon.actions.restore import CannotMove
-from daemon.actions.undo import BUSY, ActionResult
+from daemon.actions.result import BUSY, ActionResult, in_order
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claims
-from daemon.queries.selection import WHY, Photo, in_chunks
+from daemon.queries.photo_rows import Photo, in_chunks
 from daemon.settings import FolderSettings
 
-NO_LABEL = {
-    **WHY,
-    "failed": "no picture could be made of it, so no label fits; mend the file, then `foodsort retry PATH`",
-    "duplicate": "is set aside as an exact copy; label the photo that it is a copy of",
-    "undone": "is in the inbox; a photo can be labelled once it is sorted: `foodsort retry PATH`",
-    "retry": "is in the inbox, to be sorted again; it can be labelled after that",
-}
-"""Why a photo in a state can be given no label."""
+NO_PERSON_LABEL = "has no label by a person that could be withdrawn"
 
-NO_PERSON = "has no label of a person's that could be taken back"
+_Changes = Callable[[list[Photo]], dict[int, LabelChange]]
+"""Returns the changes to the labels of photos, by their ids."""
+
+
+class _PlannedMove(NamedTuple):
+    """A photo at its place, its stat there, and its target, which may be the same place."""
+
+    photo: Photo
+    stat: os.stat_result
+    target: bytes
 
 
 class CorrectAction:
-    """Records labels and moves photos. One call at a time an inbox does so: see `lock.turn`."""
+    """Records labels by people and moves the photos. The caller holds the action lock."""
 
     def __init__(self, root: Path, folders: FolderSettings, claims: Claims, engine: sa.Engine) -> None:
-        self._relocation = Relocator(root, folders, claims, engine)
+        self._journal = RelocationJournal(root, folders, claims, engine)
         self._engine = engine
 
-    def correct(self, chosen: Iterable[Photo], label: PersonLabel) -> Iterator[ActionResult]:
-        """Gives filed photos a label; those that lie elsewhere move to its folder, never over anything.
+    def label(self, photos: Iterable[Photo], label: PersonLabel) -> Iterator[ActionResult]:
+        """Labels filed photos and moves those in other folders to the label's folder, without overwriting.
 
-        What cannot be moved keeps the label that it had.
+        A photo that cannot be moved keeps its label.
         """
-        return self._carry_out(chosen, lambda some: given(self._engine, some, label))
+        return self._apply(photos, lambda chunk: new_labels(self._engine, chunk, label))
 
-    def would_correct(self, chosen: Iterable[Photo], label: PersonLabel) -> Iterator[ActionResult]:
-        """What `correct` would do, as far as that can be said without doing it."""
-        return self._foretell(chosen, lambda some: given(self._engine, some, label))
+    def preview_label(self, photos: Iterable[Photo], label: PersonLabel) -> Iterator[ActionResult]:
+        """What `label` would do, as far as that can be known without doing it."""
+        return self._preview(photos, lambda chunk: new_labels(self._engine, chunk, label))
 
-    def withdraw(self, chosen: Iterable[Photo]) -> Iterator[ActionResult]:
-        """Takes back the newest label that a person gave to each photo; it moves to the folder of the label that holds then.
+    def withdraw(self, photos: Iterable[Photo]) -> Iterator[ActionResult]:
+        """Removes each photo's newest label by a person and moves the photo to the folder of the label that is valid then.
 
-        That is an earlier one of a person's, else the model's. What cannot be moved keeps the label that it had.
+        That is the previous label by a person, else the model's. A photo that cannot be moved keeps its label.
         """
-        return self._carry_out(chosen, lambda some: withdrawn(self._engine, some))
+        return self._apply(photos, lambda chunk: withdrawals(self._engine, chunk))
 
-    def would_withdraw(self, chosen: Iterable[Photo]) -> Iterator[ActionResult]:
-        """What `withdraw` would do, as far as that can be said without doing it."""
-        return self._foretell(chosen, lambda some: withdrawn(self._engine, some))
+    def preview_withdraw(self, photos: Iterable[Photo]) -> Iterator[ActionResult]:
+        """What `withdraw` would do, as far as that can be known without doing it."""
+        return self._preview(photos, lambda chunk: withdrawals(self._engine, chunk))
 
-    def mend(self) -> Iterator[ActionResult]:
-        """Ends what a call that died had begun."""
-        return self._relocation.mend()
+    def recover(self) -> Iterator[ActionResult]:
+        """Completes the moves of a process that was killed."""
+        return self._journal.recover()
 
-    def _carry_out(
-        self, chosen: Iterable[Photo], changes: Callable[[list[Photo]], dict[int, Change]]
-    ) -> Iterator[ActionResult]:
-        for some in in_chunks(chosen):
-            steps, done = self._begin(some, changes(some))
+    def _apply(self, photos: Iterable[Photo], changes_of: _Changes) -> Iterator[ActionResult]:
+        for chunk in in_chunks(photos):
+            relocations, results = self._begin(chunk, changes_of(chunk))
             failpoints.failpoint("correcting")
-            said = {back.photo.id: back for back in (*done, *self._relocation.move_all(steps))}
-            yield from (said[photo.id] for photo in some)
+            yield from in_order(chunk, results + self._journal.move_all(relocations))
 
-    def _foretell(
-        self, chosen: Iterable[Photo], changes: Callable[[list[Photo]], dict[int, Change]]
-    ) -> Iterator[ActionResult]:
-        taken: set[bytes] = set()
-        for some in in_chunks(chosen):
-            found, stay = self._look_up(some, changes(some), taken)
-            yield from stay
-            yield from (ActionResult(photo, target) for photo, _, target in found)
+    def _preview(self, photos: Iterable[Photo], changes_of: _Changes) -> Iterator[ActionResult]:
+        promised: set[bytes] = set()
+        for chunk in in_chunks(photos):
+            planned, refused = self._plan(chunk, changes_of(chunk), promised)
+            yield from refused
+            yield from (ActionResult(move.photo, move.target) for move in planned)
 
-    def _begin(self, some: list[Photo], changes: dict[int, Change]) -> tuple[list[Step], list[ActionResult]]:
-        """Writes labels and where photos are about to go, in one transaction; returns these, and what is done with others."""
-        found, done = self._look_up(some, changes, set())
-        steps = []
+    def _begin(
+        self, photos: list[Photo], changes: dict[int, LabelChange]
+    ) -> tuple[list[Relocation], list[ActionResult]]:
+        """Writes labels and targets in one transaction; returns the moves, and the results of the other photos."""
+        planned, results = self._plan(photos, changes, promised=set())
+        relocations = []
         with self._engine.begin() as connection:
-            for photo, stat, target in found:
-                if not begin(connection, photo, stat, target):
-                    done.append(ActionResult(photo, problem=BUSY))
+            for photo, stat, target in planned:
+                if not self._journal.begin(connection, photo, stat, target):
+                    results.append(ActionResult(photo, problem=BUSY))
                     continue
-                amends = changes[photo.id].write(connection)
+                revert_label = changes[photo.id].write(connection)
                 if target == photo.path:
-                    done.append(ActionResult(photo, target))
+                    results.append(ActionResult(photo, target))
                 else:
-                    known = photo._replace(identity=dirfd.identity(stat))
-                    steps.append(Step(known, target, amends))
-        return steps, done
+                    recorded = photo._replace(identity=dirfd.identity(stat))
+                    relocations.append(Relocation(recorded, target, revert_label))
+        return relocations, results
 
-    def _look_up(
-        self, some: list[Photo], changes: dict[int, Change], taken: set[bytes]
-    ) -> tuple[list[tuple[Photo, os.stat_result, bytes]], list[ActionResult]]:
-        """Photos that are where their rows say, each with its place to be, and those that stay."""
-        found, stay = [], []
-        way = self._relocation.way
-        for photo in some:
+    def _plan(
+        self, photos: list[Photo], changes: dict[int, LabelChange], promised: set[bytes]
+    ) -> tuple[list[_PlannedMove], list[ActionResult]]:
+        """Chooses a place for each photo that is where its row says; returns these, and the results of the others."""
+        planned = []
+        refused = []
+        relocator = self._journal.relocator
+        for photo in photos:
             if photo.id not in changes:
-                stay.append(ActionResult(photo, problem=NO_PERSON))
+                refused.append(ActionResult(photo, problem=NO_PERSON_LABEL))
                 continue
-            fate = changes[photo.id].fate
+            folder = changes[photo.id].folder
             try:
-                stat = way.stat(photo)
-                target = photo.path if fate is None else way.target(photo, fate, taken)
-            except CannotMove as stays:
-                stay.append(ActionResult(photo, problem=str(stays)))
+                stat = relocator.locator.stat(photo)
+                target = photo.path if folder is None else relocator.choose_target(photo, folder, promised)
+            except CannotMove as problem:
+                refused.append(ActionResult(photo, problem=str(problem)))
                 continue
-            found.append((photo, stat, target))
-        return found, stay
+            planned.append(_PlannedMove(photo, stat, target))
+        return planned, refused

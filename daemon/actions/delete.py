@@ -1,6 +1,6 @@
-"""Failed photos that a person has no more use for: the file goes, its row stays.
+"""Deletes failed photos: the file goes, its row stays.
 
-The row says so before the file goes, so that a death in between can be mended.
+The row records the deletion before the file goes, so that recovery can complete it if the process is killed in between.
 """
 
 import os
@@ -10,103 +10,109 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from daemon import failpoints
-from daemon.actions.locate import PhotoLocator, facts
+from daemon.actions.locate import PhotoLocator, file_columns
 from daemon.actions.restore import CannotMove, InboxRestorer, SourceChanged
-from daemon.actions.undo import BUSY, ActionResult
+from daemon.actions.result import BUSY, ActionResult, in_order
 from daemon.database.rows import update_if_state
 from daemon.destinations import sidecar
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claims
 from daemon.photo import DELETED, DELETING, FAILED, State
-from daemon.queries.selection import WHY, Photo, PhotoSelection, in_chunks
+from daemon.queries.photo_rows import Photo, in_chunks
+from daemon.queries.selection import PhotoSelection
 from daemon.settings import FolderSettings
-
-NOT_DELETED = {
-    **WHY,
-    "filed": "is sorted; only photos that failed are deleted",
-    "duplicate": "is an exact copy that was set aside; only photos that failed are deleted",
-}
-"""Why a photo in a state is not deleted."""
 
 
 class DeleteAction:
-    """Removes failed photos for good. One at a time an inbox does so: see `lock.turn`."""
+    """Deletes failed photos. The caller holds the action lock."""
 
     def __init__(self, root: Path, folders: FolderSettings, claims: Claims, engine: sa.Engine) -> None:
-        self._way = InboxRestorer(root, folders, claims)
-        self._whereabouts = PhotoLocator(self._way, engine)
-        self._engine, self._root = engine, root
+        self._restorer = InboxRestorer(root, folders, claims)
+        self._locator = PhotoLocator(self._restorer, engine)
+        self._engine = engine
+        self._root = root
 
-    def delete(self, chosen: Iterable[Photo]) -> Iterator[ActionResult]:
-        """Removes failed photos and the reasons beside them; never a file that is no longer the one that failed."""
-        for some in in_chunks(chosen):
-            begun, stay = self._begin(some)
+    def remove(self, photos: Iterable[Photo]) -> Iterator[ActionResult]:
+        """Removes failed photos and their error sidecars; never a file that is no longer the one that failed."""
+        for chunk in in_chunks(photos):
+            begun, refused = self._begin(chunk)
             failpoints.failpoint("deleting")
-            said = {back.photo.id: back for back in (*stay, *self._remove_all(begun))}
-            yield from (said[photo.id] for photo in some)
+            yield from in_order(chunk, refused + self._remove_all(begun))
 
-    def mend(self) -> Iterator[ActionResult]:
-        """Ends what a call that died had begun: what still is that photo goes."""
+    def recover(self) -> Iterator[ActionResult]:
+        """Completes the deletions of a process that was killed; a file that is no longer that photo stays."""
         for photo in PhotoSelection(self._engine, self._root, (DELETING,)).all():
             try:
-                yield from self._remove_all([self._found(photo)])
+                yield from self._remove_all([self._locate(photo)])
             except SourceChanged:
-                self._set(photo, DELETED)
+                self._set_state(photo, DELETED)
                 yield ActionResult(photo, photo.path)
-            except CannotMove as stays:
-                yield ActionResult(photo, problem=str(stays))
+            except CannotMove as problem:
+                yield ActionResult(photo, problem=str(problem))
 
-    def _begin(self, some: list[Photo]) -> tuple[list[Photo], list[ActionResult]]:
-        """Records which photos are about to go, in one transaction; returns them and those that stay."""
-        found, begun, stay = [], [], []
-        for photo in some:
+    def _begin(self, photos: list[Photo]) -> tuple[list[Photo], list[ActionResult]]:
+        """Records the deletions in one transaction; returns the photos to remove, and the results of the others."""
+        located = []
+        begun = []
+        refused = []
+        for photo in photos:
             try:
-                found.append(self._found(photo))
-            except CannotMove as stays:
-                stay.append(ActionResult(photo, problem=str(stays)))
+                located.append(self._locate(photo))
+            except CannotMove as problem:
+                refused.append(ActionResult(photo, problem=str(problem)))
         with self._engine.begin() as connection:
-            for photo in found:
-                known = {"identity": photo.identity, "size_bytes": photo.size_bytes, "modified_at": photo.modified_at}
-                if update_if_state(connection, photo.id, (FAILED,), state=DELETING, **known):
+            for photo in located:
+                columns = {
+                    "identity": photo.identity,
+                    "size_bytes": photo.size_bytes,
+                    "modified_at": photo.modified_at,
+                }
+                if update_if_state(connection, photo.id, (FAILED,), state=DELETING, **columns):
                     begun.append(photo)
                 else:
-                    stay.append(ActionResult(photo, problem=BUSY))
-        return begun, stay
+                    refused.append(ActionResult(photo, problem=BUSY))
+        return begun, refused
 
-    def _found(self, photo: Photo) -> Photo:
-        """A photo as it lies at its place. Raises CannotMove, and SourceChanged when it is not there, or not as it was when it failed."""
-        stat = self._whereabouts.stat(photo)
-        # Who has mended a photo where it lies wants it sorted, and an inode is soon given to another file.
-        if not photo.looks_like(stat) and not self._way.has_its_bytes(photo, arrived=False):
-            raise SourceChanged("is no longer as it was when it failed; `foodsort retry PATH` has it sorted")
-        return photo._replace(**facts(stat))
+    def _locate(self, photo: Photo) -> Photo:
+        """A photo with the identity, size and time of its file.
 
-    def _remove_all(self, begun: list[Photo]) -> list[ActionResult]:
-        done, stay = [], []
-        for photo in begun:
+        Raises:
+            SourceChanged: The file is not there, or is no longer as it was when it failed.
+            CannotMove: The file cannot be reached or read.
+        """
+        stat = self._locator.stat(photo)
+        # A person who repairs a photo in its place wants it sorted. And an inode is soon given to another file.
+        if not photo.looks_like(stat) and not self._restorer.has_same_bytes(photo, has_arrived=False):
+            raise SourceChanged("is no longer as it was when it failed; `foodsort retry PATH` sorts it")
+        return photo._replace(**file_columns(stat))
+
+    def _remove_all(self, photos: list[Photo]) -> list[ActionResult]:
+        removed = []
+        failed = []
+        for photo in photos:
             try:
                 self._remove(photo)
                 failpoints.failpoint("deleted")
-                done.append(photo)
+                removed.append(photo)
             except OSError as error:
-                self._set(photo, FAILED)
-                stay.append(ActionResult(photo, problem=f"cannot be deleted: {error.strerror}"))
+                self._set_state(photo, FAILED)
+                failed.append(ActionResult(photo, problem=f"cannot be deleted: {error.strerror}"))
         with self._engine.begin() as connection:
-            for photo in done:
+            for photo in removed:
                 update_if_state(connection, photo.id, (DELETING,), state=DELETED)
-        return stay + [ActionResult(photo, photo.path) for photo in done]
+        return failed + [ActionResult(photo, photo.path) for photo in removed]
 
     def _remove(self, photo: Photo) -> None:
-        with self._way.source(photo) as (folder, name):
+        with self._restorer.open_folder(photo) as (folder, name):
             stat = os.stat(name, dir_fd=folder, follow_symlinks=False)
             if dirfd.identity(stat) != photo.identity or not photo.looks_like(stat):
                 raise OSError(0, "another file has taken its place")
-            # The reason first: while the photo has its name, no other failure is given one.
+            # The sidecar first: while the photo has its name, no other failed photo gets that name.
             with sidecar.removed(folder, name, photo.sha256):
                 failpoints.failpoint("unexplained")
                 os.unlink(name, dir_fd=folder)
             dirfd.sync(folder)
 
-    def _set(self, photo: Photo, state: State) -> None:
+    def _set_state(self, photo: Photo, state: State) -> None:
         with self._engine.begin() as connection:
             update_if_state(connection, photo.id, (DELETING,), state=state)

@@ -1,4 +1,4 @@
-"""A data set from people's labels, in the layout that `foodsort train` reads: copies of the photos, and a table of them."""
+"""Exports people's labels as a data set for `foodsort train`: copies of the photos, and a table of them."""
 
 import csv
 import hashlib
@@ -22,11 +22,10 @@ from models.errors import FoodsortError
 from models.filenames import escape_name
 
 SPLITS = ("training", "validation", "evaluation")
-TABLE = "manifest.csv"
+MANIFEST = "manifest.csv"
 LABELS = ("food", "non_food")
-COLUMNS = ("path", "label", "split", "source", "id", "sha256", "predicted_label")
 
-_ENDINGS = {
+_EXTENSIONS = {
     "PNG": "png",
     "WEBP": "webp",
     "GIF": "gif",
@@ -40,11 +39,16 @@ _CHUNK_BYTES = 1 << 20
 
 
 class ExportError(FoodsortError):
-    """Raised when there is nothing to export, or no room for it under that name."""
+    """Raised when there is nothing to export, or its folder cannot be used."""
 
 
-class Labelled(NamedTuple):
-    """A photo's row and the newest label that a person gave it. path: as rows name places. format: Pillow's name."""
+class LabelledPhoto(NamedTuple):
+    """A photo's row and its newest label by a person.
+
+    Attributes:
+        path: Its place, as rows name places.
+        format: The file format, by Pillow's name.
+    """
 
     id: int
     path: bytes
@@ -54,16 +58,46 @@ class Labelled(NamedTuple):
     label: str
 
     @property
-    def ending(self) -> str:
-        """What the names of such files end in: told by their bytes, since their own names may say anything."""
-        return _ENDINGS.get(self.format, "jpg")
+    def extension(self) -> str:
+        """The extension that fits the file's bytes; its own may be anything."""
+        return _EXTENSIONS.get(self.format, "jpg")
 
 
-def labelled(engine: sa.Engine, *, corrected: bool) -> Iterator[list[Labelled]]:
-    """The photos that people have labelled: those of the same bytes together, the one labelled last first.
+class ManifestRow(NamedTuple):
+    """A row of the data set's table."""
 
-    corrected: only those of which the model said otherwise, or was not sure. Those that are being moved are left for the
-    next time.
+    path: str
+    label: str
+    split: str
+    source: str
+    id: int
+    sha256: str
+    predicted_label: str
+
+
+COLUMNS = ManifestRow._fields
+
+
+class ExportResult(NamedTuple):
+    """What was exported.
+
+    Attributes:
+        counts: How many photos, by split and label.
+        problems: Why the other photos were not exported.
+    """
+
+    counts: Counter[tuple[str, str]]
+    problems: list[str]
+
+
+def labelled_photos(engine: sa.Engine, *, only_corrected: bool) -> Iterator[list[LabelledPhoto]]:
+    """The photos that people have labelled, exact copies together, the copy that was labelled last first.
+
+    Photos that are being moved are left for the next export.
+
+    Args:
+        engine: The database.
+        only_corrected: Only photos that the model labelled otherwise, or was not sure of.
     """
     newest = sa.select(sa.func.max(reviews.c.id)).group_by(reviews.c.photo_id)
     p, r = photos.c, reviews.c
@@ -75,92 +109,126 @@ def labelled(engine: sa.Engine, *, corrected: bool) -> Iterator[list[Labelled]]:
         .order_by(p.sha256, r.id.desc())
     )
     with engine.connect() as connection:
-        # At once: copying takes long, and SQLite's log grows while somebody reads.
-        rows = [Labelled._make(row) for row in connection.execute(query)]
-    for _, same in itertools.groupby(rows, key=lambda row: row.sha256):
-        copies = list(same)
-        if not corrected or copies[0].label != copies[0].predicted_label:
+        # All rows at once: copying takes long, and SQLite's log grows while a reader is open.
+        rows = [LabelledPhoto._make(row) for row in connection.execute(query)]
+    for _, same_bytes in itertools.groupby(rows, key=lambda row: row.sha256):
+        copies = list(same_bytes)
+        if not only_corrected or copies[0].label != copies[0].predicted_label:
             yield copies
 
 
 def split_of(sha256: str) -> str:
-    """The split of a photo, 80 : 10 : 10: by its bytes, so that it is the same in every export, and for all exact copies."""
+    """The split of a photo, 80 : 10 : 10. It depends on the bytes, so it is the same in each export and for all copies."""
     tenth = int(sha256, 16) % 10
     return SPLITS[max(0, tenth - 7)]
 
 
-def place(out: Path, root: Path, folders: FolderSettings) -> Path:
-    """Where a data set is to be, without links. Raises ExportError when something is there, or where photos are sorted."""
+def output_folder(out: Path, root: Path, folders: FolderSettings) -> Path:
+    """The path of the data set without links.
+
+    Raises:
+        ExportError: Something exists there, or photos are sorted there.
+    """
     out = Path(os.path.realpath(out))
     for name in filter(None, folders.model_dump().values()):
         if out.is_relative_to(os.path.realpath(root / name)):
             raise ExportError(f"{out} is where photos are sorted ({name}); name another folder with --out")
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise ExportError(f"{out} is there already; name a new folder with --out")
+        raise ExportError(f"{out} exists already; name a new folder with --out")
     return out
 
 
 def write(
-    found: Iterable[list[Labelled]], destinations: DestinationFolders, out: Path, *, split: bool
-) -> tuple[Counter[tuple[str, str]], list[str]]:
-    """Writes photos to the new or empty folder `out`, which appears when it is whole, and not for none.
+    labelled: Iterable[list[LabelledPhoto]], destinations: DestinationFolders, out: Path, *, split: bool
+) -> ExportResult:
+    """Writes photos to the new or empty folder `out`, which appears only when it is complete, and not for zero photos.
 
-    found: the copies of each photo, of which the first that is there is taken. Returns how many there are by split and
-    label, and what kept others out. Raises ExportError, OSError.
+    Args:
+        labelled: The copies of each photo; the first one that exists is exported.
+        destinations: The folders that photos are in.
+        out: The folder of the data set.
+        split: Whether to divide the photos by `split_of`; else all are training photos.
+
+    Raises:
+        ExportError: Another export writes the same folder.
+        OSError: The data set cannot be written.
     """
     unfinished = out.with_name(out.name + ".unfinished")
     try:
         unfinished.mkdir(parents=True)
     except FileExistsError:
         raise ExportError(
-            f"{unfinished} is there: another export writes it, or one was cut short; delete it then"
+            f"{unfinished} exists: another export is writing it, or one was interrupted; delete it in that case"
         ) from None
     try:
-        counts, problems = _fill(unfinished, found, destinations, split=split)
-        if counts:
+        result = _fill(unfinished, labelled, destinations, split=split)
+        if result.counts:
             dirfd.sync_folder(os.fsencode(unfinished))
-            unfinished.rename(out)  # over an empty folder, never over a full one
+            unfinished.rename(out)  # replaces an empty folder, never a full one
             dirfd.sync_folder(os.fsencode(out.parent))
     finally:
         if unfinished.exists():
             shutil.rmtree(unfinished)
-    return counts, problems
+    return result
 
 
 def _fill(
-    folder: Path, found: Iterable[list[Labelled]], destinations: DestinationFolders, *, split: bool
-) -> tuple[Counter[tuple[str, str]], list[str]]:
-    counts: Counter[tuple[str, str]] = Counter()
-    problems: list[str] = []
-    with (folder / TABLE).open("w", encoding="utf-8", newline="") as file:
+    folder: Path, labelled: Iterable[list[LabelledPhoto]], destinations: DestinationFolders, *, split: bool
+) -> ExportResult:
+    result = ExportResult(Counter(), [])
+    with (folder / MANIFEST).open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)
-        for copies in found:
-            label, part = copies[0].label, split_of(copies[0].sha256) if split else SPLITS[0]
-            (folder / part).mkdir(exist_ok=True)
-            missed = []
-            for photo in copies:
-                name = f"{part}/{int(label == 'food')}_{photo.id}.{photo.ending}"
-                try:
-                    _copy(destinations, photo, folder / name)
-                except OriginalMissing as gone:
-                    missed.append(f"{escape_name(photo.path)} {gone}")
-                    continue
-                table.writerow((name, label, part, "person", photo.id, photo.sha256, photo.predicted_label))
-                counts[part, label] += 1
-                break
+        for copies in labelled:
+            photo_split = split_of(copies[0].sha256) if split else SPLITS[0]
+            (folder / photo_split).mkdir(exist_ok=True)
+            row, problems = _copy_first(copies, folder, destinations, photo_split)
+            if row is None:
+                result.problems.extend(problems)
             else:
-                problems += missed
+                table.writerow(row)
+                result.counts[photo_split, row.label] += 1
         file.flush()
         dirfd.sync(file.fileno())
-    for part in SPLITS:
-        if (folder / part).is_dir():
-            dirfd.sync_folder(os.fsencode(folder / part))
-    return counts, problems
+    for name in SPLITS:
+        if (folder / name).is_dir():
+            dirfd.sync_folder(os.fsencode(folder / name))
+    return result
 
 
-def _copy(destinations: DestinationFolders, photo: Labelled, to: Path) -> None:
-    """Copies a photo, and makes sure that it is the one that was labelled. Raises OriginalMissing, OSError when it cannot be written."""
+def _copy_first(
+    copies: list[LabelledPhoto], folder: Path, destinations: DestinationFolders, split: str
+) -> tuple[ManifestRow | None, list[str]]:
+    """Copies the first copy that exists; returns its row, None if none exists, and why others could not be copied."""
+    label = copies[0].label
+    problems = []
+    for photo in copies:
+        name = f"{split}/{int(label == 'food')}_{photo.id}.{photo.extension}"
+        try:
+            _copy(destinations, photo, folder / name)
+        except OriginalMissing as problem:
+            problems.append(f"{escape_name(photo.path)} {problem}")
+            continue
+        row = ManifestRow(
+            path=name,
+            label=label,
+            split=split,
+            source="person",
+            id=photo.id,
+            sha256=photo.sha256,
+            predicted_label=photo.predicted_label,
+        )
+        return row, problems
+    return None, problems
+
+
+def _copy(destinations: DestinationFolders, photo: LabelledPhoto, to: Path) -> None:
+    """Copies a photo and checks that it is the one that was labelled.
+
+    Raises:
+        OriginalMissing: It is not.
+        OSError: The copy cannot be written.
+    """
     fd = open_original(destinations, photo.path)
     digest = hashlib.sha256()
     with os.fdopen(fd, "rb") as original, to.open("xb") as copy:

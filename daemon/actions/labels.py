@@ -1,71 +1,97 @@
-"""What is written when a person gives a photo a label, or takes one back."""
+"""What a label by a person changes in the database, and how that is reverted."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import Literal
 
 import sqlalchemy as sa
 
+from daemon.database.rows import Review
 from daemon.database.schema import photos, results, reviews
 from daemon.database.timestamps import format_time
-from daemon.photo import Destination
-from daemon.queries.selection import Photo
+from daemon.queries.photo_rows import Photo
+from models import Label
 
 PersonLabel = Literal["food", "non_food"]
-"""What a person may call a photo."""
+"""The labels that a person may give."""
 
 
-class Change(NamedTuple):
-    """What is to become of a photo's label. write: writes it, and returns the statement that takes that back.
+@dataclass(frozen=True)
+class NewLabel:
+    """A new label by a person.
 
-    fate: whose folder the photo is to lie in; None where it is to stay.
+    Attributes:
+        folder: The label whose folder the photo moves to; None if it stays where it is.
     """
 
-    write: Callable[[sa.Connection], sa.Insert | sa.Delete]
-    fate: Destination
+    photo: Photo
+    label: PersonLabel
+    folder: Label | None
+
+    def write(self, connection: sa.Connection) -> sa.Delete:
+        """Writes the label; returns the statement that reverts it."""
+        row = {"photo_id": self.photo.id, "label": self.label, "reviewed_at": format_time(datetime.now(UTC))}
+        review_id = connection.execute(reviews.insert().values(row).returning(reviews.c.id)).scalar_one()
+        return reviews.delete().where(reviews.c.id == review_id)
 
 
-def given(engine: sa.Engine, some: list[Photo], label: PersonLabel) -> dict[int, Change]:
-    """A label for each, by id; those that have it already, by the model or by a person, stay where they are."""
-    query = sa.select(results.c.id).where(results.c.id.in_([photo.id for photo in some]), results.c.label == label)
+@dataclass(frozen=True)
+class Withdrawal:
+    """The removal of a photo's newest label by a person.
+
+    Attributes:
+        folder: The label whose folder the photo moves to; None if it stays where it is.
+    """
+
+    review: Review
+    folder: Label | None
+
+    def write(self, connection: sa.Connection) -> sa.Insert:
+        """Removes the label; returns the statement that reverts it."""
+        connection.execute(reviews.delete().where(reviews.c.id == self.review.id))
+        # Reverted under a new id: SQLite may have given the old one to another label meanwhile.
+        row = {
+            "photo_id": self.review.photo_id,
+            "label": self.review.label,
+            "reviewed_at": self.review.reviewed_at,
+        }
+        return reviews.insert().values(row)
+
+
+LabelChange = NewLabel | Withdrawal
+
+
+def new_labels(engine: sa.Engine, chosen: Iterable[Photo], label: PersonLabel) -> dict[int, LabelChange]:
+    """A new label for each photo, by its id; photos that have this label already stay where they are."""
+    chosen = list(chosen)
+    ids = [photo.id for photo in chosen]
+    query = sa.select(results.c.id).where(results.c.id.in_(ids), results.c.label == label)
     with engine.connect() as connection:
-        has = set(connection.execute(query).scalars())
-    return {photo.id: Change(_record(photo, label), None if photo.id in has else label) for photo in some}
+        has_label = set(connection.execute(query).scalars())
+    return {photo.id: NewLabel(photo, label, None if photo.id in has_label else label) for photo in chosen}
 
 
-def withdrawn(engine: sa.Engine, some: list[Photo]) -> dict[int, Change]:
-    """What holds without the newest label of a person's, by id; nothing for photos that have no such label."""
+def withdrawals(engine: sa.Engine, chosen: Iterable[Photo]) -> dict[int, LabelChange]:
+    """The removal of each photo's newest label by a person, by the photo's id; nothing for photos that have none.
+
+    The photo moves to the folder of the label that is valid then: the previous one by a person, else the model's.
+    """
     r = reviews.c
     query = (
-        sa.select(r.photo_id, r.id, r.label, r.reviewed_at, photos.c.predicted_label)
+        sa.select(r.id, r.photo_id, r.label, r.reviewed_at, photos.c.predicted_label)
         .join_from(reviews, photos)
-        .where(r.photo_id.in_([photo.id for photo in some]))
+        .where(r.photo_id.in_([photo.id for photo in chosen]))
         .order_by(r.id.desc())
     )
-    labels: dict[int, list[Any]] = {}
+    newest_first: dict[int, list[Review]] = {}
+    predicted: dict[int, Label] = {}
     with engine.connect() as connection:
-        for row in connection.execute(query):
-            labels.setdefault(row.photo_id, []).append(row)
-    changes = {}
-    for photo_id, (newest, *earlier) in labels.items():
-        holds = earlier[0].label if earlier else newest.predicted_label
-        changes[photo_id] = Change(_remove(newest), None if holds == newest.label else holds)
+        for review_id, photo_id, label, reviewed_at, predicted_label in connection.execute(query):
+            newest_first.setdefault(photo_id, []).append(Review(review_id, photo_id, label, reviewed_at))
+            predicted[photo_id] = predicted_label
+    changes: dict[int, LabelChange] = {}
+    for photo_id, (newest, *earlier) in newest_first.items():
+        valid = earlier[0].label if earlier else predicted[photo_id]
+        changes[photo_id] = Withdrawal(newest, None if valid == newest.label else valid)
     return changes
-
-
-def _record(photo: Photo, label: PersonLabel) -> Callable[[sa.Connection], sa.Delete]:
-    def write(connection: sa.Connection) -> sa.Delete:
-        row = {"photo_id": photo.id, "label": label, "reviewed_at": format_time(datetime.now(UTC))}
-        review = connection.execute(reviews.insert().values(row).returning(reviews.c.id)).scalar_one()
-        return reviews.delete().where(reviews.c.id == review)
-
-    return write
-
-
-def _remove(review: Any) -> Callable[[sa.Connection], sa.Insert]:
-    def write(connection: sa.Connection) -> sa.Insert:
-        connection.execute(reviews.delete().where(reviews.c.id == review.id))
-        # Under a new id, if it comes to that: SQLite may have given the old one to another label by then.
-        return reviews.insert().values(photo_id=review.photo_id, label=review.label, reviewed_at=review.reviewed_at)
-
-    return write

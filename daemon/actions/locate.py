@@ -1,4 +1,4 @@
-"""Whether a photo lies where its row says."""
+"""Checks whether a photo is still at the place that its row names."""
 
 import os
 from typing import Any
@@ -8,39 +8,52 @@ import sqlalchemy as sa
 from daemon.actions.restore import CannotMove, InboxRestorer, SourceChanged
 from daemon.database.timestamps import format_mtime
 from daemon.fs import dirfd
-from daemon.queries.selection import Photo, elsewhere
+from daemon.queries.photo_rows import Photo, is_place_reused
 
 
 class PhotoLocator:
     """Looks for photos at the places that their rows name."""
 
-    def __init__(self, way: InboxRestorer, engine: sa.Engine) -> None:
-        self._way, self._engine = way, engine
+    def __init__(self, restorer: InboxRestorer, engine: sa.Engine) -> None:
+        self._restorer = restorer
+        self._engine = engine
 
     def stat(self, photo: Photo) -> os.stat_result:
-        """stat of a photo at its place. Raises SourceChanged when it is not there, or no longer that photo, and CannotMove."""
-        stat = self._way.stat(photo)
-        if not self.lies_there(photo, arrived=False):
+        """Stat of a photo at its place.
+
+        Raises:
+            SourceChanged: The place is empty, or has another file.
+            CannotMove: The place cannot be reached or read.
+        """
+        stat = self._restorer.stat(photo)
+        if not self.is_at_place(photo, has_arrived=False):
             raise SourceChanged("is no longer the photo that was put there")
         return stat
 
-    def lies_there(self, photo: Photo, *, arrived: bool) -> bool:
-        """Whether a photo lies at its place, as a copy if it has `arrived` where it was going, too.
+    def is_at_place(self, photo: Photo, *, has_arrived: bool) -> bool:
+        """Whether a photo is at its place; if it `has_arrived` at its target too, the file there is a copy.
 
-        Raises CannotMove when that cannot be told.
+        Raises:
+            CannotMove: The file there cannot be read.
         """
         try:
-            stat = self._way.stat(photo)
+            stat = self._restorer.stat(photo)
         except CannotMove:
             return False
-        same = dirfd.identity(stat) == photo.identity
-        # An inode is soon given to another file. A failed photo may have been mended where it lies.
-        if same and (photo.looks_like(stat) or photo.error_kind):
+        is_same_inode = dirfd.identity(stat) == photo.identity
+        # The size and time too, since an inode is soon given to another file. But a failed photo may have been repaired there.
+        if is_same_inode and (photo.looks_like(stat) or photo.error_kind):
             return True
-        # What only has the same bytes may be another photo, which came to the place when this one had left it.
-        return self._way.has_its_bytes(photo, arrived=arrived) and (same or not elsewhere(self._engine, photo))
+        if not self._restorer.has_same_bytes(photo, has_arrived=has_arrived):
+            return False
+        # A file with only the same bytes may be another photo, which came to the place when this one had left it.
+        return is_same_inode or not is_place_reused(self._engine, photo)
 
 
-def facts(stat: os.stat_result) -> dict[str, Any]:
-    """Columns by which a photo is known at its place."""
-    return {"identity": dirfd.identity(stat), "size_bytes": stat.st_size, "modified_at": format_mtime(stat.st_mtime_ns)}
+def file_columns(stat: os.stat_result) -> dict[str, Any]:
+    """The columns by which a photo's file is recognised."""
+    return {
+        "identity": dirfd.identity(stat),
+        "size_bytes": stat.st_size,
+        "modified_at": format_mtime(stat.st_mtime_ns),
+    }

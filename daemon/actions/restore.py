@@ -1,9 +1,10 @@
-"""A photo's way back into the inbox on the disk: never over anything, never half, never without its row knowing."""
+"""Moves a photo back into the inbox on the disk: overwrites nothing, and records each step in the photo's row first."""
 
 import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from daemon.destinations import sidecar
@@ -11,17 +12,17 @@ from daemon.destinations.folders import DestinationFolders
 from daemon.fs import dirfd, names
 from daemon.fs.cross_device import Entry, FileMover, OnCopied
 from daemon.inbox.claims import Claims
-from daemon.queries.selection import Photo
+from daemon.queries.photo_rows import Photo
 from daemon.settings import FolderSettings
 from models.errors import FoodsortError
 
 
 class CannotMove(FoodsortError):
-    """Raised when a photo cannot go back. The message says why."""
+    """Raised when a photo cannot be moved or deleted. The message says why."""
 
 
 class SourceChanged(CannotMove):
-    """Raised when what lies at a photo's place, if anything, is another file."""
+    """Raised when a photo's place is empty or has another file."""
 
 
 class InboxRestorer:
@@ -31,18 +32,18 @@ class InboxRestorer:
         self._inbox = os.path.normpath(os.fsencode(root.absolute() / folders.inbox))
         self._destinations = DestinationFolders(root, folders, claims)
         self._claims = claims
-        self._mover = FileMover()
+        self._file_mover = FileMover()
 
-    def place(self, path: bytes) -> bytes:
+    def place_of(self, path: bytes) -> bytes:
         """A path of the inbox as rows name places."""
         return self._destinations.place(os.path.join(self._inbox, path))
 
-    def look(self, photo: Photo) -> os.stat_result | None:
-        """stat of the inbox place that a row names, None when nothing is there."""
+    def stat_in_inbox(self, photo: Photo) -> os.stat_result | None:
+        """Stat of the inbox path that a row names; None if nothing is there."""
         return self._claims.stat(photo.inbox_path)
 
-    def free(self, path: bytes) -> Iterator[bytes]:
-        """Free places in the inbox, the one that a photo came from first."""
+    def free_paths(self, path: bytes) -> Iterator[bytes]:
+        """Free paths in the inbox: `path` itself first, then with numbers."""
         parent, name = dirfd.split(path)
         for candidate in names.candidates(name):
             target = dirfd.join(parent, candidate)
@@ -50,57 +51,63 @@ class InboxRestorer:
                 yield target
 
     def stat(self, photo: Photo) -> os.stat_result:
-        """stat of a photo at the place that its row names. Raises SourceChanged, CannotMove."""
+        """Stat of the file at a photo's place.
+
+        Raises:
+            SourceChanged: Nothing is there.
+            CannotMove: The place cannot be reached.
+        """
         try:
-            with self.source(photo) as (folder, name):
+            with self.open_folder(photo) as (folder, name):
                 return os.stat(name, dir_fd=folder, follow_symlinks=False)
         except FileNotFoundError as error:
             raise SourceChanged("is no longer there") from error
         except OSError as error:
             raise CannotMove(f"cannot be reached: {error.strerror}") from error
 
-    def has_its_bytes(self, photo: Photo, *, arrived: bool) -> bool:
-        """Whether a photo's bytes lie at the place that its row names, as a copy if it has `arrived` in the inbox, too.
+    def has_same_bytes(self, photo: Photo, *, has_arrived: bool) -> bool:
+        """Whether the file at a photo's place has its bytes; if the photo `has_arrived` in the inbox, it is a copy.
 
-        Raises CannotMove when that cannot be told.
+        Raises:
+            CannotMove: The file cannot be read.
         """
         try:
-            return self._destinations.is_ours(photo.path, "", photo.sha256, claimed=arrived)
+            return self._destinations.is_ours(photo.path, "", photo.sha256, claimed=has_arrived)
         except OSError as error:
             raise CannotMove(f"cannot be read: {error.strerror}") from error
 
-    def source(self, photo: Photo) -> AbstractContextManager[tuple[int, bytes]]:
-        """Descriptor of the folder that a photo lies in, and its name there. Raises OSError."""
+    def open_folder(self, photo: Photo) -> AbstractContextManager[tuple[int, bytes]]:
+        """Descriptor of the folder that a photo is in, and the photo's name there. Raises OSError."""
         return self._destinations.folder_of(photo.path)
 
-    def move(self, photo: Photo, going: Callable[[bytes], None], whole: OnCopied) -> bytes:
-        """Moves a photo to the inbox place that its row names, or to the next that is free; returns which.
+    def move(self, photo: Photo, *, on_target: Callable[[bytes], None], on_copied: OnCopied) -> bytes:
+        """Moves a photo to the inbox path that its row names, or to the next free one.
 
-        going: called with another place before it goes there. whole: called with the stat of a copy before it has its name.
-        Raises OSError; unless its last step failed, the photo is where it was.
+        Args:
+            photo: The photo; its row names the target.
+            on_target: Called with another target before the photo moves there.
+            on_copied: Called with the stat of a copy before the copy gets its name.
+
+        Returns:
+            The path in the inbox.
+
+        Raises:
+            OSError: The photo is where it was, unless the last step failed.
         """
-        with self.source(photo) as (source, name), _without_reason(source, name, photo):
-
-            def attempt(target: bytes) -> None:
-                if target != photo.inbox_path:
-                    going(target)
-                parent, new = dirfd.split(target)
-                with dirfd.open_folder(self._claims.inbox_fd, parent, create=True) as folder:
-                    self.rename(Entry(source, name), Entry(folder, new), photo, whole)
-                    dirfd.sync(folder)
-
-            target = names.use_first_free(self.free(photo.inbox_path), attempt)
+        with self.open_folder(photo) as (source, name), _without_sidecar(source, name, photo):
+            attempt = partial(self._move_to, Entry(source, name), photo, on_target, on_copied)
+            target = names.use_first_free(self.free_paths(photo.inbox_path), attempt)
             dirfd.sync(source)
         return target
 
-    def drop(self, photo: Photo) -> None:
-        """Removes what is left of a photo where it came from. Raises OSError."""
-        with self.source(photo) as (folder, name):
+    def remove_source(self, photo: Photo) -> None:
+        """Removes the original of a photo that was copied. Raises OSError."""
+        with self.open_folder(photo) as (folder, name):
             os.unlink(name, dir_fd=folder)
             dirfd.sync(folder)
 
     def touch(self, photo: Photo) -> None:
-        """Opens a photo in the inbox for writing and closes it: the daemon hears of that, and nothing changes."""
+        """Opens a photo in the inbox for writing and closes it: the daemon gets an event, and nothing changes."""
         parent, name = dirfd.split(photo.inbox_path)
         try:
             with dirfd.open_folder(self._claims.inbox_fd, parent) as folder:
@@ -109,17 +116,35 @@ class InboxRestorer:
         except OSError:  # then a rescan finds it
             return
 
-    def rename(self, source: Entry, target: Entry, photo: Photo, on_copied: OnCopied) -> None:
-        """Renames a photo, never over anything; to another filesystem it is copied. Raises OSError."""
+    def move_entry(self, source: Entry, target: Entry, photo: Photo, on_copied: OnCopied) -> None:
+        """Renames a photo without overwriting; copies it to another filesystem. Raises OSError."""
+        self._file_mover.move(source, target, photo.id, partial(_sha256_of_removable, source), on_copied)
 
-        def digest() -> str:
-            if not os.access(f"/proc/self/fd/{source.folder}", os.W_OK | os.X_OK):  # before a second copy exists
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-            # Not the row's digest: a failed photo may have been repaired in its folder.
-            return dirfd.sha256(source.folder, source.name)
+    def _move_to(
+        self,
+        source: Entry,
+        photo: Photo,
+        on_target: Callable[[bytes], None],
+        on_copied: OnCopied,
+        target: bytes,
+    ) -> None:
+        if target != photo.inbox_path:
+            on_target(target)
+        parent, name = dirfd.split(target)
+        with dirfd.open_folder(self._claims.inbox_fd, parent, create=True) as folder:
+            self.move_entry(source, Entry(folder, name), photo, on_copied)
+            dirfd.sync(folder)
 
-        self._mover.move(source, target, photo.id, digest, on_copied)
+
+def _sha256_of_removable(source: Entry) -> str:
+    """The digest of a file that is about to be copied; refuses a file that could not be removed afterwards.
+
+    It is not the row's digest: a failed photo may have been repaired in its place.
+    """
+    if not os.access(f"/proc/self/fd/{source.folder}", os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return dirfd.sha256(source.folder, source.name)
 
 
-def _without_reason(folder: int, name: bytes, photo: Photo) -> AbstractContextManager[None]:
+def _without_sidecar(folder: int, name: bytes, photo: Photo) -> AbstractContextManager[None]:
     return sidecar.removed(folder, name, photo.sha256) if photo.error_kind else nullcontext()

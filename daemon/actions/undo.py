@@ -1,33 +1,36 @@
-"""Photos that go back to the inbox place they came from: to stay there (undo), or to be sorted again (retry).
+"""Moves photos back to where they were in the inbox: to stay there (undo), or to be sorted again (retry).
 
-The row says where to before the photo moves, so that the daemon knows it when it comes, and a death in between can be mended.
+The row names the target before the photo moves. So the daemon recognises the photo when it arrives, and recovery can
+complete the move if the process is killed in between.
 """
 
 import os
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from daemon import failpoints
-from daemon.actions.locate import PhotoLocator, facts
+from daemon.actions.locate import PhotoLocator, file_columns
 from daemon.actions.restore import CannotMove, InboxRestorer
+from daemon.actions.result import BUSY, ActionResult, in_order
 from daemon.database.rows import path_columns, update_if_state
 from daemon.destinations import recovery_plan
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claims
 from daemon.photo import DUPLICATE, FAILED, FILED, MISSING, RETRY, RETRYING, UNDOING, UNDONE, State
-from daemon.queries.selection import Photo, PhotoSelection, in_chunks, reload
+from daemon.queries.photo_rows import Photo, in_chunks, reload
+from daemon.queries.selection import PhotoSelection
 from daemon.settings import FolderSettings
 from models.filenames import escape_name
 
-BUSY = "is being handled by another call of foodsort"
-"""Why a photo stays whose row somebody else has changed meanwhile."""
+_TAKEN_AWAY = "was taken away by somebody else on its way back to the inbox"
 
 
 class Transition(NamedTuple):
-    """The states of a photo on its way back: those it may come from, on the way, and there."""
+    """The states of a photo that moves back to the inbox: before, on the way and after."""
 
     sources: tuple[State, ...]
     moving: State
@@ -38,151 +41,158 @@ UNDO = Transition((FILED, FAILED, DUPLICATE), UNDOING, UNDONE)
 RETRY_FAILED = Transition((FAILED,), RETRYING, RETRY)
 
 
-class ActionResult(NamedTuple):
-    """What became of a photo: its place as its row names it now, or why it could not be taken there."""
+class _PlannedMove(NamedTuple):
+    """A photo at its place, its stat there, and its target in the inbox."""
 
     photo: Photo
-    place: bytes = b""
-    problem: str = ""
+    stat: os.stat_result
+    target: bytes
 
 
 class UndoAction:
-    """Takes photos back. One at a time an inbox does so: see `lock.turn`."""
+    """Moves photos back to the inbox. The caller holds the action lock."""
 
     def __init__(self, root: Path, folders: FolderSettings, claims: Claims, engine: sa.Engine) -> None:
-        self._way = InboxRestorer(root, folders, claims)
-        self._whereabouts = PhotoLocator(self._way, engine)
-        self._engine, self._root = engine, root
+        self._restorer = InboxRestorer(root, folders, claims)
+        self._locator = PhotoLocator(self._restorer, engine)
+        self._engine = engine
+        self._root = root
 
-    def take(self, chosen: Iterable[Photo], way: Transition) -> Iterator[ActionResult]:
-        """Moves photos to the inbox, never over anything, each under another number when its name is taken there."""
-        for some in in_chunks(chosen):
-            begun, stay = self._begin(some, way)
+    def move_to_inbox(self, photos: Iterable[Photo], transition: Transition) -> Iterator[ActionResult]:
+        """Moves photos to the inbox and overwrites nothing; a photo whose name is taken there gets a number."""
+        for chunk in in_chunks(photos):
+            begun, refused = self._begin(chunk, transition)
             failpoints.failpoint("taking_back")
-            said = {back.photo.id: back for back in (*stay, *self._move_all(begun, way))}
-            yield from (said[photo.id] for photo in some)
+            yield from in_order(chunk, refused + self._move_all(begun, transition))
 
-    def would_take(self, chosen: Iterable[Photo]) -> Iterator[ActionResult]:
-        """What `take` would do, as far as that can be said without doing it."""
-        found, stay = self._look_up(list(chosen))
-        yield from stay
-        yield from (ActionResult(photo, self._way.place(target)) for photo, _, target in found)
+    def preview(self, photos: Iterable[Photo]) -> Iterator[ActionResult]:
+        """What `move_to_inbox` would do, as far as that can be known without doing it."""
+        planned, refused = self._plan(list(photos))
+        yield from refused
+        for move in planned:
+            yield ActionResult(move.photo, self._restorer.place_of(move.target))
 
-    def release(self, chosen: Iterable[Photo], *, dry_run: bool) -> Iterator[ActionResult]:
-        """Lets undone photos be sorted again; a daemon that runs hears of it at once."""
-        for photo in chosen:
-            stat = self._way.look(photo)
+    def release(self, photos: Iterable[Photo], *, dry_run: bool) -> Iterator[ActionResult]:
+        """Allows undone photos to be sorted again; a running daemon notices at once."""
+        for photo in photos:
+            stat = self._restorer.stat_in_inbox(photo)
             if stat is None or not photo.looks_like(stat):
-                yield ActionResult(
-                    photo, problem="is no longer there as it was put there; what was changed is sorted by itself"
-                )
-            elif not dry_run and not self._set(photo, (UNDONE,), state=RETRY, identity=dirfd.identity(stat)):
-                yield ActionResult(photo, problem=BUSY)
-            else:
-                if not dry_run:
-                    self._way.touch(photo)
+                problem = "is no longer there or was changed there; the daemon sorts a changed file by itself"
+                yield ActionResult(photo, problem=problem)
+            elif dry_run:
                 yield ActionResult(photo, photo.path)
+            elif self._update(photo, (UNDONE,), state=RETRY, identity=dirfd.identity(stat)):
+                self._restorer.touch(photo)
+                yield ActionResult(photo, photo.path)
+            else:
+                yield ActionResult(photo, problem=BUSY)
 
-    def mend(self) -> Iterator[ActionResult]:
-        """Ends what a call that died had begun."""
+    def recover(self) -> Iterator[ActionResult]:
+        """Completes the moves of a process that was killed."""
         for photo in PhotoSelection(self._engine, self._root, (UNDOING, RETRYING)).all():
-            way = UNDO if photo.state == UNDOING else RETRY_FAILED
+            transition = UNDO if photo.state == UNDOING else RETRY_FAILED
             try:
-                arrived, there = self._find(photo)
-            except CannotMove as stays:
-                yield ActionResult(photo, problem=str(stays))
+                has_arrived, is_at_source = self._find(photo)
+            except CannotMove as problem:
+                yield ActionResult(photo, problem=str(problem))
                 continue
-            action = recovery_plan.back(photo.state, arrived=arrived, there=there)
-            if action == "move":
-                yield from self._move_all([photo], way)
+            step = recovery_plan.back(photo.state, arrived=has_arrived, there=is_at_source)
+            if step == "move":
+                yield from self._move_all([photo], transition)
                 continue
-            if action == "drop_and_finish":
+            if step == "drop_and_finish":
                 try:
-                    self._way.drop(photo)
+                    self._restorer.remove_source(photo)
                 except OSError as error:
-                    yield ActionResult(photo, problem=f"cannot be removed from there: {error.strerror}")
+                    yield ActionResult(photo, problem=f"cannot be removed from its old place: {error.strerror}")
                     continue
-            if action in {"finish", "drop_and_finish"}:
-                yield self._finish([photo], way)[0]
-            elif self._set(photo, (way.moving,), state=action) and action == MISSING:
-                yield ActionResult(
-                    photo, problem="was taken away by somebody else while it was on its way back to the inbox"
-                )
+            if step in {"finish", "drop_and_finish"}:
+                yield from self._finish([photo], transition)
+            elif self._update(photo, (transition.moving,), state=step) and step == MISSING:
+                yield ActionResult(photo, problem=_TAKEN_AWAY)
 
-    def _begin(self, some: list[Photo], way: Transition) -> tuple[list[Photo], list[ActionResult]]:
-        """Records where photos are about to go, in one transaction; returns them and those that stay."""
-        found, stay = self._look_up(some)
+    def _begin(self, photos: list[Photo], transition: Transition) -> tuple[list[Photo], list[ActionResult]]:
+        """Records the targets in one transaction; returns the photos to move, and the results of the others."""
+        planned, refused = self._plan(photos)
         begun = []
         with self._engine.begin() as connection:
-            for photo, stat, target in found:
-                if update_if_state(
-                    connection, photo.id, (photo.state,), state=way.moving, **_going(target), **facts(stat)
-                ):
+            for photo, stat, target in planned:
+                columns = _target_columns(target) | file_columns(stat)
+                if update_if_state(connection, photo.id, (photo.state,), state=transition.moving, **columns):
                     begun.append(photo._replace(inbox_path=target, identity=dirfd.identity(stat)))
                 else:
-                    stay.append(ActionResult(photo, problem=BUSY))
-        return begun, stay
+                    refused.append(ActionResult(photo, problem=BUSY))
+        return begun, refused
 
-    def _look_up(self, some: list[Photo]) -> tuple[list[tuple[Photo, os.stat_result, bytes]], list[ActionResult]]:
-        """Photos that are where their rows say, each with its place to go, and those that are not."""
-        found, stay, taken = [], [], set[bytes]()
-        for photo in some:
+    def _plan(self, photos: list[Photo]) -> tuple[list[_PlannedMove], list[ActionResult]]:
+        """Chooses a target for each photo that is where its row says; returns these, and the results of the others."""
+        planned = []
+        refused = []
+        promised: set[bytes] = set()
+        for photo in photos:
             try:
-                stat = self._whereabouts.stat(photo)
-            except CannotMove as stays:
-                stay.append(ActionResult(photo, problem=str(stays)))
+                stat = self._locator.stat(photo)
+            except CannotMove as problem:
+                refused.append(ActionResult(photo, problem=str(problem)))
                 continue
-            target = next(target for target in self._way.free(photo.inbox_path) if target not in taken)
-            taken.add(target)
-            found.append((photo, stat, target))
-        return found, stay
+            target = next(path for path in self._restorer.free_paths(photo.inbox_path) if path not in promised)
+            promised.add(target)
+            planned.append(_PlannedMove(photo, stat, target))
+        return planned, refused
 
     def _find(self, photo: Photo) -> tuple[bool, bool]:
-        """Whether a photo lies at the inbox place that its row names, and whether where it was taken from."""
-        stat = self._way.look(photo)
-        arrived = self._arrived(photo)
-        there = self._whereabouts.lies_there(photo, arrived=arrived)
-        # By size and time only when it can be no other: a device's number may change at a reboot.
-        return arrived or (stat is not None and not there and photo.looks_like(stat)), there
+        """Whether a photo is at its target in the inbox, and whether it is at the place that it left."""
+        stat = self._restorer.stat_in_inbox(photo)
+        has_arrived = self._has_arrived(photo)
+        is_at_source = self._locator.is_at_place(photo, has_arrived=has_arrived)
+        # By size and time only if it can be no other file: a device's number may change at a reboot.
+        return has_arrived or (stat is not None and not is_at_source and photo.looks_like(stat)), is_at_source
 
-    def _arrived(self, photo: Photo) -> bool:
-        stat = self._way.look(photo)
+    def _has_arrived(self, photo: Photo) -> bool:
+        stat = self._restorer.stat_in_inbox(photo)
         return stat is not None and dirfd.identity(stat) == photo.identity
 
-    def _move_all(self, begun: list[Photo], way: Transition) -> list[ActionResult]:
-        stay, moved = [], []
-        for photo in begun:
+    def _move_all(self, photos: list[Photo], transition: Transition) -> list[ActionResult]:
+        failed = []
+        moved = []
+        for photo in photos:
             try:
-                moved.append(photo._replace(inbox_path=self._move(photo, way)))
+                moved.append(photo._replace(inbox_path=self._move(photo, transition)))
                 failpoints.failpoint("taken_back")
             except OSError as error:
-                stay.append(ActionResult(photo, problem=f"cannot be moved: {error.strerror}"))
-                if photo.state in way.sources and not self._arrived(reload(self._engine, photo)):
-                    self._set(photo, (way.moving,), state=photo.state)
-        return stay + self._finish(moved, way)
+                failed.append(ActionResult(photo, problem=f"cannot be moved: {error.strerror}"))
+                if photo.state in transition.sources and not self._has_arrived(reload(self._engine, photo)):
+                    self._update(photo, (transition.moving,), state=photo.state)
+        return failed + self._finish(moved, transition)
 
-    def _move(self, photo: Photo, way: Transition) -> bytes:
-        def going(target: bytes) -> None:
-            self._set(photo, (way.moving,), **_going(target))
+    def _move(self, photo: Photo, transition: Transition) -> bytes:
+        return self._restorer.move(
+            photo,
+            on_target=partial(self._record_target, photo, transition),
+            on_copied=partial(self._record_copy, photo, transition),
+        )
 
-        def whole(stat: os.stat_result) -> None:
-            self._set(photo, (way.moving,), **facts(stat))
+    def _record_target(self, photo: Photo, transition: Transition, target: bytes) -> None:
+        self._update(photo, (transition.moving,), **_target_columns(target))
 
-        return self._way.move(photo, going, whole)
+    def _record_copy(self, photo: Photo, transition: Transition, stat: os.stat_result) -> None:
+        self._update(photo, (transition.moving,), **file_columns(stat))
 
-    def _finish(self, moved: list[Photo], way: Transition) -> list[ActionResult]:
-        backs = [ActionResult(photo, self._way.place(photo.inbox_path)) for photo in moved]
+    def _finish(self, photos: list[Photo], transition: Transition) -> list[ActionResult]:
+        results = [ActionResult(photo, self._restorer.place_of(photo.inbox_path)) for photo in photos]
         with self._engine.begin() as connection:
-            for photo, place, _ in backs:
-                stat = self._way.look(photo)
-                known = facts(stat) if stat is not None and photo.looks_like(stat) else {}
-                update_if_state(connection, photo.id, (way.moving,), state=way.done, **path_columns(place), **known)
-        return backs
+            for photo, place, _ in results:
+                columns = path_columns(place)
+                stat = self._restorer.stat_in_inbox(photo)
+                if stat is not None and photo.looks_like(stat):
+                    columns |= file_columns(stat)
+                update_if_state(connection, photo.id, (transition.moving,), state=transition.done, **columns)
+        return results
 
-    def _set(self, photo: Photo, states: tuple[State, ...], **values: Any) -> bool:
+    def _update(self, photo: Photo, states: tuple[State, ...], **values: Any) -> bool:
         with self._engine.begin() as connection:
             return update_if_state(connection, photo.id, states, **values)
 
 
-def _going(target: bytes) -> dict[str, Any]:
+def _target_columns(target: bytes) -> dict[str, Any]:
     return {"inbox_path_bytes": target, "inbox_path": escape_name(target)}

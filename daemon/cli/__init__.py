@@ -1,4 +1,4 @@
-"""The command `foodsort`: the daemon's commands, and those that other rooms add under `foodsort.commands`."""
+"""The command `foodsort`: the daemon's commands, and those that other packages add as entry points of `foodsort.commands`."""
 
 from importlib.metadata import entry_points
 from typing import Annotated
@@ -16,7 +16,7 @@ from models.cli import CommandLine
 app = CommandLine(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Sorts photos dropped into a folder into food/ and non_food/, each with a row in a database.",
+    help="Sort photos dropped into a folder into food/ and non_food/, with a database row for each.",
 )
 for _command in (
     init.init,
@@ -34,12 +34,12 @@ for _command in (
     bench.bench,
 ):
     app.command()(_command)
-for _room in entry_points(group="foodsort.commands"):
-    app.add_typer(_room.load())
+for _entry_point in entry_points(group="foodsort.commands"):
+    app.add_typer(_entry_point.load())
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(is_requested: bool) -> None:
+    if is_requested:
         typer.echo(f"foodsort {__version__}")
         raise typer.Exit
 
@@ -50,4 +50,4 @@ def foodsort(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Sorts photos dropped into a folder into food/ and non_food/, each with a row in a database."""
+    """Sort photos dropped into a folder into food/ and non_food/, with a database row for each."""

@@ -1,24 +1,24 @@
-"""`foodsort classify`: labels photos and moves nothing."""
+"""`foodsort classify`: labels photos without moving them."""
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from daemon.cli import paths as path_arguments
+from daemon.cli.options import Format, ModelBundle
+from daemon.cli.paths import files
 from models import EngineName
 
 
 def classify(
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="PATH...", help="Photos, or folders of photos; - reads them from stdin, one a line."),
+        typer.Argument(metavar="PATH...", help="Photos or folders of photos; - reads one a line from stdin."),
     ],
-    format: Annotated[Literal["text", "json"], typer.Option(help="How to print.")] = "text",  # noqa: A002
-    model: Annotated[Path | None, typer.Option(help="Bundle; the one that comes with foodsort when not given.")] = None,
-    engine: Annotated[EngineName, typer.Option(help="What runs the model.")] = "auto",
+    format: Format = "text",  # noqa: A002
+    model: ModelBundle = None,
+    engine: Annotated[EngineName, typer.Option(help="Engine that runs the model.")] = "auto",
 ) -> None:
-    """Say what photos show, and move nothing.
+    """Label photos without moving or recording them.
 
     Example: foodsort classify holiday/ --format json
     """
@@ -26,22 +26,24 @@ def classify(
 
     from daemon.cli.output import prepare
     from daemon.decoders.pool import DecoderPool
-    from daemon.pipeline.offline import classify as run
+    from daemon.pipeline.offline import classify as classify_files
     from daemon.settings import ImageSettings
     from models.bundle import Bundle
     from models.engines import open_engine
 
     prepare("table" if format == "text" else "json", live=False)
-    bundle, images = Bundle.load(model), ImageSettings()
-    failed = 0
+    bundle = Bundle.load(model)
+    images = ImageSettings()
+    failed = False
     with DecoderPool(bundle.card.fit, images.max_pixels, images.timeout_s) as decoders:
-        for said in run(path_arguments.files(paths), bundle, open_engine(engine, bundle, 8), decoders):
-            failed += "error" in said
+        for answer in classify_files(files(paths), bundle, open_engine(engine, bundle, 8), decoders):
+            is_error = "error" in answer
             if format == "json":
-                typer.echo(json.dumps(said, ensure_ascii=False))
-            elif "error" not in said:
-                typer.echo(f"{said['label']:8}  {said['probability']:.3f}  {said['path']}")
-            if "error" in said:
-                typer.echo(f"foodsort: {said['path']}: {said['error']}: {said['message']}", err=True)
+                typer.echo(json.dumps(answer, ensure_ascii=False))
+            elif not is_error:
+                typer.echo(f"{answer['label']:8}  {answer['probability']:.3f}  {answer['path']}")
+            if is_error:
+                typer.echo(f"foodsort: {answer['path']}: {answer['error']}: {answer['message']}", err=True)
+                failed = True
     if failed:
         raise typer.Exit(1)

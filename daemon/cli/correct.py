@@ -1,40 +1,39 @@
-"""`foodsort correct`: records a person's label."""
+"""`foodsort correct`: records a label by a person."""
 
 from typing import Annotated, Literal
 
 import typer
 
-from daemon.cli.options import HELP, DryRun, Root
-from daemon.cli.paths import words
-from daemon.cli.report import opened
+from daemon.cli.action_session import open_session
+from daemon.cli.options import PATHS_HELP, DryRun, Root
+from daemon.cli.paths import path_arguments
 
 
 def correct(
     root: Root,
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help=HELP)],
-    label: Annotated[Literal["food", "non_food"] | None, typer.Option(help="What the photos show.")] = None,
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help=PATHS_HELP)],
+    label: Annotated[Literal["food", "non_food"] | None, typer.Option(help="Label to record.")] = None,
     withdraw: Annotated[
-        bool, typer.Option("--withdraw", help="Take back the newest label that a person gave to each of them.")
+        bool, typer.Option("--withdraw", help="Remove the newest label by a person from each photo.")
     ] = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Record what a person says that sorted photos show, and move them to the folder of that label.
+    """Record a label by a person for sorted photos, and move them to the folder of that label.
 
     Example: foodsort correct --root photos food/trip/sea.jpg --label non_food
     """
-    from daemon.actions.correct import NO_LABEL
     from daemon.photo import FILED
-    from daemon.queries.selection import PhotoSelection
+    from daemon.queries.explanations import WHY_NOT_LABELLED
 
     if withdraw == (label is not None):
-        raise typer.BadParameter("say what is to be done, in one way: --label LABEL or --withdraw")
-    given = list(words(paths))  # before the turn is taken: who writes them may be slow
-    with opened(root, dry_run=dry_run) as (engine, movers, said):
-        corrections = movers.corrections
-        chosen = said.known(given, PhotoSelection(engine, root, (FILED,), NO_LABEL).path)
+        raise typer.BadParameter("choose one: --label LABEL or --withdraw")
+    arguments = list(path_arguments(paths))  # read before the lock is taken: their writer may be slow
+    with open_session(root, dry_run=dry_run) as session:
+        action = session.actions.correct
+        photos = session.report.select(arguments, session.selection((FILED,), WHY_NOT_LABELLED).by_path)
         if label is None:
-            said.backs(corrections.would_withdraw(chosen) if dry_run else corrections.withdraw(chosen))
-            said.end("without the label that a person gave last", "changed")
+            session.report.show(action.preview_withdraw(photos) if dry_run else action.withdraw(photos))
+            session.report.finish("without the newest label by a person", failure="changed")
         else:
-            said.backs(corrections.would_correct(chosen, label) if dry_run else corrections.correct(chosen, label))
-            said.end(f"labelled {label} by a person", "labelled")
+            session.report.show(action.preview_label(photos, label) if dry_run else action.label(photos, label))
+            session.report.finish(f"labelled {label} by a person", failure="labelled")

@@ -1,19 +1,19 @@
-"""`foodsort doctor`: checks what the daemon needs."""
+"""`foodsort doctor`: checks the daemon's requirements."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from daemon.cli.options import Root
+from daemon.cli.options import Format, Root
 from models.errors import FoodsortError
 
 
 def doctor(
     root: Root,
-    quick: Annotated[bool, typer.Option("--quick", help="Leave out what takes more than a moment.")] = False,
-    format: Annotated[Literal["text", "json"], typer.Option(help="How to print.")] = "text",  # noqa: A002
+    quick: Annotated[bool, typer.Option("--quick", help="Skip the checks that take longer than a moment.")] = False,
+    format: Format = "text",  # noqa: A002
 ) -> None:
-    """Check what the daemon needs, and say how to mend what it lacks; exit code 1 when there is a problem.
+    """Check folders, rights, events, model and database, and show how to fix problems; exit code 1 if there are any.
 
     Example: foodsort doctor --root photos
     """
@@ -25,7 +25,7 @@ def doctor(
 
     prepare("table" if format == "text" else "json", live=False)
     if not root.is_dir():
-        raise FoodsortError(f"{root} is no folder; `foodsort init {root}` makes one")
+        raise FoodsortError(f"{root} is not a folder; `foodsort init {root}` creates it")
     findings = []
     for finding in examine(root, load(root), quick=quick):
         findings.append(finding)

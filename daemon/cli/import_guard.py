@@ -1,4 +1,4 @@
-"""Guards the plain import names: another package's `daemon` or `models` in the same environment is told, not run."""
+"""Refuses to run if another package owns one of foodsort's plain import names in this environment."""
 
 import importlib
 import sys
@@ -7,15 +7,15 @@ NAMES = ("daemon", "models", "training")
 
 
 def check() -> None:
-    """Ends the process with exit code 1 when one of foodsort's import names is somebody else's package.
+    """Exits with code 1 if one of foodsort's import names belongs to another package.
 
-    PyPI's python-daemon, for one, brings a `daemon`; installed together, one overwrites the other's files.
+    PyPI's python-daemon, for example, has a `daemon`; if both are installed, one overwrites the other's files.
     """
     for name in NAMES:
         try:
             module = importlib.import_module(name)
         except ImportError as error:
-            sys.exit(f"foodsort: its package {name} cannot be imported ({error}); install foodsort anew")
+            sys.exit(f"foodsort: its package {name} cannot be imported ({error}); reinstall foodsort")
         if getattr(module, "OWNER", None) != "foodsort":
             sys.exit(
                 f"foodsort: the package {name} at {module.__file__} is not foodsort's; "

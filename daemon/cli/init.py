@@ -1,4 +1,4 @@
-"""`foodsort init`: makes a root."""
+"""`foodsort init`: creates a root."""
 
 import shlex
 from pathlib import Path
@@ -11,19 +11,20 @@ from models.filenames import escape_name
 
 
 def init(
-    directory: Annotated[Path, typer.Argument(parser=folder, metavar="DIR", help="Folder to make or to complete.")],
+    directory: Annotated[Path, typer.Argument(parser=folder, metavar="DIR", help="Folder to create or complete.")],
 ) -> None:
-    """Make a root: its folders and a foodsort.toml in which every setting is explained.
+    """Create a root: its folders, and a foodsort.toml that explains every setting.
 
     Example: foodsort init photos
     """
-    from daemon.settings import FILE, Settings, template
+    from daemon.settings import FILE, FolderSettings, template
 
-    for name in ("inbox", "food", "non_food", "failed"):
-        (directory / getattr(Settings.model_fields["folders"].default, name)).mkdir(parents=True, exist_ok=True)
+    folders = FolderSettings()
+    for name in (folders.inbox, folders.food, folders.non_food, folders.failed):
+        (directory / name).mkdir(parents=True, exist_ok=True)
     path = directory / FILE
     if path.exists():
-        typer.echo(f"{escape_name(str(path))} is there already and stays as it is")
+        typer.echo(f"{escape_name(str(path))} exists already and is unchanged")
     else:
         path.write_text(template(), encoding="utf-8")
         name = escape_name(str(directory))

@@ -1,49 +1,48 @@
-"""Options that several commands have."""
+"""Options that several commands share."""
 
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-
-def folder(given: str) -> Path:
-    """A folder that a person names; one with .. in its path without links, as its name is compared with others."""
-    if not given:
-        raise typer.BadParameter("no folder has an empty name")
-    return Path(os.path.realpath(given) if ".." in Path(given).parts else given)
+OutputFormat = Literal["table", "json", "jsonl", "csv"]
+TextFormat = Literal["text", "json"]
 
 
-# With a parser: that the folder can't be read is for the command to say, with exit code 1.
+def folder(path: str) -> Path:
+    """Parses a folder. A path with `..` is resolved, since its parts are compared with other paths."""
+    if not path:
+        raise typer.BadParameter("a folder needs a name")
+    return Path(os.path.realpath(path) if ".." in Path(path).parts else path)
+
+
+# Parsed by `folder` instead of Typer: an unreadable folder is an error of the command, with exit code 1.
 Root = Annotated[
     Path,
-    typer.Option(
-        parser=folder, metavar="PATH", help="Folder that holds inbox/, food/, non_food/, failed/ and foodsort.db."
-    ),
+    typer.Option(parser=folder, metavar="PATH", help="Folder with inbox/, food/, non_food/, failed/ and foodsort.db."),
 ]
 
-HELP = (
-    "Photos, folders or patterns such as 'food/trip/*.jpg', as they lie or as `foodsort results` shows them;"
-    " - reads them from stdin, one a line."
+PATHS_HELP = (
+    "Photos, folders or patterns such as 'food/trip/*.jpg', as the disk has them or as `foodsort results` shows them;"
+    " - reads one a line from stdin."
 )
-Paths = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="PATH", help=HELP),
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and touch nothing.")]
+Paths = Annotated[list[str] | None, typer.Argument(metavar="PATH", help=PATHS_HELP)]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")]
+Format = Annotated[TextFormat, typer.Option(help="Output format.")]
+ModelBundle = Annotated[Path | None, typer.Option(help="Model bundle (default: the one shipped with foodsort).")]
+
+_TIME_FORMS = "2026-11-24, 2026-11-24T18:30 (local) or 2026-11-24T17:30:00Z"
 
 
-def time_option(asked: str) -> Any:
-    """An option that takes a time as people and the database write it."""
-    return typer.Option(parser=_time, metavar="TIME", help=f"{asked} {_TIME}.")
+def time_option(effect: str) -> Any:
+    """An option that takes a date or time, such as the database and people write it."""
+    return typer.Option(parser=_time, metavar="TIME", help=f"{effect}: {_TIME_FORMS}.")
 
 
-_TIME = "2026-11-24, 2026-11-24T18:30 (local) or 2026-11-24T17:30:00Z"
-
-
-def _time(given: str) -> datetime:
+def _time(text: str) -> datetime:
     try:
-        return datetime.fromisoformat(given).astimezone(UTC)
-    except (ValueError, OverflowError) as error:  # the latter: it is in no year of UTC's
-        raise typer.BadParameter(f"{given!r} is no time ({error}); write it as {_TIME}") from error
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # OverflowError: a year that UTC does not have
+        raise typer.BadParameter(f"{text!r} is not a time ({error}); write it as {_TIME_FORMS}") from error

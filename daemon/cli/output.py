@@ -1,4 +1,4 @@
-"""Answers as JSON or CSV, on stdout alone."""
+"""Rows as JSON, JSON Lines or CSV, on stdout only."""
 
 import csv
 import io
@@ -7,40 +7,44 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
+from daemon.cli.options import OutputFormat
 from models.filenames import ESCAPE_ERRORS
-
-OutputFormat = Literal["table", "json", "jsonl", "csv"]
 
 Row = dict[str, Any]
 
 
 def write(rows: Iterable[Row], columns: Sequence[str], form: Literal["json", "jsonl", "csv"]) -> None:
     """Writes rows to stdout as they come."""
-    {"json": _json, "jsonl": _jsonl, "csv": _csv}[form](rows, columns)
+    if form == "json":
+        _write_json(rows)
+    elif form == "jsonl":
+        _write_json_lines(rows)
+    else:
+        _write_csv(rows, columns)
 
 
 def prepare(form: OutputFormat, *, live: bool) -> None:
-    """Has JSON and CSV be UTF-8, and each line at once where rows come one by one."""
+    """Sets up stdout: JSON and CSV in UTF-8; `live` flushes each line, for rows that come one by one."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Whatever the terminal's language is; a table shows what that can't write in another way.
+        # UTF-8 whatever the terminal's encoding; a table escapes what the terminal cannot show.
         sys.stdout.reconfigure(encoding=None if form == "table" else "utf-8", line_buffering=live or None)
-        sys.stdout.reconfigure(errors=ESCAPE_ERRORS)  # another encoding has made it strict
+        sys.stdout.reconfigure(errors=ESCAPE_ERRORS)  # a new encoding has reset it to strict
 
 
-def _json(rows: Iterable[Row], _columns: Sequence[str]) -> None:
-    before = "["
+def _write_json(rows: Iterable[Row]) -> None:
+    separator = "["
     for row in rows:
-        sys.stdout.write(f"{before}\n  {json.dumps(row, ensure_ascii=False)}")
-        before = ","
-    sys.stdout.write("[]\n" if before == "[" else "\n]\n")
+        sys.stdout.write(f"{separator}\n  {json.dumps(row, ensure_ascii=False)}")
+        separator = ","
+    sys.stdout.write("[]\n" if separator == "[" else "\n]\n")
 
 
-def _jsonl(rows: Iterable[Row], _columns: Sequence[str]) -> None:
+def _write_json_lines(rows: Iterable[Row]) -> None:
     for row in rows:
         sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def _csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
+def _write_csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
     writer = csv.DictWriter(sys.stdout, columns)
     writer.writeheader()
     writer.writerows(rows)

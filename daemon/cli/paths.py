@@ -1,26 +1,27 @@
-"""Paths as people and programs give them to a command: as words, or as the lines of stdin."""
+"""Path arguments of commands: words of the command line, or lines of stdin."""
 
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from daemon.queries.pathspec import Line
+from daemon.queries.arguments import PathArgument
 from models.filenames import unescape_name
 
 
-def words(given: Iterable[str]) -> Iterator[str]:
-    """The words, with the lines of stdin in place of a dash, as they come."""
-    for word in given:
+def path_arguments(words: Iterable[str]) -> Iterator[PathArgument]:
+    """The words as paths; a dash stands for the lines of stdin, which are read as they come."""
+    for word in words:
         if word == "-":
             lines = (line.removesuffix(b"\n") for line in sys.stdin.buffer)
-            yield from (Line(os.fsdecode(line)) for line in lines if line)
+            yield from (PathArgument(os.fsdecode(line), literal=True) for line in lines if line)
         else:
-            yield word
+            yield PathArgument(word)
 
 
-def files(given: Iterable[str]) -> Iterator[Path]:
-    """The files or folders on the disk that the words name: as foodsort shows names, else as they are called there."""
-    for word in words(given):
-        printed = os.fsdecode(unescape_name(word))
-        yield Path(printed if os.path.lexists(printed) or not os.path.lexists(word) else word)
+def files(words: Iterable[str]) -> Iterator[Path]:
+    """The files or folders that the words name: as foodsort prints names if that exists, else as the disk has them."""
+    for path in path_arguments(words):
+        unescaped = os.fsdecode(unescape_name(path.text))
+        exists_only_as_typed = not os.path.lexists(unescaped) and os.path.lexists(path.text)
+        yield Path(path.text if exists_only_as_typed else unescaped)

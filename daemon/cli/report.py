@@ -1,108 +1,87 @@
-"""What a command prints of the photos that it moves."""
+"""Prints the results of an action on photos."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import typer
 
-from models.cli import leave
+from models.cli import discard_output
 from models.errors import FoodsortError
 from models.filenames import escape_name
+from models.plurals import is_or_are, plural
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
-
-    from daemon.actions.context import Actions
-    from daemon.actions.undo import ActionResult
-    from daemon.queries.selection import Photo
+    from daemon.actions.result import ActionResult
+    from daemon.queries.arguments import PathArgument
+    from daemon.queries.photo_rows import Photo
 
 
 class ActionReport:
-    """Prints what becomes of photos, one line each, and counts."""
+    """Prints one line a photo, and counts."""
 
     def __init__(self, *, dry_run: bool) -> None:
         self._dry_run = dry_run
-        self._done = self._problems = 0
-        self._unsaid: OSError | None = None
+        self._done = 0
+        self._problems = 0
+        self._output_error: OSError | None = None
 
-    def known(self, paths: list[str], choose: "Callable[[str], list[Photo]]") -> "list[Photo]":
-        """The photos that the paths name, each once; says which name none."""
-        found: dict[int, Photo] = {}
+    def select(
+        self, paths: "Iterable[PathArgument]", by_path: "Callable[[PathArgument], list[Photo]]"
+    ) -> "list[Photo]":
+        """The photos at the paths, each once; prints an error for a path without one."""
+        selected: dict[int, Photo] = {}
         for path in paths:
             try:
-                found |= {photo.id: photo for photo in choose(path)}
+                selected |= {photo.id: photo for photo in by_path(path)}
             except FoodsortError as error:
-                self._problem(str(error))
-        return list(found.values())
+                self._print_problem(str(error))
+        return list(selected.values())
 
-    def backs(self, backs: "Iterable[ActionResult]", *, asked_for: bool = True) -> None:
-        """Says what became of each photo. asked_for: by this call, so that it counts."""
-        for back in backs:
-            if back.problem:
-                self._problem(f"{escape_name(back.photo.path)} {back.problem}")
-                continue
-            self._done += asked_for
-            moved = f"{escape_name(back.photo.path)} → " if back.place != back.photo.path else ""
-            self._say(f"{moved}{escape_name(back.place)}")
+    def show(self, results: "Iterable[ActionResult]") -> None:
+        """Prints and counts each result as it comes."""
+        for result in results:
+            if self._show_one(result):
+                self._done += 1
 
-    def end(self, what: str, otherwise: str = "taken there") -> None:
-        """Says how many there were; ends the process with exit code 1 when something could not be done."""
-        photos = f"{self._done} photo{'' if self._done == 1 else 's'}"
-        verb = "would be" if self._dry_run else "is" if self._done == 1 else "are"
-        others = f"; {self._problems} could not be {otherwise}" if self._problems else ""
-        self._say(f"{photos} {verb} {what}{others}")
-        if self._unsaid is not None and not isinstance(self._unsaid, BrokenPipeError):
-            raise FoodsortError(
-                f"{photos} {verb} {what}{others}, but not all could be printed: {self._unsaid.strerror}"
-            )
-        if self._problems or self._unsaid:
+    def show_recovered(self, _action: str, result: "ActionResult") -> None:
+        """Prints the result of a photo that a killed call left on its way. It does not count as done."""
+        self._show_one(result)
+
+    def finish(self, outcome: str, failure: str = "moved") -> None:
+        """Prints the totals; exits with code 1 if there was a problem or not all could be printed.
+
+        Args:
+            outcome: What the photos are now, such as "deleted".
+            failure: What the other photos could not be, such as "deleted".
+        """
+        verb = "would be" if self._dry_run else is_or_are(self._done)
+        problems = f"; {self._problems} could not be {failure}" if self._problems else ""
+        totals = f"{self._done} {plural(self._done, 'photo')} {verb} {outcome}{problems}"
+        self._print(totals)
+        if self._output_error is not None and not isinstance(self._output_error, BrokenPipeError):
+            raise FoodsortError(f"{totals}, but not all could be printed: {self._output_error.strerror}")
+        if self._problems or self._output_error:
             raise typer.Exit(1)
 
-    def _problem(self, message: str) -> None:
-        self._problems += 1
-        self._say(f"foodsort: {message}", err=True)
+    def _show_one(self, result: "ActionResult") -> bool:
+        """Prints a result; returns whether the action succeeded."""
+        path = escape_name(result.photo.path)
+        if result.problem:
+            self._print_problem(f"{path} {result.problem}")
+            return False
+        has_moved = result.place != result.photo.path
+        self._print(f"{path} → {escape_name(result.place)}" if has_moved else escape_name(result.place))
+        return True
 
-    def _say(self, line: str, *, err: bool = False) -> None:
-        """Prints a line. What is being done goes on where nobody can read of it, and `end` tells."""
+    def _print_problem(self, message: str) -> None:
+        self._problems += 1
+        self._print(f"foodsort: {message}", err=True)
+
+    def _print(self, line: str, *, err: bool = False) -> None:
+        """Prints a line. If that fails, the action goes on, and `finish` raises the error."""
         try:
             typer.echo(line, err=err)
         except OSError as error:
-            self._unsaid = error
-            leave(sys.stderr if err else sys.stdout)
-
-
-@contextmanager
-def opened(root: Path, *, dry_run: bool) -> "Iterator[tuple[sa.Engine, Actions, ActionReport]]":
-    """The database and what moves sorted photos, when it is this call's turn. Raises FoodsortError, OSError."""
-    from daemon.actions.context import Actions, require_daemon_user
-    from daemon.database import addresses, connections
-    from daemon.inbox.claims import Claims
-    from daemon.inbox.lock import action_lock
-    from daemon.settings import load
-
-    settings = load(root)
-    inbox = root / settings.folders.inbox
-    address = addresses.url(root, settings.database.url)
-    with connections.told():
-        engine = connections.reading(address) if dry_run else connections.writing(address)
-        claims = Claims(inbox)
-        movers, said = Actions.of(root, settings.folders, claims, engine), ActionReport(dry_run=dry_run)
-        try:
-            if dry_run:
-                yield engine, movers, said
-                return
-            require_daemon_user(inbox / ".foodsort")
-            with action_lock(claims.inbox_fd, inbox, _wait):
-                said.backs((back for _, back in movers.mend()), asked_for=False)
-                yield engine, movers, said
-        finally:
-            claims.close()
-            engine.dispose()
-
-
-def _wait() -> bool:
-    typer.echo("foodsort: another call is moving photos; waiting for its end", err=True)
-    return True
+            self._output_error = error
+            discard_output(sys.stderr if err else sys.stdout)

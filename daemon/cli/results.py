@@ -1,4 +1,4 @@
-"""The command that asks the database: `results`."""
+"""`foodsort results`: asks the database."""
 
 import sys
 from dataclasses import replace
@@ -7,54 +7,53 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from daemon.cli.options import Root, time_option
+from daemon.cli.options import OutputFormat, Root, time_option
 from daemon.photo import State
+from daemon.queries.arguments import GroupBy, SortOrder
+from models import Label
 from models.errors import FoodsortError
 from models.filenames import escape_control_characters
+from models.plurals import plural
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from daemon.database.addresses import DatabaseError
     from daemon.queries.results import Filters
 
-OutputFormat = Literal["table", "json", "jsonl", "csv"]
-By = Literal["day", "label", "model", "camera"]
-Sort = Literal["newest", "oldest", "certainty", "name"]
-
 TABLE_LIMIT = 50
-_COUNTED = 100_000  # photos, which takes a few milliseconds
-_MOST = 2**63 - 2  # one more is the largest number of a database
-_PAUSE_MS = 500
+_MAX_COUNTED = 100_000  # photos, which takes a few milliseconds
+_MAX_LIMIT = 2**63 - 2  # one less than the largest integer of a database
 
 
 def results(
     root: Root,
-    format: Annotated[OutputFormat, typer.Option(help="How to print.")] = "table",  # noqa: A002
-    label: Annotated[Literal["food", "non_food", "unsure"] | None, typer.Option(help="Photos of this label.")] = None,
-    since: Annotated[datetime | None, time_option("Classified at or after this time.")] = None,
-    until: Annotated[datetime | None, time_option("Classified before this time.")] = None,
+    format: Annotated[OutputFormat, typer.Option(help="Output format.")] = "table",  # noqa: A002
+    label: Annotated[Label | None, typer.Option(help="Only photos with this label.")] = None,
+    since: Annotated[datetime | None, time_option("Only photos classified at or after this time")] = None,
+    until: Annotated[datetime | None, time_option("Only photos classified before this time")] = None,
     min_probability: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Photos whose label is at least so probable.")
+        float | None, typer.Option(min=0, max=1, help="Only photos whose label has at least this probability.")
     ] = None,
-    state: Annotated[State | None, typer.Option(help="Photos in this state.")] = None,
+    state: Annotated[State | None, typer.Option(help="Only photos in this state.")] = None,
     name: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME", help="Photos of this name, in which *, ? and brackets mean what they do in a shell."
-        ),
+        typer.Option(metavar="NAME", help="Only photos with this name; *, ? and brackets match as in a shell."),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Most rows, or groups; a table shows 50 when not given.")
+        int | None, typer.Option(min=1, help="Maximum number of rows or groups (default: 50 in a table, else all).")
     ] = None,
     sort: Annotated[
-        Sort, typer.Option(help="What comes first; by certainty, that of which the model was least sure.")
+        SortOrder, typer.Option(help="Order of the rows; certainty shows the least certain predictions first.")
     ] = "newest",
     by: Annotated[
-        By | None, typer.Option(help="Count photos instead: of each day (UTC), label, model, camera.")
+        GroupBy | None, typer.Option(help="Count photos by day (UTC), label, model or camera instead.")
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on with new photos as they come, until Ctrl-C.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Continue with new photos as they arrive, until Ctrl-C.")
+    ] = False,
 ) -> None:
-    """Ask the database what became of the photos, newest first.
+    """Show the results of the photos, newest first.
 
     Example: foodsort results --root photos --label food --since 2026-11-01 --format csv
     """
@@ -64,18 +63,26 @@ def results(
     from daemon.settings import load
 
     if by and sort != "newest":
-        raise typer.BadParameter("groups have an order of their own; leave out --sort or --by")
+        raise typer.BadParameter("groups have their own order; leave out --sort or --by")
     if watch and (by or sort != "newest"):
-        raise typer.BadParameter("--watch prints photos as they come; leave out --by and --sort")
+        raise typer.BadParameter("--watch shows photos as they arrive; leave out --by and --sort")
     if watch and format == "json":
-        raise typer.BadParameter("an array has an end, and --watch has none; take --format jsonl")
+        raise typer.BadParameter("--watch never ends, and a JSON array must; use --format jsonl")
     if not root.is_dir():
-        raise FoodsortError(f"{root} is no folder; `foodsort init {root}` makes one")
+        raise FoodsortError(f"{root} is not a folder; `foodsort init {root}` creates it")
     address = addresses.url(root, load(root).database.url)
     if format == "table" and limit is None:
         limit = TABLE_LIMIT
-    limit = limit and min(limit, _MOST)
-    filters = Filters(label, since, until, min_probability, state, name, limit, sort)
+    filters = Filters(
+        label=label,
+        since=since,
+        until=until,
+        min_probability=min_probability,
+        state=state,
+        name=name,
+        limit=limit and min(limit, _MAX_LIMIT),
+        sort=sort,
+    )
     output.prepare(format, live=watch)
     if watch and format != "json":
         _watch(address, filters, format)
@@ -83,24 +90,27 @@ def results(
     with connections.told():
         engine = connections.reading(address)
         try:
-            _groups(engine, filters, format, by) if by else _photos(engine, filters, format)
+            if by:
+                _write_groups(engine, filters, format, by)
+            else:
+                _write_rows(engine, filters, format)
         finally:
             engine.dispose()
 
 
-def _photos(engine: "sa.Engine", filters: "Filters", form: OutputFormat) -> None:
+def _write_rows(engine: "sa.Engine", filters: "Filters", form: OutputFormat) -> None:
     from daemon.cli import output, tables
     from daemon.database import schema
     from daemon.queries import results as query
 
-    found = query.rows(engine, filters)
+    rows = query.rows(engine, filters)
     if form != "table":
-        output.write(found, [column.name for column in schema.results.c], form)
-    elif tables.photos(found) == filters.limit:
-        _tell_of_more(engine, filters, filters.limit)
+        output.write(rows, [column.name for column in schema.results.c], form)
+    elif tables.photos(rows) == filters.limit:
+        _print_remaining(engine, filters, filters.limit)
 
 
-def _groups(engine: "sa.Engine", filters: "Filters", form: OutputFormat, by: By) -> None:
+def _write_groups(engine: "sa.Engine", filters: "Filters", form: OutputFormat, by: GroupBy) -> None:
     from daemon.cli import output, tables
     from daemon.queries import counts
 
@@ -108,24 +118,24 @@ def _groups(engine: "sa.Engine", filters: "Filters", form: OutputFormat, by: By)
     if form != "table":
         output.write(counts.groups(engine, filters, by), columns, form)
         return
-    most = filters.limit or TABLE_LIMIT
-    found = list(counts.groups(engine, replace(filters, limit=most + 1), by))
-    tables.groups(found[:most], columns)
-    if len(found) > most:
-        typer.echo(f"{most:,} group{'' if most == 1 else 's'} shown; --limit shows more", err=True)
+    limit = filters.limit or TABLE_LIMIT
+    groups = list(counts.groups(engine, replace(filters, limit=limit + 1), by))
+    tables.groups(groups[:limit], columns)
+    if len(groups) > limit:
+        typer.echo(f"{limit:,} {plural(limit, 'group')} shown; --limit shows more", err=True)
 
 
-def _tell_of_more(engine: "sa.Engine", filters: "Filters", shown: int) -> None:
-    """Says on stderr that there are more photos, or may be: they are counted only where that is quick."""
+def _print_remaining(engine: "sa.Engine", filters: "Filters", shown: int) -> None:
+    """Prints on stderr that there are more photos, or may be: they are counted only where that is quick."""
     from daemon.queries import results as query
 
     if not query.is_everything(filters):
         typer.echo(f"{shown:,} shown; a higher --limit may show more", err=True)
         return
-    count = query.count(engine, _COUNTED + 1)
+    count = query.count(engine, _MAX_COUNTED + 1)
     if count > shown:
-        known = f"{count:,}" if count <= _COUNTED else f"more than {_COUNTED:,}"
-        typer.echo(f"{shown:,} of {known} photos; --limit shows more", err=True)
+        total = f"{count:,}" if count <= _MAX_COUNTED else f"more than {_MAX_COUNTED:,}"
+        typer.echo(f"{shown:,} of {total} photos; --limit shows more", err=True)
 
 
 def _watch(address: "sa.URL", filters: "Filters", form: Literal["table", "jsonl", "csv"]) -> None:
@@ -133,24 +143,21 @@ def _watch(address: "sa.URL", filters: "Filters", form: Literal["table", "jsonl"
     from daemon.database import schema
     from daemon.queries.follow import Follower
 
-    rows = iter(
-        Follower(
-            address,
-            filters,
-            _pause,
-            lambda error: typer.echo(f"foodsort: {escape_control_characters(str(error))}; waiting", err=True),
-        )
-    )
+    rows = iter(Follower(address, filters, pause=_pause, on_error=_print_waiting))
     if form == "table":
         tables.follow(rows)
     else:
         output.write(rows, [column.name for column in schema.results.c], form)
 
 
-def _pause() -> bool:
-    """Waits a moment; returns False when nobody reads stdout any more."""
+def _print_waiting(error: "DatabaseError") -> None:
+    typer.echo(f"foodsort: {escape_control_characters(str(error))}; waiting", err=True)
+
+
+def _pause(pause_s: float) -> bool:
+    """Waits; returns False at once when the reader of stdout has closed it."""
     import select
 
     reader = select.poll()
-    reader.register(sys.stdout.fileno(), 0)  # what is never asked for, and always told: it is closed at the other end
-    return not reader.poll(_PAUSE_MS)
+    reader.register(sys.stdout.fileno(), 0)  # poll reports a closed pipe without being asked for it
+    return not reader.poll(1000 * pause_s)

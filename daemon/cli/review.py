@@ -1,4 +1,4 @@
-"""The command `review`: photos in a browser, for a person who looks at them."""
+"""`foodsort review`: the review page."""
 
 import os
 import signal
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-_END_S = 3
-"""How long answers that are under way are waited for at the end (s)."""
+_SHUTDOWN_S = 3
+"""How long the server waits for open responses when it stops (s)."""
 
 
 class TokenRequired(FoodsortError):
-    """Raised when others than this machine would be served and nobody be asked for a token."""
+    """Raised when the address can be reached by other machines and no token is set."""
 
     exit_code = 2
 
@@ -31,11 +31,11 @@ class TokenRequired(FoodsortError):
 def review(
     root: Root,
     host: Annotated[
-        str, typer.Option(help="Address to serve at; one that others reach needs web.token.")
+        str, typer.Option(help="Address to listen on; an address that other machines reach needs web.token.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to serve at; 0 takes a free one.")] = 8765,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free one.")] = 8765,
 ) -> None:
-    """Show the photos in a browser, where one key labels them, until stopped.
+    """Serve the review page, where people label photos with one key in a browser, until stopped.
 
     Example: foodsort review --root photos
     """
@@ -52,12 +52,13 @@ def review(
     settings = load(root)
     if not settings.web.token and not _is_loopback(host):
         raise TokenRequired(
-            f"at {host} others could see and move your photos; set a token that they have to say, of 12 characters or more:"
+            f"at {host} other people could see and move your photos; set a token of 12 characters or more that they must enter:"
             f' `token = "…"` under [web] in {root}/foodsort.toml, or FOODSORT_WEB__TOKEN'
         )
     address = addresses.url(root, settings.database.url)
-    _begin(root / settings.folders.inbox, address)
-    reading, writing = connections.reading(address), connections.writing(address)
+    _create_database(root / settings.folders.inbox, address)
+    reading = connections.reading(address)
+    writing = connections.writing(address)
     with (
         closing(_listening(host, port)) as listener,
         closing(ThumbnailCache(root, settings, reading)) as pictures,
@@ -70,33 +71,38 @@ def review(
             ws="none",
             proxy_headers=False,
             server_header=False,
-            # Beyond that neither a photo nor the database could be opened. Those count that have not asked to the end yet:
-            # uvicorn waits for that without end, only a server before it would not.
+            # With more connections, neither photos nor the database could be opened. Connections with an unfinished request
+            # count too: uvicorn waits for the rest without a timeout, and only a reverse proxy would not.
             limit_concurrency=resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2,
-            timeout_graceful_shutdown=_END_S,
+            timeout_graceful_shutdown=_SHUTDOWN_S,
         )
-        logging.getLogger("uvicorn.error").addFilter(_is_no_cut_off)
+        logging.getLogger("uvicorn.error").addFilter(_is_no_shutdown_error)
         server = uvicorn.Server(config)
-        # Already now, for one that comes before uvicorn listens to signals; afterwards it sends each that it got once more.
-        for ending in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(ending, server.handle_exit)
-        name, at = listener.getsockname()[:2]
-        typer.echo(f"{root} is shown at http://{f'[{name}]' if ':' in name else name}:{at}/ until you press Ctrl-C")
+        # Set here for a signal that arrives before uvicorn handles signals; uvicorn raises its signals again when it stops.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, server.handle_exit)
+        address_name, bound_port = listener.getsockname()[:2]
+        url_host = f"[{address_name}]" if ":" in address_name else address_name
+        typer.echo(f"{root} is shown at http://{url_host}:{bound_port}/ until you press Ctrl-C")
         server.run([listener])
 
 
-def _begin(inbox: Path, address: "sa.URL") -> None:
-    """Makes the database where nothing was sorted yet, as the daemon would, which then uses it. Raises DatabaseError, OSError."""
+def _create_database(inbox: Path, address: "sa.URL") -> None:
+    """Creates the database if nothing was sorted yet, as the daemon would.
+
+    Raises:
+        DatabaseError, OSError: It cannot be created.
+    """
     from daemon.database import addresses, connections
 
     path = addresses.file_of(address)
-    # Another user's the daemon could not open.
+    # Only as the user of the daemon, which could not open the file of another user.
     if path and not path.exists() and inbox.is_dir() and inbox.stat().st_uid == os.geteuid():
         connections.connect(address).dispose()
 
 
-def _is_no_cut_off(record: "LogRecord") -> bool:
-    """Whom the end cuts off learns it in the browser; to who ended the page it is no error."""
+def _is_no_shutdown_error(record: "LogRecord") -> bool:
+    """Hides the responses that the shutdown cancelled: the browser shows it, and the person who stopped the page expects it."""
     from asyncio import CancelledError
 
     raised = record.exc_info and record.exc_info[0]
@@ -113,15 +119,20 @@ def _is_loopback(host: str) -> bool:
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """Raises FoodsortError when the address cannot be listened at."""
-    bare = host.strip("[]")
+    """A socket that listens on the address.
+
+    Raises:
+        FoodsortError: The address cannot be used.
+    """
+    bare_host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in bare_host else socket.AF_INET
     try:
-        listener = socket.create_server((bare, port), family=socket.AF_INET6 if ":" in bare else socket.AF_INET)
+        listener = socket.create_server((bare_host, port), family=family)
     except OSError as error:
         raise FoodsortError(
-            f"nothing can be shown at {host} port {port}: {(error.strerror or str(error)).lower()};"
-            " name another with --port, or end what listens there (`ss -ltnp` shows it)"
+            f"cannot listen on {host} port {port}: {(error.strerror or str(error)).lower()};"
+            " choose another port with --port, or stop the program that listens there (`ss -ltnp` shows it)"
         ) from error
-    # Connections inherit it; else the second part of an answer waits for 40 ms until the browser says that it has the first.
+    # Connections inherit it. Without it, the second part of a response waits 40 ms for the acknowledgement of the first.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

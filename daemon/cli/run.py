@@ -5,16 +5,17 @@ from typing import Annotated
 import typer
 
 from daemon.cli.options import Root
+from models.plurals import plural
 
 
 def run(
     root: Root,
-    once: Annotated[bool, typer.Option("--once", help="Sort what is there, then end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Sort the photos in the inbox, then exit.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would happen to what is there, and touch nothing.")
+        bool, typer.Option("--dry-run", help="Show what would happen to the photos in the inbox, and change nothing.")
     ] = False,
 ) -> None:
-    """Sort photos as they come, until stopped.
+    """Sort photos as they arrive, until stopped.
 
     Example: foodsort run --root photos
     """
@@ -32,10 +33,8 @@ def run(
     with connections.told(), Progress(console) as progress:
         service = Service(root, settings, progress, once=once, dry_run=dry_run)
         service.run()
-    done = "would be sorted" if dry_run else "sorted"
     total = service.counts.total()
-    typer.echo(
-        f"{total} photo{'' if total == 1 else 's'} {done}: {summary(service.counts)}; {service.left} had to stay in the inbox"
-    )
+    photos = f"{total} {plural(total, 'photo')} {'would be sorted' if dry_run else 'sorted'}"
+    typer.echo(f"{photos}: {summary(service.counts)}; {service.left} had to stay in the inbox")
     if once and service.left:
         raise typer.Exit(1)

@@ -1,19 +1,18 @@
 """`foodsort status`: shows the state of the daemon."""
 
 import shlex
-from typing import Annotated, Literal
 
 import typer
 
-from daemon.cli.options import Root
+from daemon.cli.options import Format, Root
 from models.filenames import escape_name
 
 
 def status(
     root: Root,
-    format: Annotated[Literal["text", "json"], typer.Option(help="How to print.")] = "text",  # noqa: A002
+    format: Format = "text",  # noqa: A002
 ) -> None:
-    """Say whether the daemon lives, what it is at, and what went wrong lately; exit code 1 when it does not.
+    """Show whether the daemon is running, what it is doing, and recent errors; exit code 1 if it is not running.
 
     Example: foodsort status --root photos
     """
@@ -25,10 +24,10 @@ def status(
     from daemon.settings import load
 
     prepare("table" if format == "text" else "json", live=False)
-    state = read(root, root / load(root).folders.inbox)
-    typer.echo(json.dumps(state, ensure_ascii=False) if format == "json" else "\n".join(lines(state)))
-    if not state["alive"]:
+    document = read(root, root / load(root).folders.inbox)
+    typer.echo(json.dumps(document, ensure_ascii=False) if format == "json" else "\n".join(lines(document)))
+    if not document["alive"]:
         name = escape_name(str(root))
         start = f"foodsort run --root {shlex.quote(name)}"
-        typer.echo(f"foodsort: no daemon runs on {name}; start one with: {start}", err=True)
+        typer.echo(f"foodsort: no daemon is running on {name}; start one with: {start}", err=True)
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""Answers as tables for people: no wider than the terminal, and no path cut off."""
+"""Tables for people: no wider than the terminal, with every path in full."""
 
 import shutil
 import sys
@@ -15,56 +15,56 @@ Row = Mapping[str, Any]
 
 _WHEN, _P_FOOD = "when (UTC)", "P(food)"
 _ORDER = ("id", _WHEN, "label", _P_FOOD, "taken", "camera", "model", "path")
-_DISPENSABLE = ("id", _WHEN, _P_FOOD)  # left out, in this order, where a path would have too little room
-_WITH_ROOM = ("taken", "camera", "model")  # shown where no path has to be folded for it
-_NARROWEST_PATH = 24
-_NARROWEST_GROUP = 4
+_DROPPED_FIRST = ("id", _WHEN, _P_FOOD)  # left out, in this order, where a path would be too narrow
+_OPTIONAL = ("taken", "camera", "model")  # shown where no path has to be folded for them
+_MIN_PATH_WIDTH = 24
+_MIN_GROUP_WIDTH = 4
 _GAP = 2
-_UNBOUNDED = 100_000  # columns where there is no terminal
+_UNBOUNDED_WIDTH = 100_000  # without a terminal
 _STYLES = {"food": "green", "non_food": "cyan", "unsure": "yellow"}
 
 
 def photos(rows: Iterable[Row]) -> int:
-    """Prints rows of the view `results`; returns how many."""
+    """Prints rows of the view `results`; returns their number."""
     from rich.cells import cell_len
     from rich.text import Text
 
-    found = [_cells(row) for row in rows]
-    widths = {name: max(cell_len(text) for text in (name, *(cells[name] for cells in found))) for name in _ORDER}
-    shown = _fitting(widths, _room())
-    table = _table(shown, right=("id", _P_FOOD), fold="path")
-    for cells in found:
-        # As text: rich would read marks and emojis into a name that looks like them.
-        table.add_row(*(Text(cells[name], _style(cells[name]) if name == "label" else "") for name in shown))
+    lines = [_cells(row) for row in rows]
+    widths = {name: max(cell_len(text) for text in (name, *(cells[name] for cells in lines))) for name in _ORDER}
+    columns = _fitting(widths, _terminal_width())
+    table = _table(columns, right=("id", _P_FOOD), fold="path")
+    for cells in lines:
+        # As Text: rich would interpret a name that looks like its markup or an emoji code.
+        table.add_row(*(Text(cells[name], _style(cells[name]) if name == "label" else "") for name in columns))
     _print(table)
-    if any("*" in cells["label"] for cells in found):
+    if any("*" in cells["label"] for cells in lines):
         sys.stdout.write("* by a person\n")
-    return len(found)
+    return len(lines)
 
 
 def groups(rows: Iterable[Row], columns: Sequence[str]) -> None:
-    """Prints rows of counts, the first column saying of what, as many columns as there is room for: of the counts the first."""
+    """Prints rows of counts. The first column names the group; where room is short, the last counts are left out."""
     from rich.cells import cell_len
     from rich.text import Text
 
     by, *counts = columns
-    head = "day (UTC)" if by == "day" else by
-    found = [
+    group_title = "day (UTC)" if by == "day" else by
+    lines = [
         (escape_control_characters(row[by]) if row[by] else "none", *(f"{row[name]:,}" for name in counts))
         for row in rows
     ]
-    widths = [max(map(cell_len, column)) for column in zip((head, *counts), *found, strict=True)]
-    widths[0] = min(widths[0], _NARROWEST_PATH)
-    while len(widths) > 2 and sum(widths) + _GAP * (len(widths) - 1) > _room():
+    widths = [max(map(cell_len, column)) for column in zip((group_title, *counts), *lines, strict=True)]
+    widths[0] = min(widths[0], _MIN_PATH_WIDTH)
+    while len(widths) > 2 and sum(widths) + _GAP * (len(widths) - 1) > _terminal_width():
         widths.pop()
-    table = _table([head, *counts][: len(widths)], right=counts, fold=head)
-    for cells in found:
+    table = _table([group_title, *counts][: len(widths)], right=counts, fold=group_title)
+    for cells in lines:
         table.add_row(*map(Text, cells[: len(widths)]))
-    _print(table, least=_NARROWEST_GROUP + sum(widths[1:]) + _GAP * len(widths[1:]))
+    _print(table, min_width=_MIN_GROUP_WIDTH + sum(widths[1:]) + _GAP * len(widths[1:]))
 
 
 def follow(rows: Iterable[Row]) -> None:
-    """Prints a line for each row of the view `results` when it comes; a terminal folds those that are too long."""
+    """Prints a line for each row of the view `results` as it comes; a terminal folds long lines."""
     sys.stdout.write(_line({name: name for name in _ORDER}))
     for row in rows:
         sys.stdout.write(_line(_cells(row)))
@@ -88,7 +88,7 @@ def _cells(row: Row) -> dict[str, str]:
 
 
 def _label(row: Row) -> str:
-    """The label, marked if a person gave it, or why there is none; and the state where it is not that of most photos."""
+    """The label, marked if it is by a person, or the kind of error; and the state, unless it is a common one."""
     label = row["label"] or row["error_kind"] or ""
     mark = "*" if row["corrected_label"] else ""
     state = "" if row["state"] in {FILED, FAILED} else f", {row['state']}"
@@ -103,25 +103,25 @@ def _minute(time: str) -> str:
     return time[:16].replace("T", " ")
 
 
-def _fitting(widths: Mapping[str, int], room: int) -> list[str]:
+def _fitting(widths: Mapping[str, int], terminal_width: int) -> list[str]:
     """The columns to show, in order."""
 
-    def needs(names: Iterable[str], path: int) -> int:
-        return sum(widths[name] + _GAP for name in names if name != "path") + path
+    def table_width(names: Iterable[str], path_width: int) -> int:
+        return sum(widths[name] + _GAP for name in names if name != "path") + path_width
 
-    names = [name for name in _ORDER if name not in _WITH_ROOM]
-    for name in _DISPENSABLE:
-        if needs(names, min(widths["path"], _NARROWEST_PATH)) > room:
+    names = [name for name in _ORDER if name not in _OPTIONAL]
+    for name in _DROPPED_FIRST:
+        if table_width(names, min(widths["path"], _MIN_PATH_WIDTH)) > terminal_width:
             names.remove(name)
-    for name in _WITH_ROOM:
-        if needs([*names, name], widths["path"]) <= room:
+    for name in _OPTIONAL:
+        if table_width([*names, name], widths["path"]) <= terminal_width:
             names.append(name)
     return [name for name in _ORDER if name in names]
 
 
-def _room() -> int:
-    # Not rich's own guess, which is 80 for a pipe, too: there each row stays one line.
-    return shutil.get_terminal_size((_UNBOUNDED, 0)).columns
+def _terminal_width() -> int:
+    # Not rich's own default, which is 80 for a pipe too: there each row stays on one line.
+    return shutil.get_terminal_size((_UNBOUNDED_WIDTH, 0)).columns
 
 
 def _table(names: Sequence[str], right: Sequence[str], fold: str) -> "Table":
@@ -134,7 +134,7 @@ def _table(names: Sequence[str], right: Sequence[str], fold: str) -> "Table":
     return table
 
 
-def _print(table: "Table", least: int = 0) -> None:
+def _print(table: "Table", min_width: int = 0) -> None:
     from rich.console import Console
 
-    Console(width=max(_room(), least)).print(table)
+    Console(width=max(_terminal_width(), min_width)).print(table)

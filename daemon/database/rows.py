@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from daemon.database.schema import photos
 from daemon.photo import FILING, Destination, Failure, State
-from models.decision import Label
+from models import Label
 from models.filenames import escape_name
 
 

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from daemon.inbox.claims import PRIVATE
 from models.errors import FoodsortError
 
 _NAME, _BACK = b"lock", b"back.lock"
+_POLL_S = 0.05
 
 
 class InboxLock:
@@ -40,24 +42,53 @@ class InboxLock:
 
 
 @contextmanager
-def action_lock(inbox: int, path: Path, wait: Callable[[], bool]) -> Iterator[bool]:
-    """Holds `<inbox>/.foodsort/back.lock`, which whoever moves sorted photos does; yields whether it got it.
+def action_lock(
+    inbox: int, path: Path, *, timeout_s: float | None = None, on_wait: Callable[[], None] = lambda: None
+) -> Iterator[bool]:
+    """Holds `<inbox>/.foodsort/back.lock`, which every process holds while it moves sorted photos.
 
-    inbox: descriptor of the folder `path`. wait: asked when another one holds it; True waits for its end.
-    Raises FoodsortError, OSError.
+    Args:
+        inbox: Descriptor of the folder `path`.
+        path: The inbox, for messages.
+        timeout_s: How long to wait for another holder (s); None waits until that one is done.
+        on_wait: Called once when another process holds the lock.
+
+    Yields:
+        Whether the lock was acquired.
+
+    Raises:
+        FoodsortError: Something else is in the place of the lock's folder.
+        OSError: The lock cannot be opened.
     """
     fd = _opened(inbox, _BACK, path)
     try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            got = True
-        except BlockingIOError:
-            got = wait()
-            if got:
-                fcntl.flock(fd, fcntl.LOCK_EX)
-        yield got
+        acquired = _try_lock(fd)
+        if not acquired:
+            on_wait()
+            acquired = _wait_for_lock(fd, timeout_s)
+        yield acquired
     finally:
         os.close(fd)
+
+
+def _try_lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _wait_for_lock(fd: int, timeout_s: float | None) -> bool:
+    if timeout_s is None:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        return True
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:  # flock(2) has no timeout
+        time.sleep(_POLL_S)
+        if _try_lock(fd):
+            return True
+    return False
 
 
 def holder(path: Path) -> str | None:

@@ -19,8 +19,7 @@ from prometheus_client import (
 from daemon.monitoring.busy import Utilization
 from daemon.monitoring.drift import Window
 from daemon.photo import Destination, Failure, Prediction
-from models import __version__
-from models.decision import Label
+from models import Label, __version__
 from models.errors import ImageErrorKind
 
 log = structlog.get_logger()

@@ -8,8 +8,9 @@ from daemon.database.rows import PhotoRow, PriorRecord
 from daemon.database.timestamps import format_mtime, format_time
 from daemon.photo import Destination, Failure, Prediction
 from daemon.pipeline.decode import Decoded
+from models import Label
 from models.bundle import Card
-from models.decision import Label, label, probability
+from models.decision import label, probability
 from models.engines import Engine
 from models.filenames import escape_name
 

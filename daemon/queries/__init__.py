@@ -1,1 +1,1 @@
-"""Questions to the results database: filters, counts, paths that people name."""
+"""Queries to the results database: filters, counts, new rows, and the photos that a person named."""

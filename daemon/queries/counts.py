@@ -1,52 +1,57 @@
-"""Photos counted by day, label, model or camera; the database counts."""
+"""Counts photos by day, label, model or camera, in the database."""
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 
 from daemon.database import snapshot
 from daemon.queries import results
+from daemon.queries.arguments import GroupBy
 from daemon.queries.results import Filters
 
-By = Literal["day", "label", "model", "camera"]
-"""What groups are of. day: the day in UTC on which photos were classified; those that failed, were claimed."""
-
 COUNTS = ("photos", "food", "non_food", "unsure", "failed", "labelled", "corrected")
-"""Of each group: all, by label, without a label, labelled by a person, and of those, what the network had called otherwise."""
+"""The counts of a group: all photos, photos by label, photos without a label, photos labelled by a person, and those of
+them that the model had labelled otherwise."""
 
 
-def columns(by: By) -> list[str]:
-    """The columns of a group, in order: which it is, and its counts."""
+def columns(by: GroupBy) -> list[str]:
+    """The columns of a group, in order: its name, then its counts."""
     return [by, *COUNTS]
 
 
-def groups(engine: sa.Engine, filters: Filters, by: By) -> Iterator[dict[str, Any]]:
-    """The groups of the photos that the filters let through: days newest first, others by how many photos they have.
+def groups(engine: sa.Engine, filters: Filters, by: GroupBy) -> Iterator[dict[str, Any]]:
+    """Counts the photos that pass the filters.
 
-    filters.limit: most groups.
+    Args:
+        engine: The database.
+        filters: The limit is that of groups.
+        by: What the photos are grouped by.
+
+    Returns:
+        A dictionary with `columns(by)` a group: days newest first, other groups largest first.
     """
 
-    def ask(connection: sa.Connection) -> list[dict[str, Any]]:
-        dialect, few = connection.dialect.name, results.few_names(connection, filters)
-        return [dict(row) for row in connection.execute(select(filters, by, dialect, few_names=few)).mappings()]
+    def read(connection: sa.Connection) -> list[dict[str, Any]]:
+        dialect = connection.dialect.name
+        query = select(filters, by, dialect, few_names=results.few_names(connection, filters))
+        return [dict(row) for row in connection.execute(query).mappings()]
 
-    yield from snapshot.at_one_moment(engine, ask)
+    yield from snapshot.at_one_moment(engine, read)
 
 
-def select(filters: Filters, by: By, dialect: str = "sqlite", *, few_names: bool = False) -> "sa.Select[Any]":
-    """The question that `groups` asks."""
+def select(filters: Filters, by: GroupBy, dialect: str = "sqlite", *, few_names: bool = False) -> "sa.Select[Any]":
+    """The query of `groups`."""
     r = results.matching(filters, dialect, few_names=few_names).subquery("r").c
     day = sa.func.substr(sa.func.coalesce(r.classified_at, r.claimed_at), 1, 10)
     group = (day if by == "day" else r[by]).label(by)
-    otherwise = r.corrected_label != sa.func.coalesce(r.predicted_label, "")
-    counts = (
-        *(_count(r.label == label).label(label) for label in ("food", "non_food", "unsure")),
+    photos = sa.func.count().label("photos")
+    counts = [_count(r.label == label).label(label) for label in ("food", "non_food", "unsure")]
+    counts += [
         _count(r.label.is_(None)).label("failed"),
         _count(r.corrected_label.is_not(None)).label("labelled"),
-        _count(otherwise).label("corrected"),
-    )
-    photos = sa.func.count().label("photos")
+        _count(r.corrected_label != sa.func.coalesce(r.predicted_label, "")).label("corrected"),
+    ]
     order: list[sa.UnaryExpression[Any]] = [sa.desc("photos"), sa.nulls_last(sa.asc(by))]
     if by == "day":
         order = [sa.desc(by)]

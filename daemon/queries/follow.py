@@ -1,4 +1,4 @@
-"""Photos as they get their outcomes, for `foodsort results --watch`."""
+"""Yields photos as they get their outcomes, for `foodsort results --watch`."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,104 +13,121 @@ from daemon.database.schema import batches, photos, results
 from daemon.photo import FILING
 from daemon.queries import results as query
 from daemon.queries.results import Filters
+from daemon.retry import back_off_s
 
-_BATCHES = 16  # that are looked at in one transaction
-_PHOTOS = 500  # that are asked for by their ids in one question
+POLL_S = 0.5
+_LONGEST_RETRY_S = 5.0  # shorter than the daemon's own back-off: a person is watching
+_BATCHES = 16  # read in one transaction
+_PHOTOS = 500  # asked for by their ids in one query
 
 Row = dict[str, Any]
 
 
 class Follower:
-    """The rows of photos that have an outcome: those that are there, then others as they come, oldest first.
+    """The rows of photos that have an outcome: first the existing ones, then new ones as they come, oldest first.
 
-    A photo that is tried again comes once more. A database that is locked, away or made anew is waited for.
+    A photo that is sorted again comes again. A database that is locked, missing, away or replaced is waited for.
     """
 
     def __init__(
-        self, address: sa.URL, filters: Filters, pause: Callable[[], bool], tell: Callable[[DatabaseError], None]
+        self,
+        address: sa.URL,
+        filters: Filters,
+        pause: Callable[[float], bool],
+        on_error: Callable[[DatabaseError], None],
     ) -> None:
-        """filters.limit: most of the rows that are there. pause: waits a moment; False: that's all. tell: of trouble, once."""
-        self._address, self._filters, self._pause, self._tell = address, filters, pause, tell
+        """Opens nothing yet.
+
+        Args:
+            address: The database.
+            filters: The limit is that of existing rows.
+            pause: Waits for so many seconds; False ends the rows.
+            on_error: Called once when the database cannot be read, until it can be again.
+        """
+        self._address = address
+        self._filters = filters
+        self._pause = pause
+        self._on_error = on_error
         self._engine: sa.Engine | None = None
-        self._batch: int | None = None  # the newest of which the photos are known
-        self._filing: set[int] = set()  # photos that have no outcome yet, or one that was not told
-        self._told: int | None = 0  # of those that were there; None: all
+        self._newest_batch: int | None = None  # the newest batch whose photos have been read
+        self._pending: set[int] = set()  # photos without an outcome, or with one that has not been yielded
+        self._existing_yielded: int | None = 0  # of the existing rows; None: all
 
     def __iter__(self) -> Iterator[Row]:
-        """The rows; they end when the pauses do."""
-        in_trouble = False
+        """Yields the rows until `pause` returns False."""
+        failures = 0
         try:
             while True:
                 try:
                     with connections.told():
-                        yield from self._new()
-                    in_trouble = False
+                        yield from self._new_rows()
+                    failures = 0
                 except DatabaseError as error:
                     self._close()
-                    if not in_trouble:
-                        self._tell(error)
-                    in_trouble = True
-                if not self._pause():
+                    if failures == 0:
+                        self._on_error(error)
+                    failures += 1
+                pause_s = min(back_off_s(failures), _LONGEST_RETRY_S) if failures else POLL_S
+                if not self._pause(pause_s):
                     return
         finally:
             self._close()
 
-    def _new(self) -> Iterator[Row]:
+    def _new_rows(self) -> Iterator[Row]:
         engine = self._engine = self._engine or connections.reading(self._address)
-        if self._batch is None:
+        if self._newest_batch is None:
             with engine.connect() as connection:
-                self._filing.update(
-                    connection.execute(sa.select(photos.c.id).where(photos.c.state == FILING)).scalars()
-                )
-                self._batch = _newest_batch(connection)
-        if self._told is not None:
-            yield from self._there(engine, self._batch)
-        more = True
-        while more:
-            with engine.connect() as connection:  # let go of before a slow reader has taken the rows
-                more = self._look(connection, self._batch)
-                found = list(self._outcomes(connection))
-            yield from found
+                filing = connection.execute(sa.select(photos.c.id).where(photos.c.state == FILING)).scalars()
+                self._pending.update(filing)
+                self._newest_batch = _newest_batch(connection)
+        if self._existing_yielded is not None:
+            yield from self._existing_rows(engine, self._newest_batch)
+        has_more = True
+        while has_more:
+            with engine.connect() as connection:  # ends before a slow reader has taken the rows
+                has_more = self._read_batches(connection, self._newest_batch)
+                rows = list(self._outcomes(connection))
+            yield from rows
 
-    def _there(self, engine: sa.Engine, batch: int) -> Iterator[Row]:
-        """Those that were there at first; where the last call stopped if that failed."""
+    def _existing_rows(self, engine: sa.Engine, newest_batch: int) -> Iterator[Row]:
+        """Yields the rows that existed at first; continues where the last call failed."""
         if self._filters.limit is None:
             rows = query.rows(engine, replace(self._filters, sort="oldest"))
         else:
             rows = iter(list(query.rows(engine, self._filters))[::-1])
-        old = (row for row in rows if row["batch_id"] <= batch and row["state"] != FILING)
-        for row in islice(old, self._told, None):
-            self._told = (self._told or 0) + 1
-            self._filing.discard(row["id"])
+        existing = (row for row in rows if row["batch_id"] <= newest_batch and row["state"] != FILING)
+        for row in islice(existing, self._existing_yielded, None):
+            self._existing_yielded = (self._existing_yielded or 0) + 1
+            self._pending.discard(row["id"])
             yield row
-        self._told = None
+        self._existing_yielded = None
 
-    def _look(self, connection: sa.Connection, known: int) -> bool:
-        """Learns of the photos of some newer batches; returns whether there are newer ones yet."""
+    def _read_batches(self, connection: sa.Connection, last_read: int) -> bool:
+        """Adds the photos of the next batches to the pending ones; returns whether there are further batches."""
         newest = _newest_batch(connection)
-        if newest < known:  # it is another database, in the place of the one that was there
-            known = 0
-            self._filing.clear()
-        self._batch = min(newest, known + _BATCHES)
-        new = sa.select(photos.c.id).where(photos.c.batch_id > known, photos.c.batch_id <= self._batch)
-        self._filing.update(connection.execute(new).scalars())
-        return self._batch < newest
+        if newest < last_read:  # another database has replaced the one that was read before
+            last_read = 0
+            self._pending.clear()
+        self._newest_batch = min(newest, last_read + _BATCHES)
+        in_batches = sa.and_(photos.c.batch_id > last_read, photos.c.batch_id <= self._newest_batch)
+        self._pending.update(connection.execute(sa.select(photos.c.id).where(in_batches)).scalars())
+        return self._newest_batch < newest
 
     def _outcomes(self, connection: sa.Connection) -> Iterator[Row]:
-        """The rows of those photos that have an outcome by now."""
-        waiting = sorted(self._filing)
-        for first in range(0, len(waiting), _PHOTOS):
-            some = waiting[first : first + _PHOTOS]
-            # With its limit it is a question of its own: no other index than that of the ids is thought of.
-            r = sa.select(results).where(results.c.id.in_(some)).limit(len(some)).subquery("r")
-            asked = sa.and_(sa.true(), *query.conditions(r.c, self._filters, connection.dialect.name))
+        """The rows of those pending photos that have an outcome now and pass the filters."""
+        pending = sorted(self._pending)
+        for first in range(0, len(pending), _PHOTOS):
+            ids = pending[first : first + _PHOTOS]
+            # The limit makes it a query of its own, so that no index but that of the ids is considered.
+            r = sa.select(results).where(results.c.id.in_(ids)).limit(len(ids)).subquery("r")
+            passes = sa.and_(sa.true(), *query.conditions(r.c, self._filters, connection.dialect.name))
             if self._filters.label is not None:
-                asked = sa.and_(asked, r.c.label == self._filters.label)
-            done = sa.select(r, asked.label("asked")).where(r.c.state != FILING).order_by(r.c.id)
-            for found in connection.execute(done).mappings().all():
-                row = dict(found)
-                self._filing.discard(row["id"])
-                if row.pop("asked"):
+                passes = sa.and_(passes, r.c.label == self._filters.label)
+            outcomes = sa.select(r, passes.label("passes")).where(r.c.state != FILING).order_by(r.c.id)
+            for outcome in connection.execute(outcomes).mappings().all():
+                row = dict(outcome)
+                self._pending.discard(row["id"])
+                if row.pop("passes"):
                     yield row
 
     def _close(self) -> None:

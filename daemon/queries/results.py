@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -12,10 +12,8 @@ from daemon.database import snapshot
 from daemon.database.schema import photos, results, reviews
 from daemon.database.timestamps import format_time
 from daemon.queries import globs
+from daemon.queries.arguments import SortOrder
 from models.filenames import escape_control_characters, escape_name, unescape_name
-
-Sort = Literal["newest", "oldest", "certainty", "name"]
-"""What comes first. certainty: what the network is least sure of; photos of which it said nothing are left out."""
 
 Row = dict[str, Any]
 
@@ -38,7 +36,7 @@ class Filters:
     state: str | None = None
     name: str | None = None
     limit: int | None = None
-    sort: Sort = "newest"
+    sort: SortOrder = "newest"
 
     @property
     def glob(self) -> str | None:

@@ -9,12 +9,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from daemon.actions.undo import ActionResult
+from daemon.actions.result import ActionResult
 from daemon.web import formatting
 from daemon.web.changes import LabelIds
 from daemon.web.filters import read
 from daemon.web.gallery import LAST_ID, Page
 from models.filenames import escape_name
+from models.plurals import is_or_are
 
 Ids = Annotated[list[Annotated[int, Field(ge=0, le=LAST_ID)]], Field(min_length=1, max_length=200)]
 
@@ -90,7 +91,7 @@ async def _done(
         return {
             "done": [back.photo.id for back in done],
             "labels": list(labels.items()),
-            "said": f"{some} {'is' if len(done) == 1 else 'are'} {outcome}" if done else "",
+            "said": f"{some} {is_or_are(len(done))} {outcome}" if done else "",
             "outcome": outcome,
             "problems": [f"{_name(back)} {back.problem}" for back in backs if back.problem],
             "cards": _cards(request, shown_ids),

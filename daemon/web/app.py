@@ -16,10 +16,11 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
+from daemon.actions.context import ActionBusy
 from daemon.settings import Settings
 from daemon.web import actions, formatting, images, login, overview, pages
 from daemon.web.auth import Sessions, cookie
-from daemon.web.changes import ActionBusy, PhotoChanges
+from daemon.web.changes import PhotoChanges
 from daemon.web.filters import FilterError
 from daemon.web.gallery import Gallery, key
 from daemon.web.middleware import SecurityMiddleware

@@ -5,6 +5,10 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
+from daemon.photo import State
+from daemon.queries.explanations import EXPLANATIONS
+from models.plurals import plural
+
 LABELS = {"food": "food", "non_food": "not food", "unsure": "unsure", "failed": "failed"}
 
 KINDS = {
@@ -15,20 +19,6 @@ KINDS = {
     "too_large": "The picture is too large",
     "decoder_crashed": "The picture crashes what reads it",
     "decoder_timeout": "The picture takes too long to read",
-}
-
-PLACES = {
-    "filing": "on its way to its folder",
-    "correcting": "on its way to its folder",
-    "duplicate": "set aside as an exact copy",
-    "failed": "failed",
-    "deleting": "on its way out",
-    "deleted": "deleted",
-    "missing": "taken away by somebody else",
-    "undoing": "on its way back to the inbox",
-    "undone": "in the inbox, to stay there",
-    "retrying": "on its way back to the inbox",
-    "retry": "in the inbox, to be sorted again",
 }
 
 
@@ -42,9 +32,9 @@ def kind(name: str | None) -> str:
     return KINDS.get(name or "", (name or "failed").replace("_", " ").capitalize())
 
 
-def place(state: str) -> str:
+def place(state: State) -> str:
     """Where a photo is that is not in the folder of its label; empty where it is."""
-    return PLACES.get(state, "")
+    return EXPLANATIONS[state].place
 
 
 def sure(certainty: float | None) -> str:
@@ -84,7 +74,7 @@ def size(size_bytes: int) -> str:
 
 def count(number: int, what: str) -> str:
     """So many things, such as 1 photo, 2 photos."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return f"{number:,} {plural(number, what)}"
 
 
 def counted(counts: Mapping[str, int]) -> str:

@@ -6,24 +6,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from daemon.database.schema import batches, events, models, photos, reviews
+from daemon.queries.explanations import EXPLANATIONS
 
 _EVENTS = 10_000
 """How many of the newest events are looked through: there is no index on their paths."""
-
-_PLACES = {
-    "filing": "It is on its way to {path}.",
-    "filed": "It was put to {path}.",
-    "correcting": "It is on its way to {path}.",
-    "failed": "It was set aside at {path}.",
-    "deleting": "It was set aside at {path}, and is being deleted.",
-    "deleted": "It was set aside at {path}, and a person deleted it.",
-    "duplicate": "It was set aside at {path}.",
-    "missing": "Somebody else took it away before it came to {path}.",
-    "undoing": "It is on its way back to the inbox.",
-    "undone": "It was taken back to the inbox, to stay there.",
-    "retrying": "It is on its way back to the inbox, to be sorted again.",
-    "retry": "It was taken back to the inbox, to be sorted again.",
-}
 
 
 class Step(NamedTuple):
@@ -72,8 +58,8 @@ def _sorted(photo: Any) -> Iterator[Step]:
         )
     at = photo.filed_at if photo.state in {"filed", "failed", "deleting", "deleted", "duplicate"} else None
     if photo.state in {"undone", "undoing", "retry", "retrying"} and photo.filed_at:
-        yield Step(photo.filed_at, "It was put to its folder.")
-    yield Step(at or "", _PLACES[photo.state].format(path=photo.path))
+        yield Step(photo.filed_at, "It was moved to its folder.")
+    yield Step(at or "", EXPLANATIONS[photo.state].history.format(path=photo.path))
 
 
 def _copy(connection: sa.Connection, photo: Any) -> Iterator[Step]:

@@ -41,7 +41,7 @@ def _raising(error: Exception) -> Callable[[], None]:
         (
             _import_missing,
             1,
-            "foodsort: this needs the package no_such_package; pip install foodsort brings it\n",
+            "foodsort: this command needs the package no_such_package; install it with: pip install foodsort\n",
         ),
         (lambda: None, 0, ""),
         (_open_a_picture_with_a_broken_tag, 0, ""),

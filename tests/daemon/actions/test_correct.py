@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from daemon.actions.correct import NO_LABEL
 from daemon.failpoints import VARIABLE
 from daemon.photo import FILED, State
+from daemon.queries.explanations import WHY_NOT_LABELLED
 from tests.daemon.actions.test_undo import COMMAND, ask_to, die, drop, once, states
 from tests.daemon.cli.test_run import ask, rows
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
@@ -152,8 +152,8 @@ def test_what_cannot_be_labelled_is_said_and_the_rest_is(sorted_root: Path, phot
     assert code == 1
     assert out.splitlines()[-1] == "1 photo is labelled non_food by a person; 3 could not be labelled"
     assert err.splitlines() == [
-        f"foodsort: failed/bill.pdf: {NO_LABEL['failed']}",
-        "foodsort: inbox/new.jpg: no photo is there by the database; `foodsort results` shows where each is",
+        f"foodsort: failed/bill.pdf: {WHY_NOT_LABELLED['failed']}",
+        "foodsort: inbox/new.jpg: the database has no photo at this path; `foodsort results` shows where each photo is",
         "foodsort: non_food/trip/sea.jpg is no longer there",
     ]
     assert labels(sorted_root) == ["non_food"]
@@ -167,7 +167,7 @@ def test_what_cannot_be_labelled_is_said_and_the_rest_is(sorted_root: Path, phot
 
 def test_every_state_but_filed_has_a_reason_why_not() -> None:
     known: set[str] = set(State.__args__)  # type: ignore[attr-defined]
-    assert set(NO_LABEL) | {FILED} == known
+    assert set(WHY_NOT_LABELLED) | {FILED} == known
 
 
 def test_undone_and_corrected_in_turn(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
@@ -176,7 +176,7 @@ def test_undone_and_corrected_in_turn(sorted_root: Path, photo: Photo, foodsort:
     assert foodsort("undo", "--root", sorted_root, "non_food/trip/soup.jpg")[0] == 0
     assert (sorted_root / "inbox/trip/soup.jpg").read_bytes() == photo()
     code, _, err = foodsort(*soup, "inbox/trip/soup.jpg")
-    assert (code, err) == (1, f"foodsort: inbox/trip/soup.jpg: {NO_LABEL['undone']}\n")
+    assert (code, err) == (1, f"foodsort: inbox/trip/soup.jpg: {WHY_NOT_LABELLED['undone']}\n")
     assert foodsort("retry", "--root", sorted_root, "inbox/trip/soup.jpg")[0] == 0
     once(sorted_root, foodsort)
     # What a person said outlasts being sorted again.
@@ -322,5 +322,5 @@ def test_a_copy_that_was_set_aside_is_labelled_by_its_original(root: Path, photo
         drop(root, name, photo())
         once(root, foodsort)
     code, _, err = foodsort("correct", "--root", root, "duplicates/b.jpg", "--label", "non_food")
-    assert (code, err) == (1, f"foodsort: duplicates/b.jpg: {NO_LABEL['duplicate']}\n")
+    assert (code, err) == (1, f"foodsort: duplicates/b.jpg: {WHY_NOT_LABELLED['duplicate']}\n")
     assert labels(root) == []

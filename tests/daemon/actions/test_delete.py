@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.actions.delete import NOT_DELETED
 from daemon.photo import FAILED, State
+from daemon.queries.explanations import WHY_NOT_DELETED
 from tests.daemon.actions.test_undo import COMMAND, die, drop, once, states
 from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, tree
@@ -57,7 +57,7 @@ def test_it_asks_first(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(answer.encode())))
     code, out, _ = foodsort("delete", "--root", failed, "failed")
     assert code == 0
-    assert f"Delete 2 photos for good (failed/a.pdf, {BILL})?" in out
+    assert f"Delete 2 photos permanently (failed/a.pdf, {BILL})?" in out
     assert list(states(failed).values()).count("deleted") == deleted
     assert len(REASONS & set(tree(failed))) == 2 - deleted
 
@@ -118,14 +118,14 @@ def test_an_escape_in_a_pattern_widens_nothing(
 def test_only_what_has_failed_is_deleted(failed: Path, foodsort: Foodsort) -> None:
     before = tree(failed)
     code, out, err = foodsort(*delete(failed, "food/soup.jpg"))
-    assert (code, err) == (1, f"foodsort: food/soup.jpg: {NOT_DELETED['filed']}\n")
+    assert (code, err) == (1, f"foodsort: food/soup.jpg: {WHY_NOT_DELETED['filed']}\n")
     assert out == "0 photos are deleted; 1 could not be deleted\n"
     assert tree(failed) == before
 
 
 def test_every_state_but_failed_has_a_reason_why_not() -> None:
     known: set[str] = set(State.__args__)  # type: ignore[attr-defined]
-    assert set(NOT_DELETED) | {FAILED} == known
+    assert set(WHY_NOT_DELETED) | {FAILED} == known
 
 
 def change(path: Path) -> None:

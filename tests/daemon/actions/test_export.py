@@ -167,8 +167,8 @@ def test_where_no_data_set_can_be(labelled_root: Path, foodsort: Foodsort, out: 
     before = tree(labelled_root)
     out.mkdir()
     (out / "notes.txt").write_text("keep me")
-    assert "is there already; name a new folder" in foodsort("export", "--root", labelled_root, "--out", out)[2]
-    assert "is there already" in foodsort("export", "--root", labelled_root, "--out", out / "notes.txt")[2]
+    assert "exists already; name a new folder" in foodsort("export", "--root", labelled_root, "--out", out)[2]
+    assert "exists already" in foodsort("export", "--root", labelled_root, "--out", out / "notes.txt")[2]
     (out / "notes.txt").unlink()
     for place in ("inbox", "inbox/data", "food/data"):
         code, _, err = foodsort("export", "--root", labelled_root, "--out", labelled_root / place)
@@ -195,14 +195,14 @@ def test_half_an_export_is_never_taken_for_a_whole_one(labelled_root: Path, food
     cake = labelled_root / "non_food/trip/cake.jpg"
     cake.unlink()
     os.mkfifo(cake)
-    stuck = f"import daemon.export as e, os, signal; e.tree.is_regular = lambda stat: os.kill(os.getpid(), {signal.SIGKILL:d})"
+    stuck = f"import daemon.actions.export as e, os, signal; e.dirfd.is_regular = lambda stat: os.kill(os.getpid(), {signal.SIGKILL:d})"
     words = ["export", "--root", str(labelled_root), "--out", str(out)]
     command = [COMMAND[0], "-c", f"{stuck}\nimport sys; sys.argv[1:] = {words!r}\nfrom daemon.cli import app; app()"]
     ended = subprocess.run(command, capture_output=True, timeout=60, check=False)
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
     assert not out.exists()
     code, _, err = foodsort("export", "--root", labelled_root, "--out", out)
-    assert (code, "data.unfinished is there: another export writes it, or one was cut short" in err) == (1, True)
+    assert (code, "data.unfinished exists: another export is writing it, or one was interrupted" in err) == (1, True)
     cake.unlink()
     (out.parent / "data.unfinished/manifest.csv").unlink()
     (out.parent / "data.unfinished/training").rmdir()

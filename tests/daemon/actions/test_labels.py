@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.actions.correct import NO_PERSON
+from daemon.actions.correct import NO_PERSON_LABEL
 from tests.daemon.actions.test_correct import labels, photos, row
 from tests.daemon.actions.test_undo import COMMAND, ask_to, die, drop, once
 from tests.daemon.cli.test_run import rows
@@ -71,7 +71,7 @@ def test_one_that_the_model_was_not_sure_of_goes_to_their_folder(
 def test_what_no_person_has_labelled_stays_and_is_said(corrected: Path, foodsort: Foodsort) -> None:
     before = tree(corrected)
     code, out, err = foodsort("correct", "--root", corrected, "non_food/sea.jpg", "--withdraw")
-    assert (code, err) == (1, f"foodsort: non_food/sea.jpg {NO_PERSON}\n")
+    assert (code, err) == (1, f"foodsort: non_food/sea.jpg {NO_PERSON_LABEL}\n")
     assert out == "0 photos are without the label that a person gave last; 1 could not be changed\n"
     assert tree(corrected) == before
     assert labels(corrected) == ["non_food"]

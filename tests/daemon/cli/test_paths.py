@@ -8,28 +8,24 @@ from typing import Any
 
 import pytest
 
-from daemon.actions.correct import NO_LABEL
+from daemon.queries.explanations import WHY_NOT_LABELLED
 from tests.daemon.conftest import Foodsort, Photo
 
 ODD = [
-    *(
-        b"a\nb.jpg",
-        b"esc\x1b[31m.jpg",
-        b"caf\xe9.jpg",
-        b"back\\slash.jpg",
-        b"not\\x41.jpg",
-        b"-dash.jpg",
-        b" spaces .jpg",
-    ),
-    *(
-        "\u202eright.jpg".encode(),
-        "\u05d0\u05d1.jpg".encode(),
-        b"a[1].jpg",
-        b"a1.jpg",
-        b"a*.jpg",
-        b"ab.jpg",
-        b"tab\t.jpg",
-    ),
+    b"a\nb.jpg",
+    b"esc\x1b[31m.jpg",
+    b"caf\xe9.jpg",
+    b"back\\slash.jpg",
+    b"not\\x41.jpg",
+    b"-dash.jpg",
+    b" spaces .jpg",
+    "\u202eright.jpg".encode(),
+    "\u05d0\u05d1.jpg".encode(),
+    b"a[1].jpg",
+    b"a1.jpg",
+    b"a*.jpg",
+    b"ab.jpg",
+    b"tab\t.jpg",
 ]
 
 
@@ -142,7 +138,7 @@ def test_a_pattern_means_what_it_would_mean_to_a_shell_in_the_root(
 def test_a_pattern_that_matches_none_is_told(trips: Path, foodsort: Foodsort) -> None:
     code, out, err = foodsort("retry", "--root", trips, "food/*.png")
     assert code == 1
-    assert "food/*.png: no such photo matches" in err
+    assert "food/*.png: no photo matches this pattern" in err
     assert out.startswith("0 photos are in the inbox")
 
 
@@ -159,7 +155,7 @@ def test_a_list_that_is_read_twice_means_the_same_photos(
         assert (lying(root / "food"), lying(root / "non_food")) == ({b"photo1.jpg"}, {b"photo[1].jpg"})
     stdin("food/photo?.jpg")
     code, _, err = foodsort(*words, "-")
-    assert (code, err.partition(" by ")[0]) == (1, "foodsort: food/photo?.jpg: no photo is there")
+    assert (code, err.partition(";")[0]) == (1, "foodsort: food/photo?.jpg: the database has no photo at this path")
 
 
 def test_a_name_as_it_is_printed_comes_before_one_as_it_is(
@@ -177,7 +173,7 @@ def test_why_what_lies_in_a_folder_is_not_to_be_had(root: Path, foodsort: Foodso
     (root / "inbox/bill.pdf").write_bytes(b"%PDF")
     assert foodsort("run", "--root", root, "--once")[0] == 0
     code, _, err = foodsort("correct", "--root", root, "--label", "food", state)
-    assert (code, err) == (1, f"foodsort: {state}: failed/bill.pdf: {NO_LABEL['failed']}\n")
+    assert (code, err) == (1, f"foodsort: {state}: failed/bill.pdf: {WHY_NOT_LABELLED['failed']}\n")
 
 
 def test_what_a_stream_cannot_write_is_printed_as_it_is_taken_back(

@@ -81,7 +81,7 @@ def test_a_missing_package_is_told_with_the_extra_that_brings_it(
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     code, _, err = foodsort("review", "--root", photos)
     assert code == 1
-    assert err == "foodsort: this needs the package uvicorn; pip install 'foodsort[web]' brings it\n"
+    assert err == "foodsort: this command needs the package uvicorn; install it with: pip install 'foodsort[web]'\n"
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])

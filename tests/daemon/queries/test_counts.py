@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from daemon.queries import counts
-from daemon.queries.counts import By
+from daemon.queries.arguments import GroupBy
 from daemon.queries.results import Filters
 from tests.daemon.queries.test_results import add, begun
 
@@ -30,7 +30,7 @@ def engine(address: sa.URL) -> Iterator[sa.Engine]:
     engine.dispose()
 
 
-def counted(engine: sa.Engine, by: By, **filters: Any) -> list[tuple[Any, ...]]:
+def counted(engine: sa.Engine, by: GroupBy, **filters: Any) -> list[tuple[Any, ...]]:
     return [tuple(group.values()) for group in counts.groups(engine, Filters(**filters), by)]
 
 

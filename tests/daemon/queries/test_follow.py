@@ -41,7 +41,7 @@ def followed(
     told: list[str] = []
     happenings = iter(meanwhile)
 
-    def pause() -> bool:
+    def pause(_pause_s: float) -> bool:
         happening = next(happenings, None)
         came.append([])
         if happening:

@@ -13,6 +13,7 @@ from daemon.database.lookup import Lookup
 from daemon.database.timestamps import format_time
 from daemon.photo import FILED
 from daemon.queries import results
+from daemon.queries.arguments import PathArgument
 from daemon.queries.results import Filters
 from daemon.queries.selection import PhotoSelection
 from tests.programs.postgres import Cluster, made
@@ -203,7 +204,7 @@ def test_the_last_batch_is_the_newest_that_has_photos_in_place(engine: sa.Engine
     first = add(engine, "a")
     add(engine, "b", batch_id=2, state="undone")
     chosen = PhotoSelection(engine, Path("/"), UNDO.sources)
-    assert [photo.id for photo in chosen.last_batch()] == [first]
+    assert [photo.id for photo in chosen.newest_batch()] == [first]
 
 
 def test_no_question_of_a_batch_or_a_person_goes_through_all_photos(of_sqlite: sa.Engine) -> None:
@@ -218,9 +219,9 @@ def test_no_question_of_a_batch_or_a_person_goes_through_all_photos(of_sqlite: s
 
     chosen = PhotoSelection(engine, Path("/"), UNDO.sources)
     sa.event.listen(engine, "before_cursor_execute", see)
-    chosen.last_batch()
-    chosen.batch(1)
-    chosen.since(datetime(2026, 11, 4, tzinfo=UTC))
+    chosen.newest_batch()
+    chosen.by_batch(1)
+    chosen.filed_since(datetime(2026, 11, 4, tzinfo=UTC))
     Lookup(engine).undone(["1:a"])
     sa.event.remove(engine, "before_cursor_execute", see)
     indexes = [line.split("USING ")[1] for line in asked if line.startswith(("SEARCH photos", "SCAN photos"))]
@@ -319,7 +320,7 @@ def test_a_path_is_found_by_an_index_on_names(dialect: str, request: pytest.Fixt
 
     add(engine, "c", path="food/c", path_bytes=b"food/c")
     sa.event.listen(engine, "before_cursor_execute", see)
-    assert len(PhotoSelection(engine, Path("/"), UNDO.sources).path("food/c")) == 1
+    assert len(PhotoSelection(engine, Path("/"), UNDO.sources).by_path(PathArgument("food/c"))) == 1
     sa.event.remove(engine, "before_cursor_execute", see)
     assert len(asked) == 1
     assert "ix_photos_name" in asked[0]

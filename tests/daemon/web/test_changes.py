@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from daemon.actions.correct import NO_LABEL, NO_PERSON
-from daemon.actions.delete import NOT_DELETED
-from daemon.actions.undo import ActionResult
+from daemon.actions.context import ActionBusy
+from daemon.actions.correct import NO_PERSON_LABEL
+from daemon.actions.result import ActionResult
 from daemon.database import addresses, connections
 from daemon.inbox.claims import Claims
 from daemon.inbox.lock import action_lock
-from daemon.queries.selection import WHY
+from daemon.queries.explanations import WHY_NOT_DELETED, WHY_NOT_LABELLED, WHY_NOT_MOVED
 from daemon.settings import load
-from daemon.web.changes import SINCE, ActionBusy, PhotoChanges
+from daemon.web.changes import SINCE, PhotoChanges
 from models.errors import FoodsortError
 from tests.daemon.actions.test_undo import ask_to, die, drop, once, states
 from tests.daemon.cli.test_run import rows
@@ -59,13 +59,13 @@ def said(backs: list[ActionResult]) -> list[tuple[int, str]]:
 
 def test_labels_are_given_and_taken_back(root: Path, desk: PhotoChanges) -> None:
     assert said(desk.label([3, 1, 99, 2], "non_food")[0]) == [
-        (3, NO_LABEL["failed"]),
+        (3, WHY_NOT_LABELLED["failed"]),
         (1, "non_food/soup.jpg"),
         (2, "non_food/sea.jpg"),
     ]
     assert [row["corrected_label"] for row in rows(root)] == ["non_food", "non_food", None, None]
     assert said(desk.withdraw([1, 2])[0]) == [(1, "food/soup.jpg"), (2, "non_food/sea.jpg")]
-    assert said(desk.withdraw([1])[0]) == [(1, NO_PERSON)]
+    assert said(desk.withdraw([1])[0]) == [(1, NO_PERSON_LABEL)]
     assert [row["corrected_label"] for row in rows(root)] == [None] * 4
     assert (root / "food/soup.jpg").exists()
 
@@ -86,18 +86,18 @@ def test_a_label_that_is_not_the_newest_any_more_stays(root: Path, desk: PhotoCh
     assert taken == {2: mine[2]}
     assert (root / "food/soup.jpg").exists()
     assert said(desk.withdraw([1], [others[1]])[0]) == [(1, "non_food/soup.jpg")]
-    assert said(desk.withdraw([2], [mine[2]])[0]) == [(2, NO_PERSON)]
+    assert said(desk.withdraw([2], [mine[2]])[0]) == [(2, NO_PERSON_LABEL)]
 
 
 def test_failed_photos_are_retried(root: Path, desk: PhotoChanges) -> None:
-    assert said(desk.retry([4, 1])) == [(4, "inbox/b.pdf"), (1, WHY["filed"])]
+    assert said(desk.retry([4, 1])) == [(4, "inbox/b.pdf"), (1, WHY_NOT_MOVED["filed"])]
     assert said(desk.retry(None)) == [(3, "inbox/a.pdf")]
     assert {name for name in tree(root) if name.endswith(".pdf")} == {"inbox/a.pdf", "inbox/b.pdf"}
 
 
 def test_failed_photos_are_deleted(root: Path, desk: PhotoChanges) -> None:
-    assert said(desk.delete([3, 2])) == [(3, "failed/a.pdf"), (2, NOT_DELETED["filed"])]
-    assert said(desk.delete([3])) == [(3, NOT_DELETED["deleted"])]
+    assert said(desk.delete([3, 2])) == [(3, "failed/a.pdf"), (2, WHY_NOT_DELETED["filed"])]
+    assert said(desk.delete([3])) == [(3, WHY_NOT_DELETED["deleted"])]
     assert states(root)["failed/a.pdf"] == "deleted"
     assert "failed/a.pdf" not in tree(root)
     assert "failed/b.pdf" in tree(root)
@@ -126,7 +126,7 @@ def test_what_a_call_that_died_had_begun_is_ended_first(root: Path, desk: PhotoC
 def others_turn(root: Path) -> Iterator[None]:
     claims = Claims(root / "inbox")
     try:
-        with action_lock(claims.inbox_fd, root / "inbox", wait=lambda: False) as ours:
+        with action_lock(claims.inbox_fd, root / "inbox", timeout_s=0) as ours:
             assert ours
             yield
     finally:
@@ -204,7 +204,7 @@ def test_the_history_of_a_sorted_photo(root: Path, desk: PhotoChanges, foodsort:
         "It was taken out of the inbox, where it was soup.jpg.",
         f"The model {soup['model']} called it food: its probability of food is {soup['probability']:.3f} (batch 1, scripted).",
         "A person labelled it non_food.",
-        "It was put to non_food/soup.jpg.",
+        "It was moved to non_food/soup.jpg.",
     ]
     assert [step.at for step in history] == [
         "2026-07-01T12:00:00+02:00",
@@ -212,7 +212,7 @@ def test_the_history_of_a_sorted_photo(root: Path, desk: PhotoChanges, foodsort:
     ]
     assert desk.history(99) == []
     assert foodsort("undo", "--root", root, "non_food/soup.jpg")[0] == 0
-    assert desk.history(1)[-1] == ("", "It was taken back to the inbox, to stay there.")
+    assert desk.history(1)[-1] == ("", "It was moved back to the inbox, to stay there.")
 
 
 def test_the_history_of_a_failed_photo(root: Path, desk: PhotoChanges, foodsort: Foodsort) -> None:
@@ -240,7 +240,7 @@ def test_the_history_of_copies(root: Path, desk: PhotoChanges, photo: Photo, foo
     once(root, foodsort)
     said = [step.said for step in desk.history(5)]
     assert said[0] == "A person labelled an exact copy of it non_food."
-    assert said[-1] == "It was put to non_food/again.jpg."
+    assert said[-1] == "It was moved to non_food/again.jpg."
     (root / "foodsort.toml").write_text('[images]\nduplicates = "skip"\n')
     drop(root, "third.jpg", photo())
     once(root, foodsort)

@@ -1,0 +1,68 @@
+"""Opens the database, the actions and the report of a command that changes photos."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from daemon.cli.report import ActionReport
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import sqlalchemy as sa
+
+    from daemon.actions.context import Actions
+    from daemon.photo import State
+    from daemon.queries.selection import PhotoSelection
+
+
+@dataclass(frozen=True)
+class ActionSession:
+    """What a command needs to change photos."""
+
+    root: Path
+    engine: "sa.Engine"
+    actions: "Actions"
+    report: ActionReport
+
+    def selection(self, states: "Sequence[State]", refusals: "Mapping[State, str] | None" = None) -> "PhotoSelection":
+        """Selects photos of the root in these states; `refusals`: why photos in other states are not selected."""
+        from daemon.queries.explanations import WHY_NOT_MOVED
+        from daemon.queries.selection import PhotoSelection
+
+        return PhotoSelection(self.engine, self.root, states, WHY_NOT_MOVED if refusals is None else refusals)
+
+
+@contextmanager
+def open_session(root: Path, *, dry_run: bool) -> Iterator[ActionSession]:
+    """Opens the actions of a root: for previews, or with the action lock and after recovery.
+
+    Raises:
+        FoodsortError: The settings, the database or the inbox cannot be used.
+    """
+    from daemon.actions.context import open_actions, preview_actions
+    from daemon.database import addresses, connections
+    from daemon.settings import load
+
+    settings = load(root)
+    folders = settings.folders
+    address = addresses.url(root, settings.database.url)
+    report = ActionReport(dry_run=dry_run)
+    with connections.told(), ExitStack() as stack:
+        engine = connections.reading(address) if dry_run else connections.writing(address)
+        stack.callback(engine.dispose)
+        if dry_run:
+            actions = stack.enter_context(preview_actions(root, folders, engine))
+        else:
+            actions = stack.enter_context(
+                open_actions(root, folders, engine, on_wait=_print_wait, on_recovered=report.show_recovered)
+            )
+        yield ActionSession(root, engine, actions, report)
+
+
+def _print_wait() -> None:
+    typer.echo("foodsort: another call of foodsort is moving photos; waiting until it is done", err=True)

@@ -1,0 +1,23 @@
+"""What commands may ask of the database: sort orders, groups and paths. Imports no database, so commands start fast."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+SortOrder = Literal["newest", "oldest", "certainty", "name"]
+"""What comes first. `certainty`: the photos that the model was least sure of; photos without a prediction are left out."""
+
+GroupBy = Literal["day", "label", "model", "camera"]
+"""What photos are counted by. `day`: the UTC day on which a photo was classified or, if it failed, claimed."""
+
+
+@dataclass(frozen=True)
+class PathArgument:
+    """A path in a command's arguments or on its stdin.
+
+    Attributes:
+        text: The path as it was typed or read.
+        literal: The text is a name and never a pattern, as on a line of stdin.
+    """
+
+    text: str
+    literal: bool = False

@@ -1,0 +1,82 @@
+"""A photo by its row, as the actions on sorted photos need it."""
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from daemon.database.schema import photos
+from daemon.database.timestamps import format_mtime
+from daemon.fs import dirfd
+from daemon.photo import CORRECTING, DUPLICATE, FAILED, FILED, FILING, State
+from models.filenames import escape_name
+
+_CHUNK_PHOTOS = 64
+
+
+class Photo(NamedTuple):
+    """A photo's row, as far as actions need it.
+
+    Attributes:
+        path: Its place, in bytes as the row has it: relative to the root, or absolute outside of it.
+        inbox_path: The path in the inbox that it came from, relative to the inbox.
+        identity: Device and inode.
+    """
+
+    id: int
+    state: State
+    path: bytes
+    inbox_path: bytes
+    identity: str
+    sha256: str
+    size_bytes: int
+    modified_at: str
+    error_kind: str | None
+    filed_at: str | None
+
+    def looks_like(self, stat: os.stat_result) -> bool:
+        """Whether a file is regular and has the size and modification time of the row."""
+        same_size = stat.st_size == self.size_bytes
+        return dirfd.is_regular(stat) and same_size and format_mtime(stat.st_mtime_ns) == self.modified_at
+
+
+COLUMNS: tuple["sa.ColumnElement[object]", ...] = (
+    photos.c.id,
+    photos.c.state,
+    photos.c.path_bytes,
+    photos.c.inbox_path_bytes,
+    photos.c.identity,
+    photos.c.sha256,
+    photos.c.size_bytes,
+    photos.c.modified_at,
+    photos.c.error_kind,
+    photos.c.filed_at,
+)
+"""The columns of a `Photo`, in its order."""
+
+
+def reload(engine: sa.Engine, photo: Photo) -> Photo:
+    """Reads a photo's row again."""
+    with engine.connect() as connection:
+        return Photo._make(connection.execute(sa.select(*COLUMNS).where(photos.c.id == photo.id)).one())
+
+
+def in_chunks(chosen: Iterable[Photo]) -> Iterator[list[Photo]]:
+    """Photos in lists short enough for one transaction each."""
+    remaining = iter(chosen)
+    while chunk := list(itertools.islice(remaining, _CHUNK_PHOTOS)):
+        yield chunk
+
+
+def is_place_reused(engine: sa.Engine, photo: Photo) -> bool:
+    """Whether another photo came to a photo's place later."""
+    p = photos.c
+    name = escape_name(os.path.basename(photo.path))  # there is an index on it
+    same_place = sa.and_(p.name == name, p.path_bytes == photo.path, p.id != photo.id)
+    present = p.state.in_((FILING, FILED, CORRECTING, FAILED, DUPLICATE))
+    later = sa.or_(p.state.in_((FILING, CORRECTING)), p.filed_at > photo.filed_at)
+    query = sa.select(p.id).where(same_place, present, later).limit(1)
+    with engine.connect() as connection:
+        return connection.execute(query).first() is not None
