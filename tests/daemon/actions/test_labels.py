@@ -30,14 +30,14 @@ def test_the_photo_goes_back_to_the_folder_of_the_model_s_label(
     _, out, _ = foodsort("correct", "--root", corrected, "non_food/trip", "--withdraw", "--dry-run")
     assert out.splitlines() == [
         "non_food/trip/soup.jpg → food/trip/soup.jpg",
-        "1 photo would be without the label that a person gave last",
+        "1 photo would be without the newest label by a person",
     ]
     assert labels(corrected) == ["non_food"]
     code, out, err = foodsort("correct", "--root", corrected, "non_food/trip", "--withdraw")
     assert (code, err) == (0, "")
     assert out.splitlines() == [
         "non_food/trip/soup.jpg → food/trip/soup.jpg",
-        "1 photo is without the label that a person gave last",
+        "1 photo is without the newest label by a person",
     ]
     assert photos(corrected) == {"food/trip/soup.jpg": photo(), "non_food/sea.jpg": photo("non_food")}
     soup = row(corrected, "soup.jpg")
@@ -72,7 +72,7 @@ def test_what_no_person_has_labelled_stays_and_is_said(corrected: Path, foodsort
     before = tree(corrected)
     code, out, err = foodsort("correct", "--root", corrected, "non_food/sea.jpg", "--withdraw")
     assert (code, err) == (1, f"foodsort: non_food/sea.jpg {NO_PERSON_LABEL}\n")
-    assert out == "0 photos are without the label that a person gave last; 1 could not be changed\n"
+    assert out == "0 photos are without the newest label by a person; 1 could not be changed\n"
     assert tree(corrected) == before
     assert labels(corrected) == ["non_food"]
 
