@@ -84,11 +84,11 @@ def test_a_photo_that_the_model_was_not_sure_of(root: Path, photo: Photo, foodso
     (root / "foodsort.toml").write_text(f'[folders]\nunsure = "{folder}"\n')
     drop(root, "a.jpg", photo())
     once(root, foodsort)
-    lies = f"{folder or 'non_food'}/a.jpg"
-    (root / lies).parent.mkdir(exist_ok=True)
-    (root / "food/a.jpg").rename(root / lies)
-    ask_to(root, f"UPDATE photos SET predicted_label = 'unsure', path = '{lies}', path_bytes = CAST('{lies}' AS BLOB)")
-    assert foodsort("correct", "--root", root, lies, "--label", "non_food")[0] == 0
+    path = f"{folder or 'non_food'}/a.jpg"
+    (root / path).parent.mkdir(exist_ok=True)
+    (root / "food/a.jpg").rename(root / path)
+    ask_to(root, f"UPDATE photos SET predicted_label = 'unsure', path = '{path}', path_bytes = CAST('{path}' AS BLOB)")
+    assert foodsort("correct", "--root", root, path, "--label", "non_food")[0] == 0
     assert photos(root) == {"non_food/a.jpg": photo()}
     assert (row(root, "a.jpg")["path"], row(root, "a.jpg")["label"]) == ("non_food/a.jpg", "non_food")
 
@@ -128,9 +128,9 @@ def test_two_photos_of_one_name_at_once(root: Path, photo: Photo, foodsort: Food
     assert photos(root) == {"non_food/a.jpg": photo(shade=1), "non_food/a (2).jpg": photo(shade=2)}
 
 
-@pytest.mark.parametrize("given", ["shown", "relative to the root", "absolute", "stdin"])
+@pytest.mark.parametrize("form", ["shown", "relative to the root", "absolute", "stdin"])
 def test_every_way_to_name_a_photo(
-    root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, given: str
+    root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     name = os.fsdecode(b"-odd \xe9\\x41.jpg")
     (root / "inbox" / name).write_bytes(photo())
@@ -138,7 +138,7 @@ def test_every_way_to_name_a_photo(
     words = {"shown": rows(root)[0]["path"], "relative to the root": f"food/{name}", "absolute": f"{root}/food/{name}"}
     lines = io.TextIOWrapper(io.BytesIO(os.fsencode(f"food/{name}\n")))
     monkeypatch.setattr("sys.stdin", lines)
-    code, _, err = foodsort("correct", "--root", root, "--label", "non_food", words.get(given, "-"))
+    code, _, err = foodsort("correct", "--root", root, "--label", "non_food", words.get(form, "-"))
     assert (code, err) == (0, "")
     assert (root / "non_food" / name).read_bytes() == photo()
     assert rows(root)[0]["path"] == r"non_food/-odd \xe9\x5cx41.jpg"

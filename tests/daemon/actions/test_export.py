@@ -47,18 +47,18 @@ def test_what_a_person_has_labelled_is_copied_and_listed(
     labelled_root: Path, photo: Photo, foodsort: Foodsort, out: Path
 ) -> None:
     before = tree(labelled_root)
-    code, said, err = foodsort("export", "--root", labelled_root, "--out", out)
+    code, printed, err = foodsort("export", "--root", labelled_root, "--out", out)
     assert (code, err) == (0, "")
-    assert said.splitlines()[0] == (
+    assert printed.splitlines()[0] == (
         f"2 photos are in {out}: 1 food and 1 non_food in training, 0 food and 0 non_food in validation, "
         "0 food and 0 non_food in evaluation"
     )
     assert tree(labelled_root) == before
     manifest = tree(out).pop("manifest.csv")
     assert tree(out) == {"manifest.csv": manifest, "training/0_2.jpg": photo(shade=1), "training/1_1.jpg": photo()}
-    found = {row["path"]: row for row in table(out)}
-    assert tuple(found["training/1_1.jpg"]) == COLUMNS
-    assert found["training/0_2.jpg"] == {
+    exported = {row["path"]: row for row in table(out)}
+    assert tuple(exported["training/1_1.jpg"]) == COLUMNS
+    assert exported["training/0_2.jpg"] == {
         "path": "training/0_2.jpg",
         "label": "non_food",
         "split": "training",
@@ -81,21 +81,21 @@ def test_the_split_is_that_of_the_bytes(root: Path, photo: Photo, foodsort: Food
         drop(root, f"{shade}.jpg", photo(shade=4 * shade))
     once(root, foodsort)
     foodsort("correct", "--root", root, "food", "--label", "food")
-    code, said, _ = foodsort("export", "--root", root, "--out", out, "--split")
+    code, printed, _ = foodsort("export", "--root", root, "--out", out, "--split")
     assert code == 0
-    assert said.splitlines()[1].endswith("training, validation, evaluation: label more")
-    found = table(out)
-    assert len(found) == 40
-    assert {row["split"] for row in found} == set(SPLITS)
-    for row in found:
+    assert printed.splitlines()[1].endswith("training, validation, evaluation: label more")
+    exported = table(out)
+    assert len(exported) == 40
+    assert {row["split"] for row in exported} == set(SPLITS)
+    for row in exported:
         data = (out / row["path"]).read_bytes()
         assert row["sha256"] == hashlib.sha256(data).hexdigest()
         assert row["path"].split("/")[0] == row["split"] == split_of(row["sha256"])
-    ids = {row["id"] for split in SPLITS for row in [row for row in found if row["split"] == split][::2]}
+    ids = {row["id"] for split in SPLITS for row in [row for row in exported if row["split"] == split][::2]}
     half = [row["path"] for row in rows(root) if str(row["id"]) in ids]
     foodsort("correct", "--root", root, *half, "--label", "non_food")
-    _, said, _ = foodsort("export", "--root", root, "--out", out.with_name("my data"), "--split")
-    assert said.splitlines()[1] == f"train with: foodsort train --data '{out.with_name('my data')}' --out BUNDLE"
+    _, printed, _ = foodsort("export", "--root", root, "--out", out.with_name("my data"), "--split")
+    assert printed.splitlines()[1] == f"train with: foodsort train --data '{out.with_name('my data')}' --out BUNDLE"
 
 
 def test_the_splits_are_eighty_ten_ten() -> None:
@@ -138,9 +138,9 @@ def test_what_is_gone_or_another_is_said_and_the_rest_exported(
     (labelled_root / "food/trip/tea.jpg").write_bytes(photo(shade=8))
     (labelled_root / "food/more.jpg").unlink()
     os.mkfifo(labelled_root / "food/more.jpg")
-    code, said, err = foodsort("export", "--root", labelled_root, "--out", out)
+    code, printed, err = foodsort("export", "--root", labelled_root, "--out", out)
     assert code == 1
-    assert "; 3 could not be exported" in said
+    assert "; 3 could not be exported" in printed
     assert sorted(err.splitlines()) == [
         "foodsort: food/more.jpg is no longer the photo that was put there",
         "foodsort: food/trip/soup.jpg is no longer there",
@@ -182,8 +182,8 @@ def test_where_no_data_set_can_be(labelled_root: Path, foodsort: Foodsort, out: 
 def test_without_a_label_nothing_is_written(root: Path, photo: Photo, foodsort: Foodsort, out: Path) -> None:
     drop(root, "a.jpg", photo())
     once(root, foodsort)
-    code, said, err = foodsort("export", "--root", root, "--out", out)
-    assert (code, said) == (1, "")
+    code, printed, err = foodsort("export", "--root", root, "--out", out)
+    assert (code, printed) == (1, "")
     assert err == "foodsort: there is no such photo to export; `foodsort correct` labels photos\n"
     foodsort("correct", "--root", root, "food", "--label", "food")
     ask_to(root, "UPDATE photos SET state = 'correcting'")
@@ -216,8 +216,8 @@ def test_a_full_disk_leaves_nothing(labelled_root: Path, tmp_path: Path, foodsor
     once(labelled_root, foodsort)
     foodsort("correct", "--root", labelled_root, "food", "--label", "food")
     with mounted(tmp_path / "small", "size=128k") as small:
-        code, said, err = foodsort("export", "--root", labelled_root, "--out", small / "data")
-        assert (code, said, err) == (1, "", "foodsort: No space left on device\n")
+        code, printed, err = foodsort("export", "--root", labelled_root, "--out", small / "data")
+        assert (code, printed, err) == (1, "", "foodsort: No space left on device\n")
         assert list(small.iterdir()) == []
 
 

@@ -91,9 +91,9 @@ def test_all_is_done_where_nobody_can_read_of_it(
         done = subprocess.run([*COMMAND, *words, "--root", root], **both, text=True, check=False)
     assert done.returncode == 1
     assert list(states(root).values()).count("failed") == 1
-    said = done.stderr.splitlines()[-1] if stream == "stdout" else done.stdout.splitlines()[-1]
-    assert "69 photos are" in said or (stream, full) == ("stdout", False)
-    assert ("could be printed: No space left on device" in said) is (full and stream == "stdout")
+    printed = done.stderr.splitlines()[-1] if stream == "stdout" else done.stdout.splitlines()[-1]
+    assert "69 photos are" in printed or (stream, full) == ("stdout", False)
+    assert ("could be printed: No space left on device" in printed) is (full and stream == "stdout")
 
 
 def test_a_kind_of_failure_that_there_is_not_is_refused(sorted_root: Path, foodsort: Foodsort) -> None:
@@ -249,9 +249,9 @@ def test_failed_photos_are_tried_again_and_keep_their_rows(sorted_root: Path, ph
     cut, bill = after["cut.jpg"], after["bill.pdf"]
     assert (cut["state"], cut["path"], cut["attempts"], cut["error_kind"]) == ("filed", "food/cut.jpg", 2, None)
     assert (bill["state"], bill["path"], bill["attempts"]) == ("failed", "failed/trip/bill.pdf", 2)
-    said = json.loads((sorted_root / "failed/trip/bill.pdf.error.json").read_text())
-    assert said["attempts"] == 2
-    assert said["first_failed_at"] == before["bill.pdf"]["first_failed_at"] < said["last_failed_at"]
+    sidecar = json.loads((sorted_root / "failed/trip/bill.pdf.error.json").read_text())
+    assert sidecar["attempts"] == 2
+    assert sidecar["first_failed_at"] == before["bill.pdf"]["first_failed_at"] < sidecar["last_failed_at"]
 
 
 def test_a_retry_beside_a_daemon_that_runs(sorted_root: Path, foodsort: Foodsort) -> None:
@@ -275,9 +275,9 @@ def test_a_name_that_was_taken_meanwhile(sorted_root: Path, photo: Photo, foodso
     assert once(sorted_root, foodsort).startswith("0 photos sorted")
 
 
-@pytest.mark.parametrize("given", ["shown", "relative to the root", "absolute", "in the working folder"])
+@pytest.mark.parametrize("form", ["shown", "relative to the root", "absolute", "in the working folder"])
 def test_every_way_to_name_a_photo(
-    root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, given: str
+    root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     name = os.fsdecode(b"new\nline \xe9\\x41.jpg")
     (root / "inbox" / name).write_bytes(photo())
@@ -290,7 +290,7 @@ def test_every_way_to_name_a_photo(
     }
     assert words["shown"] == r"food/new\x0aline \xe9\x5cx41.jpg"
     monkeypatch.chdir(root / "food")
-    code, out, err = foodsort("undo", "--root", root, words[given])
+    code, out, err = foodsort("undo", "--root", root, words[form])
     assert (code, err) == (0, "")
     assert out.splitlines()[0] == r"food/new\x0aline \xe9\x5cx41.jpg → inbox/new\x0aline \xe9\x5cx41.jpg"
     assert (root / "inbox" / name).read_bytes() == photo()
@@ -392,9 +392,9 @@ def test_two_undos_at_once(root: Path, photo: Photo, foodsort: Foodsort) -> None
     once(root, foodsort)
     command = [*COMMAND, "undo", "--root", str(root), "food"]
     calls = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [call.communicate(timeout=60) for call in calls]
-    assert sorted(call.returncode for call in calls) == [0, 1], said
-    assert sum(out.count("→") for out, _ in said) == 150
+    printed = [call.communicate(timeout=60) for call in calls]
+    assert sorted(call.returncode for call in calls) == [0, 1], printed
+    assert sum(out.count("→") for out, _ in printed) == 150
     assert tree(root) == {f"inbox/{name}": data for name, data in photos.items()}
     assert set(states(root).values()) == {"undone"}
 

@@ -177,7 +177,7 @@ def test_what_is_no_address_of_a_database_is_a_wrong_setting(
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "said"),
+    ("variable", "value", "message"),
     [
         ("FOODSORT_MODEL__BUNDLE", "no-such-bundle", "no whole model bundle"),
         ("FOODSORT_DATABASE__URL", "sqlite:////proc/none/foodsort.db", "cannot be used"),
@@ -186,13 +186,19 @@ def test_what_is_no_address_of_a_database_is_a_wrong_setting(
     ],
 )
 def test_what_a_user_can_cause_gives_a_message_and_no_traceback(
-    root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, photo: Photo, variable: str, value: str, said: str
+    root: Path,
+    foodsort: Foodsort,
+    monkeypatch: pytest.MonkeyPatch,
+    photo: Photo,
+    variable: str,
+    value: str,
+    message: str,
 ) -> None:
     (root / "inbox/a.jpg").write_bytes(photo())
     monkeypatch.setenv(variable, value)
     code, _, err = foodsort("run", "--root", root, "--once")
     assert code == 1
-    assert said in err
+    assert message in err
     assert "Traceback" not in err
     assert (root / "inbox/a.jpg").exists()
 

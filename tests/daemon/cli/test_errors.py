@@ -70,25 +70,25 @@ def places(root: Path, photo: Photo, foodsort: Foodsort, tmp_path: Path) -> dict
 
 def test_a_mistake_is_told_and_has_the_exit_code_of_its_kind(places: dict[str, Path], foodsort: Foodsort) -> None:
     other: list[tuple[str, int, str]] = []
-    for expected, line, said in MISTAKES:
+    for expected, line, message in MISTAKES:
         words = []
         for word in line.split():
             first, slash, rest = word.partition("/")
             word = word.strip("'")
             words.append(f"{places[first]}{slash}{rest}" if first in places else word)
         code, _, err = foodsort(*words)
-        told = said in err and "Traceback" not in err and len(err.splitlines()) <= 7
-        if code != expected or not told:
+        is_reported = message in err and "Traceback" not in err and len(err.splitlines()) <= 7
+        if code != expected or not is_reported:
             other.append((line, code, err))
     assert other == []
 
 
-@pytest.mark.parametrize("given", [b"\xff*", b"[\xff", b"*" + b"a" * 60_000])
-def test_no_name_is_too_odd_to_ask_for(places: dict[str, Path], given: bytes) -> None:
-    words = [b"results", b"--root", str(places["ROOT"]).encode(), b"--format", b"csv", b"--name", given]
+@pytest.mark.parametrize("name", [b"\xff*", b"[\xff", b"*" + b"a" * 60_000])
+def test_no_name_is_too_odd_to_ask_for(places: dict[str, Path], name: bytes) -> None:
+    words = [b"results", b"--root", str(places["ROOT"]).encode(), b"--format", b"csv", b"--name", name]
     done = subprocess.run([sys.executable.encode(), b"-m", b"daemon", *words], capture_output=True, check=False)
     assert b"Traceback" not in done.stderr
-    assert done.returncode == (1 if len(given) > 50_000 else 0)
+    assert done.returncode == (1 if len(name) > 50_000 else 0)
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])

@@ -33,8 +33,10 @@ ODD = [
 def stdin(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Has the next command read lines from its stdin."""
 
-    def lines(*given: str) -> None:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("".join(f"{line}\n" for line in given).encode())))
+    def lines(*argument: str) -> None:
+        monkeypatch.setattr(
+            sys, "stdin", io.TextIOWrapper(io.BytesIO("".join(f"{line}\n" for line in argument).encode()))
+        )
 
     return lines
 
@@ -54,7 +56,7 @@ def shown(root: Path, foodsort: Foodsort, *words: str) -> list[str]:
     return [json.loads(line)["path"] for line in out.splitlines()]
 
 
-def lying(folder: Path) -> set[bytes]:
+def names_in(folder: Path) -> set[bytes]:
     return set(os.listdir(os.fsencode(folder)))
 
 
@@ -62,11 +64,11 @@ def test_what_results_prints_back_is_taken_word_for_word(odd_root: Path, foodsor
     stdin(*shown(odd_root, foodsort))
     code, _, err = foodsort("correct", "--root", odd_root, "--label", "non_food", "-")
     assert (code, err) == (0, "")
-    assert lying(odd_root / "non_food") == {*ODD}
+    assert names_in(odd_root / "non_food") == {*ODD}
     stdin(*shown(odd_root, foodsort))
     code, _, err = foodsort("undo", "--root", odd_root, "-")
     assert (code, err) == (0, "")
-    assert lying(odd_root / "inbox") - {b".foodsort"} == {*ODD}
+    assert names_in(odd_root / "inbox") - {b".foodsort"} == {*ODD}
     stdin(*shown(odd_root, foodsort))
     code, out, err = foodsort("retry", "--root", odd_root, "-")
     assert (code, err) == (0, "")
@@ -127,8 +129,8 @@ def trips(root: Path, photo: Photo, foodsort: Foodsort, each_database: None) -> 
 def test_a_pattern_means_what_it_would_mean_to_a_shell_in_the_root(
     trips: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, pattern: str, meant: set[str]
 ) -> None:
-    for given in (pattern, f"{trips}/{pattern}"):
-        code, out, err = foodsort("undo", "--root", trips, "--dry-run", given)
+    for argument in (pattern, f"{trips}/{pattern}"):
+        code, out, err = foodsort("undo", "--root", trips, "--dry-run", argument)
         assert (code, err) == (0, "")
         assert {line.partition(" → ")[0] for line in out.splitlines()[:-1]} == meant
     _, out, _ = foodsort("correct", "--root", trips, "--dry-run", "--label", "food", pattern)
@@ -152,7 +154,7 @@ def test_a_list_that_is_read_twice_means_the_same_photos(
     for code, word in ((0, "-"), (1, "-"), (1, "food/photo[1].jpg")):
         stdin("food/photo[1].jpg")
         assert foodsort(*words, word)[0] == code
-        assert (lying(root / "food"), lying(root / "non_food")) == ({b"photo1.jpg"}, {b"photo[1].jpg"})
+        assert (names_in(root / "food"), names_in(root / "non_food")) == ({b"photo1.jpg"}, {b"photo[1].jpg"})
     stdin("food/photo?.jpg")
     code, _, err = foodsort(*words, "-")
     assert (code, err.partition(";")[0]) == (1, "foodsort: food/photo?.jpg: the database has no photo at this path")
@@ -182,15 +184,15 @@ def test_what_a_stream_cannot_write_is_printed_as_it_is_taken_back(
     (root / "inbox/caf\u00e9 \u202e\U0001f363.jpg").write_bytes(photo())
     assert foodsort("run", "--root", root, "--once")[0] == 0
 
-    def said(*words: str) -> str:
+    def printed(*words: str) -> str:
         command = [sys.executable, "-m", "daemon", *words]
         ascii_only = os.environ | {"PYTHONIOENCODING": "ascii"}
         return subprocess.run(command, env=ascii_only, capture_output=True, check=True).stdout.decode()
 
-    path = said("results", "--root", str(root)).splitlines()[-1].partition("food/")[2]
+    path = printed("results", "--root", str(root)).splitlines()[-1].partition("food/")[2]
     assert path == r"caf\xc3\xa9 \xe2\x80\xae\xf0\x9f\x8d\xa3.jpg"
-    assert "1 photo would be" in said("undo", "--root", str(root), "--dry-run", f"food/{path}")
-    seen = said("classify", "--engine", "scripted", "--format", "json", str(root / "food"))
+    assert "1 photo would be" in printed("undo", "--root", str(root), "--dry-run", f"food/{path}")
+    seen = printed("classify", "--engine", "scripted", "--format", "json", str(root / "food"))
     assert json.loads(seen)["label"] == "food"
 
 

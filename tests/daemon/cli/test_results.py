@@ -38,19 +38,19 @@ def watching(root: Path, *words: str) -> Iterator["subprocess.Popen[str]"]:
 
 
 def test_groups_come_in_every_format(tmp_path: Path, engine: sa.Engine, foodsort: Foodsort) -> None:
-    def asked(form: str) -> str:
+    def grouped(form: str) -> str:
         code, out, err = foodsort("results", "--root", tmp_path, "--by", "camera", "--format", form)
         assert (code, err) == (0, "")
         return out
 
-    groups = json.loads(asked("json"))
+    groups = json.loads(grouped("json"))
     assert [(group["camera"], group["photos"]) for group in groups] == [("Canon", 4), (None, 1)]
-    assert [json.loads(line) for line in asked("jsonl").splitlines()] == groups
-    rows = list(csv.DictReader(io.StringIO(asked("csv"))))
+    assert [json.loads(line) for line in grouped("jsonl").splitlines()] == groups
+    rows = list(csv.DictReader(io.StringIO(grouped("csv"))))
     assert [
         {name: str(value or ("" if value is None else 0)) for name, value in group.items()} for group in groups
     ] == rows
-    assert [line.split()[:2] for line in asked("table").splitlines()] == [
+    assert [line.split()[:2] for line in grouped("table").splitlines()] == [
         ["camera", "photos"],
         ["Canon", "4"],
         ["none", "1"],

@@ -53,12 +53,12 @@ def test_photos_are_sorted_and_each_has_a_row(root: Path, photo: Photo, foodsort
     assert code == 0
     assert out.splitlines()[-1] == "2 photos sorted: 1 food, 1 non_food, 0 failed; 0 had to stay in the inbox"
     assert tree(root) == {"food/soup.jpg": photo("food"), "non_food/trip/day 1/sea.jpg": photo("non_food")}
-    found = {row["path"]: row for row in rows(root)}
-    assert set(found) == {"food/soup.jpg", "non_food/trip/day 1/sea.jpg"}
-    soup = found["food/soup.jpg"]
+    by_name = {row["path"]: row for row in rows(root)}
+    assert set(by_name) == {"food/soup.jpg", "non_food/trip/day 1/sea.jpg"}
+    soup = by_name["food/soup.jpg"]
     assert (soup["name"], soup["label"], soup["state"], soup["inbox_path"]) == ("soup.jpg", "food", "filed", "soup.jpg")
     assert soup["probability"] > 0.9
-    assert found["non_food/trip/day 1/sea.jpg"]["probability"] < 0.1
+    assert by_name["non_food/trip/day 1/sea.jpg"]["probability"] < 0.1
     assert soup["model"].startswith("foodsort-resnet50@")
     assert (soup["format"], soup["width"], soup["height"]) == ("JPEG", 64, 64)
     assert len(soup["classified_at"]) == len("2026-11-24T12:00:00.000000Z")
@@ -73,19 +73,19 @@ def test_a_row_knows_what_its_camera_and_its_model_said(root: Path, photo: Photo
     (root / "inbox/b.jpg").write_bytes(photo("non_food"))
     (root / "inbox/c.jpg").write_bytes(b"%PDF")
     assert foodsort("run", "--root", root, "--once")[0] == 0
-    found = {row["name"]: row for row in rows(root)}
-    taken = [[found[name][column] for column in ("taken_at", "taken_offset", "camera")] for name in sorted(found)]
+    by_name = {row["name"]: row for row in rows(root)}
+    taken = [[by_name[name][column] for column in ("taken_at", "taken_offset", "camera")] for name in sorted(by_name)]
     assert taken == [["2026-07-01T18:30:00", "+02:00", "Soup \\x1b[31m 3000"], [None] * 3, [None] * 3]
     card = Bundle.load().card
-    for row in found.values():
-        said = Thresholds(food=row["threshold"], unsure_low=row["unsure_low"], unsure_high=row["unsure_high"])
-        assert said == card.thresholds
+    for row in by_name.values():
+        thresholds = Thresholds(food=row["threshold"], unsure_low=row["unsure_low"], unsure_high=row["unsure_high"])
+        assert thresholds == card.thresholds
         assert row["engine"] == "scripted"
         assert row["modified_at"] <= row["claimed_at"] <= (row["classified_at"] or row["filed_at"])
-    for row in (found["a.jpg"], found["b.jpg"]):
+    for row in (by_name["a.jpg"], by_name["b.jpg"]):
         assert row["probability"] == pytest.approx(1 / (1 + math.exp(-row["logit"] / card.temperature)))
         assert row["certainty"] == pytest.approx(max(row["probability"], 1 - row["probability"]))
-    assert (found["c.jpg"]["logit"], found["c.jpg"]["certainty"], found["c.jpg"]["reviewed_at"]) == (None,) * 3
+    assert (by_name["c.jpg"]["logit"], by_name["c.jpg"]["certainty"], by_name["c.jpg"]["reviewed_at"]) == (None,) * 3
 
 
 def test_times_and_modes_of_photos_are_kept(root: Path, photo: Photo, foodsort: Foodsort) -> None:
@@ -127,8 +127,8 @@ def test_what_is_no_picture_fails_with_the_reason_beside_it(root: Path, photo: P
     assert code == 0
     assert out.splitlines()[-1].startswith("3 photos sorted: 0 food, 0 non_food, 3 failed")
     kinds = {
-        name.removeprefix("failed/"): json.loads(said)["kind"]
-        for name, said in tree(root).items()
+        name.removeprefix("failed/"): json.loads(data)["kind"]
+        for name, data in tree(root).items()
         if name.endswith(".error.json")
     }
     assert kinds == {
@@ -137,14 +137,14 @@ def test_what_is_no_picture_fails_with_the_reason_beside_it(root: Path, photo: P
         "none.jpg.error.json": "empty",
     }
     assert (root / "failed/papers/bill.pdf").read_bytes() == b"%PDF-1.7 and so on"
-    found = {row["name"]: row for row in rows(root)}
-    assert {row["state"] for row in found.values()} == {"failed"}
-    assert {row["label"] for row in found.values()} == {None}
-    assert found["bill.pdf"]["error_kind"] == "not_an_image"
-    said = json.loads((root / "failed/cut.jpg.error.json").read_text())
-    assert (said["name"], said["attempts"], said["sha256"]) == ("cut.jpg", 1, found["cut.jpg"]["sha256"])
-    assert (said["foodsort"], said["model"]) == (__version__, found["cut.jpg"]["model"])
-    assert said["first_failed_at"] == found["cut.jpg"]["first_failed_at"] <= said["last_failed_at"]
+    by_name = {row["name"]: row for row in rows(root)}
+    assert {row["state"] for row in by_name.values()} == {"failed"}
+    assert {row["label"] for row in by_name.values()} == {None}
+    assert by_name["bill.pdf"]["error_kind"] == "not_an_image"
+    sidecar = json.loads((root / "failed/cut.jpg.error.json").read_text())
+    assert (sidecar["name"], sidecar["attempts"], sidecar["sha256"]) == ("cut.jpg", 1, by_name["cut.jpg"]["sha256"])
+    assert (sidecar["foodsort"], sidecar["model"]) == (__version__, by_name["cut.jpg"]["model"])
+    assert sidecar["first_failed_at"] == by_name["cut.jpg"]["first_failed_at"] <= sidecar["last_failed_at"]
 
 
 def test_reasons_never_overwrite_a_photo_of_that_name(root: Path, foodsort: Foodsort) -> None:
@@ -207,8 +207,8 @@ def test_links_fifos_sockets_and_ignored_files_stay_and_get_no_row(
     assert outside.exists()
     assert [row["name"] for row in rows(root)] == ["real.jpg"]
     events = ask(root, "SELECT kind, path FROM events")
-    told = ("link.jpg", "dangling.jpg", "loop", "pipe.jpg", "socket.jpg")
-    assert sorted((event["kind"], event["path"]) for event in events) == sorted(("skipped", name) for name in told)
+    skipped = ("link.jpg", "dangling.jpg", "loop", "pipe.jpg", "socket.jpg")
+    assert sorted((event["kind"], event["path"]) for event in events) == sorted(("skipped", name) for name in skipped)
 
 
 def test_a_link_swapped_in_for_a_sub_folder_leads_nowhere(root: Path, photo: Photo, foodsort: Foodsort) -> None:

@@ -132,16 +132,16 @@ def test_what_is_piped_has_a_line_for_each_row_and_every_column(root: Path) -> N
 
 
 def test_it_is_told_that_there_are_more(root: Path) -> None:
-    def told(*words: str) -> str:
+    def stderr_of(*words: str) -> str:
         command = [sys.executable, "-m", "daemon", "results", "--root", str(root), *words]
         return subprocess.run(command, capture_output=True, text=True, check=True).stderr
 
-    assert told("--limit", "2") == "2 of 8 photos; --limit shows more\n"
-    assert told("--limit", "8") == told("--limit", "9") == ""
-    assert told("--limit", "2", "--label", "food") == "2 shown; a higher --limit may show more\n"
-    assert told("--limit", "1", "--by", "camera") == "1 group shown; --limit shows more\n"
-    assert told("--limit", "3", "--by", "camera") == ""
-    assert told("--limit", "2", "--format", "jsonl") == ""
+    assert stderr_of("--limit", "2") == "2 of 8 photos; --limit shows more\n"
+    assert stderr_of("--limit", "8") == stderr_of("--limit", "9") == ""
+    assert stderr_of("--limit", "2", "--label", "food") == "2 shown; a higher --limit may show more\n"
+    assert stderr_of("--limit", "1", "--by", "camera") == "1 group shown; --limit shows more\n"
+    assert stderr_of("--limit", "3", "--by", "camera") == ""
+    assert stderr_of("--limit", "2", "--format", "jsonl") == ""
 
 
 def test_a_line_of_a_row_that_just_came_has_its_columns_under_their_heads(capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,8 +61,8 @@ def test_what_is_asked_on_a_command_line_can_be_asked(path: Path, engine: sa.Eng
 
 
 def test_python_of_the_readme_runs(engine: sa.Engine) -> None:
-    (asked,) = document.queries(README)
-    assert len(run(asked.code, engine.url)["frame"]) == 18
+    (query,) = document.queries(README)
+    assert len(run(query.code, engine.url)["frame"]) == 18
 
 
 def test_the_view_s_columns_stand_in_their_order(engine: sa.Engine) -> None:

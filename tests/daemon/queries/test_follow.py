@@ -37,20 +37,20 @@ def followed(
     address: sa.URL, *meanwhile: Callable[[], object], filters: Filters | None = None
 ) -> tuple[list[list[str]], list[str]]:
     """The names that come before, between and after what happens meanwhile, and what is told of trouble."""
-    came: list[list[str]] = [[]]
-    told: list[str] = []
+    names: list[list[str]] = [[]]
+    errors: list[str] = []
     happenings = iter(meanwhile)
 
     def pause(_pause_s: float) -> bool:
         happening = next(happenings, None)
-        came.append([])
+        names.append([])
         if happening:
             happening()
         return happening is not None
 
-    for row in Follower(address, filters or Filters(), pause, lambda error: told.append(str(error))):
-        came[-1].append(row["name"])
-    return came[:-1], told
+    for row in Follower(address, filters or Filters(), pause, lambda error: errors.append(str(error))):
+        names[-1].append(row["name"])
+    return names[:-1], errors
 
 
 def test_what_is_there_comes_first_and_then_what_comes_oldest_first(engine: sa.Engine) -> None:
@@ -62,9 +62,9 @@ def test_what_is_there_comes_first_and_then_what_comes_oldest_first(engine: sa.E
         add(engine, "d", batch_id=3)
         add(engine, "e", batch_id=3)
 
-    came, told = followed(engine.url, lambda: None, two_more, lambda: None)
-    assert came == [["a", "b", "c"], [], ["d", "e"], []]
-    assert told == []
+    names, errors = followed(engine.url, lambda: None, two_more, lambda: None)
+    assert names == [["a", "b", "c"], [], ["d", "e"], []]
+    assert errors == []
 
 
 def test_a_limit_is_of_those_that_are_there(engine: sa.Engine) -> None:
@@ -95,7 +95,7 @@ def test_a_photo_comes_once_when_it_has_its_outcome(
             late.append(add(engine, f"late {number}", state=FILING, batch_id=number))
             add(engine, f"quick {number}", batch_id=number)
 
-    came, _ = followed(
+    names, _ = followed(
         engine.url,
         come,
         lambda: change(engine, early, state=FILED),
@@ -103,7 +103,7 @@ def test_a_photo_comes_once_when_it_has_its_outcome(
         lambda: change(engine, late[0], state=FILED),
         lambda: None,
     )
-    assert came == [["there"], ["quick 3", "quick 4"], ["early"], ["late 4"], ["late 3"], []]
+    assert names == [["there"], ["quick 3", "quick 4"], ["early"], ["late 4"], ["late 3"], []]
 
 
 def test_a_photo_that_is_tried_again_comes_once_more(engine: sa.Engine) -> None:
@@ -137,10 +137,10 @@ def test_a_database_that_is_not_there_yet_is_waited_for_and_that_is_told_once(tm
         add(engine, "a")
         engine.dispose()
 
-    came, told = followed(address, lambda: None, lambda: None, made_now)
-    assert came == [[], [], [], ["a"]]
-    assert len(told) == 1
-    assert "is not there" in told[0]
+    names, errors = followed(address, lambda: None, lambda: None, made_now)
+    assert names == [[], [], [], ["a"]]
+    assert len(errors) == 1
+    assert "is not there" in errors[0]
 
 
 def test_a_database_that_was_made_anew_is_told_from_its_beginning(tmp_path: Path) -> None:
@@ -159,9 +159,9 @@ def test_a_database_that_was_made_anew_is_told_from_its_beginning(tmp_path: Path
         add(engine, "new")
         engine.dispose()
 
-    came, told = followed(address, moved_aside, made_anew)
-    assert came == [["old"], [], ["new"]]
-    assert len(told) == 1
+    names, errors = followed(address, moved_aside, made_anew)
+    assert names == [["old"], [], ["new"]]
+    assert len(errors) == 1
 
 
 def test_a_server_that_is_away_for_a_while_is_waited_for(cluster: Cluster) -> None:
@@ -176,12 +176,12 @@ def test_a_server_that_is_away_for_a_while_is_waited_for(cluster: Cluster) -> No
 
         try:
             engine.dispose()
-            came, told = followed(address, cluster.stop, lambda: None, back)
+            names, errors = followed(address, cluster.stop, lambda: None, back)
         finally:
             cluster.start()
         engine.dispose()
-    assert came == [["a"], [], [], ["b"]]
-    assert len(told) == 1
+    assert names == [["a"], [], [], ["b"]]
+    assert len(errors) == 1
 
 
 def test_a_locked_database_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,14 +203,14 @@ def test_a_locked_database_is_waited_for(tmp_path: Path, monkeypatch: pytest.Mon
         batch(engine, 3)
         add(engine, "b", batch_id=3)
 
-    came, told = followed(address, lock, lambda: None, unlock)
-    assert came == [["a"], [], [], ["b"]]
-    assert ["locked" in words for words in told] == [True]
+    names, errors = followed(address, lock, lambda: None, unlock)
+    assert names == [["a"], [], [], ["b"]]
+    assert ["locked" in words for words in errors] == [True]
     engine.dispose()
 
 
 def test_no_more_than_new_photos_are_looked_at(tmp_path: Path) -> None:
-    asked: list[str] = []
+    plans: list[str] = []
     engine = begun(addresses.url(tmp_path, ""))
     add(engine, "a", state="filed")
 
@@ -220,7 +220,7 @@ def test_no_more_than_new_photos_are_looked_at(tmp_path: Path) -> None:
 
     def see(connection: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
         lines = connection.connection.cursor().execute("EXPLAIN QUERY PLAN " + statement, values)
-        asked.extend(line[3] for line in lines)
+        plans.extend(line[3] for line in lines)
 
     def listen() -> None:
         sa.event.listen(sa.Engine, "before_cursor_execute", see)
@@ -230,7 +230,7 @@ def test_no_more_than_new_photos_are_looked_at(tmp_path: Path) -> None:
     finally:
         sa.event.remove(sa.Engine, "before_cursor_execute", see)
     engine.dispose()
-    of_photos = {line for line in asked if line.startswith(("SCAN p", "SEARCH p"))}
+    of_photos = {line for line in plans if line.startswith(("SCAN p", "SEARCH p"))}
     assert of_photos == {
         "SEARCH photos USING COVERING INDEX ix_photos_batch_id (batch_id>? AND batch_id<?)",
         "SEARCH p USING INTEGER PRIMARY KEY (rowid=?)",
