@@ -12,8 +12,8 @@ import pytest
 from daemon.failpoints import VARIABLE
 from daemon.photo import FILED, State
 from daemon.queries.explanations import WHY_NOT_LABELLED
-from tests.daemon.actions.test_undo import COMMAND, ask_to, die, drop, once, states
-from tests.daemon.cli.test_run import ask, rows
+from tests.daemon.actions.test_undo import COMMAND, drop, execute, kill_at, run_once, states
+from tests.daemon.cli.test_run import rows, select
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
 
 
@@ -23,7 +23,7 @@ def sorted_root(root: Path, photo: Photo, foodsort: Foodsort) -> Path:
     drop(root, "trip/soup.jpg", photo("food"))
     drop(root, "trip/sea.jpg", photo("non_food"))
     drop(root, "bill.pdf", b"%PDF")
-    once(root, foodsort)
+    run_once(root, foodsort)
     return root
 
 
@@ -39,7 +39,7 @@ def row(root: Path, name: str) -> dict[str, Any]:
 
 
 def labels(root: Path) -> list[str]:
-    return [review["label"] for review in ask(root, "SELECT label FROM reviews ORDER BY id")]
+    return [review["label"] for review in select(root, "SELECT label FROM reviews ORDER BY id")]
 
 
 def photos(root: Path) -> dict[str, bytes]:
@@ -65,7 +65,7 @@ def test_a_photo_moves_to_the_folder_of_its_label_and_back(sorted_root: Path, ph
     assert foodsort("correct", "--root", sorted_root, "non_food/trip/soup.jpg", "--label", "food")[0] == 0
     assert labels(sorted_root) == ["non_food", "food"]
     assert row(sorted_root, "soup.jpg")["path"] == "food/trip/soup.jpg"
-    assert once(sorted_root, foodsort).startswith("0 photos sorted")
+    assert run_once(sorted_root, foodsort).startswith("0 photos sorted")
 
 
 def test_the_label_that_it_has_already_is_recorded_and_nothing_moves(sorted_root: Path, foodsort: Foodsort) -> None:
@@ -83,11 +83,11 @@ def test_the_label_that_it_has_already_is_recorded_and_nothing_moves(sorted_root
 def test_a_photo_that_the_model_was_not_sure_of(root: Path, photo: Photo, foodsort: Foodsort, folder: str) -> None:
     (root / "foodsort.toml").write_text(f'[folders]\nunsure = "{folder}"\n')
     drop(root, "a.jpg", photo())
-    once(root, foodsort)
+    run_once(root, foodsort)
     path = f"{folder or 'non_food'}/a.jpg"
     (root / path).parent.mkdir(exist_ok=True)
     (root / "food/a.jpg").rename(root / path)
-    ask_to(root, f"UPDATE photos SET predicted_label = 'unsure', path = '{path}', path_bytes = CAST('{path}' AS BLOB)")
+    execute(root, f"UPDATE photos SET predicted_label = 'unsure', path = '{path}', path_bytes = CAST('{path}' AS BLOB)")
     assert foodsort("correct", "--root", root, path, "--label", "non_food")[0] == 0
     assert photos(root) == {"non_food/a.jpg": photo()}
     assert (row(root, "a.jpg")["path"], row(root, "a.jpg")["label"]) == ("non_food/a.jpg", "non_food")
@@ -119,11 +119,11 @@ def test_two_photos_of_one_name_at_once(root: Path, photo: Photo, foodsort: Food
     (root / "foodsort.toml").write_text('[folders]\nunsure = "unsure"\n')
     for folder, shade in (("food", 1), ("unsure", 2)):
         drop(root, "a.jpg", photo(shade=shade))
-        once(root, foodsort)
+        run_once(root, foodsort)
         if folder == "unsure":
             (root / "unsure").mkdir(exist_ok=True)
             (root / "food/a (2).jpg").rename(root / "unsure/a.jpg")
-            ask_to(root, "UPDATE photos SET path_bytes = CAST('unsure/a.jpg' AS BLOB), name = 'a.jpg' WHERE id = 2")
+            execute(root, "UPDATE photos SET path_bytes = CAST('unsure/a.jpg' AS BLOB), name = 'a.jpg' WHERE id = 2")
     assert foodsort("correct", "--root", root, "food", "unsure", "--label", "non_food")[0] == 0
     assert photos(root) == {"non_food/a.jpg": photo(shade=1), "non_food/a (2).jpg": photo(shade=2)}
 
@@ -134,7 +134,7 @@ def test_every_way_to_name_a_photo(
 ) -> None:
     name = os.fsdecode(b"-odd \xe9\\x41.jpg")
     (root / "inbox" / name).write_bytes(photo())
-    once(root, foodsort)
+    run_once(root, foodsort)
     words = {"shown": rows(root)[0]["path"], "relative to the root": f"food/{name}", "absolute": f"{root}/food/{name}"}
     lines = io.TextIOWrapper(io.BytesIO(os.fsencode(f"food/{name}\n")))
     monkeypatch.setattr("sys.stdin", lines)
@@ -178,7 +178,7 @@ def test_undone_and_corrected_in_turn(sorted_root: Path, photo: Photo, foodsort:
     code, _, err = foodsort(*soup, "inbox/trip/soup.jpg")
     assert (code, err) == (1, f"foodsort: inbox/trip/soup.jpg: {WHY_NOT_LABELLED['undone']}\n")
     assert foodsort("retry", "--root", sorted_root, "inbox/trip/soup.jpg")[0] == 0
-    once(sorted_root, foodsort)
+    run_once(sorted_root, foodsort)
     # What a person said outlasts being sorted again.
     assert row(sorted_root, "soup.jpg")["path"] == "non_food/trip/soup.jpg"
     assert foodsort("correct", "--root", sorted_root, "--label", "food", "non_food/trip/soup.jpg")[0] == 0
@@ -189,7 +189,7 @@ def test_undone_and_corrected_in_turn(sorted_root: Path, photo: Photo, foodsort:
 def test_a_place_belongs_to_the_photo_that_came_there_last(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     for shade, label in ((1, "food"), (2, "non_food")):
         drop(root, "a.jpg", photo(label, shade))
-        once(root, foodsort)
+        run_once(root, foodsort)
     (root / "non_food/a.jpg").unlink()
     assert foodsort("correct", "--root", root, "food/a.jpg", "--label", "non_food")[0] == 0
     assert foodsort("undo", "--root", root, "non_food/a.jpg")[0] == 0
@@ -200,9 +200,9 @@ def test_a_place_belongs_to_the_photo_that_came_there_last(root: Path, photo: Ph
 @pytest.mark.parametrize("next_", ["run", "undo", "correct"])
 def test_killed_between_the_steps(sorted_root: Path, photo: Photo, foodsort: Foodsort, point: str, next_: str) -> None:
     drop(sorted_root, "trip/more.jpg", photo(shade=5))
-    once(sorted_root, foodsort)
+    run_once(sorted_root, foodsort)
     (sorted_root / "non_food/trip/more.jpg").write_bytes(b"somebody's")
-    die(point, "correct", "--root", sorted_root, "food", "--label", "non_food")
+    kill_at(point, "correct", "--root", sorted_root, "food", "--label", "non_food")
     words = {
         "run": ("run", "--once"),
         "undo": ("undo", "--since", "2100-01-01"),
@@ -228,23 +228,23 @@ def test_killed_between_the_steps(sorted_root: Path, photo: Photo, foodsort: Foo
 def test_the_place_is_taken_while_nobody_lives_to_move_there(
     sorted_root: Path, photo: Photo, foodsort: Foodsort
 ) -> None:
-    die("correcting", "correct", "--root", sorted_root, "food", "--label", "non_food")
+    kill_at("correcting", "correct", "--root", sorted_root, "food", "--label", "non_food")
     (sorted_root / "non_food/trip/soup.jpg").write_bytes(photo())  # the same bytes, and not the photo
-    once(sorted_root, foodsort)
+    run_once(sorted_root, foodsort)
     assert row(sorted_root, "soup (2).jpg")["path"] == "non_food/trip/soup (2).jpg"
     assert len([path for path in photos(sorted_root) if "soup" in path]) == 2
 
 
 def test_a_copy_that_came_to_the_old_place_meanwhile_stays(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
-    die("corrected", "correct", "--root", sorted_root, "food", "--label", "non_food")
+    kill_at("corrected", "correct", "--root", sorted_root, "food", "--label", "non_food")
     (sorted_root / "food/trip/soup.jpg").write_bytes(photo())
-    once(sorted_root, foodsort)
+    run_once(sorted_root, foodsort)
     assert row(sorted_root, "soup.jpg")["state"] == "filed"
     assert [path for path in photos(sorted_root) if "soup" in path] == ["food/trip/soup.jpg", "non_food/trip/soup.jpg"]
 
 
 def test_taken_away_while_nobody_lives_to_move_it(sorted_root: Path, foodsort: Foodsort) -> None:
-    die("correcting", "correct", "--root", sorted_root, "food", "--label", "non_food")
+    kill_at("correcting", "correct", "--root", sorted_root, "food", "--label", "non_food")
     (sorted_root / "food/trip/soup.jpg").unlink()
     code, _, err = foodsort("undo", "--root", sorted_root, "--since", "2100-01-01")
     assert code == 1
@@ -258,17 +258,17 @@ def test_to_and_from_another_filesystem(
     root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, point: str, label: str
 ) -> None:
     drop(root, "a.jpg", photo("food" if label == "non_food" else "non_food"))
-    once(root, foodsort)
+    run_once(root, foodsort)
     places = {"food": elsewhere / "food/a.jpg", "non_food": root / "non_food/a.jpg"}
     goal = places.pop(label)
     (source,) = places.values()
     source.chmod(0o640)
     words = ("correct", "--root", root, source, "--label", label)
     if point:
-        die(point, *words)
+        kill_at(point, *words)
     else:
         assert foodsort(*words)[0] == 0
-    assert once(root, foodsort).startswith("0 photos sorted")
+    assert run_once(root, foodsort).startswith("0 photos sorted")
     assert (goal.exists(), source.exists()) == (True, False)
     assert (goal.stat().st_mtime_ns, goal.stat().st_mode & 0o777) == (10**18 + 1007, 0o640)
     assert [path.name for path in goal.parent.iterdir()] == ["a.jpg"]
@@ -280,13 +280,13 @@ def test_in_the_middle_of_it_a_daemon_and_other_calls_leave_the_photo_alone(
 ) -> None:
     (root / "foodsort.toml").write_text('[images]\nduplicates = "skip"\n')
     drop(root, "a.jpg", photo())
-    once(root, foodsort)
+    run_once(root, foodsort)
     words = [*COMMAND, "correct", "--root", str(root), "food", "--label", "non_food"]
     with subprocess.Popen(words, env=os.environ | {VARIABLE: "correcting:1:hang"}) as call:
         try:
             until(lambda: states(root) == {"non_food/a.jpg": "correcting"})
             drop(root, "b.jpg", photo())
-            once(root, foodsort)
+            run_once(root, foodsort)
             assert states(root) == {"non_food/a.jpg": "correcting", "duplicates/b.jpg": "duplicate"}
             assert foodsort("undo", "--root", root, "non_food/a.jpg", "--dry-run")[2].endswith(
                 "try again in a moment\n"
@@ -294,7 +294,7 @@ def test_in_the_middle_of_it_a_daemon_and_other_calls_leave_the_photo_alone(
             assert foodsort("export", "--root", root, "--out", root.parent / "data")[0] == 0  # the copy
         finally:
             call.kill()
-    once(root, foodsort)
+    run_once(root, foodsort)
     assert photos(root) == {"non_food/a.jpg": photo(), "duplicates/b.jpg": photo()}
 
 
@@ -320,7 +320,7 @@ def test_a_copy_that_was_set_aside_is_labelled_by_its_original(root: Path, photo
     (root / "foodsort.toml").write_text('[images]\nduplicates = "skip"\n')
     for name in ("a.jpg", "b.jpg"):
         drop(root, name, photo())
-        once(root, foodsort)
+        run_once(root, foodsort)
     code, _, err = foodsort("correct", "--root", root, "duplicates/b.jpg", "--label", "non_food")
     assert (code, err) == (1, f"foodsort: duplicates/b.jpg: {WHY_NOT_LABELLED['duplicate']}\n")
     assert labels(root) == []

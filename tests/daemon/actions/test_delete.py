@@ -10,7 +10,7 @@ import pytest
 
 from daemon.photo import FAILED, State
 from daemon.queries.explanations import WHY_NOT_DELETED
-from tests.daemon.actions.test_undo import COMMAND, die, drop, once, states
+from tests.daemon.actions.test_undo import COMMAND, drop, kill_at, run_once, states
 from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, tree
 
@@ -24,7 +24,7 @@ def failed(root: Path, each_database: None, photo: Photo, foodsort: Foodsort) ->
     drop(root, "a.pdf", b"%PDF-a")
     drop(root, "trip/bill.pdf", b"%PDF-bill")
     drop(root, "soup.jpg", photo())
-    once(root, foodsort)
+    run_once(root, foodsort)
     assert set(tree(root)) == {"food/soup.jpg", "failed/a.pdf", BILL} | REASONS
     return root
 
@@ -41,7 +41,7 @@ def test_the_photo_and_its_reason_go_and_the_row_stays(failed: Path, foodsort: F
     assert set(tree(failed)) == {"food/soup.jpg", "failed/a.pdf", "failed/a.pdf.error.json"}
     bill = next(row for row in before if row["path"] == BILL)
     assert next(row for row in rows(failed) if row["path"] == BILL) == bill | {"state": "deleted"}
-    assert once(failed, foodsort).startswith("0 photos sorted")
+    assert run_once(failed, foodsort).startswith("0 photos sorted")
 
 
 def test_photos_below_a_folder(failed: Path, foodsort: Foodsort) -> None:
@@ -68,7 +68,7 @@ def test_a_call_that_is_repeated_deletes_no_other_photo(
 ) -> None:
     for name in ("photo[1].jpg", "photo1.jpg", "lit\x1b.jpg", "lit\\x1b.jpg", "failed/photo[1].jpg"):
         drop(root, name, f"no picture {name}".encode())
-    once(root, foodsort)
+    run_once(root, foodsort)
     assert foodsort(*delete(root, f"failed/{literal}"))[0] == 0
     left = tree(root)
     code, out, err = foodsort(*delete(root, f"failed/{literal}"))
@@ -83,7 +83,7 @@ def test_a_path_is_one_below_the_root_before_one_below_the_working_folder(
 ) -> None:
     for name in ("e.jpg", "failed/e.jpg"):
         drop(root, name, f"no picture {name}".encode())
-    once(root, foodsort)
+    run_once(root, foodsort)
     monkeypatch.chdir(root / "failed")
     for code in (0, 1):
         assert foodsort(*delete(root, "failed/e.jpg"))[0] == code
@@ -108,7 +108,7 @@ def test_an_escape_in_a_pattern_widens_nothing(
 ) -> None:
     for name in ("*.jpg", "5.jpg", "b.jpg", "c.jpg", "x.jpg", "\n.jpg", "\\.jpg"):
         drop(root, name, name.encode())
-    once(root, foodsort)
+    run_once(root, foodsort)
     before = set(os.listdir(root / "failed"))
     foodsort(*delete(root, pattern))
     gone = before - set(os.listdir(root / "failed"))
@@ -180,7 +180,7 @@ def test_a_reason_that_is_somebody_s_own_file_stays(failed: Path, foodsort: Food
 @pytest.mark.parametrize("point", ["deleting", "unexplained", "deleted", "deleted:2"])
 @pytest.mark.parametrize("next_", ["run", "retry", "delete"])
 def test_killed_between_the_steps(failed: Path, photo: Photo, foodsort: Foodsort, point: str, next_: str) -> None:
-    die(point, *delete(failed, "failed"))
+    kill_at(point, *delete(failed, "failed"))
     words = {
         "run": ("run", "--once", "--root", failed),
         "retry": ("retry", "--root", failed),
@@ -194,10 +194,10 @@ def test_killed_between_the_steps(failed: Path, photo: Photo, foodsort: Foodsort
 
 @pytest.mark.parametrize("other", [change, exchange, link])
 def test_killed_and_another_file_there_by_then_it_stays(failed: Path, foodsort: Foodsort, other: object) -> None:
-    die("deleting", *delete(failed, BILL))
+    kill_at("deleting", *delete(failed, BILL))
     other(failed / BILL)  # type: ignore[operator]
     before = tree(failed)
-    once(failed, foodsort)
+    run_once(failed, foodsort)
     assert tree(failed) == before
     assert states(failed)[BILL] == "deleted"
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from daemon.actions.export import COLUMNS, SPLITS, split_of
-from tests.daemon.actions.test_undo import COMMAND, ask_to, drop, once
+from tests.daemon.actions.test_undo import COMMAND, drop, execute, run_once
 from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, mounted, tree
 
@@ -32,7 +32,7 @@ def labelled_root(root: Path, photo: Photo, foodsort: Foodsort) -> Path:
         "tea": photo(shade=2),
     }.items():
         drop(root, f"trip/{name}.jpg", data)
-        once(root, foodsort)
+        run_once(root, foodsort)
     assert foodsort("correct", "--root", root, "food/trip/cake.jpg", "--label", "non_food")[0] == 0
     assert foodsort("correct", "--root", root, "food/trip/soup.jpg", "--label", "food")[0] == 0
     return root
@@ -79,7 +79,7 @@ def test_only_what_the_model_had_wrong(labelled_root: Path, foodsort: Foodsort, 
 def test_the_split_is_that_of_the_bytes(root: Path, photo: Photo, foodsort: Foodsort, out: Path) -> None:
     for shade in range(40):
         drop(root, f"{shade}.jpg", photo(shade=4 * shade))
-    once(root, foodsort)
+    run_once(root, foodsort)
     foodsort("correct", "--root", root, "food", "--label", "food")
     code, printed, _ = foodsort("export", "--root", root, "--out", out, "--split")
     assert code == 0
@@ -108,7 +108,7 @@ def test_copies_are_exported_once_with_the_label_that_was_given_last(
 ) -> None:
     for name in ("a", "b"):
         drop(root, f"{name}.jpg", photo())
-        once(root, foodsort)
+        run_once(root, foodsort)
     foodsort("correct", "--root", root, "food/b.jpg", "--label", "food")
     foodsort("correct", "--root", root, "food/a.jpg", "--label", "non_food")
     (root / "non_food/a.jpg").unlink()  # then the other copy is taken
@@ -121,7 +121,7 @@ def test_names_end_as_the_bytes_want_whatever_they_were(root: Path, foodsort: Fo
         file = io.BytesIO()
         Image.new("RGB", (64, 64), (200, 9, 40)).save(file, form)
         drop(root, f"{form}.jpg\n", file.getvalue())
-    once(root, foodsort)
+    run_once(root, foodsort)
     foodsort("correct", "--root", root, "food", "--label", "food")
     assert foodsort("export", "--root", root, "--out", out)[0] == 0
     endings = {row["path"].rpartition(".")[2] for row in table(out)}
@@ -132,7 +132,7 @@ def test_what_is_gone_or_another_is_said_and_the_rest_exported(
     labelled_root: Path, photo: Photo, foodsort: Foodsort, out: Path
 ) -> None:
     drop(labelled_root, "more.jpg", photo(shade=7))
-    once(labelled_root, foodsort)
+    run_once(labelled_root, foodsort)
     foodsort("correct", "--root", labelled_root, "food", "--label", "food")
     (labelled_root / "food/trip/soup.jpg").unlink()
     (labelled_root / "food/trip/tea.jpg").write_bytes(photo(shade=8))
@@ -181,12 +181,12 @@ def test_where_no_data_set_can_be(labelled_root: Path, foodsort: Foodsort, out: 
 
 def test_without_a_label_nothing_is_written(root: Path, photo: Photo, foodsort: Foodsort, out: Path) -> None:
     drop(root, "a.jpg", photo())
-    once(root, foodsort)
+    run_once(root, foodsort)
     code, printed, err = foodsort("export", "--root", root, "--out", out)
     assert (code, printed) == (1, "")
     assert err == "foodsort: there is no such photo to export; `foodsort correct` labels photos\n"
     foodsort("correct", "--root", root, "food", "--label", "food")
-    ask_to(root, "UPDATE photos SET state = 'correcting'")
+    execute(root, "UPDATE photos SET state = 'correcting'")
     assert foodsort("export", "--root", root, "--out", out)[0] == 1
     assert [path.name for path in out.parent.iterdir()] == ["root"]
 
@@ -213,7 +213,7 @@ def test_half_an_export_is_never_taken_for_a_whole_one(labelled_root: Path, food
 
 def test_a_full_disk_leaves_nothing(labelled_root: Path, tmp_path: Path, foodsort: Foodsort) -> None:
     Image.new("RGB", (512, 512), (200, 1, 40)).save(labelled_root / "inbox/big.bmp")
-    once(labelled_root, foodsort)
+    run_once(labelled_root, foodsort)
     foodsort("correct", "--root", labelled_root, "food", "--label", "food")
     with mounted(tmp_path / "small", "size=128k") as small:
         code, printed, err = foodsort("export", "--root", labelled_root, "--out", small / "data")
@@ -224,6 +224,6 @@ def test_a_full_disk_leaves_nothing(labelled_root: Path, tmp_path: Path, foodsor
 def test_a_label_that_somebody_wrote_into_the_database_and_is_none(
     labelled_root: Path, foodsort: Foodsort, out: Path
 ) -> None:
-    ask_to(labelled_root, "INSERT INTO reviews (photo_id, label, reviewed_at) VALUES (1, 'unsure', '2026')")
+    execute(labelled_root, "INSERT INTO reviews (photo_id, label, reviewed_at) VALUES (1, 'unsure', '2026')")
     assert foodsort("export", "--root", labelled_root, "--out", out)[0] == 0
     assert [row["id"] for row in table(out)] == ["2"]

@@ -9,7 +9,7 @@ import pytest
 
 from daemon.actions.correct import NO_PERSON_LABEL
 from tests.daemon.actions.test_correct import labels, photos, row
-from tests.daemon.actions.test_undo import COMMAND, ask_to, die, drop, once
+from tests.daemon.actions.test_undo import COMMAND, drop, execute, kill_at, run_once
 from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, tree
 
@@ -19,7 +19,7 @@ def corrected(root: Path, each_database: None, photo: Photo, foodsort: Foodsort)
     """A root, with a database of each kind, whose photo of food a person has called non_food."""
     drop(root, "trip/soup.jpg", photo())
     drop(root, "sea.jpg", photo("non_food"))
-    once(root, foodsort)
+    run_once(root, foodsort)
     assert foodsort("correct", "--root", root, "food", "--label", "non_food")[0] == 0
     return root
 
@@ -62,7 +62,7 @@ def test_one_that_the_model_was_not_sure_of_goes_to_their_folder(
     corrected: Path, foodsort: Foodsort, folder: str, place: str
 ) -> None:
     (corrected / "foodsort.toml").write_text(f'[folders]\nunsure = "{folder}"\n')
-    ask_to(corrected, "UPDATE photos SET predicted_label = 'unsure' WHERE name = 'soup.jpg'")
+    execute(corrected, "UPDATE photos SET predicted_label = 'unsure' WHERE name = 'soup.jpg'")
     assert foodsort("correct", "--root", corrected, "non_food/trip", "--withdraw")[0] == 0
     assert (corrected / place).exists()
     assert (row(corrected, "soup.jpg")["path"], row(corrected, "soup.jpg")["label"]) == (place, "unsure")
@@ -88,7 +88,7 @@ def test_a_label_or_its_withdrawal_is_asked_for_and_not_both(corrected: Path, fo
 def test_killed_between_the_steps(corrected: Path, photo: Photo, foodsort: Foodsort, point: str, next_: str) -> None:
     taken = corrected / "food/trip/soup.jpg"
     taken.write_bytes(b"somebody's")
-    die(point, "correct", "--root", corrected, "non_food/trip", "--withdraw")
+    kill_at(point, "correct", "--root", corrected, "non_food/trip", "--withdraw")
     words = {
         "run": ("run", "--once"),
         "undo": ("undo", "--since", "2100-01-01"),
@@ -112,14 +112,14 @@ def test_to_another_filesystem(
 ) -> None:
     (root / "foodsort.toml").write_text(f'[folders]\nfood = "{elsewhere}/food"\n')
     drop(root, "a.jpg", photo())
-    once(root, foodsort)
+    run_once(root, foodsort)
     assert foodsort("correct", "--root", root, elsewhere / "food/a.jpg", "--label", "non_food")[0] == 0
     words = ("correct", "--root", root, "non_food/a.jpg", "--withdraw")
     if point:
-        die(point, *words)
+        kill_at(point, *words)
     else:
         assert foodsort(*words)[0] == 0
-    assert once(root, foodsort).startswith("0 photos sorted")
+    assert run_once(root, foodsort).startswith("0 photos sorted")
     assert (elsewhere / "food/a.jpg").read_bytes() == photo()
     assert photos(root) == {}
     assert [(row["state"], row["label"], row["path"]) for row in rows(root)] == [

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from daemon.failpoints import VARIABLE
-from tests.daemon.cli.test_run import ask, opened, rows
+from tests.daemon.cli.test_run import connect, rows, select
 from tests.daemon.conftest import Foodsort, Photo, mounted, running, tree, until
 
 COMMAND = [sys.executable, "-m", "daemon"]
@@ -58,13 +58,13 @@ def names(root: Path) -> set[str]:
     return {name for name in tree(root) if name != "foodsort.toml"}
 
 
-def once(root: Path, foodsort: Foodsort) -> str:
+def run_once(root: Path, foodsort: Foodsort) -> str:
     code, out, err = foodsort("run", "--root", root, "--once")
     assert code == 0, err
     return out.splitlines()[-1]
 
 
-def die(point: str, *words: str | Path) -> None:
+def kill_at(point: str, *words: str | Path) -> None:
     """Runs a command that is killed at a point, or fails."""
     command = [*COMMAND, *map(str, words)]
     ended = subprocess.run(command, env=os.environ | {VARIABLE: point}, capture_output=True, timeout=60, check=False)
@@ -79,7 +79,7 @@ def test_all_is_done_where_nobody_can_read_of_it(
 ) -> None:
     for number in range(70):  # more than are handled at a time
         drop(root, f"{number}.jpg", f"no picture {number}".encode())
-    once(root, foodsort)
+    run_once(root, foodsort)
     (root / "failed/33.jpg").unlink()  # so that there is something to say on stderr
     with open("/dev/full", "wb") as nowhere:
         if not full:
@@ -116,14 +116,14 @@ def test_undone_photos_stay_in_the_inbox_until_they_are_asked_for(
         "2 photos are back in the inbox, to stay there until `foodsort retry PATH`",
     ]
     for _ in range(2):
-        assert once(sorted_root, foodsort).startswith("0 photos sorted")
+        assert run_once(sorted_root, foodsort).startswith("0 photos sorted")
     failed = {"failed/cut.jpg", "failed/cut.jpg.error.json", "failed/trip/bill.pdf", "failed/trip/bill.pdf.error.json"}
     assert names(sorted_root) - failed == {"inbox/trip/soup.jpg", "inbox/trip/sea.jpg"}
     assert (sorted_root / "inbox/trip/soup.jpg").stat().st_mtime_ns == 10**18 + 1007
     assert states(sorted_root)["inbox/trip/soup.jpg"] == "undone"
     code, out, err = foodsort("retry", "--root", sorted_root, "inbox/trip/soup.jpg")
     assert out.splitlines() == ["inbox/trip/soup.jpg", "1 photo is in the inbox, to be sorted again"]
-    assert once(sorted_root, foodsort).startswith("1 photo sorted: 1 food")
+    assert run_once(sorted_root, foodsort).startswith("1 photo sorted: 1 food")
     assert names(sorted_root) - failed == {"food/trip/soup.jpg", "inbox/trip/sea.jpg"}
     assert [row["id"] for row in rows(sorted_root)] == [row["id"] for row in before]
     soup = next(row for row in rows(sorted_root) if row["name"] == "soup.jpg")
@@ -168,12 +168,12 @@ def test_on_overlayfs_where_files_and_folders_are_of_other_devices(
             pytest.skip("this kernel mounts no overlayfs here")
         try:
             drop(root, "soup.jpg", photo())
-            once(root, foodsort)
+            run_once(root, foodsort)
             assert foodsort("undo", "--root", root, "--last")[0] == 0
-            assert once(root, foodsort).startswith("0 photos sorted")
+            assert run_once(root, foodsort).startswith("0 photos sorted")
             assert names(root) == {"inbox/soup.jpg"}
             assert foodsort("retry", "--root", root, "inbox/soup.jpg")[0] == 0
-            assert once(root, foodsort).startswith("1 photo sorted")
+            assert run_once(root, foodsort).startswith("1 photo sorted")
             assert [row["state"] for row in rows(root)] == ["filed"]
         finally:
             subprocess.run(["umount", "-l", root], check=True)
@@ -194,7 +194,7 @@ def test_what_is_changed_or_replaced_is_a_new_photo(sorted_root: Path, photo: Ph
     (sorted_root / "inbox/trip/soup.jpg").write_bytes(photo("non_food", 7))
     (sorted_root / "inbox/trip/new.jpg").write_bytes(photo("food", 8))
     (sorted_root / "inbox/trip/new.jpg").rename(sorted_root / "inbox/trip/sea.jpg")
-    assert once(sorted_root, foodsort).startswith("2 photos sorted: 1 food, 1 non_food")
+    assert run_once(sorted_root, foodsort).startswith("2 photos sorted: 1 food, 1 non_food")
     assert len(rows(sorted_root)) == 6
     code, _, err = foodsort("retry", "--root", sorted_root, "inbox/trip")
     assert code == 1
@@ -205,15 +205,15 @@ def test_an_undone_photo_is_known_by_its_place_when_the_device_has_another_numbe
     sorted_root: Path, foodsort: Foodsort
 ) -> None:
     foodsort("undo", "--root", sorted_root, "food")
-    ask_to(sorted_root, "UPDATE photos SET identity = '999999:1' WHERE state = 'undone'")
-    assert once(sorted_root, foodsort).startswith("0 photos sorted")
-    assert ask(sorted_root, "SELECT 1 FROM photos WHERE identity = '999999:1'") == []
+    execute(sorted_root, "UPDATE photos SET identity = '999999:1' WHERE state = 'undone'")
+    assert run_once(sorted_root, foodsort).startswith("0 photos sorted")
+    assert select(sorted_root, "SELECT 1 FROM photos WHERE identity = '999999:1'") == []
 
 
 def test_the_last_batch_then_the_one_before(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     for shade in range(2):
         drop(root, f"{shade}.jpg", photo(shade=shade))
-        once(root, foodsort)
+        run_once(root, foodsort)
     assert foodsort("undo", "--root", root, "--last", "--dry-run")[1].splitlines() == [
         "food/1.jpg → inbox/1.jpg",
         "1 photo would be back in the inbox, to stay there until `foodsort retry PATH`",
@@ -228,7 +228,7 @@ def test_the_last_batch_then_the_one_before(root: Path, photo: Photo, foodsort: 
 def test_since_a_time(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     for shade in range(2):
         drop(root, f"{shade}.jpg", photo(shade=shade))
-        once(root, foodsort)
+        run_once(root, foodsort)
     assert foodsort("undo", "--root", root, "--since", rows(root)[1]["filed_at"])[0] == 0
     assert set(tree(root)) == {"food/0.jpg", "inbox/1.jpg"}
 
@@ -241,9 +241,9 @@ def test_failed_photos_are_tried_again_and_keep_their_rows(sorted_root: Path, ph
     assert "failed/cut.jpg.error.json" not in names(sorted_root)
     assert states(sorted_root)["inbox/cut.jpg"] == "retry"
     (sorted_root / "inbox/cut.jpg").write_bytes(photo(size=256))  # mended meanwhile, in place
-    once(sorted_root, foodsort)
+    run_once(sorted_root, foodsort)
     foodsort("retry", "--root", sorted_root)
-    once(sorted_root, foodsort)
+    run_once(sorted_root, foodsort)
     after = {row["name"]: row for row in rows(sorted_root)}
     assert {name: row["id"] for name, row in after.items()} == {name: row["id"] for name, row in before.items()}
     cut, bill = after["cut.jpg"], after["bill.pdf"]
@@ -272,7 +272,7 @@ def test_a_name_that_was_taken_meanwhile(sorted_root: Path, photo: Photo, foodso
     assert out.startswith("food/trip/soup.jpg → inbox/trip/soup (2).jpg\n")
     assert (sorted_root / "inbox/trip/soup.jpg").read_bytes() == b"another one"
     assert (sorted_root / "inbox/trip/soup (2).jpg").read_bytes() == photo("food")
-    assert once(sorted_root, foodsort).startswith("0 photos sorted")
+    assert run_once(sorted_root, foodsort).startswith("0 photos sorted")
 
 
 @pytest.mark.parametrize("form", ["shown", "relative to the root", "absolute", "in the working folder"])
@@ -281,7 +281,7 @@ def test_every_way_to_name_a_photo(
 ) -> None:
     name = os.fsdecode(b"new\nline \xe9\\x41.jpg")
     (root / "inbox" / name).write_bytes(photo())
-    once(root, foodsort)
+    run_once(root, foodsort)
     words = {
         "shown": rows(root)[0]["path"],
         "relative to the root": f"food/{name}",
@@ -320,7 +320,7 @@ def test_what_cannot_be_done_is_said_and_the_rest_is_done(sorted_root: Path, pho
 def test_killed_between_the_steps_of_an_undo(
     sorted_root: Path, photo: Photo, foodsort: Foodsort, point: str, next_: str
 ) -> None:
-    die(point, "undo", "--root", sorted_root, "food", "non_food", "failed")
+    kill_at(point, "undo", "--root", sorted_root, "food", "non_food", "failed")
     words = ["run", "--once"] if next_ == "run" else ["undo", "--since", "2100-01-01"]
     assert foodsort(words[0], "--root", sorted_root, *words[1:])[0] == 0
     expected = {
@@ -331,14 +331,14 @@ def test_killed_between_the_steps_of_an_undo(
     }
     assert tree(sorted_root) == expected
     assert states(sorted_root) == dict.fromkeys(expected, "undone")
-    assert once(sorted_root, foodsort).startswith("0 photos sorted")
+    assert run_once(sorted_root, foodsort).startswith("0 photos sorted")
 
 
 @pytest.mark.parametrize("point", ["taking_back", "taken_back"])
 def test_killed_between_the_steps_of_a_retry(sorted_root: Path, foodsort: Foodsort, point: str) -> None:
     before = names(sorted_root)
-    die(point, "retry", "--root", sorted_root)
-    once(sorted_root, foodsort)
+    kill_at(point, "retry", "--root", sorted_root)
+    run_once(sorted_root, foodsort)
     assert names(sorted_root) == before
     assert len(rows(sorted_root)) == 4
     assert {(row["state"], row["attempts"]) for row in rows(sorted_root) if row["error_kind"]} == {("failed", 2)}
@@ -348,14 +348,14 @@ def test_killed_between_the_steps_of_a_retry(sorted_root: Path, foodsort: Foodso
 def test_from_another_filesystem(root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, point: str) -> None:
     drop(root, "soup.jpg", photo("food"))
     drop(root, "bill.pdf", b"%PDF")
-    once(root, foodsort)
+    run_once(root, foodsort)
     (elsewhere / "food/soup.jpg").chmod(0o640)
     words = ("undo", "--root", root, elsewhere / "food/soup.jpg")
     if point:
-        die(point, *words)
+        kill_at(point, *words)
     else:
         assert foodsort(*words)[0] == 0
-    assert once(root, foodsort).startswith("0 photos sorted")
+    assert run_once(root, foodsort).startswith("0 photos sorted")
     soup = root / "inbox/soup.jpg"
     assert soup.read_bytes() == photo("food")
     assert (soup.stat().st_mtime_ns, soup.stat().st_mode & 0o777) == (10**18 + 1007, 0o640)
@@ -363,7 +363,7 @@ def test_from_another_filesystem(root: Path, elsewhere: Path, photo: Photo, food
     assert [path.name for path in (root / "inbox").glob(".*")] == [".foodsort"]
     foodsort("retry", "--root", root)
     foodsort("retry", "--root", root, soup)
-    assert once(root, foodsort).startswith("2 photos sorted: 1 food, 0 non_food, 1 failed")
+    assert run_once(root, foodsort).startswith("2 photos sorted: 1 food, 0 non_food, 1 failed")
     assert len(rows(root)) == 2
     assert {path.name for path in elsewhere.rglob("*.*")} == {"soup.jpg", "bill.pdf", "bill.pdf.error.json"}
 
@@ -372,15 +372,15 @@ def test_a_copy_that_came_to_the_place_meanwhile_is_not_taken_for_the_photo(
     root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort
 ) -> None:
     drop(root, "soup.jpg", photo())
-    once(root, foodsort)
+    run_once(root, foodsort)
     with running(root) as daemon:
-        die("taken_back", "undo", "--root", root, elsewhere / "food/soup.jpg")
+        kill_at("taken_back", "undo", "--root", root, elsewhere / "food/soup.jpg")
         (root / "inbox/soup.jpg").rename(root / "inbox/aside.jpg")
         drop(root, "soup.jpg", photo())
         until((elsewhere / "food/soup.jpg").exists, daemon)
         (root / "inbox/aside.jpg").rename(root / "inbox/soup.jpg")
         until(lambda: list(states(root).values()).count("filed") == 1, daemon)
-    once(root, foodsort)
+    run_once(root, foodsort)
     assert (elsewhere / "food/soup.jpg").read_bytes() == (root / "inbox/soup.jpg").read_bytes() == photo()
     assert states(root) == {f"{elsewhere}/food/soup.jpg": "filed", "inbox/soup.jpg": "undone"}
 
@@ -389,7 +389,7 @@ def test_two_undos_at_once(root: Path, photo: Photo, foodsort: Foodsort) -> None
     photos = {f"{index}.jpg": photo(shade=index) for index in range(150)}
     for name, data in photos.items():
         drop(root, name, data)
-    once(root, foodsort)
+    run_once(root, foodsort)
     command = [*COMMAND, "undo", "--root", str(root), "food"]
     calls = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     printed = [call.communicate(timeout=60) for call in calls]
@@ -428,15 +428,17 @@ def test_a_photo_that_may_not_be_moved_is_named_and_stays(sorted_root: Path, pho
     assert states(sorted_root)["food/trip/soup.jpg"] == "filed"
 
 
-def ask_to(root: Path, change: str) -> None:
-    with opened(root) as connection:
+def execute(root: Path, change: str) -> None:
+    with connect(root) as connection:
         connection.execute(sa.text(change))
 
 
 def stored(root: Path) -> object:
     """What the database is made of: its file, or what a server has in it."""
     file = root / "foodsort.db"
-    return file.read_bytes() if file.exists() else [ask(root, f"SELECT * FROM {name}") for name in ("photos", "events")]
+    return (
+        file.read_bytes() if file.exists() else [select(root, f"SELECT * FROM {name}") for name in ("photos", "events")]
+    )
 
 
 def _tries(root: Path) -> set[int]:

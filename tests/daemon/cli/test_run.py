@@ -25,16 +25,16 @@ from tests.daemon.conftest import Foodsort, Photo, tree
 
 
 def rows(root: Path) -> list[dict[str, Any]]:
-    return ask(root, "SELECT * FROM results ORDER BY id")
+    return select(root, "SELECT * FROM results ORDER BY id")
 
 
-def ask(root: Path, question: str) -> list[dict[str, Any]]:
-    with opened(root) as connection:
+def select(root: Path, question: str) -> list[dict[str, Any]]:
+    with connect(root) as connection:
         return [dict(row) for row in connection.execute(sa.text(question)).mappings()]
 
 
 @contextmanager
-def opened(root: Path) -> Iterator[sa.Connection]:
+def connect(root: Path) -> Iterator[sa.Connection]:
     """A connection to a root's database of whatever kind; what it writes is committed at the end."""
     engine = sa.create_engine(addresses.url(root, load(root).database.url))
     try:
@@ -173,7 +173,7 @@ def test_odd_names_are_kept_byte_for_byte_and_shown_escaped(root: Path, photo: P
     assert sorted(os.listdir(os.fsencode(root / "food"))) == sorted(names)
     shown = {row["name"] for row in rows(root)}
     assert {r"new\x0aline.jpg", r"caf\xe9.jpg", r"a\x5cb.jpg", r"\xe2\x80\xaetxt.jpg"} <= shown
-    stored = ask(root, "SELECT path_bytes FROM photos")
+    stored = select(root, "SELECT path_bytes FROM photos")
     assert sorted(row["path_bytes"] for row in stored) == sorted(b"food/" + name for name in names)
     code, out, _ = foodsort("results", "--root", root, "--format", "json")
     assert code == 0
@@ -206,7 +206,7 @@ def test_links_fifos_sockets_and_ignored_files_stay_and_get_no_row(
     assert {path.name for path in (root / "inbox").iterdir()} - {".foodsort"} == before - {"real.jpg"}
     assert outside.exists()
     assert [row["name"] for row in rows(root)] == ["real.jpg"]
-    events = ask(root, "SELECT kind, path FROM events")
+    events = select(root, "SELECT kind, path FROM events")
     skipped = ("link.jpg", "dangling.jpg", "loop", "pipe.jpg", "socket.jpg")
     assert sorted((event["kind"], event["path"]) for event in events) == sorted(("skipped", name) for name in skipped)
 
@@ -281,7 +281,7 @@ def test_a_root_may_be_named_with_dots_in_its_path(
     monkeypatch.chdir(root / "inbox")
     for named in ("..", "../../link/.."):  # the latter is the root, too: links are followed before the dots
         assert foodsort("run", "--once", "--root", named)[0] == 0
-        assert [row["path"] for row in ask(root, "SELECT path FROM results")] == ["food/a.jpg"]
+        assert [row["path"] for row in select(root, "SELECT path FROM results")] == ["food/a.jpg"]
         assert foodsort("correct", "--root", named, "../food/a.jpg", "--label", "non_food")[0] == 0
         assert foodsort("undo", "--root", named, "non_food/a.jpg") == (
             0,
@@ -307,4 +307,4 @@ def test_other_folders_and_another_database_are_used(
     assert (root / "Essen/gut/a.jpg").exists()
     assert (tmp_path / "far/rest/b.jpg").exists()
     assert not (root / "foodsort.db").exists()
-    assert "Essen/gut/a.jpg" in {row["path"] for row in ask(root, "SELECT path FROM results")}
+    assert "Essen/gut/a.jpg" in {row["path"] for row in select(root, "SELECT path FROM results")}

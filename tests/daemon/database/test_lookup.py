@@ -10,7 +10,7 @@ from daemon.database import schema
 from daemon.database.lookup import Lookup, cached_logit, latest_review
 from daemon.database.rows import DuplicateRow, Review
 from models.engines.scripted import ScriptedEngine
-from tests.daemon.cli.test_run import ask, opened, rows
+from tests.daemon.cli.test_run import connect, rows, select
 from tests.daemon.conftest import Foodsort, Photo, tree
 from tests.daemon.service.test_recovery import die
 
@@ -38,7 +38,7 @@ def run(root: Path, foodsort: Foodsort, **photos: bytes) -> str:
 
 
 def label_by_a_person(root: Path, photo_id: int, label: str) -> None:
-    with opened(root) as connection:
+    with connect(root) as connection:
         connection.execute(schema.reviews.insert().values(photo_id=photo_id, label=label, reviewed_at=NOW))
 
 
@@ -93,7 +93,7 @@ def test_an_exact_copy_is_filed_without_the_network(
 
 def test_another_model_judges_anew(root: Path, photo: Photo, foodsort: Foodsort, seen: list[int]) -> None:
     run(root, foodsort, a=photo())
-    with opened(root) as connection:
+    with connect(root) as connection:
         connection.execute(sa.text("UPDATE models SET sha256 = 'an older one'"))
     run(root, foodsort, b=photo())
     assert seen == [1, 1]
@@ -108,7 +108,7 @@ def test_a_label_by_a_person_decides_where_a_copy_goes_and_becomes_its_own(
     assert set(tree(root)) == {"food/a.jpg", "non_food/b.jpg"}
     b = rows(root)[1]
     assert (b["label"], b["predicted_label"], b["corrected_label"]) == ("non_food", "food", "non_food")
-    assert ask(root, "SELECT photo_id, label, reviewed_at FROM reviews ORDER BY id") == [
+    assert select(root, "SELECT photo_id, label, reviewed_at FROM reviews ORDER BY id") == [
         {"photo_id": 1, "label": "non_food", "reviewed_at": NOW},
         {"photo_id": 2, "label": "non_food", "reviewed_at": NOW},
     ]
@@ -163,10 +163,10 @@ def test_of_copies_without_number_the_newest_are_looked_at(root: Path, photo: Ph
     run(root, foodsort, a=photo())
     columns = ", ".join(column.name for column in schema.photos.columns if column.name != "id")
     digest = rows(root)[0]["sha256"]
-    with opened(root) as connection:
+    with connect(root) as connection:
         for _ in range(70):
             connection.execute(sa.text(f"INSERT INTO photos ({columns}) SELECT {columns} FROM photos WHERE id = 1"))
-    with opened(root) as connection:
+    with connect(root) as connection:
         found = Lookup(connection.engine).duplicates({digest, "unknown"})
     assert [one.original for one in found[digest]] == list(range(71, 7, -1))
     assert found["unknown"] == []

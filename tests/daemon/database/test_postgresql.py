@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from daemon.database import addresses, connections
 from daemon.database.recorder import Recorder
-from tests.daemon.cli.test_run import opened, rows
+from tests.daemon.cli.test_run import connect, rows
 from tests.daemon.conftest import Foodsort, Photo, running, started, status, tree, until
 from tests.daemon.doctor.test_doctor import examined
 from tests.daemon.inbox.test_watcher import sorts, told
@@ -112,7 +112,7 @@ def test_a_server_that_is_read_only_is_waited_for(cluster: Cluster, results: sa.
 def test_a_reader_that_takes_its_time_stops_nobody(root: Path, photo: Photo) -> None:
     with running(root) as daemon:
         sorts(root, photo(shade=0), "0.jpg", daemon)
-        with opened(root) as reader:
+        with connect(root) as reader:
             if reader.dialect.name == "sqlite":
                 reader.exec_driver_sql("BEGIN")  # which Python's driver leaves out before a question
             else:

@@ -15,7 +15,7 @@ from daemon.inbox.claims import Claims, FileChanged, FileRefused
 from daemon.inbox.readiness import WINDOW, FileStamp, ReadinessTracker, ReadyFile
 from daemon.inbox.scanner import Scanner
 from daemon.settings import load
-from tests.daemon.cli.test_run import ask, rows
+from tests.daemon.cli.test_run import rows, select
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
 
 RENAME_EXCHANGE = 2  # linux/fs.h
@@ -153,7 +153,7 @@ def test_devices_and_links_are_told_once(root: Path, photo: Photo) -> None:
             (root / "inbox/a.jpg").write_bytes(photo(shade=number))
             until(lambda number=number: len(list((root / "food").iterdir())) > number, daemon)  # type: ignore[misc]
             time.sleep(load(root).watch.rescan_s)
-    events = ask(root, "SELECT kind, path FROM events ORDER BY path")
+    events = select(root, "SELECT kind, path FROM events ORDER BY path")
     assert [(event["kind"], event["path"]) for event in events] == [("skipped", "link.jpg"), ("skipped", "null.jpg")]
     assert (root / "inbox/link.jpg").is_symlink()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.cli.test_run import ask
+from tests.daemon.cli.test_run import select
 from tests.daemon.conftest import Photo, running, status, until
 
 LIMIT = 'echo $1 > /proc/sys/user/$0 && shift && exec "$@"'
@@ -33,7 +33,7 @@ def limited(name: str, limit: int) -> list[str]:
 
 
 def told(root: Path, kind: str) -> list[str]:
-    return [row["message"] for row in ask(root, f"SELECT message FROM events WHERE kind = '{kind}'")]
+    return [row["message"] for row in select(root, f"SELECT message FROM events WHERE kind = '{kind}'")]
 
 
 def sorts(root: Path, photo: bytes, path: str, daemon: "subprocess.Popen[str]") -> None:

@@ -20,7 +20,7 @@ from daemon.database import addresses, connections
 from daemon.monitoring import http_server
 from daemon.monitoring.metrics import Metrics
 from models.bundle import Bundle
-from tests.daemon.cli.test_run import ask
+from tests.daemon.cli.test_run import select
 from tests.daemon.conftest import Foodsort, Photo, running, started, status, until
 
 # A loop that stands still for two seconds is stuck; what comes after is the daemon's command line.
@@ -99,12 +99,12 @@ def test_the_figures_are_those_of_the_database(
         state = outcome if outcome in {"duplicate", "failed"} else "filed"
         is_label = "IS NULL" if label == "none" else f"= '{label}'"
         where = f"label {is_label} AND state = '{state}'"
-        assert ask(root, f"SELECT count(*) AS n FROM results WHERE {where}") == [{"n": count}]
-    kinds = ask(root, "SELECT error_kind, count(*) AS n FROM results WHERE state = 'failed' GROUP BY 1")
+        assert select(root, f"SELECT count(*) AS n FROM results WHERE {where}") == [{"n": count}]
+    kinds = select(root, "SELECT error_kind, count(*) AS n FROM results WHERE state = 'failed' GROUP BY 1")
     assert {row["error_kind"]: row["n"] for row in kinds} == {
         name[1]: count for name, count in found.items() if name[0] == "foodsort_failures_total" and count
     }
-    sizes = ask(root, "SELECT count(*) AS n FROM batches WHERE inference_ms > 0")
+    sizes = select(root, "SELECT count(*) AS n FROM batches WHERE inference_ms > 0")
     batches = found["foodsort_batch_photos_count",]
     assert batches == sizes[0]["n"]
     assert found["foodsort_batch_photos_sum",] == 16

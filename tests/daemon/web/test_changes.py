@@ -17,7 +17,7 @@ from daemon.queries.explanations import WHY_NOT_DELETED, WHY_NOT_LABELLED, WHY_N
 from daemon.settings import load
 from daemon.web.changes import SINCE, PhotoChanges
 from models.errors import FoodsortError
-from tests.daemon.actions.test_undo import ask_to, die, drop, once, states
+from tests.daemon.actions.test_undo import drop, execute, kill_at, run_once, states
 from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
 
@@ -32,7 +32,7 @@ def root(root: Path, each_database: None, photo: Photo, foodsort: Foodsort) -> P
         ("b.pdf", b"%PDF-b"),
     ):
         drop(root, name, data)
-        once(root, foodsort)
+        run_once(root, foodsort)
     assert [row["name"] for row in rows(root)] == ["soup.jpg", "sea.jpg", "a.pdf", "b.pdf"]
     return root
 
@@ -111,8 +111,8 @@ def test_beside_a_daemon_that_runs(root: Path, desk: PhotoChanges) -> None:
 
 
 def test_what_a_call_that_died_had_begun_is_ended_first(root: Path, desk: PhotoChanges) -> None:
-    die("deleting", "delete", "--root", root, "--yes", "failed/a.pdf")
-    die("correcting", "correct", "--root", root, "food", "--label", "non_food")
+    kill_at("deleting", "delete", "--root", root, "--yes", "failed/a.pdf")
+    kill_at("correcting", "correct", "--root", root, "food", "--label", "non_food")
     desk.withdraw([2])
     assert states(root) == {
         "non_food/soup.jpg": "filed",
@@ -192,7 +192,7 @@ def test_an_inbox_that_is_gone_is_told_in_words(root: Path, desk: PhotoChanges) 
 
 
 def test_the_history_of_a_sorted_photo(root: Path, desk: PhotoChanges, foodsort: Foodsort) -> None:
-    ask_to(
+    execute(
         root,
         "UPDATE photos SET taken_at = '2026-07-01T12:00:00', taken_offset = '+02:00', camera = 'Canon EOS R5' WHERE id = 1",
     )
@@ -225,7 +225,7 @@ def test_the_history_of_a_failed_photo(root: Path, desk: PhotoChanges, foodsort:
         "It was set aside at failed/a.pdf.",
     ]
     desk.retry([3])
-    once(root, foodsort)
+    run_once(root, foodsort)
     assert [step.said for step in desk.history(3)][:2] == [
         f"It failed for the first time {why}",
         "It was taken out of the inbox, for try 2, where it was a.pdf.",
@@ -237,24 +237,24 @@ def test_the_history_of_a_failed_photo(root: Path, desk: PhotoChanges, foodsort:
 def test_the_history_of_copies(root: Path, desk: PhotoChanges, photo: Photo, foodsort: Foodsort) -> None:
     desk.label([1], "non_food")
     drop(root, "again.jpg", photo())
-    once(root, foodsort)
+    run_once(root, foodsort)
     said = [step.said for step in desk.history(5)]
     assert said[0] == "A person labelled an exact copy of it non_food."
     assert said[-1] == "It was moved to non_food/again.jpg."
     (root / "foodsort.toml").write_text('[images]\nduplicates = "skip"\n')
     drop(root, "third.jpg", photo())
-    once(root, foodsort)
+    run_once(root, foodsort)
     said = [step.said for step in desk.history(6)]
     assert "It is an exact copy of photo 5, non_food/again.jpg." in said
     assert said[-1] == "It was set aside at duplicates/third.jpg."
 
 
 def test_events_about_a_file_of_its_name_are_told(root: Path, desk: PhotoChanges) -> None:
-    ask_to(
+    execute(
         root,
         "INSERT INTO events (id, at, kind, path, message) VALUES (77, '2020-01-01', 'refused', 'soup.jpg', 'no right')",
     )
-    ask_to(
+    execute(
         root, "INSERT INTO events (id, at, kind, path, message) VALUES (78, '2020-01-01', 'refused', 'sea.jpg', 'else')"
     )
     assert desk.history(1)[0] == ("2020-01-01", "Of a file of its name in the inbox was said: no right.")
