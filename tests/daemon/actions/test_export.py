@@ -211,6 +211,7 @@ def test_half_an_export_is_never_taken_for_a_whole_one(labelled_root: Path, food
     assert len(table(out)) == 1
 
 
+@pytest.mark.system
 def test_a_full_disk_leaves_nothing(labelled_root: Path, tmp_path: Path, foodsort: Foodsort) -> None:
     Image.new("RGB", (512, 512), (200, 1, 40)).save(labelled_root / "inbox/big.bmp")
     run_once(labelled_root, foodsort)

@@ -155,6 +155,7 @@ def test_a_daemon_that_runs_leaves_undone_photos_alone_and_hears_of_a_retry(
     assert states(sorted_root)["food/trip/soup.jpg"] == "filed"
 
 
+@pytest.mark.system
 def test_on_overlayfs_where_files_and_folders_are_of_other_devices(
     root: Path, tmp_path: Path, photo: Photo, foodsort: Foodsort
 ) -> None:

@@ -149,6 +149,7 @@ def test_a_migration_that_fails_on_the_way_has_changed_nothing(address: sa.URL) 
     connections.connect(address).dispose()
 
 
+@pytest.mark.system
 def test_a_disk_without_room_for_the_copy_is_waited_for(
     root: Path, photo: Photo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +166,7 @@ def test_a_disk_without_room_for_the_copy_is_waited_for(
         assert dump(disk / BEFORE) == before
 
 
+@pytest.mark.system
 def test_once_without_room_for_the_copy_says_so(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "size=700k") as disk:
         path = made_by(OLDER[0], disk, TOLD.format("x" * 400_000))

@@ -109,6 +109,7 @@ def test_what_is_not_for_us_is_named(root: Path, photo: Photo) -> None:
     assert all(name in done.stdout for name in ("theirs.jpg", "trip/theirs too.jpg"))
 
 
+@pytest.mark.system
 def test_another_filesystem_without_room_is_a_warning(root: Path, foodsort: Foodsort) -> None:
     with mounted(root / "food", "size=64k") as food:
         fill(food)

@@ -32,6 +32,7 @@ def test_the_deepest_and_latest_mount_counts(path: bytes, kind: str, *, shared: 
     assert (mount.type, mount.shared) == (kind, shared)
 
 
+@pytest.mark.system
 def test_a_real_mount_is_found(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root may mount")

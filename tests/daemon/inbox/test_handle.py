@@ -71,6 +71,7 @@ def test_what_was_claimed_is_filed_from_an_inbox_that_was_moved_away(root: Path,
     assert {row["state"] for row in rows(root)} == {"filed"}
 
 
+@pytest.mark.system
 def test_an_inbox_unmounted_is_not_filled_below_its_mount_point(root: Path, photo: Photo) -> None:
     inbox = root / "inbox"
     with mounted(inbox), running(root) as daemon:

@@ -59,6 +59,7 @@ def test_a_killed_daemon_is_not_alive(root: Path, foodsort: Foodsort) -> None:
     assert "not running; the last one began" in out
 
 
+@pytest.mark.system
 def test_a_full_disk_does_not_silence_it(tmp_path: Path) -> None:
     with mounted(tmp_path / "root", "size=256k") as root:
         file = StatusFile(root)
@@ -69,6 +70,7 @@ def test_a_full_disk_does_not_silence_it(tmp_path: Path) -> None:
         file.close()
 
 
+@pytest.mark.system
 def test_a_disk_full_from_the_first_leaves_that_it_lives(tmp_path: Path) -> None:
     with mounted(tmp_path / "root", "size=64k") as root:
         fill(root)

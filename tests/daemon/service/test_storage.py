@@ -75,6 +75,7 @@ def test_a_dry_run_asks_the_server_too(root: Path, foodsort: Foodsort, monkeypat
     assert (code, "cannot be read" in err) == (1, True)
 
 
+@pytest.mark.system
 def test_a_full_disk_of_the_database_is_waited_for(root: Path, photo: Photo, monkeypatch: pytest.MonkeyPatch) -> None:
     with mounted(root / "disk", "size=600k") as disk:
         monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{disk}/photos.db")
@@ -92,6 +93,7 @@ def test_a_full_disk_of_the_database_is_waited_for(root: Path, photo: Photo, mon
         monkeypatch.delenv("FOODSORT_DATABASE__URL")
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("options", ["ro", "rw"])
 def test_a_root_without_room_or_read_only_is_waited_for_at_the_start(
     root: Path, photo: Photo, tmp_path: Path, options: str
@@ -107,6 +109,7 @@ def test_a_root_without_room_or_read_only_is_waited_for_at_the_start(
             sorts(root, photo(), "a.jpg", daemon)
 
 
+@pytest.mark.system
 def test_an_inbox_without_room_for_claims_is_waited_for(root: Path, photo: Photo) -> None:
     with mounted(root / "inbox", "size=1m", "nr_inodes=30") as inbox, running(root) as daemon:
         (inbox / "trip").mkdir()
@@ -129,6 +132,7 @@ def _touched(path: Path) -> bool:
     return True
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("trouble", ["full", "read-only"])
 def test_a_destination_that_is_full_or_read_only_is_waited_for(root: Path, photo: Photo, trouble: str) -> None:
     with mounted(root / "food", "size=64k") as food, running(root) as daemon:
