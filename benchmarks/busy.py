@@ -81,6 +81,7 @@ def main() -> None:
         for number in range(count):
             (root / "inbox" / f"{number:06}.jpg").write_bytes(b"%d" % number)
         sorting = Service(root, settings, Progress(Console(stderr=True)), once=True, dry_run=False)
+        sorting.start()
         before = _core_seconds()
         sorting.run()
         core_ms = 1000 * (_core_seconds() - before) / count

@@ -130,6 +130,7 @@ def sorted_by_daemon(copies: list[Path], kind: type[DecoderPool]) -> float:
             Progress(Console(quiet=True)) as progress,
         ):
             daemon = Service(Path(folder), settings, progress, once=True, dry_run=False)
+            daemon.start()
             start = time.perf_counter()
             daemon.run()
             took = time.perf_counter() - start

@@ -103,6 +103,7 @@ class Drops:
                 Progress(Console(quiet=True)) as progress,
             ):
                 daemon = Service(root, settings, progress, once=False, dry_run=False)
+                daemon.start()
                 dropper = threading.Thread(target=self._drop, args=(root / "inbox",))
                 dropper.start()
                 daemon.run()

@@ -1,4 +1,22 @@
-"""Sorts photos: an inbox folder in, `food/`, `non_food/` and a results database out."""
+"""The daemon and its commands. A photo goes inbox → pipeline → destinations; actions lead back to the inbox.
+
+    inbox/          event or scan → ready → claimed
+    pipeline/       decoded → batched → classified → recorded and moved
+    destinations/   the folders of sorted photos, moves that never overwrite, error sidecars, the recovery plan
+    actions/        what people do to sorted photos: undo, retry, correct, delete, export
+    queries/        reads the database for people: filters, pages, counts, selections
+    database/       the database itself: schema, migrations, recorder, lookup, event log
+    monitoring/     what the daemon reports: metrics, health, status file, log
+    service/        the process: start, recovery, main loop, reload, stop
+    decoders/       decodes untrusted images in sandboxed processes
+    fs/             the filesystem below it all: access by descriptor, renames, copies, names, mounts
+    cli/            one file for each command
+    doctor/         checks for `foodsort doctor`
+    web/            the review page
+
+Imports go down only: cli → web, service, doctor → actions, pipeline → destinations, monitoring → inbox, queries →
+database → decoders, fs → settings, photo, retry, failpoints. import-linter checks that (pyproject.toml).
+"""
 
 OWNER = "foodsort"
-"""Whose package this is; `daemon.cli.import_guard` looks at it."""
+"""Name of the product that owns this package; `daemon.cli.import_guard` checks it."""

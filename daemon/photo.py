@@ -1,4 +1,4 @@
-"""The states of a photo's row."""
+"""Facts about a photo: the state of its row, its destination, its prediction or its failure."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -21,35 +21,43 @@ State = Literal[
 ]
 
 FILING: Final = "filing"
-"""On its way to its place."""
+"""Moving to its place."""
 FILED: Final = "filed"
+"""At its place."""
 CORRECTING: Final = "correcting"
-"""On its way from the folder of one label to that of another, which a person gave it."""
+"""Moving to the folder of a person's label."""
 FAILED: Final = "failed"
+"""In `failed/`: it could not be classified."""
 DELETING: Final = "deleting"
 """Failed, and about to be removed."""
 DELETED: Final = "deleted"
-"""Failed, and removed since a person asked for that."""
+"""Failed, and removed by a person."""
 DUPLICATE: Final = "duplicate"
-"""Set aside, since a photo of the same bytes is filed."""
+"""Set aside, because a photo of the same bytes is filed."""
 MISSING: Final = "missing"
-"""Taken away by somebody else while it was on its way."""
+"""Removed by another program while it was moving."""
 UNDOING: Final = "undoing"
-"""On its way back to the inbox, to stay there."""
+"""Moving back to the inbox, to stay there."""
 UNDONE: Final = "undone"
-"""In the inbox, and not sorted until asked for."""
+"""In the inbox; not sorted until a person asks for it."""
 RETRYING: Final = "retrying"
-"""On its way back to the inbox, to be sorted again."""
+"""Moving back to the inbox, to be sorted again."""
 RETRY: Final = "retry"
 """In the inbox, to be sorted again."""
 
 Destination = Label | Literal["duplicate"] | None
-"""Which folder a photo goes to; None: it failed."""
+"""Folder of a photo; None is `failed/`."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the network said of a photo: its logit, the calibrated P(food) and the label that follows."""
+    """Output of the network for a photo.
+
+    Attributes:
+        logit: Output before calibration.
+        probability: Calibrated P(food) in [0, 1].
+        label: Label that follows from the probability.
+    """
 
     logit: float
     probability: float
@@ -58,7 +66,12 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a photo was not classified: kind for programs, message for people."""
+    """Reason why a photo was not classified.
+
+    Attributes:
+        kind: Kind for programs.
+        message: Message for people.
+    """
 
     kind: str
     message: str

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from daemon.database.schema import photos, reviews
 from daemon.destinations.folders import DestinationFolders
-from daemon.destinations.originals import NO_LONGER, OriginalMissing, open_original
+from daemon.destinations.originals import CHANGED, OriginalMissing, open_original
 from daemon.fs import dirfd
 from daemon.photo import DUPLICATE, FILED, RETRY, UNDONE
 from daemon.settings import FolderSettings
@@ -239,4 +239,4 @@ def _copy(destinations: DestinationFolders, photo: LabelledPhoto, to: Path) -> N
         dirfd.sync(copy.fileno())
     if digest.hexdigest() != photo.sha256:
         to.unlink()
-        raise OriginalMissing(NO_LONGER)
+        raise OriginalMissing(CHANGED)

@@ -88,9 +88,9 @@ class Relocator:
         Raises:
             OSError: The photo is where it was, unless the last step failed.
         """
-        folder_of = self._destinations.folder_of
+        open_folder = self._destinations.open_folder
         parent = os.path.dirname(target)
-        with folder_of(photo.path) as (source, old), folder_of(target, create=True) as (folder, name):
+        with open_folder(photo.path) as (source, old), open_folder(target, create=True) as (folder, name):
 
             def attempt(new: bytes) -> None:
                 if new != name:
@@ -104,7 +104,7 @@ class Relocator:
 
     def _stat(self, place: bytes) -> os.stat_result | None:
         try:
-            with self._destinations.folder_of(place) as (folder, name):
+            with self._destinations.open_folder(place) as (folder, name):
                 return os.stat(name, dir_fd=folder, follow_symlinks=False)
         except FileNotFoundError:
             return None

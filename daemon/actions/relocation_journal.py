@@ -81,7 +81,7 @@ class RelocationJournal:
             except CannotMove as problem:
                 yield ActionResult(photo, problem=str(problem))
                 continue
-            step = recovery_plan.back(CORRECTING, arrived=has_arrived, there=is_at_source)
+            step = recovery_plan.plan_action(CORRECTING, at_target=has_arrived, at_source=is_at_source)
             if step == "move":
                 yield from self.move_all([relocation])
             elif step == MISSING:

@@ -72,13 +72,13 @@ class InboxRestorer:
             CannotMove: The file cannot be read.
         """
         try:
-            return self._destinations.is_ours(photo.path, "", photo.sha256, claimed=has_arrived)
+            return self._destinations.has_photo(photo.path, "", photo.sha256, claimed=has_arrived)
         except OSError as error:
             raise CannotMove(f"cannot be read: {error.strerror}") from error
 
     def open_folder(self, photo: Photo) -> AbstractContextManager[tuple[int, bytes]]:
         """Descriptor of the folder that a photo is in, and the photo's name there. Raises OSError."""
-        return self._destinations.folder_of(photo.path)
+        return self._destinations.open_folder(photo.path)
 
     def move(self, photo: Photo, *, on_target: Callable[[bytes], None], on_copied: OnCopied) -> bytes:
         """Moves a photo to the inbox path that its row names, or to the next free one.

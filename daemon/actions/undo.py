@@ -96,7 +96,7 @@ class UndoAction:
             except CannotMove as problem:
                 yield ActionResult(photo, problem=str(problem))
                 continue
-            step = recovery_plan.back(photo.state, arrived=has_arrived, there=is_at_source)
+            step = recovery_plan.plan_action(photo.state, at_target=has_arrived, at_source=is_at_source)
             if step == "move":
                 yield from self._move_all([photo], transition)
                 continue

@@ -23,12 +23,12 @@ def bench(
     """
     import json
 
-    from daemon.pipeline.benchmark import measure, pictures, recommended
+    from daemon.pipeline.benchmark import load_pixels, measure, recommend
     from models.bundle import Bundle
     from models.engines import open_engine
 
     bundle = Bundle.load(model)
-    pixels = pictures(photos, bundle.card.fit)
+    pixels = load_pixels(photos, bundle.card.fit)
     opened = open_engine(engine, bundle, max_size, precision)
     sizes = measure(opened, pixels, max_size)
     if format == "json":
@@ -37,11 +37,11 @@ def bench(
             "model": bundle.model_name,
             "streams": opened.streams,
             "sizes": [size._asdict() for size in sizes],
-            "recommended_max_size": recommended(sizes),
+            "recommended_max_size": recommend(sizes),
         }
         typer.echo(json.dumps(document))
         return
     typer.echo(f"{opened.name}, {opened.streams} batches at a time\n\nbatch  photos/s  ms a batch")
     for size in sizes:
         typer.echo(f"{size.batch:5}  {size.photos_s:8.1f}  {size.batch_ms:10.1f}")
-    typer.echo(f"\nrecommended: batch.max_size = {recommended(sizes)}")
+    typer.echo(f"\nrecommended: batch.max_size = {recommend(sizes)}")

@@ -37,13 +37,12 @@ def classify(
     failed = False
     with DecoderPool(bundle.card.fit, images.max_pixels, images.timeout_s) as decoders:
         for answer in classify_files(files(paths), bundle, open_engine(engine, bundle, 8), decoders):
-            is_error = "error" in answer
             if format == "json":
                 typer.echo(json.dumps(answer, ensure_ascii=False))
-            elif not is_error:
-                typer.echo(f"{answer['label']:8}  {answer['probability']:.3f}  {answer['path']}")
-            if is_error:
+            if "error" in answer:
                 typer.echo(f"foodsort: {answer['path']}: {answer['error']}: {answer['message']}", err=True)
                 failed = True
+            elif format != "json":
+                typer.echo(f"{answer['label']:8}  {answer['probability']:.3f}  {answer['path']}")
     if failed:
         raise typer.Exit(1)

@@ -32,6 +32,7 @@ def run(
     configure(terminal=console.is_terminal and not dry_run, form=settings.log.format)
     with connections.told(), Progress(console) as progress:
         service = Service(root, settings, progress, once=once, dry_run=dry_run)
+        service.start()
         service.run()
     total = service.counts.total()
     photos = f"{total} {plural(total, 'photo')} {'would be sorted' if dry_run else 'sorted'}"

@@ -1,1 +1,1 @@
-"""The third stage: the folders in which photos end."""
+"""The third stage: the folders of sorted photos, and the moves into them."""

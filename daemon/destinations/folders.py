@@ -1,4 +1,4 @@
-"""The folders that photos end in: which place is free, and the move there, never over anything and never half."""
+"""Destination folders: free places, and moves that never overwrite a file and never leave half of one."""
 
 import errno
 import os
@@ -17,11 +17,14 @@ from daemon.settings import FolderSettings
 
 
 class SourceMissing(Exception):
-    """Raised when a claimed photo is no longer in the claim folder: somebody else took or removed it."""
+    """Raised when a claimed photo is no longer in the claim folder: another program moved or removed it."""
 
 
 class DestinationFolders:
-    """The destination folders of one root."""
+    """The destination folders of one root.
+
+    A place is the path of a photo as rows name it: relative to the root when it is inside, else absolute.
+    """
 
     def __init__(self, root: Path, folders: FolderSettings, claims: Claims) -> None:
         self._root = os.fsencode(root.absolute())
@@ -34,94 +37,182 @@ class DestinationFolders:
         }
         self._claims = claims
         self._mover = FileMover()
-        self._touched: set[tuple[bytes, bytes]] = set()
+        self._unsynced: set[tuple[bytes, bytes]] = set()
 
     def make_folders(self) -> None:
-        """Makes the destination folders that are missing; the one of duplicates comes with the first. Raises OSError."""
-        for fate, folder in self._folders.items():
-            if fate != "duplicate":
+        """Creates missing destination folders; the first duplicate creates the folder for duplicates.
+
+        Raises:
+            OSError: A folder cannot be created.
+        """
+        for destination, folder in self._folders.items():
+            if destination != "duplicate":
                 _make(folder)
 
-    def choose(self, fate: Destination, path: bytes, sha256: str, taken: set[bytes]) -> bytes:
-        """The first free place for the photo `path` of the inbox, as rows name it.
+    def choose(self, destination: Destination, path: bytes, sha256: str, taken: set[bytes]) -> bytes:
+        """Chooses the first free place for a photo.
 
-        taken: places promised to others; the one chosen, and that of the reason beside a failed photo, are added.
+        Args:
+            destination: Folder of the photo.
+            path: Path of the photo in the inbox; its sub-folders are kept.
+            sha256: Digest of the photo.
+            taken: Places promised to other photos. The chosen place is added, and that of a failed photo's sidecar.
+
+        Returns:
+            The place.
+
+        Raises:
+            OSError: The folder cannot be read.
         """
         parent, name = dirfd.split(path)
-        folder = self._folders[fate]
-        with _opened(folder, parent) as at:
+        folder = self._folders[destination]
+        with _open_existing(folder, parent) as fd:
             for candidate in names.candidates(name):
-                beside = [candidate] if fate else [candidate, sidecar.name_of(candidate, sha256)]
-                places = [self.place(os.path.join(folder, parent, one)) for one in beside]
-                if taken.isdisjoint(places) and (at is None or not any(dirfd.exists(at, one) for one in beside)):
+                needed = [candidate] if destination else [candidate, sidecar.name_of(candidate, sha256)]
+                places = [self.place(os.path.join(folder, parent, file)) for file in needed]
+                if taken.isdisjoint(places) and (fd is None or not any(dirfd.exists(fd, file) for file in needed)):
                     taken.update(places)
                     return places[0]
         raise AssertionError  # the candidates never end
 
-    def serves(self, move: Move) -> bool:
-        """Whether the place lies where the settings want such photos; they may have changed since the row was written."""
-        return os.path.join(self._root, move.target).startswith(self._folders[move.fate] + b"/")
+    def fits_settings(self, move: Move) -> bool:
+        """Whether a target is in the folder that the settings name; they may have changed since the row was written."""
+        return os.path.join(self._root, move.target).startswith(self._folders[move.destination] + b"/")
 
     def carry_out(self, move: Move) -> None:
-        """Moves the photo. Raises FileExistsError when the place was taken meanwhile, SourceMissing, or OSError."""
-        folder, below = self.inside(move.target)
-        parent, name = dirfd.split(below)
-        with _entered(folder, parent, create=True) as target:
-            self._touched.add((folder, parent))
+        """Moves a claimed photo to its target, a failed one with its sidecar.
+
+        Raises:
+            FileExistsError: The target, or the sidecar's name, was taken in the meantime.
+            SourceMissing: The photo is no longer in the claim folder.
+            OSError: Any other trouble with the disk.
+        """
+        folder, path = self.split(move.target)
+        parent, name = dirfd.split(path)
+        with _open(folder, parent, create=True) as target:
+            self._unsynced.add((folder, parent))
             if move.failure is not None:
                 sidecar.write(target, name, move)
                 failpoints.failpoint("explained")
             try:
-                self._rename(move, target, name)
-            except (FileExistsError, SourceMissing):  # a reason without its photo explains nothing
+                self._move_claimed(move, target, name)
+            except (FileExistsError, SourceMissing):  # a sidecar without its photo explains nothing
                 if move.failure is not None:
                     os.unlink(sidecar.name_of(name, move.sha256), dir_fd=target)
                 raise
         self._claims.remove_empty_folders(move.source, move.run_id)
 
     def sync(self) -> None:
-        """Puts on the disk where photos were moved since the last call: until then a loss of power may undo a move.
+        """Syncs the folders of all moves since the last call; until then a power cut may undo a move.
 
-        Where a folder has been taken away meanwhile there is nothing to keep. Raises OSError.
+        A folder that was removed in the meantime has nothing to sync.
+
+        Raises:
+            OSError: A folder cannot be synced.
         """
-        for folder, parent in list(self._touched):
-            with _opened(folder, parent) as target:
-                if target is not None:
-                    dirfd.sync(target)
-            self._touched.remove((folder, parent))
+        for folder, parent in list(self._unsynced):
+            with _open_existing(folder, parent) as fd:
+                if fd is not None:
+                    dirfd.sync(fd)
+            self._unsynced.remove((folder, parent))
 
-    def is_ours(self, place: bytes, identity: str, sha256: str, *, claimed: bool) -> bool:
-        """Whether the file at a place is the photo that a row says was moved there. claimed: it still is, too."""
-        folder, below = self.inside(place)
-        parent, name = dirfd.split(below)
-        with _opened(folder, parent) as at:
-            if at is None or not dirfd.exists(at, name):
+    def has_photo(self, place: bytes, identity: str, sha256: str, *, claimed: bool) -> bool:
+        """Whether a place has the photo of a row.
+
+        Args:
+            place: Place that the row names.
+            identity: Device and inode in the row.
+            sha256: Digest in the row.
+            claimed: Whether a file is in the claim folder too.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
+        folder, path = self.split(place)
+        parent, name = dirfd.split(path)
+        with _open_existing(folder, parent) as fd:
+            if fd is None or not dirfd.exists(fd, name):
                 return False
-            stat = os.stat(name, dir_fd=at, follow_symlinks=False)
+            stat = os.stat(name, dir_fd=fd, follow_symlinks=False)
             if dirfd.identity(stat) == identity:
                 return True
-            # A rename leaves the photo in one of both places, so this is another one, however alike it is.
+            # A rename leaves a photo in only one of the two places, so this is another photo, even with the same bytes.
             if claimed and stat.st_dev == os.fstat(self._claims.inbox_fd).st_dev:
                 return False
             # Another filesystem, or one whose device number changed at a reboot.
-            return dirfd.is_regular(stat) and dirfd.sha256(at, name) == sha256
+            return dirfd.is_regular(stat) and dirfd.sha256(fd, name) == sha256
 
     def drop_claimed(self, move: Move) -> None:
-        """Removes the claimed copy of a photo that lies at its place already."""
+        """Removes the claimed copy of a photo whose target is complete.
+
+        Raises:
+            OSError: The copy cannot be removed.
+        """
         _, name = dirfd.split(move.source)
         with dirfd.open_folder(self._claims.inbox_fd, self._claims.claim_folder(move.run_id, move.source)) as source:
             os.unlink(name, dir_fd=source)
         self._claims.remove_empty_folders(move.source, move.run_id)
 
-    def _rename(self, move: Move, target: int, name: bytes) -> None:
+    def split(self, place: bytes) -> tuple[bytes, bytes]:
+        """Splits a place into its destination folder and the path in it.
+
+        A place outside all destination folders (settings change) counts as a file of its own folder.
+        """
+        path = os.path.join(self._root, place)
+        parents = [folder for folder in self._folders.values() if path.startswith(folder + b"/")]
+        folder = max(parents, key=len, default=os.path.dirname(path))
+        return folder, path[len(folder) + 1 :]
+
+    @contextmanager
+    def open_folder(self, place: bytes, *, create: bool = False) -> Iterator[tuple[int, bytes]]:
+        """Opens the folder of a place.
+
+        Args:
+            place: Place of a photo.
+            create: Whether to create a missing folder.
+
+        Yields:
+            Descriptor of the folder, and the name in it.
+
+        Raises:
+            OSError: The folder cannot be opened.
+        """
+        folder, path = self.split(place)
+        parent, name = dirfd.split(path)
+        with _open(folder, parent, create=create) as fd:
+            yield fd, name
+
+    def is_in(self, place: bytes, destination: Destination) -> bool:
+        """Whether a place is in the folder of a destination."""
+        return self.split(place)[0] == self._folders[destination]
+
+    def exists(self, place: bytes) -> bool:
+        """Whether a place has a file.
+
+        Raises:
+            OSError: The folder cannot be read.
+        """
+        folder, path = self.split(place)
+        parent, name = dirfd.split(path)
+        with _open_existing(folder, parent) as fd:
+            return fd is not None and dirfd.exists(fd, name)
+
+    def place(self, path: bytes) -> bytes:
+        """Returns the place of an absolute path."""
+        inside = path.startswith(self._root + b"/")
+        return path[len(self._root) + 1 :] if inside else path
+
+    def _absolute(self, setting: str) -> bytes:
+        return os.path.normpath(os.path.join(self._root, os.fsencode(setting)))
+
+    def _move_claimed(self, move: Move, target: int, name: bytes) -> None:
         _, old = dirfd.split(move.source)
         try:
-            source_folder = dirfd.open_folder(
+            with dirfd.open_folder(
                 self._claims.inbox_fd, self._claims.claim_folder(move.run_id, move.source)
-            )
-            with source_folder as source:
+            ) as source:
                 stat = os.stat(old, dir_fd=source, follow_symlinks=False)
-                # Not by its inode where a backup was restored; not by its bytes alone, which would be read once more.
+                # The inode alone fails after a restore from a backup; the digest alone reads every photo once more.
                 same = move.identity == dirfd.identity(stat)
                 if not dirfd.is_regular(stat) or not (same or dirfd.sha256(source, old) == move.sha256):
                     raise SourceMissing
@@ -129,63 +220,29 @@ class DestinationFolders:
         except FileNotFoundError as error:
             raise SourceMissing from error
 
-    def inside(self, place: bytes) -> tuple[bytes, bytes]:
-        """(destination folder, path below it) of a place; of one in no such folder, since settings change, its own folder."""
-        path = os.path.join(self._root, place)
-        around = [folder for folder in self._folders.values() if path.startswith(folder + b"/")]
-        folder = max(around, key=len, default=os.path.dirname(path))
-        return folder, path[len(folder) + 1 :]
-
-    @contextmanager
-    def folder_of(self, place: bytes, *, create: bool = False) -> Iterator[tuple[int, bytes]]:
-        """Descriptor of the folder that a place lies in, made if asked, and the name there. Raises OSError."""
-        folder, below = self.inside(place)
-        parent, name = dirfd.split(below)
-        with _entered(folder, parent, create=create) as at:
-            yield at, name
-
-    def is_in(self, place: bytes, fate: Destination) -> bool:
-        """Whether a place lies in the folder that photos of a fate go to."""
-        return self.inside(place)[0] == self._folders[fate]
-
-    def holds(self, place: bytes) -> bool:
-        """Whether there is a file at a place."""
-        folder, below = self.inside(place)
-        parent, name = dirfd.split(below)
-        with _opened(folder, parent) as at:
-            return at is not None and dirfd.exists(at, name)
-
-    def _absolute(self, setting: str) -> bytes:
-        return os.path.normpath(os.path.join(self._root, os.fsencode(setting)))
-
-    def place(self, path: bytes) -> bytes:
-        """An absolute path as rows name it: relative to the root where it lies in there."""
-        inside = path.startswith(self._root + b"/")
-        return path[len(self._root) + 1 :] if inside else path
-
 
 @contextmanager
-def _opened(folder: bytes, below: bytes) -> Iterator[int | None]:
-    """Descriptor of the folder `below` a destination folder; None where there is none, or something else in its place."""
+def _open_existing(folder: bytes, path: bytes) -> Iterator[int | None]:
+    """Descriptor of the folder `path` in a destination folder; None when it is missing or no folder."""
     with ExitStack() as stack:
         try:
-            at = stack.enter_context(_entered(folder, below))
+            fd = stack.enter_context(_open(folder, path))
         except OSError as error:
             if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
                 raise
-            at = None
-        yield at
+            fd = None
+        yield fd
 
 
 @contextmanager
-def _entered(folder: bytes, below: bytes, *, create: bool = False) -> Iterator[int]:
-    """Descriptor of the folder `below` a destination folder, made if asked. Raises OSError."""
+def _open(folder: bytes, path: bytes, *, create: bool = False) -> Iterator[int]:
+    """Descriptor of the folder `path` in a destination folder, created on request. Raises OSError."""
     if create:
         _make(folder)
     root = dirfd.open_root(folder)
     try:
-        with dirfd.open_folder(root, below, create=create) as at:
-            yield at
+        with dirfd.open_folder(root, path, create=create) as fd:
+            yield fd
     finally:
         os.close(root)
 

@@ -1,30 +1,36 @@
-"""A photo's way from the claim folder to its place."""
+"""A planned move of a photo from the claim folder to its place."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from daemon.photo import Destination, Failure
 
 
 @dataclass(frozen=True)
 class Move:
-    """A claimed photo and where it goes. source: its path in the inbox; target: its place as the row names it.
+    """A claimed photo and its target.
 
-    identity: its device and inode when it was claimed.
-    attempts, first_failed_at, model: what the reason beside a failed photo tells of its tries.
+    Attributes:
+        photo_id: Row of the photo.
+        run_id: Run of the daemon that claimed it.
+        source: Path in the inbox, relative to it.
+        target: Place it moves to, as the row names it.
+        destination: Folder it moves to.
+        identity: Device and inode at the time of the claim.
+        sha256: Digest of its bytes.
+        failure: Reason for the sidecar; None for a classified photo.
+        attempts: Number of attempts, for the sidecar.
+        first_failed_at: Time of the first failed attempt (UTC, ISO 8601), for the sidecar.
+        model: Name of the model in use, for the sidecar.
     """
 
     photo_id: int
     run_id: bytes
     source: bytes
     target: bytes
-    fate: Destination
+    destination: Destination
     identity: str
     sha256: str
     failure: Failure | None
     attempts: int
     first_failed_at: str | None
     model: str
-
-    def to(self, target: bytes) -> "Move":
-        """The same move to another place."""
-        return replace(self, target=target)

@@ -1,4 +1,4 @@
-"""The files in `failed/` that say why a photo beside them failed."""
+"""Error sidecars: the JSON files in `failed/` that explain why a photo failed."""
 
 import json
 import os
@@ -12,20 +12,30 @@ from daemon.fs import dirfd, names
 from models import __version__
 from models.filenames import escape_name
 
-_REASON_BYTES = 64 << 10
+_MAX_BYTES = 64 << 10
 
 
 def name_of(name: bytes, sha256: str) -> bytes:
-    """Name of the file that says why the photo `name` failed."""
-    beside = name + b".error.json"
-    return beside if len(beside) <= names.MAX_NAME_BYTES else sha256.encode() + b".error.json"
+    """Returns the name of the sidecar of the photo `name`; that of its digest when it would be too long."""
+    sidecar = name + b".error.json"
+    return sidecar if len(sidecar) <= names.MAX_NAME_BYTES else sha256.encode() + b".error.json"
 
 
 def write(folder: int, name: bytes, move: Move) -> None:
-    """Writes why the photo that is to be `name` in a folder failed. Raises FileExistsError when its name is taken, OSError."""
+    """Writes and syncs the sidecar of a failed photo, before the photo moves.
+
+    Args:
+        folder: Descriptor of the folder.
+        name: Name that the photo will have in it.
+        move: Move of the photo, with its failure.
+
+    Raises:
+        FileExistsError: Another file has the sidecar's name.
+        OSError: The sidecar cannot be written.
+    """
     assert move.failure is not None
     now = format_time(datetime.now(UTC))
-    said = {
+    document = {
         "name": escape_name(dirfd.split(move.source)[1]),
         "kind": move.failure.kind,
         "message": move.failure.message,
@@ -36,42 +46,51 @@ def write(folder: int, name: bytes, move: Move) -> None:
         "foodsort": __version__,
         "model": move.model,
     }
-    reason = name_of(name, move.sha256)
+    sidecar = name_of(name, move.sha256)
     flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        fd = os.open(reason, flags | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=folder)
+        fd = os.open(sidecar, flags | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=folder)
     except FileExistsError:
-        # Ours, of a try that was cut short, or somebody else's file, which stays: then the photo goes elsewhere.
-        fd = os.open(reason, flags, dir_fd=folder)
-        if move.sha256.encode() not in os.read(fd, _REASON_BYTES):
+        # Ours, from an interrupted attempt, or a foreign file, which stays: then the photo needs another name.
+        fd = os.open(sidecar, flags, dir_fd=folder)
+        if move.sha256.encode() not in os.read(fd, _MAX_BYTES):
             os.close(fd)
             raise
         os.ftruncate(fd, 0)
         os.lseek(fd, 0, os.SEEK_SET)
     with os.fdopen(fd, "w", encoding="utf-8") as file:
-        file.write(json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+        file.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
         file.flush()
         dirfd.sync(fd)
 
 
 @contextmanager
 def removed(folder: int, name: bytes, sha256: str) -> Iterator[None]:
-    """Removes the reason beside a failed photo; puts it back when the block fails.
+    """Removes the sidecar of a failed photo; restores it when the block raises OSError.
 
-    It goes before the photo does: the next failure may write one of the same name the moment the photo is in the inbox.
+    The sidecar goes before the photo does: once the photo is in the inbox, its next failure may write a sidecar of the
+    same name.
+
+    Args:
+        folder: Descriptor of the folder.
+        name: Name of the photo in it.
+        sha256: Digest of the photo; a sidecar without it is a foreign file and stays.
+
+    Raises:
+        OSError: The sidecar cannot be removed.
     """
-    reason = name_of(name, sha256)
-    said = _read(folder, reason)
-    if sha256.encode() not in said:  # none, or somebody else's file
+    sidecar = name_of(name, sha256)
+    content = _read(folder, sidecar)
+    if sha256.encode() not in content:  # no sidecar, or a foreign file
         yield
         return
-    os.unlink(reason, dir_fd=folder)
+    os.unlink(sidecar, dir_fd=folder)
     try:
         yield
     except OSError:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with open(os.open(reason, flags, 0o666, dir_fd=folder), "wb") as file:
-            file.write(said)
+        with open(os.open(sidecar, flags, 0o666, dir_fd=folder), "wb") as file:
+            file.write(content)
         raise
 
 

@@ -1,1 +1,1 @@
-"""What the daemon reports of itself: metrics, health, status, log."""
+"""What the daemon reports about itself: metrics, health, status file and log."""

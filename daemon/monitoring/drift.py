@@ -1,4 +1,4 @@
-"""Whether the photos of late look to the model as those did that it was made with. Pure: it is told probabilities."""
+"""Drift: whether the newest photos look to the model like those it was made with. Pure: it takes probabilities."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -8,16 +8,23 @@ from models.bundle import Card
 from models.reference import Reference, stability_index
 
 WINDOW = 1000
+"""Number of newest photos that are compared."""
 ENOUGH = 200
-"""Photos below which nothing is said: chance alone would bring the index of fewer near its limit."""
+"""Least photos for a comparison: chance alone brings the index of fewer photos near its limit."""
 SHIFTED = 0.25
-"""Index above which the photos count as others than the model was made for; see `models.reference.stability_index`."""
+"""Stability index above which the photos differ from those of the model; see `models.reference.stability_index`."""
 
 
 class Drift(NamedTuple):
-    """photos: how many of late were looked at. stability: population stability index of their P(food) against the model's card.
+    """The newest photos, compared with the model's card.
 
-    food, unsure: shares among them; expected_food, expected_unsure: on the card.
+    Attributes:
+        photos: Number of newest photos.
+        stability: Population stability index of their P(food).
+        food: Share of food among them, in [0, 1].
+        unsure: Share of photos between the thresholds, in [0, 1].
+        expected_food: Share of food on the card.
+        expected_unsure: Share of photos between the thresholds on the card.
     """
 
     photos: int
@@ -29,27 +36,39 @@ class Drift(NamedTuple):
 
     @property
     def shifted(self) -> bool:
-        """Whether the difference is more than chance and the weather."""
+        """Whether the difference is more than chance and normal variation."""
         return self.stability > SHIFTED
 
 
-class Window:
+class DriftWindow:
     """The calibrated P(food) of the newest photos."""
 
     def __init__(self, card: Card, newest: Iterable[float] = ()) -> None:
-        self._thresholds, self._reference = card.thresholds, card.reference
+        """Starts with the probabilities of earlier photos.
+
+        Args:
+            card: Card of the model.
+            newest: P(food) of the newest photos, oldest first.
+        """
+        self._thresholds = card.thresholds
+        self._reference = card.reference
         self._newest: deque[float] = deque(newest, WINDOW)
 
     def add(self, p_food: Iterable[float]) -> None:
-        """Takes note of photos, oldest first."""
+        """Adds photos, oldest first."""
         self._newest.extend(p_food)
 
     def drift(self) -> Drift | None:
-        """What can be said; None for a bundle whose card has no reference, and while the photos are few."""
-        newest = self._newest.copy()  # whole, whatever is added meanwhile
+        """Compares the photos; None when they are few or the card has no reference."""
+        newest = self._newest.copy()  # stays whole while other threads add photos
         if self._reference is None or len(newest) < ENOUGH:
             return None
-        found = Reference.of(newest, self._thresholds)
-        index = stability_index(self._reference.histogram, found.histogram)
-        shares = (found.food, found.unsure, self._reference.food, self._reference.unsure)
-        return Drift(len(newest), index, *shares)
+        current = Reference.of(newest, self._thresholds)
+        return Drift(
+            photos=len(newest),
+            stability=stability_index(self._reference.histogram, current.histogram),
+            food=current.food,
+            unsure=current.unsure,
+            expected_food=self._reference.food,
+            expected_unsure=self._reference.unsure,
+        )

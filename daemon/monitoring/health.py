@@ -1,33 +1,46 @@
-"""Whether the daemon is well, for who restarts it or calls a person. Pure."""
+"""Whether the daemon is healthy, and why not. Pure."""
 
 from typing import NamedTuple
 
+from daemon.monitoring.status_file import State
 from daemon.retry import PendingRetry
 
 STILL_S = 60.0
-"""How long the daemon's loop may stand still (s).
+"""Longest time without a tick of the main loop (s).
 
-It goes round once a second. What holds it up longest are a few waits for SQLite's lock, five seconds each before one becomes
-trouble with a name, and a full look at an inbox of hundreds of thousands of files; a folder on a server that does not answer
-holds it up for ever.
+The loop ticks once a second. Its longest delays are a few waits for SQLite's lock, five seconds each before they count as
+trouble, and the scan of an inbox with hundreds of thousands of files. A folder on a server that does not answer stops it
+without end.
 """
 
 
 class Health(NamedTuple):
-    """well: photos are being sorted, or would be. text: what the daemon is at, or why it is not well."""
+    """Health of the daemon.
 
-    well: bool
-    text: str
+    Attributes:
+        healthy: Whether it sorts photos, or would sort them.
+        message: State of the daemon, or why it is not healthy.
+    """
+
+    healthy: bool
+    message: str
 
 
-def judge(state: str, trouble: PendingRetry | None, still_s: float, stuck: str | None) -> Health:
-    """Judges by the status's `state`, the trouble that is waited out, how long the loop stands still (s), and `Heart.stuck`."""
+def assess(state: State, pending: PendingRetry | None, still_s: float, stuck: str | None) -> Health:
+    """Assesses the health of the daemon.
+
+    Args:
+        state: State as in the status document.
+        pending: Retry that the daemon waits for.
+        still_s: Time since the last tick of the main loop (s).
+        stuck: Message of `StageMonitor.stuck`.
+    """
     if state in {"starting", "stopping"}:
-        return Health(False, state)
-    if trouble:
-        return Health(False, f"waiting: {trouble.reason}")
+        return Health(healthy=False, message=state)
+    if pending:
+        return Health(healthy=False, message=f"waiting: {pending.reason}")
     if still_s > STILL_S:
-        return Health(False, f"stuck: the daemon's loop has not moved for {still_s:.0f} s")
+        return Health(healthy=False, message=f"stuck: the daemon's loop has not moved for {still_s:.0f} s")
     if stuck:
-        return Health(False, f"stuck: {stuck}")
-    return Health(True, state)
+        return Health(healthy=False, message=f"stuck: {stuck}")
+    return Health(healthy=True, message=state)

@@ -1,4 +1,4 @@
-"""/metrics and /healthz over HTTP. Whoever asks, however slowly, holds up neither a photo nor a stop."""
+"""Serves /metrics and /healthz over HTTP. A slow client delays neither a photo nor a stop."""
 
 import sys
 import threading
@@ -16,31 +16,41 @@ from models.errors import FoodsortError
 
 log = structlog.get_logger()
 
-_CLIENTS = 8  # answered at a time; each takes a thread and a descriptor, of which photos need some too
-_CLIENT_S = 5.0  # how long one may take to send or take the next piece
+_CLIENTS = 8  # answered at a time; each takes a thread and a descriptor, which photos need too
+_CLIENT_S = 5.0  # longest time for a client to send or receive the next piece
 _PAUSE_S = 0.1
 
 
 class MetricsServer:
-    """Serves from when it is made until it is closed, in threads that keep no process alive."""
+    """HTTP server that runs from its creation until `close`, in daemon threads."""
 
     def __init__(self, host: str, port: int, registry: CollectorRegistry, health: Callable[[], Health]) -> None:
-        """Raises FoodsortError when the address cannot be listened at."""
+        """Starts the server.
+
+        Args:
+            host: IP address to listen on.
+            port: Port to listen on.
+            registry: Metrics to serve.
+            health: Returns the health of the daemon; called for each request, in any thread.
+
+        Raises:
+            FoodsortError: The address is not available.
+        """
         try:
             self._server = _Server(host, port, registry, health)
         except OSError as error:
             raise FoodsortError(
                 f"metrics.listen: nothing can be served at {host} port {port}: {error.strerror};"
-                " set another address or port, or end what listens there (`ss -ltnp` shows it)"
+                " set another address or port, or stop the program that listens there (`ss -ltnp` shows it)"
             ) from error
-        self.address = host, port
-        """Where it serves."""
+        self.address = (host, port)
+        """IP address and port."""
         threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
 
     def close(self) -> None:
-        """Stops listening; answers that are under way are left to themselves."""
+        """Stops listening; requests under way end in their own threads."""
         self._server.closing.set()
-        self._server.socket.shutdown(SHUT_RDWR)  # wakes the thread, which would look up only twice a second
+        self._server.socket.shutdown(SHUT_RDWR)  # wakes the thread, which otherwise checks only twice a second
         self._server.shutdown()
         self._server.server_close()
 
@@ -53,7 +63,7 @@ class _Handler(MetricsHandler):
         if not super().parse_request():
             return False
         if self.command != "GET":
-            self._answer(HTTPStatus.METHOD_NOT_ALLOWED, "only GET is answered", Allow="GET")
+            self._answer(HTTPStatus.METHOD_NOT_ALLOWED, "only GET is allowed", Allow="GET")
             return False
         return True
 
@@ -63,10 +73,10 @@ class _Handler(MetricsHandler):
             self.registry = self.server.registry
             super().do_GET()
         elif path == "/healthz":
-            well, text = self.server.health()
-            self._answer(HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE, text)
+            health = self.server.health()
+            self._answer(HTTPStatus.OK if health.healthy else HTTPStatus.SERVICE_UNAVAILABLE, health.message)
         else:
-            self._answer(HTTPStatus.NOT_FOUND, "there are /metrics and /healthz")
+            self._answer(HTTPStatus.NOT_FOUND, "only /metrics and /healthz exist")
 
     def _answer(self, status: HTTPStatus, text: str, **headers: str) -> None:
         body = f"{text}\n".encode(errors="backslashreplace")
@@ -79,7 +89,7 @@ class _Handler(MetricsHandler):
 
 
 class _Server(ThreadingMixIn, TCPServer):
-    """Not an HTTPServer, which asks a name server, for seconds where none answers, what this machine is called."""
+    """Not an HTTPServer: that asks a name server for this machine's name, and waits seconds if none answers."""
 
     allow_reuse_address = True  # after a restart the old connections linger
     daemon_threads = True
@@ -89,32 +99,32 @@ class _Server(ThreadingMixIn, TCPServer):
         self.registry = registry
         self.health = health
         self.closing = threading.Event()
-        self._free = threading.BoundedSemaphore(_CLIENTS)
+        self._slots = threading.BoundedSemaphore(_CLIENTS)
         super().__init__((host, port), _Handler)
 
     def get_request(self) -> tuple[socket, Any]:
         try:
             return super().get_request()
         except OSError:
-            # Without a descriptor for it a client stays in the queue, and would be met there again and again.
+            # Out of descriptors: the client stays in the queue, and accept() would fail in a busy loop.
             self.closing.wait(_PAUSE_S)
             raise
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._free.acquire(blocking=False):
+        if not self._slots.acquire(blocking=False):
             self.shutdown_request(request)
             return
         try:
             super().process_request(request, client_address)
         except BaseException:
-            self._free.release()
+            self._slots.release()
             raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._free.release()
+            self._slots.release()
 
     def handle_error(self, _request: Any, client_address: Any) -> None:
-        log.info("a client of the metrics was not answered", client=client_address[0], reason=repr(sys.exception()))
+        log.info("metrics request failed", client=client_address[0], reason=repr(sys.exception()))

@@ -1,4 +1,4 @@
-"""Log lines: to systemd's journal with levels and fields; else to stderr, for people on a terminal, for machines elsewhere."""
+"""Logging: to systemd's journal with levels and fields, else to stderr, for people on a terminal or for machines."""
 
 import logging
 import sys
@@ -9,31 +9,32 @@ from typing import Any, Literal
 import structlog
 from structlog.typing import EventDict
 
+from daemon.monitoring.status_file import ErrorStatus
 from models import OWNER
 
 LogFormat = Literal["auto", "json"]
 
-recent: deque[dict[str, str | None]] = deque(maxlen=10)
-"""The newest warnings and errors, newest first: at, kind, path, message. What came again stands there once."""
+recent: deque[ErrorStatus] = deque(maxlen=10)
+"""The newest warnings and errors, newest first; a repeated one is kept once."""
 
 _logfmt = structlog.processors.LogfmtRenderer()
-_JOURNAL_S = 1.0  # that a journal which takes nothing holds a line up, before it is dropped: no photo waits for a log
+_JOURNAL_S = 1.0  # longest delay by a blocked journal before a line is dropped: no photo waits for a log
 
 
 class _Structured(logging.Handler):
-    """Passes on what `models` says; it leaves the choice of a format to whoever uses it."""
+    """Passes lines of `models`, which uses plain logging, on to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         structlog.get_logger().log(record.levelno, record.getMessage())
 
 
 class _Journal:
-    """Takes the fields of a line from structlog and hands them to journald."""
+    """Sends the fields of a line to journald."""
 
     def __init__(self) -> None:
         from logging_journald import JournaldTransport
 
-        # By path each time: the socket is another one after journald was started anew.
+        # Not connected: journald has another socket after a restart.
         self._transport = JournaldTransport(connected=False)
         self._transport.socket.settimeout(_JOURNAL_S)
 
@@ -45,10 +46,11 @@ class _Journal:
 
 
 def configure(*, terminal: bool, form: LogFormat = "auto") -> None:
-    """Sets up structlog for the process: lines go to the journal that stderr leads to, or to stderr as it is then.
+    """Configures structlog for the process: lines go to the journal when stderr leads there, else to stderr.
 
-    terminal: a person looks on, who is told of warnings alone, beside the progress bar.
-    form: `json` has each line as one JSON object, wherever it goes.
+    Args:
+        terminal: Whether a person watches the progress bar; then only warnings and errors are logged.
+        form: `json` makes each line one JSON object, and always logs to stderr.
     """
     journal = form == "auto" and _leads_to_journal()
     renderer: Any = structlog.processors.LogfmtRenderer(key_order=["at", "level", "event"])
@@ -67,7 +69,7 @@ def configure(*, terminal: bool, form: LogFormat = "auto") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if terminal else logging.INFO),
-        # Not kept: rich swaps stderr while it draws a bar.
+        # Created for each line: rich replaces stderr while it draws a bar.
         logger_factory=lambda *_: to_journal or structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
@@ -79,24 +81,29 @@ def _leads_to_journal() -> bool:
 
     try:
         return bool(check_journal_stream())
-    except (OSError, ValueError):  # stderr is closed, or the variable is not systemd's
+    except (OSError, ValueError):  # stderr is closed, or another program set the variable
         return False
 
 
-def _fields(_logger: Any, _method: str, said: EventDict) -> EventDict:
-    """What journald is sent: the line for people, its priority (syslog's), and each of its parts as a field of its own."""
-    level, parts = said["level"], {key: value for key, value in said.items() if key not in {"at", "level", "event"}}
-    message = f"{said['event']} {_logfmt(None, '', parts.copy())}".rstrip()
-    priority = {"critical": 2, "error": 3, "warning": 4, "info": 6}.get(level, 7)
+def _fields(_logger: Any, _method: str, line: EventDict) -> EventDict:
+    """Returns the fields for journald: the message for people, the syslog priority, and the details one by one."""
+    details = {key: value for key, value in line.items() if key not in {"at", "level", "event"}}
+    message = f"{line['event']} {_logfmt(None, '', details.copy())}".rstrip()
+    priority = {"critical": 2, "error": 3, "warning": 4, "info": 6}.get(line["level"], 7)
     fields = {"MESSAGE": message, "PRIORITY": priority, "SYSLOG_IDENTIFIER": OWNER}
-    return fields | {key.upper(): str(value) for key, value in parts.items()}
+    return fields | {key.upper(): str(value) for key, value in details.items()}
 
 
-def _remember(_logger: Any, _method: str, said: EventDict) -> EventDict:
-    if said["level"] in {"warning", "error", "critical"}:
-        message = ": ".join(str(said[key]) for key in ("event", "reason") if key in said)
-        what = {"kind": said.get("kind", said["level"]), "path": said.get("photo"), "message": message}
-        if recent and recent[0].items() >= what.items():
+def _remember(_logger: Any, _method: str, line: EventDict) -> EventDict:
+    if line["level"] in {"warning", "error", "critical"}:
+        message = ": ".join(str(line[key]) for key in ("event", "reason") if key in line)
+        error: ErrorStatus = {
+            "at": line["at"],
+            "kind": line.get("kind", line["level"]),
+            "path": line.get("photo"),
+            "message": message,
+        }
+        if recent and {**recent[0], "at": error["at"]} == error:
             recent.popleft()
-        recent.appendleft({"at": said["at"], **what})
-    return said
+        recent.appendleft(error)
+    return line

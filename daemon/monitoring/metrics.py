@@ -1,14 +1,14 @@
-"""What the daemon counts and times as it works: docs/metrics.md explains each figure."""
+"""Counters and histograms of the daemon; docs/metrics.md explains each metric."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Concatenate, Literal, ParamSpec, get_args
+from collections import Counter
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec
 
+import prometheus_client
 import structlog
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
     Histogram,
     Info,
     PlatformCollector,
@@ -16,18 +16,14 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from daemon.monitoring.busy import Utilization
-from daemon.monitoring.drift import Window
+from daemon.monitoring.drift import Drift, DriftWindow
+from daemon.monitoring.stages import SECONDS, StageMonitor
 from daemon.photo import Destination, Failure, Prediction
 from models import Label, __version__
 from models.errors import ImageErrorKind
 
 log = structlog.get_logger()
 
-Stage = Literal["decode", "look_up", "classify", "file"]
-Queue = Literal["decode", "classify", "file"]
-
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _PHOTOS = tuple(2**power for power in range(11))  # batch.max_size is 1,024 at most
 _PROBABILITIES = tuple(twentieth / 20 for twentieth in range(1, 21))
 _NO_LABEL = "none"
@@ -35,58 +31,66 @@ _NO_LABEL = "none"
 P = ParamSpec("P")
 
 
-def _never_raises(note: Callable[Concatenate["Metrics", P], None]) -> Callable[Concatenate["Metrics", P], None]:
-    """No photo fails, and no thread ends, for a figure."""
+def _never_raises(record: Callable[Concatenate["Metrics", P], None]) -> Callable[Concatenate["Metrics", P], None]:
+    """Logs exceptions instead: no photo fails, and no thread ends, because of a metric."""
 
-    def safely(metrics: "Metrics", /, *words: P.args, **more: P.kwargs) -> None:
+    def safely(metrics: "Metrics", /, *args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            note(metrics, *words, **more)
+            record(metrics, *args, **kwargs)
         except Exception as error:  # noqa: BLE001
-            log.warning("a figure could not be noted", kind="metrics", reason=repr(error))
+            log.warning("a metric could not be recorded", kind="metrics", reason=repr(error))
 
     return safely
 
 
 class Metrics:
-    """The figures of one life of the daemon, from zero. Used by any thread; nothing here raises."""
+    """Metrics of one run of the daemon, from zero. Used by any thread; nothing here raises.
+
+    Attributes:
+        registry: All metrics of the process.
+        stages: Monitor of the pipeline's stages.
+        counts: Photos filed in this run, by destination; `failed` for `failed/`.
+    """
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry(auto_describe=True)
-        """Everything that is counted here, and what the process uses."""
-        self.busy = Utilization()
-        self.drift: Window | None = None
-        """The newest photos, and how far they are from what the model's card has; None before a model is in use."""
-        # They would double the series, and say what process_start_time_seconds says.
+        # They would double the series, and repeat process_start_time_seconds.
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
-        Info("foodsort_build", "The program.", registry=registry).info({"version": __version__})
-        self._photos = Counter(
+        self.registry = CollectorRegistry(auto_describe=True)
+        self.stages = StageMonitor(self.registry)
+        self.counts: Counter[str] = Counter()
+        self._drift: DriftWindow | None = None
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        Info("foodsort_build", "The program.", registry=self.registry).info({"version": __version__})
+        self._photos = prometheus_client.Counter(
             "foodsort_photos",
             "Photos filed, by their label and where they went.",
             ["label", "outcome"],
-            registry=registry,
+            registry=self.registry,
         )
-        self._failures = Counter("foodsort_failures", "Photos filed as failed.", ["kind"], registry=registry)
-        self._returned = Counter("foodsort_returned", "Photos given back to the inbox, to wait on.", registry=registry)
-        self._batch = Histogram("foodsort_batch_photos", "Photos in a batch.", buckets=_PHOTOS, registry=registry)
+        self._failures = prometheus_client.Counter(
+            "foodsort_failures", "Photos filed as failed.", ["kind"], registry=self.registry
+        )
+        self._returned = prometheus_client.Counter(
+            "foodsort_returned", "Photos given back to the inbox, to wait on.", registry=self.registry
+        )
+        self._batch = Histogram("foodsort_batch_photos", "Photos in a batch.", buckets=_PHOTOS, registry=self.registry)
         self._probability = Histogram(
-            "foodsort_probability", "Calibrated P(food) of each photo.", buckets=_PROBABILITIES, registry=registry
+            "foodsort_probability",
+            "Calibrated P(food) of each photo.",
+            buckets=_PROBABILITIES,
+            registry=self.registry,
         )
-        stage, queue, self._whole = (
-            Histogram(name, what, labels, buckets=_SECONDS, registry=registry)
-            for name, what, labels in (
-                ("foodsort_stage_seconds", "Time of a photo (decode) or a batch in a stage.", ["stage"]),
-                ("foodsort_queue_seconds", "Time that a photo (a batch for file) waited for a stage.", ["stage"]),
-                ("foodsort_filing_seconds", "Time of a photo from when it was claimed until it was filed.", []),
-            )
+        self._filing_seconds = Histogram(
+            "foodsort_filing_seconds",
+            "Time of a photo from when it was claimed until it was filed.",
+            buckets=SECONDS,
+            registry=self.registry,
         )
-        self._stage = {name: stage.labels(name) for name in get_args(Stage)}
-        self._queue = {name: queue.labels(name) for name in get_args(Queue)}
         self._begin_at_zero()
 
     def _begin_at_zero(self) -> None:
-        """A series that is first seen at 1 has no increase that an alarm could go by."""
+        """Creates all series: one that first appears at 1 has no increase that an alarm could notice."""
         for label in ("food", "non_food", "unsure"):
             self._photos.labels(label, label)
             self._photos.labels(label, "duplicate")
@@ -94,33 +98,23 @@ class Metrics:
         for kind in ImageErrorKind:
             self._failures.labels(kind.value)
 
-    @contextmanager
-    def stage(self, stage: Stage, among: int = 1) -> Iterator[None]:
-        """Times the block for a stage that `among` workers share."""
-        begun = time.monotonic()
-        try:
-            yield
-        finally:
-            self._worked(stage, time.monotonic() - begun, among)
+    @property
+    def drift(self) -> Drift | None:
+        """Drift of the newest photos; None while it is unknown."""
+        return self._drift.drift() if self._drift else None
 
-    @_never_raises
-    def _worked(self, stage: Stage, seconds: float, among: int) -> None:
-        self.busy.add(stage, seconds / among)
-        self._stage[stage].observe(seconds)
-
-    @_never_raises
-    def waited(self, stage: Queue, since: float) -> None:
-        """A stage begins with a photo or batch that has waited for it since then (monotonic s)."""
-        self._queue[stage].observe(time.monotonic() - since)
+    def observe_drift(self, window: DriftWindow) -> None:
+        """Adds predictions to this window from now on; each model has its own."""
+        self._drift = window
 
     @_never_raises
     def batch(self, photos: int) -> None:
-        """A batch was gathered."""
+        """Records the size of a batch."""
         self._batch.observe(photos)
 
     @_never_raises
     def returned(self) -> None:
-        """A photo goes back to the inbox."""
+        """Records a photo that is given back to the inbox."""
         self._returned.inc()
 
     @_never_raises
@@ -133,7 +127,7 @@ class Metrics:
         destination: Destination,
         since: float,
     ) -> None:
-        """Counts a filed photo.
+        """Records a filed photo.
 
         Args:
             prediction: Output of the network, if the photo could be decoded.
@@ -142,11 +136,12 @@ class Metrics:
             destination: Folder of the photo; None for `failed/`.
             since: Time of its claim (monotonic s).
         """
-        self._whole.observe(time.monotonic() - since)
+        self.counts[destination or "failed"] += 1
+        self._filing_seconds.observe(time.monotonic() - since)
         if prediction:
             self._probability.observe(prediction.probability)
-            if self.drift:
-                self.drift.add([prediction.probability])
+            if self._drift:
+                self._drift.add([prediction.probability])
         if failure:
             self._failures.labels(failure.kind).inc()
         self._photos.labels(label or _NO_LABEL, destination or "failed").inc()

@@ -1,17 +1,18 @@
-"""How far the daemon is, for a person who watches it on a terminal."""
+"""Progress bar for a person at a terminal."""
 
 from collections import Counter
 from types import TracebackType
+from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-ORDER = ("food", "non_food", "unsure", "duplicate", "failed")
+DESTINATIONS: Final = ("food", "non_food", "unsure", "duplicate", "failed")
 
 
 class Progress:
-    """A bar on stderr where that is a terminal, nothing elsewhere."""
+    """A bar on a console; it draws nothing when the console is no terminal."""
 
     def __init__(self, console: Console) -> None:
         self._bar = Bar(
@@ -34,15 +35,17 @@ class Progress:
         self.stop()
 
     def stop(self) -> None:
-        """Leaves the terminal as it was before."""
+        """Restores the terminal."""
         self._bar.stop()
 
     def show(self, counts: Counter[str], waiting: int) -> None:
-        """Draws how many photos were filed, by label, and how many are waiting."""
-        done = counts.total()
-        self._bar.update(self._task, description=summary(counts), completed=done, total=done + waiting)
+        """Draws the numbers of photos filed, by destination, and waiting."""
+        filed = counts.total()
+        self._bar.update(self._task, description=summary(counts), completed=filed, total=filed + waiting)
 
 
 def summary(counts: Counter[str]) -> str:
-    """`3 food, 2 non_food, 1 failed`; `unsure` and `duplicate` only where there is any."""
-    return ", ".join(f"{counts[name]} {name}" for name in ORDER if counts[name] or name not in {"unsure", "duplicate"})
+    """Formats counts: `3 food, 2 non_food, 1 failed`; `unsure` and `duplicate` only when they are not zero."""
+    return ", ".join(
+        f"{counts[name]} {name}" for name in DESTINATIONS if counts[name] or name not in {"unsure", "duplicate"}
+    )

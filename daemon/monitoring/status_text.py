@@ -1,85 +1,89 @@
-"""The daemon's status as a person reads it: a few aligned lines."""
+"""The status of the daemon as text for people: a few aligned lines."""
 
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from daemon.monitoring.progress import summary
-from daemon.monitoring.status_file import StatusDocument
+from daemon.monitoring.status_file import DriftStatus, RetryStatus, StatusDocument
 
 
-def lines(state: StatusDocument, now: datetime | None = None) -> Iterator[str]:
-    """What is known, a line each; what is not is left out."""
+def lines(status: StatusDocument, now: datetime | None = None) -> Iterator[str]:
+    """Yields a line for each known fact and each recent error."""
     now = now or datetime.now(UTC)
-    for name, said in facts(state, now):
-        yield f"{name:9} {said}"
-    for error in state["last_errors"]:
-        where = f"{error['path']}: " if error["path"] else ""
-        yield f"{'error':9} {_when(error['at'])}  {error['kind']}: {where}{error['message']}"
+    for name, text in facts(status, now):
+        yield f"{name:9} {text}"
+    for error in status["last_errors"]:
+        path = f"{error['path']}: " if error["path"] else ""
+        yield f"{'error':9} {_local_time(error['at'])}  {error['kind']}: {path}{error['message']}"
 
 
-def in_short(state: StatusDocument) -> str:
-    """One line, for systemctl status."""
-    if trouble := state["waiting_for"]:
-        return f"waiting: {trouble['what']}"
-    queue, errors = state["queue"], state["last_errors"]
+def in_short(status: StatusDocument) -> str:
+    """Returns one line, for `systemctl status`."""
+    if retry := status["waiting_for"]:
+        return f"waiting: {retry['what']}"
+    queue = status["queue"]
+    errors = status["last_errors"]
     waiting = f"{queue['inbox']} in the inbox, {queue['in_flight']} in flight"
-    said = f"{state['state']}; {waiting}, {state['rate_per_min']} in the last minute"
-    return said + (f"; last error: {errors[0]['message']}" if errors else "")
+    line = f"{status['state']}; {waiting}, {status['rate_per_min']} in the last minute"
+    return line + (f"; last error: {errors[0]['message']}" if errors else "")
 
 
-def facts(state: StatusDocument, now: datetime) -> Iterator[tuple[str, str]]:
-    """What is known but for the last errors: what each is of, in a word, and it."""
-    yield "daemon", _life(state, now)
-    if trouble := state["waiting_for"]:
-        again = max(0, round((_time(trouble["next_try"]) - now).total_seconds()))
-        yield (
-            "trouble",
-            f"{trouble['what']} (for {_ago(trouble['since'], now)}, try {trouble['attempt']}, again in {again} s)",
-        )
-    if not state["pid"]:
+def facts(status: StatusDocument, now: datetime) -> Iterator[tuple[str, str]]:
+    """Yields the name and the text of each known fact, recent errors excepted."""
+    yield "daemon", _process(status, now)
+    if retry := status["waiting_for"]:
+        yield "trouble", _retry(retry, now)
+    if not status["pid"]:
         return
-    if state["alive"]:
-        more = " or more" if state["more_waiting"] else ""
-        yield "queue", f"{state['queue']['inbox']}{more} in the inbox, {state['queue']['in_flight']} in flight"
-        if oldest := state["oldest_waiting"]:
-            yield "oldest", f"{oldest['path']}, for {_ago(oldest['since'], now)}"
-    yield (
-        "filed",
-        summary(Counter(state["photos"])) + (f"; {state['rate_per_min']} in the last minute" if state["alive"] else ""),
-    )
-    if state["slowest_stage"]:
-        yield "slowest", state["slowest_stage"]
-    if state["model"]:
-        yield "model", f"{state['model']} on {state['engine']}"
-    if drift := state["drift"]:
-        alike = "unlike" if drift["shifted"] else "like"
-        shares = f"{drift['food']:.0%} food, {drift['unsure']:.0%} unsure, stability index {drift['stability']:.2f}"
-        yield "drift", f"the newest {drift['photos']} photos look {alike} those the model was made with ({shares})"
-    if events := state["events"]:
+    rate = ""
+    if status["alive"]:
+        more = " or more" if status["more_waiting"] else ""
+        yield "queue", f"{status['queue']['inbox']}{more} in the inbox, {status['queue']['in_flight']} in flight"
+        if oldest := status["oldest_waiting"]:
+            yield "oldest", f"{oldest['path']}, for {_age(oldest['since'], now)}"
+        rate = f"; {status['rate_per_min']} in the last minute"
+    yield "filed", summary(Counter(status["photos"])) + rate
+    if status["slowest_stage"]:
+        yield "slowest", status["slowest_stage"]
+    if status["model"]:
+        yield "model", f"{status['model']} on {status['engine']}"
+    if drift := status["drift"]:
+        yield "drift", _drift(drift)
+    if events := status["events"]:
         yield "events", events["kind"] + (f": {events['why']}" if events["why"] else "")
 
 
-def _life(state: StatusDocument, now: datetime) -> str:
-    if not state["alive"]:
-        return f"not running; the last one began {_when(state['since'])}" if state["since"] else "not running"
-    if not state["pid"]:
-        return "running; what it is at cannot be read (it may lack the room to write it)"
-    return f"{state['state']}, process {state['pid']} for {_ago(state['since'], now)}"
+def _process(status: StatusDocument, now: datetime) -> str:
+    if not status["alive"]:
+        return f"not running; the last one began {_local_time(status['since'])}" if status["since"] else "not running"
+    if not status["pid"] or not status["since"]:
+        return "running; its state cannot be read (the disk may have no room for it)"
+    return f"{status['state']}, process {status['pid']} for {_age(status['since'], now)}"
 
 
-def _time(text: str) -> datetime:
+def _retry(retry: RetryStatus, now: datetime) -> str:
+    pause_s = max(0, round((_parse(retry["next_try"]) - now).total_seconds()))
+    return f"{retry['what']} (for {_age(retry['since'], now)}, try {retry['attempt']}, again in {pause_s} s)"
+
+
+def _drift(drift: DriftStatus) -> str:
+    alike = "unlike" if drift["shifted"] else "like"
+    shares = f"{drift['food']:.0%} food, {drift['unsure']:.0%} unsure, stability index {drift['stability']:.2f}"
+    return f"the newest {drift['photos']} photos look {alike} those the model was made with ({shares})"
+
+
+def _parse(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _when(text: str) -> str:
-    """Local time, to the second."""
-    return _time(text).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+def _local_time(text: str) -> str:
+    """Formats a time as local time, to the second."""
+    return _parse(text).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _ago(text: str, now: datetime) -> str:
-    seconds: Any = max(0, round((now - _time(text)).total_seconds()))
+def _age(text: str, now: datetime) -> str:
+    seconds = max(0, round((now - _parse(text)).total_seconds()))
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds // size} {unit}"

@@ -1,18 +1,18 @@
-"""Tells systemd how the service is: the protocol of sd_notify(3), one datagram a state."""
+"""Notifies systemd of the service's state: the protocol of sd_notify(3), one datagram for each call."""
 
 import os
 import socket
 import time
 from contextlib import suppress
 
-_FEEDS = 4  # in the time after which systemd would end us
+_FEEDS = 4  # in the time after which systemd would end the service
 
 
 def notify(*states: str) -> None:
-    """Sends states such as `READY=1`; does nothing where systemd has not asked for it. Never raises OSError."""
+    """Sends states such as `READY=1`; does nothing without systemd. Never raises OSError."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if address:
-        # Who asked may be gone by now; a stop must not fail for want of a listener.
+        # The listener may be gone; a stop must not fail because of that.
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as systemd:
             # A leading @ stands for the abstract namespace's zero byte.
             systemd.connect("\0" + address[1:] if address.startswith("@") else address)
@@ -20,16 +20,17 @@ def notify(*states: str) -> None:
 
 
 class Watchdog:
-    """systemd's watchdog (WatchdogSec=), which ends a service that does not feed it."""
+    """Client of systemd's watchdog (WatchdogSec=), which ends a service that does not feed it."""
 
     def __init__(self) -> None:
-        given = os.environ.get("WATCHDOG_USEC", "")
-        ours = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        self._every_s = int(given) / 1e6 / _FEEDS if ours and given.isdigit() and int(given) else None
+        timeout_us = os.environ.get("WATCHDOG_USEC", "")
+        is_ours = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        enabled = is_ours and timeout_us.isdigit() and int(timeout_us) > 0
+        self._every_s = int(timeout_us) / 1e6 / _FEEDS if enabled else None
         self._next = 0.0
 
     def feed(self) -> None:
-        """To be called often, as long as all is well, by who would no longer come here if it were not."""
+        """Feeds the watchdog when it is time to. The main loop calls it often; a stuck loop starves the watchdog."""
         if self._every_s is not None and time.monotonic() >= self._next:
             self._next = time.monotonic() + self._every_s
             notify("WATCHDOG=1")

@@ -1,4 +1,4 @@
-"""Which failures of a photo may pass by themselves, and when it is tried again. Pure."""
+"""Attempts to decode a photo: which failures are tried again, and when. Pure."""
 
 from collections import OrderedDict
 from typing import NamedTuple
@@ -6,32 +6,45 @@ from typing import NamedTuple
 from models.errors import ImageErrorKind
 
 TRANSIENT = {ImageErrorKind.DECODER_CRASHED, ImageErrorKind.DECODER_TIMEOUT}
-"""Kinds that may tell of the machine (short of memory, busy) as well as of the photo."""
+"""Kinds that the machine (short of memory, busy) may cause as well as the photo."""
 PAUSES_S = (2.0, 10.0)
-"""Seconds to wait after the first try, the second, and so on; a failure after one more try stands."""
+"""Pauses after the first attempt, the second, and so on (s); the failure after the last of them is final."""
 
-_MOST = 1_000  # photos remembered; what is forgotten is tried once more than it would be
+_MAX_PHOTOS = 1_000  # a photo that is forgotten gets one more attempt than it would
 
 
 class Attempt(NamedTuple):
-    """A try of a photo: the how manieth it was, from 1, and how long to wait for the next (s); None: it stands."""
+    """An attempt to decode a photo.
+
+    Attributes:
+        number: Number of the attempt, from 1.
+        pause_s: Pause before the next attempt (s); None: its result is final.
+    """
 
     number: int
     pause_s: float | None
 
 
 class AttemptTracker:
-    """Counts the failed tries of photos, by device and inode, and path where one has several, within one life of the daemon."""
+    """Counts failed attempts in one run of the daemon, by device and inode, and path for hard links."""
 
     def __init__(self) -> None:
-        self._failed: OrderedDict[str, int] = OrderedDict()
+        self._failures: OrderedDict[str, int] = OrderedDict()
 
-    def judge(self, identity: str, kind: ImageErrorKind | None) -> Attempt:
-        """What follows from a try that failed with `kind` (None: it did not)."""
-        before = self._failed.pop(identity, 0)
-        if kind not in TRANSIENT or before >= len(PAUSES_S):
-            return Attempt(before + 1, None)
-        self._failed[identity] = before + 1
-        if len(self._failed) > _MOST:
-            self._failed.popitem(last=False)
-        return Attempt(before + 1, PAUSES_S[before])
+    def record(self, identity: str, kind: ImageErrorKind | None) -> Attempt:
+        """Records an attempt.
+
+        Args:
+            identity: The photo.
+            kind: Kind of the failure; None for a success.
+
+        Returns:
+            The attempt, with the pause before the next one.
+        """
+        failures = self._failures.pop(identity, 0)
+        if kind not in TRANSIENT or failures >= len(PAUSES_S):
+            return Attempt(failures + 1, None)
+        self._failures[identity] = failures + 1
+        if len(self._failures) > _MAX_PHOTOS:
+            self._failures.popitem(last=False)
+        return Attempt(failures + 1, PAUSES_S[failures])

@@ -9,21 +9,36 @@ from daemon.pipeline.decode import Decoded
 
 
 def closes(size: int, oldest_s: float, coming: int, *, max_size: int, max_delay_s: float) -> bool:
-    """Whether a batch of `size` photos, the oldest of which has waited `oldest_s`, is run now.
+    """Whether a batch closes: it is full, its oldest photo has waited long enough, or no other photo is coming.
 
-    It is when it is full, when its oldest photo has waited long enough, or when nothing else is on its way (`coming`).
+    Args:
+        size: Number of photos in the batch.
+        oldest_s: Wait of its oldest photo (s).
+        coming: Number of photos that are being decoded.
+        max_size: Most photos in a batch.
+        max_delay_s: Longest wait of a photo (s).
     """
     return size > 0 and (size >= max_size or oldest_s >= max_delay_s or coming == 0)
 
 
 class Batcher:
-    """A queue from the decoders to the network. `coming` says how many photos are being decoded."""
+    """A queue from the decoders to the classifier threads."""
 
     def __init__(
-        self, max_size: int, max_delay_s: float, coming: Callable[[], int], taken: Callable[[float], None]
+        self, *, max_size: int, max_delay_s: float, coming: Callable[[], int], taken: Callable[[float], None]
     ) -> None:
-        """taken: called for each photo of a batch with when it was put here (monotonic s)."""
-        self._max_size, self._max_delay_s, self._coming, self._taken = max_size, max_delay_s, coming, taken
+        """Creates an empty queue.
+
+        Args:
+            max_size: Most photos in a batch.
+            max_delay_s: Longest wait of a photo (s).
+            coming: Returns the number of photos that are being decoded.
+            taken: Called for each photo of a batch with the start of its wait (monotonic s).
+        """
+        self._max_size = max_size
+        self._max_delay_s = max_delay_s
+        self._coming = coming
+        self._taken = taken
         self._waiting: deque[tuple[float, Decoded]] = deque()
         self._changed = threading.Condition()
         self._ended = False
@@ -35,29 +50,29 @@ class Batcher:
             self._changed.notify_all()
 
     def nudge(self) -> None:
-        """Says that `coming` has changed."""
+        """Signals that `coming` has changed."""
         with self._changed:
             self._changed.notify_all()
 
     def end(self) -> list[Decoded]:
-        """Ends the queue and returns what was still waiting."""
+        """Ends the queue and returns the photos that still waited."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
-            left = [decoded for _, decoded in self._waiting]
+            remaining = [decoded for _, decoded in self._waiting]
             self._waiting.clear()
-            return left
+            return remaining
 
     def take(self) -> list[Decoded] | None:
         """Waits for a batch; None when the queue has ended."""
-        waited = self._next()
-        if waited is None:
+        batch = self._next_batch()
+        if batch is None:
             return None
-        for since, _ in waited:
+        for since, _ in batch:
             self._taken(since)
-        return [decoded for _, decoded in waited]
+        return [decoded for _, decoded in batch]
 
-    def _next(self) -> list[tuple[float, Decoded]] | None:
+    def _next_batch(self) -> list[tuple[float, Decoded]] | None:
         with self._changed:
             while not self._ended:
                 now = time.monotonic()

@@ -1,4 +1,4 @@
-"""`foodsort bench`: how fast an engine runs batches of each size on this machine, and which size is worth setting."""
+"""`foodsort bench`: measures how fast an engine runs batches of each size, and recommends one."""
 
 import statistics
 import time
@@ -18,47 +18,62 @@ from models.errors import FoodsortError, ImageError
 from models.images.decode import Fit, Pixels
 
 ENOUGH = 0.95
-"""Share of the fastest size's rate with which a smaller size is as good."""
+"""Share of the highest rate that makes a smaller size as good as the fastest one."""
 _ROUNDS = 3
-_PHOTOS = 64  # that each round runs in each size, or one batch a stream where that is more
+_PHOTOS = 64  # in a round for each size, or one batch for each stream if that is more
 
 
-class Size(NamedTuple):
-    """Photos a second with batches of `batch` photos, and ms from the start of such a batch to its end."""
+class Measurement(NamedTuple):
+    """Speed of one batch size.
+
+    Attributes:
+        batch: Photos in a batch.
+        photos_s: Rate (photos/s).
+        batch_ms: Duration of a batch (ms).
+    """
 
     batch: int
     photos_s: float
     batch_ms: float
 
 
-def recommended(sizes: list[Size]) -> int:
-    """The smallest size that is nearly as fast as the fastest: photos wait for each other no longer than pays."""
-    best = max(size.photos_s for size in sizes)
-    return min(size.batch for size in sizes if size.photos_s >= ENOUGH * best)
+def recommend(measurements: list[Measurement]) -> int:
+    """Recommends the smallest size that is nearly as fast as the fastest, so that photos wait less for each other."""
+    best = max(measurement.photos_s for measurement in measurements)
+    return min(measurement.batch for measurement in measurements if measurement.photos_s >= ENOUGH * best)
 
 
-def measure(engine: Engine, pixels: Pixels, max_batch: int) -> list[Size]:
-    """Medians over some rounds for each size up to `max_batch` that the engine runs in one go; a batch a stream at a time.
+def measure(engine: Engine, pixels: Pixels, max_batch: int) -> list[Measurement]:
+    """Measures each batch size, with one batch for each stream at a time.
 
-    pixels: uint8 RGB (n, side, side, 3), n ≥ 1, taken again and again. Raises EngineError.
+    Args:
+        engine: Engine of the model.
+        pixels: uint8 RGB (n, side, side, 3), n ≥ 1, which are repeated.
+        max_batch: Largest size; the engine's largest is the limit.
+
+    Returns:
+        The medians of some rounds, by size.
+
+    Raises:
+        EngineError: The engine failed.
     """
-    found: dict[int, list[Size]] = {size: [] for size in rungs(min(max_batch, engine.largest))}
+    sizes: dict[int, list[Measurement]] = {size: [] for size in rungs(min(max_batch, engine.largest))}
     with ThreadPoolExecutor(engine.streams) as threads:
         for _ in range(_ROUNDS):
-            for size, rounds in found.items():
+            for size, rounds in sizes.items():
                 batch = np.resize(pixels, (size, *pixels.shape[1:]))
-                rounds.append(_round(partial(engine.logits, batch), size, engine.streams, threads))
+                rounds.append(_measure_round(partial(engine.logits, batch), size, engine.streams, threads))
     return [
-        Size(
-            size,
-            statistics.median(one.photos_s for one in rounds),
-            statistics.median(one.batch_ms for one in rounds),
+        Measurement(
+            batch=size,
+            photos_s=statistics.median(measurement.photos_s for measurement in rounds),
+            batch_ms=statistics.median(measurement.batch_ms for measurement in rounds),
         )
-        for size, rounds in found.items()
+        for size, rounds in sizes.items()
     ]
 
 
-def _round(run: Callable[[], object], size: int, streams: int, threads: ThreadPoolExecutor) -> Size:
+def _measure_round(run: Callable[[], object], size: int, streams: int, threads: ThreadPoolExecutor) -> Measurement:
     def timed(_: int) -> float:
         begun = time.perf_counter()
         run()
@@ -67,19 +82,29 @@ def _round(run: Callable[[], object], size: int, streams: int, threads: ThreadPo
     batches = max(_PHOTOS // size, streams)
     begun = time.perf_counter()
     seconds = list(threads.map(timed, range(batches)))
-    return Size(size, batches * size / (time.perf_counter() - begun), 1000 * statistics.median(seconds))
+    photos_s = batches * size / (time.perf_counter() - begun)
+    return Measurement(size, photos_s, 1000 * statistics.median(seconds))
 
 
-def pictures(photos: Path | None, fit: Fit) -> Pixels:
-    """uint8 RGB (n, side, side, 3): the photos of a folder, at most as many as a round runs, or noise when none is named.
+def load_pixels(photos: Path | None, fit: Fit) -> Pixels:
+    """Decodes the photos of a folder, at most as many as a round runs.
 
-    Raises FoodsortError when none of its files can be decoded.
+    Args:
+        photos: The folder; None for noise.
+        fit: Size of the model's input.
+
+    Returns:
+        uint8 RGB (n, side, side, 3), n ≥ 1.
+
+    Raises:
+        FoodsortError: None of the files can be decoded.
     """
     if photos is None:
         return np.random.default_rng(0).integers(0, 256, (8, fit.side, fit.side, 3), np.uint8)
     if not photos.is_dir():
         raise FoodsortError(f"{photos} is no folder; name one that holds photos")
-    limits, decoded = ImageSettings(), []
+    limits = ImageSettings()
+    decoded: list[Pixels] = []
     with DecoderPool(fit, limits.max_pixels, limits.timeout_s) as decoders:
         for path in sorted(path for path in photos.iterdir() if path.is_file()):
             try:

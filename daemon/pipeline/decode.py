@@ -1,4 +1,4 @@
-"""A claimed photo to its digest and pixels, read through the one descriptor that was opened when it was claimed."""
+"""Decodes a claimed photo: its digest and pixels, read through the descriptor that was opened when it was claimed."""
 
 import hashlib
 import os
@@ -14,7 +14,15 @@ from models.images.decode import Picture
 
 @dataclass(frozen=True)
 class Decoded:
-    """A photo after decoding: exactly one of picture and error is set. attempts: how many tries it took."""
+    """A photo after decoding; exactly one of `picture` and `error` is set.
+
+    Attributes:
+        claimed: The photo.
+        sha256: Digest of its bytes.
+        picture: Its pixels and what is known of the image.
+        error: Reason why it could not be decoded.
+        attempts: Number of attempts in this run of the daemon.
+    """
 
     claimed: Claimed
     sha256: str
@@ -24,18 +32,23 @@ class Decoded:
 
     @property
     def key(self) -> PhotoKey:
-        """What the photo is found by in the database."""
+        """Key of the photo in the database."""
         claimed = self.claimed
         return PhotoKey(claimed.identity, self.sha256, claimed.path, claimed.linked)
 
 
 def read(claimed: Claimed, decoders: DecoderPool) -> Decoded:
-    """Hashes a claimed photo, sees to it that it is on the disk, and decodes it. Raises OSError when the disk does, Stopped."""
-    # Here and before: who decoded a hostile photo can't be trusted with what identifies it.
+    """Hashes a claimed photo, syncs it to the disk and decodes it.
+
+    Raises:
+        OSError: The file cannot be read or synced.
+        PoolStopped: The daemon stops.
+    """
+    # Hashed here and first: a decoder that read a hostile photo cannot be trusted with the digest.
     with os.fdopen(os.dup(claimed.fd), "rb") as file:
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    # Its writer may not have seen to that, and no row shall outlive, at a power cut, what it tells of.
+    # The writer may not have synced it, and after a power cut no row may exist without its photo.
     dirfd.sync(claimed.fd, data_only=True)
     try:
         return Decoded(claimed, sha256, decoders.decode(claimed.fd), None)

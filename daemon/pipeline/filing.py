@@ -1,4 +1,4 @@
-"""Records a batch, then moves its photos: in that order, so that no photo is ever where no row says."""
+"""Records a batch, then moves its photos: in that order, so that every moved photo has a row that names its place."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -8,157 +8,202 @@ import structlog
 from daemon import failpoints
 from daemon.database.lookup import Lookup
 from daemon.database.recorder import Recorder
-from daemon.database.rows import BatchRow, PendingRow, PriorRecord
+from daemon.database.rows import BatchRow, DuplicateRow, PendingRow
 from daemon.database.timestamps import format_time
 from daemon.destinations.folders import DestinationFolders, SourceMissing
 from daemon.destinations.move import Move
 from daemon.destinations.recovery_plan import Resume
 from daemon.photo import CORRECTING, FILED, FILING
-from daemon.pipeline.decode import Decoded
-from daemon.pipeline.outcome import Outcome
+from daemon.pipeline.classify import Outcome
 from daemon.retry import Retrier
 from models.filenames import escape_name
 
 log = structlog.get_logger()
 
 
-class Filing:
-    """Files batches. Trouble with disk or database is waited out."""
+class Filer:
+    """Records and moves photos. It retries while the disk or the database has trouble."""
 
     def __init__(
         self,
         destinations: DestinationFolders,
-        results: Recorder,
+        recorder: Recorder,
         lookup: Lookup,
-        patience: Retrier,
+        retrier: Retrier,
         *,
         skip_duplicates: bool = False,
     ) -> None:
-        self._destinations, self._results, self._lookup, self._retry = destinations, results, lookup, patience
-        self._skip = skip_duplicates
-        self._rehearsed: set[str] = set()
-        """SHA-256 of the photos that a dry run would have filed; no row says it of them."""
+        self._destinations = destinations
+        self._recorder = recorder
+        self._lookup = lookup
+        self._retry = retrier
+        self._skip_duplicates = skip_duplicates
+        self._previewed: set[str] = set()
+        """SHA-256 of the photos that a dry run would have filed; no row has them."""
 
-    def known(self, batch: list[Decoded]) -> list[PriorRecord]:
-        """What the database knows of each photo of a batch."""
-        return self._retry(self._lookup.prior_records, [photo.key for photo in batch], self._results.model_id)
+    def file(self, outcomes: list[Outcome], batch: BatchRow) -> list[Outcome]:
+        """Records and moves the photos of a batch.
 
-    def file(self, outcomes: list[Outcome], batch: BatchRow, *, dry_run: bool = False) -> list[Outcome]:
-        """Records and moves the photos of a batch; a dry run only says where they would go. Raises what was not transient.
+        Args:
+            outcomes: Outcomes of the batch.
+            batch: Row of the batch.
 
-        Returns the outcomes; some of them may now be duplicates that were set aside.
+        Returns:
+            The outcomes; duplicates that were set aside are marked.
+
+        Raises:
+            RetryAborted: The daemon stops during a retry.
+            Exception: Any error that is not transient.
         """
-        filed = self._rehearsed if dry_run else set[str]()
-        outcomes, again = self._duplicates(outcomes, filed) if self._skip else (outcomes, [])
-        if dry_run:
-            outcomes += [replace(one, duplicate_of=0) for one in again]  # of photos that get no row now
-            for outcome, target in zip(outcomes, self._targets(outcomes), strict=True):
-                _report("would file", outcome, target)
-            return outcomes
-        targets = self._targets(outcomes)
+        outcomes, repeated = self._mark_duplicates(outcomes, set()) if self._skip_duplicates else (outcomes, [])
+        targets = self._choose_targets(outcomes)
         now = format_time(datetime.now(UTC))
         rows = [outcome.row(target, now) for outcome, target in zip(outcomes, targets, strict=True)]
-        batch_id, ids = self._retry(self._results.begin, batch, rows, [one.known for one in outcomes])
+        recorded = self._retry(self._recorder.begin, batch, rows, [outcome.prior for outcome in outcomes])
         failpoints.failpoint("recorded")
         moved = []
-        for photo_id, outcome, target, row in zip(ids, outcomes, targets, rows, strict=True):
+        for photo_id, outcome, row in zip(recorded.photo_ids, outcomes, rows, strict=True):
             claimed = outcome.decoded.claimed
-            source = (claimed.run_id, claimed.path, target)
-            tries = (outcome.attempts, row.first_failed_at, self._results.model_name)
-            digest = outcome.decoded.sha256
-            move = Move(photo_id, *source, outcome.fate, claimed.identity, digest, outcome.failure, *tries)
-            if self._move(move):
+            move = Move(
+                photo_id=photo_id,
+                run_id=claimed.run_id,
+                source=claimed.path,
+                target=row.path,
+                destination=outcome.destination,
+                identity=claimed.identity,
+                sha256=outcome.decoded.sha256,
+                failure=outcome.failure,
+                attempts=outcome.attempts,
+                first_failed_at=row.first_failed_at,
+                model=self._recorder.model_name,
+            )
+            target = self._move(move)
+            if target is not None:
                 moved.append(photo_id)
-                _report("filed", outcome, target, batch=batch_id)
+                _log_outcome("filed", outcome, target, batch=recorded.id)
         self._finish(moved)
-        return outcomes + (self.file(again, replace(batch, inference_ms=0.0)) if again else [])
+        # In a batch of their own: the photos that they repeat have a row now.
+        return outcomes + (self.file(repeated, replace(batch, inference_ms=0.0)) if repeated else [])
 
-    def mend(self, mends: list[Resume]) -> None:
-        """Ends what an earlier life of the daemon had recorded and not finished."""
-        done = []
-        for action, row in mends:
+    def preview(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Logs where the photos of a batch would go, for a dry run.
+
+        Returns:
+            The outcomes; photos that would be set aside as duplicates are marked.
+        """
+        if self._skip_duplicates:
+            outcomes, repeated = self._mark_duplicates(outcomes, self._previewed)
+            outcomes += [replace(outcome, duplicate_of=0) for outcome in repeated]  # the row does not exist yet
+        for outcome, target in zip(outcomes, self._choose_targets(outcomes), strict=True):
+            _log_outcome("would file", outcome, target)
+        return outcomes
+
+    def recover(self, steps: list[Resume]) -> None:
+        """Finishes the photos that an earlier run of the daemon recorded and did not finish."""
+        finished = []
+        for action, row in steps:
             log.info("recovering", photo=escape_name(row.inbox_path), action=action)
             if action == "missing":
-                self._missing(row.id, row.inbox_path)
+                self._record_missing(row.id, row.inbox_path)
                 continue
             if action == "drop_and_finish":
-                self._retry(self._destinations.drop_claimed, _move(row))
-            if action != "file" or self._move(_move(row)):
-                done.append(row.id)
-        self._finish(done)
+                self._retry(self._destinations.drop_claimed, _pending_move(row))
+            if action != "file" or self._move(_pending_move(row)) is not None:
+                finished.append(row.id)
+        self._finish(finished)
 
-    def _duplicates(self, outcomes: list[Outcome], filed: set[str]) -> tuple[list[Outcome], list[Outcome]]:
-        """Marks the photos of whose bytes one is filed; returns apart those of whose bytes one is about to be filed.
+    def _mark_duplicates(self, outcomes: list[Outcome], new_digests: set[str]) -> tuple[list[Outcome], list[Outcome]]:
+        """Marks the duplicates of filed photos.
 
-        filed: SHA-256 of the photos that are about to be, to be added to.
+        Args:
+            outcomes: Outcomes of a batch.
+            new_digests: SHA-256 of photos that are about to be filed; those of this batch are added.
+
+        Returns:
+            The outcomes, and separately those that repeat a photo that is about to be filed.
         """
-        copies = self._retry(self._lookup.duplicates, {outcome.decoded.sha256 for outcome in outcomes})
-        marked, again = [], []
+        rows = self._retry(self._lookup.duplicates, {outcome.decoded.sha256 for outcome in outcomes})
+        marked, repeated = [], []
         for outcome in outcomes:
-            own = outcome.known.previous and outcome.known.previous.id
-            there = (
-                copy.original
-                for copy in copies[outcome.decoded.sha256]
-                if copy.original != own
-                and copy.original_state in {FILING, FILED, CORRECTING}
-                and (copy.original_state != FILED or self._destinations.holds(copy.original_path))
-            )
-            original = next(there, None) if outcome.verdict else None
-            if outcome.verdict and original is None and outcome.decoded.sha256 in filed:
-                again.append(outcome)
-                continue
-            if outcome.verdict and original is None:
-                filed.add(outcome.decoded.sha256)
+            digest = outcome.decoded.sha256
+            original = self._find_original(outcome, rows[digest]) if outcome.prediction else None
+            if outcome.prediction and original is None:
+                if digest in new_digests:
+                    repeated.append(outcome)
+                    continue
+                new_digests.add(digest)
             marked.append(replace(outcome, duplicate_of=original))
-        return marked, again
+        return marked, repeated
 
-    def _targets(self, outcomes: list[Outcome]) -> list[bytes]:
+    def _find_original(self, outcome: Outcome, rows: list[DuplicateRow]) -> int | None:
+        """Returns the id of a filed photo of the same bytes that still exists; None when there is none."""
+        own_id = outcome.prior.previous.id if outcome.prior.previous else None
+        for row in rows:
+            if row.original == own_id or row.original_state not in {FILING, FILED, CORRECTING}:
+                continue
+            if row.original_state != FILED or self._destinations.exists(row.original_path):
+                return row.original
+        return None
+
+    def _choose_targets(self, outcomes: list[Outcome]) -> list[bytes]:
         taken: set[bytes] = set()
-        targets = []
-        for outcome in outcomes:
-            decoded = outcome.decoded
-            targets.append(self._destinations.choose(outcome.fate, decoded.claimed.path, decoded.sha256, taken))
-        return targets
+        return [
+            self._destinations.choose(outcome.destination, outcome.decoded.claimed.path, outcome.decoded.sha256, taken)
+            for outcome in outcomes
+        ]
 
-    def _move(self, move: Move) -> bool:
-        """Moves one photo; to the next free place, named in its row first, when somebody took the one it was to have."""
+    def _move(self, move: Move) -> bytes | None:
+        """Moves one photo; to the next free place, recorded first, when its target is taken.
+
+        Returns:
+            The place of the photo; None when it is missing.
+        """
         while True:
             try:
-                if not self._destinations.serves(move):
+                if not self._destinations.fits_settings(move):
                     raise FileExistsError
                 self._retry(self._destinations.carry_out, move)
                 failpoints.failpoint("moved")
-                return True
+                return move.target
             except FileExistsError:
-                move = move.to(self._destinations.choose(move.fate, move.source, move.sha256, set()))
-                self._retry(self._results.move, move.photo_id, move.target)
+                target = self._destinations.choose(move.destination, move.source, move.sha256, set())
+                move = replace(move, target=target)
+                self._retry(self._recorder.move, move.photo_id, move.target)
             except SourceMissing:
-                self._missing(move.photo_id, move.source)
-                return False
+                self._record_missing(move.photo_id, move.source)
+                return None
 
     def _finish(self, photo_ids: list[int]) -> None:
-        """Says that photos lie at their places, once that would outlast a loss of power."""
+        """Records that photos are at their places, once the moves would survive a power cut."""
         self._retry(self._destinations.sync)
         failpoints.failpoint("synced")
-        self._retry(self._results.finish, photo_ids)
+        self._retry(self._recorder.finish, photo_ids)
         failpoints.failpoint("finished")
 
-    def _missing(self, photo_id: int, path: bytes) -> None:
-        log.warning("a claimed photo was taken away by somebody else", kind="missing", photo=escape_name(path))
-        self._retry(self._results.missing, photo_id, path)
+    def _record_missing(self, photo_id: int, path: bytes) -> None:
+        log.warning("a claimed photo was removed by another program", kind="missing", photo=escape_name(path))
+        self._retry(self._recorder.missing, photo_id, path)
 
 
-def _move(row: PendingRow) -> Move:
-    tries = (row.attempts, row.first_failed_at, row.model)
+def _pending_move(row: PendingRow) -> Move:
     return Move(
-        row.id, row.run_id, row.inbox_path, row.path, row.destination, row.identity, row.sha256, row.failure, *tries
+        photo_id=row.id,
+        run_id=row.run_id,
+        source=row.inbox_path,
+        target=row.path,
+        destination=row.destination,
+        identity=row.identity,
+        sha256=row.sha256,
+        failure=row.failure,
+        attempts=row.attempts,
+        first_failed_at=row.first_failed_at,
+        model=row.model,
     )
 
 
-def _report(what: str, outcome: Outcome, target: bytes, **more: int) -> None:
-    said = {"photo": escape_name(outcome.decoded.claimed.path), "to": escape_name(target), **more}
-    if outcome.verdict:
-        log.info(what, **said, probability=round(outcome.verdict.probability, 4))
+def _log_outcome(event: str, outcome: Outcome, target: bytes, **fields: int) -> None:
+    fields_of_all = {"photo": escape_name(outcome.decoded.claimed.path), "to": escape_name(target), **fields}
+    if outcome.prediction:
+        log.info(event, **fields_of_all, probability=round(outcome.prediction.probability, 4))
     elif outcome.failure:
-        why = {"kind": outcome.failure.kind, "reason": outcome.failure.message}
-        log.warning(f"{what} as failed", **said, **why)
+        log.warning(f"{event} as failed", **fields_of_all, kind=outcome.failure.kind, reason=outcome.failure.message)

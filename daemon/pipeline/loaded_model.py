@@ -1,4 +1,4 @@
-"""The model in use, as the settings have it: a bundle and the engine that runs it."""
+"""The model in use: the bundle that the settings name, and the engine that runs it."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -11,37 +11,46 @@ from models.errors import BundleError
 
 
 class LoadedModel(NamedTuple):
-    """A verified bundle and an engine, warm, that runs it."""
+    """A verified bundle and a warm engine that runs it."""
 
     bundle: Bundle
     engine: Engine
 
 
 def folder(root: Path, settings: Settings) -> Path | None:
-    """The folder of the bundle that the settings name; None: the one that comes with foodsort."""
+    """Returns the folder of the bundle in the settings; None for the bundle shipped with foodsort."""
     return root.absolute() / settings.model.bundle if settings.model.bundle else None
 
 
 def load(root: Path, settings: Settings) -> Bundle:
-    """The bundle that the settings name. Raises BundleError."""
+    """Loads the bundle in the settings.
+
+    Raises:
+        BundleError: The bundle is incomplete or damaged.
+    """
     return Bundle.load(folder(root, settings))
 
 
 def warm(root: Path, settings: Settings, bundle: Bundle) -> Engine:
-    """Opens the engine that the settings name. Raises EngineError, BundleError."""
+    """Opens the engine in the settings and warms it up.
+
+    Raises:
+        EngineError: The engine cannot run the bundle.
+        BundleError: The bundle is incomplete or damaged.
+    """
     model = settings.model
 
-    def opened() -> Engine:
+    def open_model() -> Engine:
         return open_engine(model.engine, bundle, settings.batch.max_size, model.precision)
 
-    def reopened() -> Engine:
+    def reopen_model() -> Engine:
         if load(root, settings).sha256 != bundle.sha256:
             raise BundleError(f"{bundle.folder} holds another model than before; reload or restart foodsort to use it")
-        return opened()
+        return open_model()
 
-    return IdleUnloadingEngine(opened(), reopened, model.idle_unload_s) if model.idle_unload_s else opened()
+    return IdleUnloadingEngine(open_model(), reopen_model, model.idle_unload_s) if model.idle_unload_s else open_model()
 
 
-def same(one: Settings, other: Settings) -> bool:
+def same_engine(old: Settings, new: Settings) -> bool:
     """Whether two settings run a bundle in the same way."""
-    return one.model == other.model and one.batch.max_size == other.batch.max_size
+    return old.model == new.model and old.batch.max_size == new.batch.max_size

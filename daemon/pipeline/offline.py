@@ -1,16 +1,18 @@
-"""`foodsort classify`: labels for files and folders, nothing moved and nothing recorded."""
+"""`foodsort classify`: classifies files and folders; moves and records nothing."""
 
 import itertools
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, final
 
 import numpy as np
 
 from daemon.decoders.pool import DecoderPool
 from daemon.inbox.ignore import IgnoreRules
+from daemon.photo import Failure
+from models import Label
 from models.bundle import Bundle
 from models.decision import label, probability
 from models.engines import Engine
@@ -18,29 +20,77 @@ from models.errors import ImageError
 from models.filenames import escape_name
 from models.images.decode import Picture
 
-_BATCH = 8  # for each stream of the engine
+_BATCH = 8  # photos for each stream of the engine
 
 
-def classify(paths: Iterable[Path], bundle: Bundle, engine: Engine, decoders: DecoderPool) -> Iterator[dict[str, Any]]:
-    """One dictionary a photo, in order: path, label, probability (calibrated P(food)), model; or path, error, message.
+@final
+class LabelledPhoto(TypedDict):
+    """Result for a photo.
 
-    Folders stand for every file below them that is not ignored.
+    Attributes:
+        path: Path as given, escaped.
+        label: Its label.
+        probability: Calibrated P(food) in [0, 1].
+        model: Name of the model.
+    """
+
+    path: str
+    label: Label
+    probability: float
+    model: str
+
+
+@final
+class FailedPhoto(TypedDict):
+    """Result for a file that could not be decoded.
+
+    Attributes:
+        path: Path as given, escaped.
+        error: Kind of the failure.
+        message: Message for people.
+    """
+
+    path: str
+    error: str
+    message: str
+
+
+def classify(
+    paths: Iterable[Path], bundle: Bundle, engine: Engine, decoders: DecoderPool
+) -> Iterator[LabelledPhoto | FailedPhoto]:
+    """Classifies photos.
+
+    Args:
+        paths: Files, and folders for all files in them that are not ignored.
+        bundle: Bundle of the model.
+        engine: Engine that runs it.
+        decoders: Pool that decodes the photos.
+
+    Yields:
+        A result for each photo, in order.
+
+    Raises:
+        EngineError: The engine failed.
     """
     files = _files(paths)
     with ThreadPoolExecutor(decoders.size) as threads:
         while batch := list(itertools.islice(files, _BATCH * engine.streams)):
-            read = list(threads.map(lambda path: _read(path, decoders), batch))
-            pixels = [picture.pixels for picture in read if isinstance(picture, Picture)]
+            decoded = list(threads.map(lambda path: _decode(path, decoders), batch))
+            pixels = [picture.pixels for picture in decoded if isinstance(picture, Picture)]
             logits = engine.logits(np.stack(pixels)) if pixels else np.zeros(0, np.float32)
-            p_food = iter(probability(logits, bundle.card.temperature))
-            for path, picture in zip(batch, read, strict=True):
-                said = {"path": escape_name(os.fsencode(path))}
-                if isinstance(picture, Picture):
-                    p = float(next(p_food))
-                    verdict = label(p, bundle.card.thresholds)
-                    yield said | {"label": verdict, "probability": p, "model": bundle.model_name}
+            probabilities = iter(probability(logits, bundle.card.temperature))
+            for path, picture in zip(batch, decoded, strict=True):
+                name = escape_name(os.fsencode(path))
+                if isinstance(picture, Failure):
+                    yield FailedPhoto(path=name, error=picture.kind, message=picture.message)
                 else:
-                    yield said | {"error": picture[0], "message": picture[1]}
+                    p_food = float(next(probabilities))
+                    yield LabelledPhoto(
+                        path=name,
+                        label=label(p_food, bundle.card.thresholds),
+                        probability=p_food,
+                        model=bundle.model_name,
+                    )
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -49,12 +99,12 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
         if not path.is_dir():
             yield path
             continue
-        for folder, below, names in os.walk(path):
-            below[:] = sorted(name for name in below if not ignore(os.fsencode(name)))
+        for folder, folders, names in os.walk(path):
+            folders[:] = sorted(name for name in folders if not ignore(os.fsencode(name)))
             yield from (Path(folder, name) for name in sorted(names) if not ignore(os.fsencode(name)))
 
 
-def _read(path: Path, decoders: DecoderPool) -> Picture | tuple[str, str]:
+def _decode(path: Path, decoders: DecoderPool) -> Picture | Failure:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not hang us
         try:
@@ -62,6 +112,6 @@ def _read(path: Path, decoders: DecoderPool) -> Picture | tuple[str, str]:
         finally:
             os.close(fd)
     except ImageError as error:
-        return error.kind, str(error)
+        return Failure(error.kind, str(error))
     except OSError as error:
-        return "unreadable", error.strerror or str(error)
+        return Failure("unreadable", error.strerror or str(error))

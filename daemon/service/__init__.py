@@ -1,1 +1,1 @@
-"""The process of the daemon: start, recovery, main loop, reload, stop."""
+"""The process of the daemon: start, recovery, main loop, reload and stop."""

@@ -1,15 +1,57 @@
-"""What is true of the daemon at the moment it is asked, gathered afresh for each answer."""
+"""Prometheus metrics that are read from the running daemon for each scrape."""
 
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from daemon.monitoring.drift import Drift
+from daemon.pipeline.loaded_model import LoadedModel
 from daemon.service.reporter import StatusReporter
+from daemon.service.runtime import ProcessContext
+
+
+class MetricsCollector(Collector):
+    """Metrics that agree with the status document."""
+
+    def __init__(self, context: ProcessContext, reporter: StatusReporter) -> None:
+        self._context = context
+        self._reporter = reporter
+
+    def collect(self) -> Iterator[Metric]:
+        """Yields the metrics; that of the model has no sample until it is loaded."""
+        reporter = self._reporter
+        runtime = reporter.runtime
+        in_flight = runtime.pipeline.in_flight if runtime.is_open else 0
+        deaths = runtime.decoders.deaths if runtime.is_open else 0
+        waiting = GaugeMetricFamily("foodsort_waiting_photos", "Photos that are not filed yet.", labels=["place"])
+        waiting.add_metric(["inbox"], reporter.waiting)
+        waiting.add_metric(["in_flight"], in_flight)
+        yield waiting
+        yield GaugeMetricFamily(
+            "foodsort_oldest_waiting_seconds", "How long the oldest of them waits.", reporter.oldest_s
+        )
+        yield GaugeMetricFamily("foodsort_healthy", "1 when /healthz says 200, else 0.", reporter.health.healthy)
+        in_trouble = runtime.retrier.pending is not None
+        yield GaugeMetricFamily("foodsort_in_trouble", "1 while trouble is waited out, else 0.", in_trouble)
+        yield CounterMetricFamily("foodsort_decoder_deaths", "Decoders that ended unasked.", deaths)
+        yield _model(runtime.model if runtime.is_open else None)
+        yield from _drift(self._context.metrics.drift)
+        free = GaugeMetricFamily("foodsort_disk_free_bytes", "Room on the root's disk.")
+        with suppress(OSError):  # no sample while the disk cannot be asked
+            disk = os.statvfs(self._context.root)
+            free.add_metric([], disk.f_bavail * disk.f_frsize)
+        yield free
+
+
+def _model(model: LoadedModel | None) -> Metric:
+    family = InfoMetricFamily("foodsort_model", "The model, and the engine that runs it now.")
+    if model:
+        bundle = model.bundle
+        family.add_metric([], {"name": bundle.model_name, "sha256": bundle.sha256, "engine": model.engine.name})
+    return family
 
 
 def _drift(drift: Drift | None) -> Iterator[Metric]:
@@ -23,37 +65,3 @@ def _drift(drift: Drift | None) -> Iterator[Metric]:
         shares.add_metric(["unsure", "card"], drift.expected_unsure)
     yield stability
     yield shares
-
-
-class MetricsCollector(Collector):
-    """Figures that nobody has to count, as the status has them."""
-
-    def __init__(self, root: Path, pulse: StatusReporter) -> None:
-        self._root, self._pulse = root, pulse
-
-    def collect(self) -> Iterator[Metric]:
-        """The figures; the model is left out before it is loaded, and free room while the root cannot be asked."""
-        pulse = self._pulse
-        pipeline = pulse.pipeline
-        waiting = GaugeMetricFamily("foodsort_waiting_photos", "Photos that are not filed yet.", labels=["place"])
-        waiting.add_metric(["inbox"], pulse.waiting)
-        waiting.add_metric(["in_flight"], pipeline.in_flight if pipeline else 0)
-        yield waiting
-        yield GaugeMetricFamily("foodsort_oldest_waiting_seconds", "How long the oldest of them waits.", pulse.oldest_s)
-        yield GaugeMetricFamily("foodsort_healthy", "1 when /healthz says 200, else 0.", pulse.health.well)
-        yield GaugeMetricFamily("foodsort_in_trouble", "1 while trouble is waited out, else 0.", pulse.in_trouble)
-        yield CounterMetricFamily(
-            "foodsort_decoder_deaths", "Decoders that ended unasked.", pipeline.decoder_deaths if pipeline else 0
-        )
-        model = InfoMetricFamily("foodsort_model", "The model, and the engine that runs it now.")
-        if network := pulse.network:
-            bundle, engine = network
-            named = {"name": bundle.model_name, "sha256": bundle.sha256, "engine": engine.name}
-            model.add_metric([], named)
-        yield model
-        yield from _drift(pulse.drift)
-        room = GaugeMetricFamily("foodsort_disk_free_bytes", "Room on the root's disk.")
-        with suppress(OSError):
-            disk = os.statvfs(self._root)
-            room.add_metric([], disk.f_bavail * disk.f_frsize)
-        yield room

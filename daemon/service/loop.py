@@ -1,4 +1,4 @@
-"""The rounds of a session: watch, list, claim, wait for the next thing to do."""
+"""The main loop of a runtime: scan, claim, and wait for the next message."""
 
 import queue
 import threading
@@ -15,135 +15,164 @@ from daemon.service.runtime import ProcessContext, Runtime
 
 log = structlog.get_logger()
 
-_IDLE_S = 1.0  # longest sleep, so that a stopped clock or a lost wake-up costs no more
+_IDLE_S = 1.0  # longest sleep, which limits the delay by a stopped clock or a lost wake-up
 
 
 class MainLoop:
-    """Has a session's photos sorted. Used by one thread."""
+    """Sorts the photos of a runtime. Used by one thread."""
 
     def __init__(
         self,
-        session: Runtime,
-        lasting: ProcessContext,
-        pulse: StatusReporter,
+        context: ProcessContext,
+        runtime: Runtime,
+        *,
+        reporter: StatusReporter,
         progress: Progress,
+        heartbeat: Callable[[], None],
         stopping: threading.Event,
     ) -> None:
-        """session: open. stopping: ends every method soon."""
-        self.session = session
-        self._messages, self._dry_run, self._counts = lasting.messages, lasting.dry_run, lasting.counts
-        self._pulse, self._progress, self._stopping = pulse, progress, stopping
+        """Prepares the loop.
+
+        Args:
+            context: What outlives the runtime.
+            runtime: The open runtime.
+            reporter: Gets the files that wait, and the phase.
+            progress: Progress bar.
+            heartbeat: Called often while the loop moves.
+            stopping: Ends every method soon once it is set.
+        """
+        self.runtime = runtime
+        self._messages = context.messages
+        self._dry_run = context.dry_run
+        self._counts = context.metrics.counts
+        self._reporter = reporter
+        self._progress = progress
+        self._heartbeat = heartbeat
+        self._stopping = stopping
         self._next_scan = 0.0
 
     @property
-    def over(self) -> bool:
+    def failed(self) -> bool:
         """Whether a thread of the pipeline has failed."""
-        return self.session.pipeline.failure is not None
+        return self.runtime.pipeline.failure is not None
 
     def begin(self) -> None:
-        """Watches the inbox that is held now, and takes up what an earlier life left."""
-        session = self.session
-        self._pulse.moved()
-        if not session.lookout.is_open:
-            session.lookout.open(self_test=not self._dry_run)
-        if not self._dry_run:
-            session.takeover()
-        self._scan()
-        self._pulse.phase = "running"
-        log.info("watching", inbox=str(session.store.hold.path), events=session.lookout.kind)
+        """Watches the open inbox and recovers the photos of an earlier run.
 
-    def round(self, beat: Callable[[], None]) -> None:
-        """Lists and claims what there is room for, or looks for an inbox that is gone. Calls `beat` often. Raises GivenUp."""
-        beat()
-        session = self.session
-        if why := session.store.hold.lost_reason():
-            if session.store.hold.is_open:
-                self._lose_inbox(why, beat)
-            self._look_for_inbox()
+        Raises:
+            RetryAborted: The daemon stops during a retry.
+        """
+        runtime = self.runtime
+        self._reporter.tick()
+        if not runtime.watcher.is_open:
+            runtime.watcher.open(self_test=not self._dry_run)
+        if not self._dry_run:
+            runtime.recovery.recover()
+        self._scan()
+        self._reporter.set_phase("running")
+        log.info("watching", inbox=str(runtime.storage.handle.path), events=runtime.watcher.kind)
+
+    def tick(self) -> None:
+        """Scans and claims as many photos as the pipeline has room for, or looks for a lost inbox.
+
+        Raises:
+            RetryAborted: The daemon stops during a retry.
+        """
+        self._heartbeat()
+        runtime = self.runtime
+        handle = runtime.storage.handle
+        if reason := handle.lost_reason():
+            if handle.is_open:
+                self._close_inbox(reason)
+            self._reopen_inbox()
             return
-        self._list()
-        while not session.pipeline.full and not self._stopping.is_set() and session.intake.claim_ready():
-            beat()
-        self._show()
+        self._continue_scan()
+        while not runtime.pipeline.full and not self._stopping.is_set() and runtime.intake.claim_ready():
+            self._heartbeat()
+        self._report()
 
     def idle(self) -> bool:
-        """Whether nothing is ready, settling or on its way, also after a fresh look at the whole inbox."""
-        intake = self.session.intake
-        if not self.session.store.hold.is_open:
-            return False
-
-        def quiet() -> bool:
-            at_rest = not self.session.pipeline.in_flight and self._messages.empty()
-            return at_rest and not intake.scanning and not len(intake.tracker)
-
-        if not quiet():
+        """Whether no photo is ready, settling or in flight, even after a new scan of the whole inbox."""
+        intake = self.runtime.intake
+        if not self.runtime.storage.handle.is_open or not self._is_quiet():
             return False
         self._scan()
         while intake.scanning and not len(intake.tracker) and not self._stopping.is_set():
             intake.continue_scan()
-        return quiet()
+        return self._is_quiet()
 
     def sleep_s(self) -> float:
-        """How long there is nothing to do unless a message comes (s)."""
-        intake = self.session.intake
-        if not self.session.store.hold.is_open:
+        """Time until there is work without a message (s)."""
+        intake = self.runtime.intake
+        if not self.runtime.storage.handle.is_open:
             return REOPEN_EVERY_S
         if intake.can_scan:
             return 0.0
-        wake, due = self._next_scan, intake.next_due_at()
-        if due is not None and not self.session.pipeline.full:
-            wake = min(wake, due)
-        return min(max(wake - time.monotonic(), 0.0), _IDLE_S)
+        wake_at = self._next_scan
+        due_at = intake.next_due_at()
+        if due_at is not None and not self.runtime.pipeline.full:
+            wake_at = min(wake_at, due_at)
+        return min(max(wake_at - time.monotonic(), 0.0), _IDLE_S)
 
     def handle(self, timeout_s: float) -> None:
-        """Waits for a message and handles it and all that have come with it."""
+        """Waits for a message for at most `timeout_s`, then handles all that have come."""
         try:
             message = self._messages.get(timeout=timeout_s) if timeout_s else self._messages.get_nowait()
             while True:
                 if isinstance(message, FileEvent) and message.kind == "unwatched":
-                    self.session.lookout.watch_limit_reached()
+                    self.runtime.watcher.watch_limit_reached()
                 elif message is not None:
-                    self.session.intake.handle(message)
+                    self.runtime.intake.handle(message)
                 message = self._messages.get_nowait()
         except queue.Empty:
             return
 
-    def _show(self) -> None:
-        inbox = self.session.intake.tracker
-        self._progress.show(self._counts, len(inbox) + self.session.pipeline.in_flight)
-        self._pulse.see(inbox, more=self.session.intake.scanning)
+    def _is_quiet(self) -> bool:
+        intake = self.runtime.intake
+        in_flight = self.runtime.pipeline.in_flight or not self._messages.empty()
+        return not in_flight and not intake.scanning and not len(intake.tracker)
 
-    def _lose_inbox(self, why: str, beat: Callable[[], None]) -> None:
-        """Finishes what is held of an inbox that is no longer at its path, and lets go of it."""
-        session, store = self.session, self.session.store
-        store.tell("inbox_lost", f"the inbox {store.hold.path} is gone ({why}); sorting goes on when it is back")
-        session.patience.note("inbox", f"the inbox {store.hold.path} is gone: {why}")
-        session.lookout.close()
-        while session.pipeline.in_flight and not self._stopping.is_set() and not self.over:
-            beat()
+    def _report(self) -> None:
+        intake = self.runtime.intake
+        self._progress.show(self._counts, len(intake.tracker) + self.runtime.pipeline.in_flight)
+        self._reporter.observe(intake.tracker, scanning=intake.scanning)
+
+    def _close_inbox(self, reason: str) -> None:
+        """Finishes the photos in flight of an inbox that is no longer at its path, then closes it."""
+        runtime = self.runtime
+        handle = runtime.storage.handle
+        runtime.storage.event_log(
+            "inbox_lost", f"the inbox {handle.path} is gone ({reason}); sorting goes on when it is back"
+        )
+        runtime.retrier.note("inbox", f"the inbox {handle.path} is gone: {reason}")
+        runtime.watcher.close()
+        while runtime.pipeline.in_flight and not self._stopping.is_set() and not self.failed:
+            self._heartbeat()
             self.handle(_IDLE_S)
-        self.handle(0)  # the last ones that came back
-        store.hold.close()
-        session.intake.reset()
+        self.handle(0)  # the last photos that came back
+        handle.close()
+        runtime.intake.reset()
 
-    def _look_for_inbox(self) -> None:
-        """Begins anew with the folder at the inbox's path, if there is one."""
-        session, store = self.session, self.session.store
-        if store.hold.reopen(session.patience):
-            store.open_database_again(session.bundle)
-            store.tell("inbox_back", f"the inbox {store.hold.path} is back")
+    def _reopen_inbox(self) -> None:
+        """Begins again with the folder at the inbox's path, if there is one."""
+        runtime = self.runtime
+        handle = runtime.storage.handle
+        if handle.reopen(runtime.retrier):
+            runtime.storage.reopen_database(runtime.bundle)
+            runtime.storage.event_log("inbox_back", f"the inbox {handle.path} is back")
             self.begin()
 
-    def _list(self) -> None:
-        """Goes on with a listing of the inbox, or begins one when it is time to; that counts from the end of the last."""
-        if self.session.intake.scanning:
-            self.session.intake.continue_scan()
-            self._next_scan = time.monotonic() + self.session.lookout.scan_interval_s
+    def _continue_scan(self) -> None:
+        """Continues a scan of the inbox, or begins one when it is due; the interval counts from the end of the last."""
+        runtime = self.runtime
+        if runtime.intake.scanning:
+            runtime.intake.continue_scan()
+            self._next_scan = time.monotonic() + runtime.watcher.scan_interval_s
         elif time.monotonic() >= self._next_scan:
-            self.session.lookout.reopen_if_due()
+            runtime.watcher.reopen_if_due()
             self._scan()
 
     def _scan(self) -> None:
-        """Begins a listing of the whole inbox: events are hints, this is the truth."""
-        self.session.store.hold.claims.retry_returns()
-        self.session.intake.scan()
+        """Begins a scan of the whole inbox: events are hints, the scan is the truth."""
+        self.runtime.storage.claims.retry_returns()
+        self.runtime.intake.scan()

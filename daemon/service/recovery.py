@@ -1,4 +1,4 @@
-"""Takes up what an earlier life of the daemon left half done: carries out what `recovery` plans."""
+"""Recovers the photos that an earlier run of the daemon left in flight: carries out the recovery plan."""
 
 from contextlib import suppress
 
@@ -11,7 +11,7 @@ from daemon.database.rows import PendingRow
 from daemon.destinations import recovery_plan
 from daemon.inbox.claims import FileRefused
 from daemon.inbox.intake import Intake
-from daemon.pipeline.filing import Filing
+from daemon.pipeline.filing import Filer
 from daemon.pipeline.pipeline import Pipeline
 from daemon.retry import Retrier
 from daemon.service.storage import Storage
@@ -21,41 +21,48 @@ log = structlog.get_logger()
 
 
 class StartupRecovery:
-    """Called when an inbox is held and before anything of it is claimed."""
+    """Recovers photos after the inbox was opened and before the first claim."""
 
-    def __init__(self, store: Storage, filing: Filing, pipeline: Pipeline, intake: Intake, patience: Retrier) -> None:
-        self._claims = store.hold.claims
-        self._actions = store.movers
-        self._destinations, self._lookup = store.destinations, store.lookup
-        self._filing, self._pipeline, self._intake, self._patience = filing, pipeline, intake, patience
+    def __init__(self, storage: Storage, filer: Filer, pipeline: Pipeline, intake: Intake, retrier: Retrier) -> None:
+        self._storage = storage
+        self._filer = filer
+        self._pipeline = pipeline
+        self._intake = intake
+        self._retry = retrier
 
-    def __call__(self) -> None:
-        """Ends what rows say is on its way, and classifies what was claimed and has no row. Raises GivenUp."""
-        self._patience(self._recover_actions)
-        claimed = self._patience(lambda: list(self._claims.leftovers()))
-        steps = list(recovery_plan.plan(claimed, self._patience(self._lookup.pending), self._arrived))
-        self._filing.mend([step for step in steps if isinstance(step, recovery_plan.Resume)])
+    def recover(self) -> None:
+        """Finishes the photos of rows in flight, and classifies claimed photos without a row.
+
+        Raises:
+            RetryAborted: The daemon stops during a retry.
+        """
+        self._retry(self._recover_actions)
+        claimed = self._retry(lambda: list(self._storage.claims.leftovers()))
+        pending = self._retry(self._storage.lookup.pending)
+        steps = list(recovery_plan.plan(claimed, pending, self._arrived))
+        self._filer.recover([step for step in steps if isinstance(step, recovery_plan.Resume)])
         failpoints.failpoint("mended")
         for step in steps:
             if isinstance(step, recovery_plan.Reclassify):
-                self._adopt(step)
+                self._reclassify(step)
 
     def _recover_actions(self) -> None:
-        # Whoever holds the lock is alive, has recovered them already, and completes its own.
-        with suppress(ActionBusy), self._actions.exclusive(timeout_s=0, on_recovered=_log_recovered):
+        # Another holder of the lock is alive, has recovered them already, and completes its own.
+        with suppress(ActionBusy), self._storage.actions.exclusive(timeout_s=0, on_recovered=_log_recovered):
             pass
 
     def _arrived(self, row: PendingRow, claimed: bool) -> bool:
-        return self._destinations.is_ours(row.path, row.identity, row.sha256, claimed=claimed)
+        return self._storage.destinations.has_photo(row.path, row.identity, row.sha256, claimed=claimed)
 
-    def _adopt(self, step: recovery_plan.Reclassify) -> None:
+    def _reclassify(self, step: recovery_plan.Reclassify) -> None:
         log.info("recovering", photo=escape_name(step.path), action="classify")
+        claims = self._storage.claims
         try:
-            self._pipeline.put(self._patience(self._claims.reopen, step.path, step.run_id))
+            self._pipeline.put(self._retry(claims.reopen, step.path, step.run_id))
         except FileRefused as refusal:
-            back = self._claims.give_back(step.path, step.run_id)
-            if back is not None:
-                self._intake.refuse(back, str(refusal))
+            path = claims.give_back(step.path, step.run_id)
+            if path is not None:
+                self._intake.refuse(path, str(refusal))
 
 
 def _log_recovered(action: str, result: ActionResult) -> None:

@@ -1,43 +1,64 @@
-"""Reads settings and model anew while photos go on being sorted with those at hand."""
+"""Reads settings and model again while the daemon sorts on with the current ones."""
 
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from daemon.pipeline import loaded_model
 from daemon.pipeline.loaded_model import LoadedModel
 from daemon.settings import Settings, load
 from models.errors import FoodsortError
 
-Fresh = tuple[Settings, LoadedModel]
-
 _JOIN_S = 15.0
 
 
-class Reload:
-    """One reading, in a thread of its own; `outcome` is there once `done` was called, in that thread."""
+class Reloaded(NamedTuple):
+    """New settings, with a warm engine for their model."""
 
-    def __init__(self, root: Path, settings: Settings, at_hand: LoadedModel, done: Callable[[], None]) -> None:
-        """settings, at_hand: those in use; an engine that would be opened in the same way is kept."""
-        self._root, self._settings, self._at_hand, self._done = root, settings, at_hand, done
-        self.outcome: Fresh | FoodsortError | None = None
-        """The new settings with a warm engine, or why there are none; None before."""
+    settings: Settings
+    model: LoadedModel
+
+
+class Reload:
+    """One reading of settings and model, in a thread of its own."""
+
+    def __init__(self, root: Path, settings: Settings, model: LoadedModel, done: Callable[[], None]) -> None:
+        """Starts the thread.
+
+        Args:
+            root: The root.
+            settings: The current settings.
+            model: The current model; its engine is kept if the new settings would open the same one.
+            done: Called in the thread once `outcome` is set.
+        """
+        self._root = root
+        self._settings = settings
+        self._model = model
+        self._done = done
+        self.outcome: Reloaded | FoodsortError | None = None
+        """The new settings and model, or why there are none; None until then."""
         self._thread = threading.Thread(target=self._run, name="reload", daemon=True)
         self._thread.start()
 
     def join(self) -> None:
-        """Waits until it is over, for a while: a network that is compiled as the process ends may take that with it."""
+        """Waits for the thread for a limited time: a network that is compiled while the process ends may crash it."""
         self._thread.join(_JOIN_S)
 
     def _run(self) -> None:
         try:
-            settings = load(self._root)
-            bundle, engine = loaded_model.load(self._root, settings), self._at_hand.engine
-            if bundle.sha256 != self._at_hand.bundle.sha256 or not loaded_model.same(settings, self._settings):
-                engine = loaded_model.warm(self._root, settings, bundle)
-            self.outcome = settings, LoadedModel(bundle, engine)
+            self.outcome = self._read()
         except FoodsortError as error:
             self.outcome = error
-        except Exception as error:  # noqa: BLE001  # whatever it is, the daemon goes on with what it has
+        except Exception as error:  # noqa: BLE001  # the daemon keeps its settings, whatever the error
             self.outcome = FoodsortError(repr(error))
         self._done()
+
+    def _read(self) -> Reloaded:
+        settings = load(self._root)
+        bundle = loaded_model.load(self._root, settings)
+        engine = self._model.engine
+        same_bundle = bundle.sha256 == self._model.bundle.sha256
+        if not same_bundle or not loaded_model.same_engine(self._settings, settings):
+            engine = loaded_model.warm(self._root, settings, bundle)
+        return Reloaded(settings, LoadedModel(bundle, engine))

@@ -1,170 +1,187 @@
-"""Writes the daemon's status once a second, also while every other thread of it waits for a disk or a database."""
+"""Writes the status once a second, even while all other threads wait for a disk or a database."""
 
 import os
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import Literal
 
 from daemon.database.timestamps import format_time
 from daemon.inbox.readiness import ReadinessTracker
 from daemon.monitoring import log
 from daemon.monitoring.drift import Drift
-from daemon.monitoring.health import Health, judge
-from daemon.monitoring.progress import ORDER
-from daemon.monitoring.status_file import StatusDocument, StatusFile
+from daemon.monitoring.health import Health, assess
+from daemon.monitoring.status_file import (
+    DriftStatus,
+    ErrorStatus,
+    PhotoCounts,
+    RetryStatus,
+    State,
+    StatusDocument,
+    StatusFile,
+    WaitingPhoto,
+)
 from daemon.monitoring.status_text import in_short
 from daemon.monitoring.systemd import notify
-from daemon.pipeline.loaded_model import LoadedModel
-from daemon.pipeline.pipeline import Pipeline
 from daemon.retry import PendingRetry
 from daemon.service.runtime import ProcessContext, Runtime
 from models.filenames import escape_name
 
+Phase = Literal["starting", "running", "stopping"]
+
 _EVERY_S = 1.0
-_PATH_CHARACTERS = 300  # a path may have thousands, and ten of them are kept
+_PATH_CHARACTERS = 300  # a path may have thousands, and the status keeps ten of them
 
 
 class StatusReporter:
-    """Gathers what there is to say, more and more as the daemon starts."""
+    """Gathers the status from the runtime and writes it.
 
-    def __init__(self, root: Path, lasting: ProcessContext, session: Runtime) -> None:
-        self.phase = "starting"
-        """`starting`, `running` or `stopping`."""
-        self.session = session
-        """What is open, or about to be."""
-        self._metrics, self._counts = lasting.metrics, lasting.counts
-        self._told = ""
-        self._since = datetime.now(UTC)
-        self._moved = time.monotonic()
-        self._waiting, self._more = 0, False
+    Attributes:
+        runtime: The current runtime.
+        waiting: Number of files of the inbox that wait in memory.
+    """
+
+    def __init__(self, context: ProcessContext, runtime: Runtime) -> None:
+        """Prepares the first status.
+
+        Args:
+            context: What outlives the runtime.
+            runtime: The runtime that is about to be opened.
+        """
+        self.runtime = runtime
+        self.waiting = 0
+        self._metrics = context.metrics
+        self._phase: Phase = "starting"
+        self._started_at = datetime.now(UTC)
+        self._last_tick = time.monotonic()
+        self._more_waiting = False
         self._oldest_file: tuple[bytes, float] | None = None
         self._next_oldest = 0.0
         self._filed: deque[tuple[float, int]] = deque()
+        self._notified = ""
         self._ended = threading.Event()
-        self._file = StatusFile(root)
-        self._thread = threading.Thread(target=self._beat, name="status")
+        self._file = StatusFile(context.root)
+        self._thread = threading.Thread(target=self._run, name="status")
 
     def start(self) -> None:
-        """Writes the first state and starts the thread."""
-        self._file.write(self._state())
+        """Writes the first status and starts the thread."""
+        self._file.write(self._status())
         self._thread.start()
 
     def stop(self) -> None:
         """Writes that the daemon has stopped."""
         self._ended.set()
         self._thread.join()
-        self._file.write(self._state() | {"state": "stopped", "waiting_for": None})
+        status = self._status()
+        status["state"] = "stopped"
+        status["waiting_for"] = None
+        self._file.write(status)
         self._file.close()
 
-    def moved(self) -> None:
-        """The daemon's loop goes on."""
-        self._moved = time.monotonic()
+    def set_runtime(self, runtime: Runtime) -> None:
+        """Reports about another runtime from now on."""
+        self.runtime = runtime
 
-    def see(self, inbox: ReadinessTracker, *, more: bool) -> None:
-        """Takes note of the files that wait, and of whether there may be more. Called very often."""
-        self._waiting, self._more = len(inbox), more
+    def set_phase(self, phase: Phase) -> None:
+        """Reports another phase from now on."""
+        self._phase = phase
+
+    def tick(self) -> None:
+        """Notes that the main loop moves."""
+        self._last_tick = time.monotonic()
+
+    def observe(self, tracker: ReadinessTracker, *, scanning: bool) -> None:
+        """Notes the files that wait. Called very often.
+
+        Args:
+            tracker: The files.
+            scanning: Whether a scan is under way, so that there may be more.
+        """
+        self.waiting = len(tracker)
+        self._more_waiting = scanning
         now = time.monotonic()
         oldest = self._oldest_file
-        # Which takes a while to find among many. Nothing new is older, but the oldest may be gone.
-        if (oldest is None or oldest[0] not in inbox or now >= self._next_oldest) and (oldest or self._waiting):
-            self._oldest_file, self._next_oldest = inbox.oldest, now + _EVERY_S
+        # Finding the oldest of many takes a while. No new file is older, but the oldest may be gone.
+        if (oldest is None or oldest[0] not in tracker or now >= self._next_oldest) and (oldest or self.waiting):
+            self._oldest_file = tracker.oldest
+            self._next_oldest = now + _EVERY_S
 
     @property
     def health(self) -> Health:
-        """Whether photos are being sorted, or would be."""
-        trouble = self.session.patience.pending
-        return judge(self._named(trouble), trouble, time.monotonic() - self._moved, self.session.heart.stuck)
-
-    @property
-    def in_trouble(self) -> bool:
-        """Whether trouble is being waited out."""
-        return self.session.patience.pending is not None
-
-    @property
-    def pipeline(self) -> Pipeline | None:
-        """The one in use, once there is one."""
-        return self.session.pipeline if self.session.is_open else None
-
-    @property
-    def network(self) -> LoadedModel | None:
-        """The one in use, once there is one."""
-        return self.session.network if self.session.is_open else None
-
-    @property
-    def drift(self) -> Drift | None:
-        """How far the newest photos are from those that the model was made with."""
-        return self._metrics.drift.drift() if self._metrics.drift else None
-
-    @property
-    def waiting(self) -> int:
-        """Files of the inbox that wait in memory."""
-        return self._waiting
+        """Whether the daemon sorts photos, or would sort them."""
+        pending = self.runtime.retrier.pending
+        still_s = time.monotonic() - self._last_tick
+        return assess(self._state(pending), pending, still_s, self._metrics.stages.stuck)
 
     @property
     def oldest_s(self) -> float:
-        """How long the photo has waited that has waited longest, in flight or in the inbox (s); 0 when none waits."""
-        held = self.pipeline and self.pipeline.oldest
-        oldest = self._oldest_file
-        sinces = ([held[1]] if held else []) + ([oldest[1]] if oldest else [])
-        return time.monotonic() - min(sinces) if sinces else 0.0
+        """Wait of the photo that has waited longest, in flight or in the inbox (s); 0 when none waits."""
+        runtime = self.runtime
+        claimed = runtime.pipeline.oldest if runtime.is_open else None
+        file = self._oldest_file
+        starts = ([claimed[1]] if claimed else []) + ([file[1]] if file else [])
+        return time.monotonic() - min(starts) if starts else 0.0
 
-    def _beat(self) -> None:
+    def _run(self) -> None:
         while not self._ended.wait(_EVERY_S):
-            state = self._state()
-            self._file.write(state)
-            self._tell_systemd(state)
+            status = self._status()
+            self._file.write(status)
+            self._notify_systemd(status)
 
-    def _tell_systemd(self, state: StatusDocument) -> None:
-        told = in_short(state)
-        if told != self._told and self.phase == "running":
-            notify(f"STATUS={told}")
-            self._told = told
+    def _notify_systemd(self, status: StatusDocument) -> None:
+        line = in_short(status)
+        if line != self._notified and self._phase == "running":
+            notify(f"STATUS={line}")
+            self._notified = line
 
-    def _state(self) -> StatusDocument:
-        trouble, pipeline, network, drift = self.session.patience.pending, self.pipeline, self.network, self.drift
-        lookout = self.session.lookout if self.session.is_open else None
-        counts = self._counts.copy()
+    def _status(self) -> StatusDocument:
+        runtime = self.runtime
+        pipeline = runtime.pipeline if runtime.is_open else None
+        model = runtime.model if runtime.is_open else None
+        watcher = runtime.watcher if runtime.is_open else None
+        pending = runtime.retrier.pending
+        drift = self._metrics.drift
+        counts = self._metrics.counts.copy()
         return {
             "alive": True,
             "pid": os.getpid(),
-            "since": format_time(self._since),
-            "state": self._named(trouble),
-            "waiting_for": trouble and _told(trouble),
-            "queue": {"inbox": self._waiting, "in_flight": pipeline.in_flight if pipeline else 0},
-            "more_waiting": self._more,
+            "since": format_time(self._started_at),
+            "state": self._state(pending),
+            "waiting_for": _retry_status(pending) if pending else None,
+            "queue": {"inbox": self.waiting, "in_flight": pipeline.in_flight if pipeline else 0},
+            "more_waiting": self._more_waiting,
             "oldest_waiting": self._oldest(),
-            "photos": {name: counts.get(name, 0) for name in ORDER},
-            "rate_per_min": self._rate(sum(counts.values())),
-            "slowest_stage": pipeline and pipeline.slowest_stage,
-            "model": network and network.bundle.model_name,
-            "engine": network and network.engine.name,
-            "drift": drift and drift._asdict() | {"shifted": drift.shifted},
-            "events": lookout and {"kind": lookout.kind, "why": lookout.degraded_reason or None},
-            "last_errors": [error | {"path": _short(error["path"])} for error in log.recent.copy()],
+            "photos": _photo_counts(counts),
+            "rate_per_min": self._rate(counts.total()),
+            "slowest_stage": self._metrics.stages.slowest,
+            "model": model.bundle.model_name if model else None,
+            "engine": model.engine.name if model else None,
+            "drift": _drift_status(drift) if drift else None,
+            "events": {"kind": watcher.kind, "why": watcher.degraded_reason or None} if watcher else None,
+            "last_errors": [_shorten(error) for error in log.recent.copy()],
         }
 
-    def _named(self, trouble: PendingRetry | None) -> str:
-        if self.phase == "stopping":
+    def _state(self, pending: PendingRetry | None) -> State:
+        if self._phase == "stopping":
             return "stopping"
-        if trouble:
+        if pending:
             return "waiting"
-        if self.phase == "starting" or not self.session.is_open:
+        if self._phase == "starting" or not self.runtime.is_open:
             return "starting"
-        return "polling" if self.session.lookout.degraded_reason else "watching"
+        return "polling" if self.runtime.watcher.degraded_reason else "watching"
 
-    def _oldest(self) -> dict[str, str | None] | None:
-        """Of the photos in flight, or else of those in the inbox, the one that has waited longest."""
-        held = self.pipeline and self.pipeline.oldest
-        if held:
-            return {"path": _short(escape_name(held[0].path)), "since": format_time(held[0].claimed_at)}
-        oldest = self._oldest_file
-        if oldest is None:
+    def _oldest(self) -> WaitingPhoto | None:
+        """The oldest photo in flight, or else the oldest file in the inbox."""
+        claimed = self.runtime.pipeline.oldest if self.runtime.is_open else None
+        if claimed:
+            photo = claimed[0]
+            return {"path": _short_path(escape_name(photo.path)), "since": format_time(photo.claimed_at)}
+        if self._oldest_file is None:
             return None
-        path, since = oldest
+        path, since = self._oldest_file
         began = datetime.now(UTC) - timedelta(seconds=time.monotonic() - since)
-        return {"path": _short(escape_name(path)), "since": format_time(began.replace(microsecond=0))}
+        return {"path": _short_path(escape_name(path)), "since": format_time(began.replace(microsecond=0))}
 
     def _rate(self, filed: int) -> int:
         now = time.monotonic()
@@ -174,10 +191,41 @@ class StatusReporter:
         return filed - self._filed[0][1]
 
 
-def _told(trouble: PendingRetry) -> dict[str, str | int]:
-    since, next_try = format_time(trouble.since), format_time(trouble.next_try)
-    return {"what": trouble.reason, "since": since, "attempt": trouble.attempt, "next_try": next_try}
+def _retry_status(pending: PendingRetry) -> RetryStatus:
+    return {
+        "what": pending.reason,
+        "since": format_time(pending.since),
+        "attempt": pending.attempt,
+        "next_try": format_time(pending.next_try),
+    }
 
 
-def _short(path: str | None) -> str | None:
-    return path if path is None or len(path) <= _PATH_CHARACTERS else "…" + path[1 - _PATH_CHARACTERS :]
+def _photo_counts(counts: Counter[str]) -> PhotoCounts:
+    return {
+        "food": counts["food"],
+        "non_food": counts["non_food"],
+        "unsure": counts["unsure"],
+        "duplicate": counts["duplicate"],
+        "failed": counts["failed"],
+    }
+
+
+def _drift_status(drift: Drift) -> DriftStatus:
+    return {
+        "photos": drift.photos,
+        "stability": drift.stability,
+        "food": drift.food,
+        "unsure": drift.unsure,
+        "expected_food": drift.expected_food,
+        "expected_unsure": drift.expected_unsure,
+        "shifted": drift.shifted,
+    }
+
+
+def _shorten(error: ErrorStatus) -> ErrorStatus:
+    path = error["path"]
+    return {**error, "path": None if path is None else _short_path(path)}
+
+
+def _short_path(path: str) -> str:
+    return path if len(path) <= _PATH_CHARACTERS else "…" + path[1 - _PATH_CHARACTERS :]

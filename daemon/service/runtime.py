@@ -1,8 +1,7 @@
-"""What is open while one set of settings holds: disks, decoders, the pipeline, the watch on the inbox."""
+"""Everything that is open under one set of settings: storage, decoders, model, pipeline, intake and watcher."""
 
 import queue
 import threading
-from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,12 +14,11 @@ from daemon.inbox.inotify import FileEvent
 from daemon.inbox.intake import Intake
 from daemon.inbox.readiness import ReadinessTracker
 from daemon.inbox.watcher import Watcher
-from daemon.monitoring.drift import WINDOW, Window
-from daemon.monitoring.heart import StageMonitor
+from daemon.monitoring.drift import WINDOW, DriftWindow
 from daemon.monitoring.metrics import Metrics
-from daemon.pipeline.filing import Filing
+from daemon.pipeline.filing import Filer
 from daemon.pipeline.loaded_model import LoadedModel
-from daemon.pipeline.pipeline import Pipeline
+from daemon.pipeline.pipeline import Pipeline, PipelineCallbacks
 from daemon.retry import Retrier, RetryAborted
 from daemon.service.recovery import StartupRecovery
 from daemon.service.storage import Storage
@@ -29,126 +27,183 @@ from models.bundle import Bundle
 from models.engines import Engine
 
 Messages = queue.SimpleQueue[FileEvent | Returned | None]
+"""Messages to the main loop; None only wakes it."""
 
 
 @dataclass(frozen=True)
 class ProcessContext:
-    """What outlasts a change of settings. waits: called in whichever thread waits for trouble to pass, before each pause."""
+    """What outlives a change of settings.
+
+    Attributes:
+        root: The root.
+        once: Whether the daemon ends when the inbox is done.
+        dry_run: Whether nothing may change.
+        on_wait: Called before each pause of a retry, in the thread that makes it.
+        messages: Messages to the main loop.
+        metrics: Metrics of the process.
+    """
 
     root: Path
     once: bool
     dry_run: bool
-    waits: Callable[[], None]
+    on_wait: Callable[[], None]
     messages: Messages = field(default_factory=queue.SimpleQueue)
     metrics: Metrics = field(default_factory=Metrics)
-    counts: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class RuntimePlan:
+    """Settings and model of a runtime.
+
+    Attributes:
+        settings: The settings.
+        bundle: The model.
+        open_engine: Opens the engine, after all that a start waits for is open.
+    """
+
+    settings: Settings
+    bundle: Bundle
+    open_engine: Callable[[], Engine]
 
 
 class Runtime:
-    """Used by one thread, but for `give_up`."""
+    """Everything open under one set of settings. Used by one thread, except `abort_retries`.
+
+    Attributes:
+        settings: The settings.
+        bundle: The model's bundle.
+        tracker: Files of the inbox that wait.
+        retrier: Retries while the disk or the database has trouble.
+        is_open: Whether the attributes below exist.
+        storage: Inbox, destination folders and database.
+        decoders: Decoders of the pipeline.
+        model: The model in use.
+        pipeline: The pipeline.
+        intake: Claims ready files for the pipeline.
+        recovery: Recovers photos in flight of an earlier run.
+        watcher: Watches the inbox.
+    """
 
     def __init__(
-        self,
-        lasting: ProcessContext,
-        settings: Settings,
-        bundle: Bundle,
-        engine: Callable[[], Engine],
-        inbox: ReadinessTracker,
-        lookout: Watcher | None = None,
+        self, context: ProcessContext, plan: RuntimePlan, tracker: ReadinessTracker, watcher: Watcher | None = None
     ) -> None:
-        """Opens nothing yet. engine: opens it, when all that a start waits for is there. inbox: the files known to wait.
+        """Prepares a runtime; `open` opens it.
 
-        lookout: one that watches the same inbox already.
+        Args:
+            context: What outlives it.
+            plan: Settings and model.
+            tracker: Files of the inbox that wait.
+            watcher: A watcher of the same inbox that is open already.
         """
-        self.settings, self.bundle = settings, bundle
-        # No worker is given up on sooner: each of two may be started anew and take all its time.
-        self.heart = StageMonitor(2 * (settings.images.timeout_s + START_S))
-        self._giving_up = threading.Event()
-        self.patience = Retrier(self._giving_up, self._wait(lasting))
+        self.settings = plan.settings
+        self.bundle = plan.bundle
+        self.tracker = tracker
         self.is_open = False
-        """Whether there is more of it than settings, bundle, heart and patience."""
-        self._lasting, self._inbox, self._engine, self._watching = lasting, inbox, engine, lookout
+        self._context = context
+        self._open_engine = plan.open_engine
+        self._open_watcher = watcher
+        self._aborting = threading.Event()
+        self.retrier = Retrier(self._aborting, self._on_wait)
 
     def open(self) -> None:
-        """Opens it all. Raises FoodsortError, OSError, and RetryAborted when `give_up` is called meanwhile."""
-        lasting, settings, bundle, patience = self._lasting, self.settings, self.bundle, self.patience
-        dry_run = lasting.dry_run
+        """Opens everything.
+
+        Raises:
+            FoodsortError: The inbox, the database or the model cannot be used.
+            OSError: A folder cannot be used.
+            RetryAborted: `abort_retries` was called.
+        """
+        context = self._context
+        settings = self.settings
+        # No worker is given up on earlier: each of two may be restarted and take all its time.
+        context.metrics.stages.start(decode_s=2 * (settings.images.timeout_s + START_S))
         with ExitStack() as opened:
-            store = self.store = Storage(lasting.root, settings, patience, once=lasting.once, dry_run=dry_run)
-            opened.callback(store.close)
-            if self._giving_up.is_set():
+            self.storage = Storage(context.root, settings, self.retrier, once=context.once, dry_run=context.dry_run)
+            opened.callback(self.storage.close)
+            if self._aborting.is_set():
                 raise RetryAborted("stopped before the model was loaded")
-            store.use_model(bundle)
-            probabilities = patience(store.lookup.recent_probabilities, store.results.model_id, WINDOW)
-            lasting.metrics.drift = Window(bundle.card, probabilities)
-            # While the process is small: the networks' libraries bring hundreds of megabytes and threads.
-            decoders = DecoderPool(
-                bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s, retrier=patience
+            self.storage.use_model(self.bundle)
+            context.metrics.observe_drift(self._drift_window())
+            # Forked while the process is small: the engines' libraries bring hundreds of megabytes and threads.
+            self.decoders = DecoderPool(
+                self.bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s, retrier=self.retrier
             )
-            opened.callback(decoders.close)
-            engine = self.engine = self._engine()
-            filing = Filing(
-                store.destinations,
-                store.results,
-                store.lookup,
-                patience,
-                skip_duplicates=settings.images.duplicates == "skip",
-            )
-            self.pipeline = Pipeline(
-                settings,
-                bundle.card,
-                engine,
-                filing,
-                decoders,
-                give_back=lasting.messages.put,
-                wake=lambda: lasting.messages.put(None),
-                metrics=lasting.metrics,
-                heart=self.heart,
-                counts=lasting.counts,
-                dry_run=dry_run,
-            )
-            self.intake = Intake(
-                *(
-                    settings.watch,
-                    store.hold.claims,
-                    self.pipeline.put,
-                    store.results,
-                    store.lookup,
-                    patience,
-                    store.tell,
-                ),
-                tracker=self._inbox,
-                dry_run=dry_run,
-            )
-            self.takeover = StartupRecovery(store, filing, self.pipeline, self.intake, patience)
-            self.lookout = self._watching or Watcher(settings.watch, store.hold, lasting.messages.put, store.tell)
-            self.lookout.rebind(store.hold, store.tell)
+            opened.callback(self.decoders.close)
+            self.model = LoadedModel(self.bundle, self._open_engine())
+            filer = self._build_filer()
+            self.pipeline = self._build_pipeline(filer)
+            self.intake = self._build_intake()
+            self.recovery = StartupRecovery(self.storage, filer, self.pipeline, self.intake, self.retrier)
+            self.watcher = self._build_watcher()
             self._opened = opened.pop_all()
         self.is_open = True
 
-    @property
-    def network(self) -> LoadedModel:
-        """The model in use; when it is open."""
-        return LoadedModel(self.bundle, self.engine)
+    def abort_retries(self) -> None:
+        """Ends all waiting for trouble to pass. Called by any thread and by signal handlers."""
+        self._aborting.set()
 
-    def give_up(self) -> None:
-        """Lets no trouble be waited for any longer. Called by any thread and by handlers of signals."""
-        self._giving_up.set()
-
-    def halt(self, *, watch_on: bool = False) -> None:
-        """Ends the pipeline once the batches that the network has begun are filed; the rest is given back. And the watch."""
-        if not watch_on:
-            self.lookout.close()
+    def halt(self, *, keep_watching: bool = False) -> None:
+        """Stops watcher, intake and pipeline; photos that are not being classified go back to the inbox."""
+        if not keep_watching:
+            self.watcher.close()
         self.intake.stop_scan()
         self.pipeline.stop()
 
     def close(self) -> None:
-        """Closes it all, after `halt`."""
+        """Closes everything, after `halt`."""
         self._opened.close()
 
-    def _wait(self, lasting: ProcessContext) -> Callable[[], None]:
-        def waits() -> None:
-            self.heart.excuse()
-            lasting.waits()
+    def _drift_window(self) -> DriftWindow:
+        newest = self.retrier(self.storage.lookup.recent_probabilities, self.storage.recorder.model_id, WINDOW)
+        return DriftWindow(self.bundle.card, newest)
 
-        return waits
+    def _build_filer(self) -> Filer:
+        return Filer(
+            destinations=self.storage.destinations,
+            recorder=self.storage.recorder,
+            lookup=self.storage.lookup,
+            retrier=self.retrier,
+            skip_duplicates=self.settings.images.duplicates == "skip",
+        )
+
+    def _build_pipeline(self, filer: Filer) -> Pipeline:
+        messages = self._context.messages
+        storage = self.storage
+        callbacks = PipelineCallbacks(
+            look_up=lambda keys: self.retrier(storage.lookup.prior_records, keys, storage.recorder.model_id),
+            give_back=messages.put,
+            wake=lambda: messages.put(None),
+        )
+        return Pipeline(
+            settings=self.settings,
+            model=self.model,
+            decoders=self.decoders,
+            filer=filer,
+            callbacks=callbacks,
+            metrics=self._context.metrics,
+            dry_run=self._context.dry_run,
+        )
+
+    def _build_intake(self) -> Intake:
+        return Intake(
+            self.settings.watch,
+            self.storage.claims,
+            self.pipeline.put,
+            self.storage.recorder,
+            self.storage.lookup,
+            self.retrier,
+            self.storage.event_log,
+            tracker=self.tracker,
+            dry_run=self._context.dry_run,
+        )
+
+    def _build_watcher(self) -> Watcher:
+        storage = self.storage
+        if self._open_watcher is None:
+            return Watcher(self.settings.watch, storage.handle, self._context.messages.put, storage.event_log)
+        self._open_watcher.rebind(storage.handle, storage.event_log)
+        return self._open_watcher
+
+    def _on_wait(self) -> None:
+        self._context.metrics.stages.reset()
+        self._context.on_wait()

@@ -1,4 +1,4 @@
-"""What the daemon has on disks: inbox, destination folders and database, opened together and closed together."""
+"""Inbox, destination folders and database of a root, opened and closed together."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -22,60 +22,85 @@ log = structlog.get_logger()
 
 
 class Storage:
-    """The disks' part of one root. A dry run touches none of it."""
+    """The open files of one root. A dry run changes none of them.
 
-    def __init__(self, root: Path, settings: Settings, patience: Retrier, *, once: bool, dry_run: bool) -> None:
-        """Makes the folders and the database that are missing, and moves a damaged database aside.
+    Attributes:
+        handle: The inbox.
+        claims: Claim folder of the inbox.
+        destinations: Destination folders.
+        recorder: Writes rows.
+        lookup: Reads rows.
+        actions: Actions on sorted photos, for recovery.
+        event_log: Records events in log and database.
+    """
 
-        once: trouble is raised at once, since nothing is begun yet that would have to be finished; else it is waited out.
-        Raises FoodsortError, OSError, and GivenUp when the daemon is stopped meanwhile.
+    def __init__(self, root: Path, settings: Settings, retrier: Retrier, *, once: bool, dry_run: bool) -> None:
+        """Creates missing folders and a missing database, and sets a damaged database aside.
+
+        Args:
+            root: The root.
+            settings: Its settings.
+            retrier: Retries while the disk or the database has trouble.
+            once: Whether trouble is raised at once, because no photo is in flight yet.
+            dry_run: Whether nothing may change.
+
+        Raises:
+            FoodsortError: Another daemon uses the inbox, or the database cannot be used.
+            OSError: A folder cannot be created or opened.
+            RetryAborted: The daemon stops during a retry.
         """
-        self._patience, self._dry_run = patience, dry_run
-        self._attempt = _at_once if once else patience.retry_transient
+        self._retrier = retrier
+        self._dry_run = dry_run
+        self._attempt = _call if once else retrier.retry_transient
         self._address = addresses.url(root, settings.database.url)
         with ExitStack() as opened:
             inbox = root.absolute() / settings.folders.inbox
             if not dry_run:
                 self._attempt(inbox.mkdir, parents=True, exist_ok=True)
-            self.hold = self._attempt(InboxHandle, inbox, lock=not dry_run)
-            opened.callback(self.hold.close)
-            self.destinations = DestinationFolders(root, settings.folders, self.hold.claims)
-            damaged = None if dry_run else self._attempt(integrity.mend, self._address)
-            engine = self._asked() if dry_run else self._attempt(connections.connect, self._address)
-            self.results = ReadOnlyRecorder(engine) if dry_run else Recorder(engine)
+            self.handle = self._attempt(InboxHandle, inbox, lock=not dry_run)
+            opened.callback(self.handle.close)
+            self.claims = self.handle.claims
+            self.destinations = DestinationFolders(root, settings.folders, self.claims)
+            damage = None if dry_run else self._attempt(integrity.mend, self._address)
+            engine = self._connect_read_only() if dry_run else self._attempt(connections.connect, self._address)
+            self.recorder = ReadOnlyRecorder(engine) if dry_run else Recorder(engine)
+            opened.callback(self.recorder.close)
             self.lookup = Lookup(engine)
-            opened.callback(self.results.close)
-            self.movers = Actions.of(root, settings.folders, self.hold.claims, engine)
-            self.tell = EventLog(self.results, patience)
-            if damaged:
-                log.error(damaged, kind="damaged")
-                self._attempt(self.results.event, "damaged", None, damaged)
+            self.actions = Actions.of(root, settings.folders, self.claims, engine)
+            self.event_log = EventLog(self.recorder, retrier)
+            if damage:
+                log.error(damage, kind="damaged")
+                self._attempt(self.recorder.event, "damaged", None, damage)
             if not dry_run:
                 self._attempt(self.destinations.make_folders)
             self._opened = opened.pop_all()
 
     def use_model(self, bundle: Bundle) -> None:
-        """Names the model that the rows from now on come from. Raises as the constructor does."""
-        self._attempt(self.results.use_model, bundle)
+        """Names the model of the rows from now on. Raises as the constructor does."""
+        self._attempt(self.recorder.use_model, bundle)
 
-    def open_database_again(self, bundle: Bundle) -> None:
-        """After the inbox was away: the database may lie on what was unmounted, and be another file now. Raises GivenUp."""
+    def reopen_database(self, bundle: Bundle) -> None:
+        """Opens the database again after the inbox was away: a mount may have replaced its file.
+
+        Raises:
+            RetryAborted: The daemon stops during a retry.
+        """
         if not self._dry_run:
-            self.results.close()
-            self._patience(connections.connect, self._address).dispose()
-            self._patience(self.results.use_model, bundle)
+            self.recorder.close()
+            self._retrier(connections.connect, self._address).dispose()
+            self._retrier(self.recorder.use_model, bundle)
 
-    def _asked(self) -> sa.Engine:
-        """The database for a dry run; an empty one in memory where there is none yet."""
+    def _connect_read_only(self) -> sa.Engine:
+        """The database for a dry run; an empty one in memory when the file does not exist."""
         path = addresses.file_of(self._address)
         if path is not None and not path.exists():
             return connections.connect(addresses.IN_MEMORY)
         return connections.reading(self._address)
 
     def close(self) -> None:
-        """Closes all of it."""
+        """Closes all files."""
         self._opened.close()
 
 
-def _at_once(work: Callable[P, R], *words: P.args, **more: P.kwargs) -> R:
-    return work(*words, **more)
+def _call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    return function(*args, **kwargs)

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daemon.database.timestamps import format_time
-from daemon.monitoring.drift import WINDOW, Drift, Window
+from daemon.monitoring.drift import WINDOW, Drift, DriftWindow
 from daemon.monitoring.status_file import read
 from daemon.monitoring.status_text import facts
 from daemon.settings import Settings
@@ -138,7 +138,7 @@ def _card(newest: Newest) -> Card | None:
 
 
 def _drift(newest: Newest, card: Card | None) -> Drift | None:
-    return Window(card, reversed(newest.p_food[:WINDOW])).drift() if card else None
+    return DriftWindow(card, reversed(newest.p_food[:WINDOW])).drift() if card else None
 
 
 def _quantiles(taking_s: Sequence[float]) -> tuple[float, float] | None:

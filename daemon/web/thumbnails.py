@@ -18,7 +18,7 @@ from daemon.database.schema import photos
 from daemon.database.timestamps import format_mtime
 from daemon.decoders.pool import DecoderPool, PoolStopped
 from daemon.destinations.folders import DestinationFolders
-from daemon.destinations.originals import NO_LONGER, OriginalMissing, open_original
+from daemon.destinations.originals import CHANGED, OriginalMissing, open_original
 from daemon.inbox.claims import Claims
 from daemon.pipeline import loaded_model
 from daemon.settings import Settings
@@ -95,7 +95,7 @@ class ThumbnailCache:
         try:
             # Looked for each time: what somebody took away, or put another file in the place of, is not shown.
             if not _is_it(fd, row):
-                raise ImageUnavailable(f"the photo {NO_LONGER}")
+                raise ImageUnavailable(f"the photo {CHANGED}")
             return self._kept((kind, row.sha256), lambda: draw(fd))
         finally:
             os.close(fd)

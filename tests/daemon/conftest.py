@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ from PIL import Image
 
 from daemon.cli import app
 from daemon.database import addresses
-from daemon.monitoring.status_file import StatusDocument, read
+from daemon.monitoring.status_file import read
 from tests.programs.postgres import cluster, made
 
 __all__ = ["cluster"]
@@ -122,9 +123,9 @@ def running(root: Path, *under: str) -> Iterator["subprocess.Popen[str]"]:
         yield daemon
 
 
-def status(root: Path) -> StatusDocument:
-    """What `foodsort status` says of a root."""
-    return read(root, root / "inbox")
+def status(root: Path) -> dict[str, Any]:
+    """The status of a root, as `foodsort status --format json` prints it."""
+    return dict(read(root, root / "inbox"))
 
 
 @contextmanager

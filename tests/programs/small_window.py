@@ -12,4 +12,6 @@ from daemon.settings import load
 
 root = Path(sys.argv[-1])
 configure(terminal=False)
-Service(root, load(root), Progress(Console(stderr=True)), once=False, dry_run=False, window=8).run()
+service = Service(root, load(root), Progress(Console(stderr=True)), once=False, dry_run=False, window=8)
+service.start()
+service.run()

@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,17 @@ def claim(claims: Claims, root: Path, name: bytes = b"trip/a.jpg") -> None:
 
 def move(claims: Claims, target: bytes, failure: Failure | None = None) -> Move:
     return Move(
-        1, claims.run_id, b"trip/a.jpg", target, None if failure else "food", "0:0", SHA256, failure, 1, None, "m"
+        photo_id=1,
+        run_id=claims.run_id,
+        source=b"trip/a.jpg",
+        target=target,
+        destination=None if failure else "food",
+        identity="0:0",
+        sha256=SHA256,
+        failure=failure,
+        attempts=1,
+        first_failed_at=None,
+        model="m",
     )
 
 
@@ -72,7 +83,7 @@ def test_a_copy_that_differs_is_never_kept(tmp_path: Path, claims: Claims, elsew
     target = destinations.choose("food", b"trip/a.jpg", SHA256, set())
     stat = (tmp_path / "inbox" / os.fsdecode(claims.claim_folder(claims.run_id, b"trip/a.jpg")) / "a.jpg").stat()
     identity = f"{stat.st_dev}:{stat.st_ino}"
-    wrong = Move(1, claims.run_id, b"trip/a.jpg", target, "food", identity, "0" * 64, None, 1, None, "m")
+    wrong = replace(move(claims, target), identity=identity, sha256="0" * 64)
     with pytest.raises(OSError, match="the copy differs"):
         destinations.carry_out(wrong)
     assert list((elsewhere / "food/trip").iterdir()) == []
@@ -92,7 +103,7 @@ def test_a_place_that_was_taken_meanwhile_is_never_overwritten(tmp_path: Path, c
         assert destinations.choose("food", b"trip/a.jpg", SHA256, set()).endswith(b"trip/a (2).jpg")
 
 
-def test_a_reason_goes_when_its_photo_could_not_come(tmp_path: Path, claims: Claims) -> None:
+def test_a_sidecar_is_removed_when_its_photo_cannot_move(tmp_path: Path, claims: Claims) -> None:
     claim(claims, tmp_path)
     destinations = DestinationFolders(tmp_path, FolderSettings(), claims)
     target = destinations.choose(None, b"trip/a.jpg", SHA256, set())
@@ -103,7 +114,7 @@ def test_a_reason_goes_when_its_photo_could_not_come(tmp_path: Path, claims: Cla
     assert [path.name for path in (tmp_path / "failed/trip").iterdir()] == ["a.jpg"]
 
 
-def test_a_reason_never_overwrites_a_file_that_came_meanwhile(tmp_path: Path, claims: Claims) -> None:
+def test_a_sidecar_never_overwrites_a_file_that_came_meanwhile(tmp_path: Path, claims: Claims) -> None:
     claim(claims, tmp_path)
     destinations = DestinationFolders(tmp_path, FolderSettings(), claims)
     target = destinations.choose(None, b"trip/a.jpg", SHA256, set())
@@ -116,7 +127,7 @@ def test_a_reason_never_overwrites_a_file_that_came_meanwhile(tmp_path: Path, cl
     assert destinations.choose(None, b"trip/a.jpg", SHA256, set()) == b"failed/trip/a (2).jpg"
 
 
-def test_a_reason_that_a_cut_short_try_left_is_written_again(tmp_path: Path, claims: Claims) -> None:
+def test_a_sidecar_of_an_interrupted_attempt_is_written_again(tmp_path: Path, claims: Claims) -> None:
     claim(claims, tmp_path)
     destinations = DestinationFolders(tmp_path, FolderSettings(), claims)
     target = destinations.choose(None, b"trip/a.jpg", SHA256, set())
@@ -127,7 +138,7 @@ def test_a_reason_that_a_cut_short_try_left_is_written_again(tmp_path: Path, cla
     assert (tmp_path / "failed/trip/a.jpg").read_bytes() == DATA
 
 
-def test_reasons_are_promised_like_photos(tmp_path: Path, claims: Claims) -> None:
+def test_places_of_sidecars_are_promised_like_photos(tmp_path: Path, claims: Claims) -> None:
     destinations = DestinationFolders(tmp_path, FolderSettings(), claims)
     taken: set[bytes] = set()
     assert destinations.choose(None, b"a.jpg.error.json", SHA256, taken) == b"failed/a.jpg.error.json"
@@ -164,7 +175,7 @@ def test_what_took_a_claimed_photos_place_is_not_moved_for_it(tmp_path: Path, cl
     assert list((tmp_path / "food/trip").iterdir()) == []
 
 
-def test_a_reason_goes_when_somebody_took_its_photo(tmp_path: Path, claims: Claims) -> None:
+def test_a_sidecar_is_removed_when_its_photo_is_missing(tmp_path: Path, claims: Claims) -> None:
     destinations = DestinationFolders(tmp_path, FolderSettings(), claims)
     with pytest.raises(SourceMissing):
         destinations.carry_out(move(claims, b"failed/trip/a.jpg", Failure("corrupt", "why")))
@@ -177,12 +188,12 @@ def test_a_photo_is_recognised_by_inode_or_by_bytes(tmp_path: Path, claims: Clai
     path.mkdir()
     (path / "a.jpg").write_bytes(DATA)
     stat = (path / "a.jpg").stat()
-    assert destinations.is_ours(b"food/a.jpg", f"{stat.st_dev}:{stat.st_ino}", "", claimed=True)
-    assert destinations.is_ours(b"food/a.jpg", "0:0", SHA256, claimed=False)
-    assert not destinations.is_ours(b"food/a.jpg", "0:0", "0" * 64, claimed=False)
-    assert not destinations.is_ours(b"food/none.jpg", "0:0", SHA256, claimed=False)
+    assert destinations.has_photo(b"food/a.jpg", f"{stat.st_dev}:{stat.st_ino}", "", claimed=True)
+    assert destinations.has_photo(b"food/a.jpg", "0:0", SHA256, claimed=False)
+    assert not destinations.has_photo(b"food/a.jpg", "0:0", "0" * 64, claimed=False)
+    assert not destinations.has_photo(b"food/none.jpg", "0:0", SHA256, claimed=False)
     # While a photo is claimed on the same filesystem, its like at another place is another photo.
-    assert not destinations.is_ours(b"food/a.jpg", "0:0", SHA256, claimed=True)
+    assert not destinations.has_photo(b"food/a.jpg", "0:0", SHA256, claimed=True)
 
 
 def test_a_move_to_another_filesystem_goes_on_where_it_failed(

@@ -1,7 +1,7 @@
 import pytest
 
 from daemon.database.rows import PendingRow
-from daemon.destinations.recovery_plan import Reclassify, Resume, back, plan
+from daemon.destinations.recovery_plan import Reclassify, Resume, plan, plan_action
 from daemon.photo import State
 
 ROW = PendingRow(
@@ -39,7 +39,7 @@ def test_what_is_done_for_each_state_of_things(
 
 
 @pytest.mark.parametrize(
-    ("state", "arrived", "there", "expected"),
+    ("state", "at_target", "at_source", "expected"),
     [
         ("undoing", False, True, "move"),
         ("undoing", True, True, "drop_and_finish"),
@@ -55,5 +55,7 @@ def test_what_is_done_for_each_state_of_things(
         ("correcting", False, False, "missing"),
     ],
 )
-def test_what_is_done_for_a_photo_on_its_way_back(state: State, expected: str, *, arrived: bool, there: bool) -> None:
-    assert back(state, arrived=arrived, there=there) == expected
+def test_what_is_done_for_a_photo_on_its_way_back(
+    state: State, expected: str, *, at_target: bool, at_source: bool
+) -> None:
+    assert plan_action(state, at_target=at_target, at_source=at_source) == expected

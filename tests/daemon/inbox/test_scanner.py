@@ -132,6 +132,7 @@ def test_once_ends_when_all_are_filed_and_not_before(root: Path, photo: Photo) -
     for number in range(50):
         (root / f"inbox/{number}.jpg").write_bytes(photo(shade=number))
     service = Service(root, load(root), Progress(Console(stderr=True)), once=True, dry_run=False, window=8)
+    service.start()
     service.run()
     assert (service.counts, service.left) == ({"food": 50}, 0)
     assert sorted(tree(root)) == sorted(f"food/{number}.jpg" for number in range(50))

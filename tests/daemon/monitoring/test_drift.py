@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from daemon.monitoring.drift import ENOUGH, WINDOW, Window
+from daemon.monitoring.drift import ENOUGH, WINDOW, DriftWindow
 from models.bundle import Bundle, Card
 from models.decision import Thresholds
 from models.reference import BINS, Reference, stability_index
@@ -18,22 +18,22 @@ def card() -> Card:
     )
 
 
-def test_a_reference_counts_what_the_thresholds_say() -> None:
-    found = Reference.of([0.0, 0.19, 0.2, 0.21, 0.5, 0.8, 0.95, 1.0], THRESHOLDS)
-    assert (found.food, found.unsure) == (0.5, 0.25)
-    assert found.histogram == (1, 1, 2, 0, 0, 1, 0, 0, 1, 2)
+def test_a_reference_counts_by_the_thresholds() -> None:
+    reference = Reference.of([0.0, 0.19, 0.2, 0.21, 0.5, 0.8, 0.95, 1.0], THRESHOLDS)
+    assert (reference.food, reference.unsure) == (0.5, 0.25)
+    assert reference.histogram == (1, 1, 2, 0, 0, 1, 0, 0, 1, 2)
 
 
-def test_the_stability_index_is_that_of_the_book() -> None:
+def test_the_stability_index_agrees_with_a_calculation_by_hand() -> None:
     # By hand, two bins of 10 and 30 against 20 and 20 photos, half a photo added to each.
     assert stability_index([10, 30], [20, 20]) == pytest.approx(0.2439 * 0.6690 + 0.2439 * 0.3973, abs=0.0001)
     assert stability_index([10] * BINS, [7] * BINS) == pytest.approx(0.0)
     assert stability_index([100, 0], [0, 100]) < 12
 
 
-def test_a_stream_like_the_models_own_is_no_drift(card: Card) -> None:
+def test_photos_like_those_of_the_model_are_no_drift(card: Card) -> None:
     draw = random.Random(1)
-    window = Window(card)
+    window = DriftWindow(card)
     window.add(draw.choices([0.01, 0.99, 0.5], (48, 50, 2), k=ENOUGH - 1))
     assert window.drift() is None
     window.add([0.01])
@@ -44,9 +44,9 @@ def test_a_stream_like_the_models_own_is_no_drift(card: Card) -> None:
     assert (drift.photos, drift.expected_food, drift.expected_unsure) == (ENOUGH, 0.52, 0.02)
 
 
-def test_a_stream_that_changes_trips_once_enough_of_it_has_come(card: Card) -> None:
+def test_other_photos_are_drift_once_there_are_enough(card: Card) -> None:
     draw = random.Random(2)
-    window = Window(card)
+    window = DriftWindow(card)
     window.add(draw.choices([0.01, 0.99, 0.5], (48, 50, 2), k=WINDOW))
     assert not window.drift().shifted  # type: ignore[union-attr]
     window.add([0.3 + 0.4 * draw.random() for _ in range(WINDOW // 2)])
@@ -57,7 +57,7 @@ def test_a_stream_that_changes_trips_once_enough_of_it_has_come(card: Card) -> N
     assert drift.photos == WINDOW
 
 
-def test_a_bundle_without_reference_says_nothing(card: Card) -> None:
-    window = Window(card.model_copy(update={"reference": None}))
+def test_a_bundle_without_reference_has_no_drift(card: Card) -> None:
+    window = DriftWindow(card.model_copy(update={"reference": None}))
     window.add([0.5] * WINDOW)
     assert window.drift() is None

@@ -2,7 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from daemon.monitoring.health import STILL_S, judge
+from daemon.monitoring.health import STILL_S, assess
+from daemon.monitoring.status_file import State
 from daemon.retry import PendingRetry
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -10,7 +11,7 @@ LOCKED = PendingRetry("database is locked", since=NOW, attempt=3, pause_s=2, nex
 
 
 @pytest.mark.parametrize(
-    ("state", "trouble", "still_s", "well", "text"),
+    ("state", "pending", "still_s", "healthy", "message"),
     [
         ("watching", None, 1, True, "watching"),
         ("polling", None, STILL_S, True, "polling"),
@@ -21,12 +22,12 @@ LOCKED = PendingRetry("database is locked", since=NOW, attempt=3, pause_s=2, nex
         ("watching", None, 75.4, False, "stuck: the daemon's loop has not moved for 75 s"),
     ],
 )
-def test_who_sorts_and_moves_is_well(
-    state: str, trouble: PendingRetry | None, still_s: float, well: bool, text: str
+def test_a_daemon_that_sorts_and_moves_is_healthy(
+    state: State, pending: PendingRetry | None, still_s: float, healthy: bool, message: str
 ) -> None:
-    assert judge(state, trouble, still_s, None) == (well, text)
+    assert assess(state, pending, still_s, None) == (healthy, message)
 
 
 def test_a_stage_that_is_stuck_is_named() -> None:
-    assert judge("watching", None, 1, "file has not moved") == (False, "stuck: file has not moved")
-    assert judge("waiting", LOCKED, 1, "file has not moved") == (False, "waiting: database is locked")
+    assert assess("watching", None, 1, "file has not moved") == (False, "stuck: file has not moved")
+    assert assess("waiting", LOCKED, 1, "file has not moved") == (False, "waiting: database is locked")

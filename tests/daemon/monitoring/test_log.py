@@ -14,7 +14,7 @@ from daemon.monitoring import log
 
 
 @pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
+def _restore_logging() -> Iterator[None]:
     before = structlog.get_config()
     yield
     logger = structlog.get_config()["logger_factory"]()
@@ -23,7 +23,7 @@ def _as_before() -> Iterator[None]:
     structlog.configure(**before)
 
 
-def test_what_models_has_to_say_is_a_line_like_any_other(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_of_models_are_logged_like_all_others(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure(terminal=False)
     log.configure(terminal=False)
     logging.getLogger("foodsort").warning("OpenVINO cannot run %s", "it")
@@ -35,14 +35,14 @@ def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure(terminal=True, form="json")
     structlog.get_logger().warning("filed as failed", photo="Käse\\x0a.jpg", kind="corrupt")
     (line,) = capsys.readouterr().err.splitlines()
-    said = json.loads(line)
-    assert said.pop("at").endswith("Z")
-    assert said == {"level": "warning", "event": "filed as failed", "photo": "Käse\\x0a.jpg", "kind": "corrupt"}
+    fields = json.loads(line)
+    assert fields.pop("at").endswith("Z")
+    assert fields == {"level": "warning", "event": "filed as failed", "photo": "Käse\\x0a.jpg", "kind": "corrupt"}
 
 
 @pytest.fixture
 def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    """A socket that stands for journald's."""
+    """A socket in place of journald's."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(str(path := tmp_path / "journal"))
         listening.settimeout(5)
@@ -52,14 +52,14 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.
 
 @pytest.fixture
 def configure(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Sets logging up as where stderr leads to the journal."""
+    """Configures logging as if stderr led to the journal."""
 
-    def do() -> None:
+    def to_journal() -> None:
         stat = os.fstat(sys.stderr.fileno())
         monkeypatch.setenv("JOURNAL_STREAM", f"{stat.st_dev}:{stat.st_ino}")
         log.configure(terminal=False)
 
-    return do
+    return to_journal
 
 
 def test_the_journal_gets_levels_and_fields_and_stderr_nothing(
@@ -79,12 +79,12 @@ def test_the_journal_gets_levels_and_fields_and_stderr_nothing(
     assert not capfd.readouterr().err
 
 
-def test_a_journal_that_is_gone_or_stuck_costs_the_line_alone(
+def test_a_journal_that_is_gone_or_stuck_only_loses_lines(
     journal: socket.socket, configure: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log, "_JOURNAL_S", 0.001)
     configure()
-    for number in range(1000):  # more than the socket holds, by far
+    for number in range(1000):  # far more than the socket holds
         structlog.get_logger().info("filed", photo=f"{number}.jpg")
     journal.close()
     structlog.get_logger().info("filed", photo="last.jpg")

@@ -1,4 +1,4 @@
-"""/metrics and /healthz of real daemons, asked over real HTTP, and figures that cost no photo anything."""
+"""/metrics and /healthz of real daemons over real HTTP, and metrics that cost no photo anything."""
 
 import http.client
 import os
@@ -23,8 +23,8 @@ from models.bundle import Bundle
 from tests.daemon.cli.test_run import select
 from tests.daemon.conftest import Foodsort, Photo, running, started, status, until
 
-# A loop that stands still for two seconds is stuck; what comes after is the daemon's command line.
-HASTY = """
+# A main loop without a tick for two seconds is stuck; the arguments are the daemon's command line.
+SHORT_LIMIT = """
 import runpy, sys
 from daemon.monitoring import health
 health.STILL_S = 2
@@ -51,14 +51,14 @@ def ask_for(path: str, port: int, host: str = "127.0.0.1", method: str = "GET") 
 
 
 def health(port: int) -> tuple[int, str]:
-    """What /healthz says; (0, "") while nobody listens."""
+    """The answer of /healthz; (0, "") while nobody listens."""
     try:
         return ask_for("/healthz", port)
     except OSError:
         return 0, ""
 
 
-def figures(port: int) -> dict[tuple[str, ...], float]:
+def samples(port: int) -> dict[tuple[str, ...], float]:
     """Each sample of /metrics by its name and the values of its labels, in the order of the labels' names."""
     code, text = ask_for("/metrics", port)
     assert code == 200
@@ -69,9 +69,7 @@ def figures(port: int) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_the_figures_are_those_of_the_database(
-    root: Path, photo: Photo, port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_metrics_agree_with_the_database(root: Path, photo: Photo, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOODSORT_WATCH__TRUNCATED_S", "2")
     monkeypatch.setenv("FOODSORT_IMAGES__DUPLICATES", "skip")
     for number in range(12):
@@ -86,7 +84,7 @@ def test_the_figures_are_those_of_the_database(
         (root / "inbox/cut.jpg").write_bytes(photo()[:500])
         until(lambda: sum(status(root)["photos"].values()) == 16, daemon)
         until(lambda: status(root)["queue"] == {"inbox": 1, "in_flight": 0}, daemon)
-        found = figures(port)
+        metrics = samples(port)
     for label, outcome, count in (
         ("food", "food", 8),
         ("non_food", "non_food", 4),
@@ -95,59 +93,59 @@ def test_the_figures_are_those_of_the_database(
         ("unsure", "unsure", 0),
         ("none", "failed", 2),
     ):
-        assert found["foodsort_photos_total", label, outcome] == count
+        assert metrics["foodsort_photos_total", label, outcome] == count
         state = outcome if outcome in {"duplicate", "failed"} else "filed"
         is_label = "IS NULL" if label == "none" else f"= '{label}'"
         where = f"label {is_label} AND state = '{state}'"
         assert select(root, f"SELECT count(*) AS n FROM results WHERE {where}") == [{"n": count}]
     kinds = select(root, "SELECT error_kind, count(*) AS n FROM results WHERE state = 'failed' GROUP BY 1")
     assert {row["error_kind"]: row["n"] for row in kinds} == {
-        name[1]: count for name, count in found.items() if name[0] == "foodsort_failures_total" and count
+        name[1]: count for name, count in metrics.items() if name[0] == "foodsort_failures_total" and count
     }
     sizes = select(root, "SELECT count(*) AS n FROM batches WHERE inference_ms > 0")
-    batches = found["foodsort_batch_photos_count",]
+    batches = metrics["foodsort_batch_photos_count",]
     assert batches == sizes[0]["n"]
-    assert found["foodsort_batch_photos_sum",] == 16
-    assert found["foodsort_probability_count",] == 14
-    assert found["foodsort_probability_bucket", "0.5"] == 5
-    assert found["foodsort_filing_seconds_count",] == 16
-    returned = found["foodsort_returned_total",]
+    assert metrics["foodsort_batch_photos_sum",] == 16
+    assert metrics["foodsort_probability_count",] == 14
+    assert metrics["foodsort_probability_bucket", "0.5"] == 5
+    assert metrics["foodsort_filing_seconds_count",] == 16
+    returned = metrics["foodsort_returned_total",]
     assert returned >= 1  # the one that was cut off, which might have been a photo still being written
-    assert found["foodsort_stage_seconds_count", "decode"] == found["foodsort_queue_seconds_count", "decode"]
-    assert found["foodsort_stage_seconds_count", "decode"] == 16 + returned
+    assert metrics["foodsort_stage_seconds_count", "decode"] == metrics["foodsort_queue_seconds_count", "decode"]
+    assert metrics["foodsort_stage_seconds_count", "decode"] == 16 + returned
     for stage in ("look_up", "classify", "file"):
-        assert found["foodsort_stage_seconds_count", stage] == batches
-        assert found["foodsort_stage_seconds_sum", stage] > 0
-    assert found["foodsort_queue_seconds_count", "classify"] == 16
-    assert found["foodsort_queue_seconds_count", "file"] == batches
-    assert found["foodsort_filing_seconds_sum",] > found["foodsort_stage_seconds_sum", "decode"] / 16
-    assert (found["foodsort_waiting_photos", "inbox"], found["foodsort_waiting_photos", "in_flight"]) == (1, 0)
-    assert 0 < found["foodsort_oldest_waiting_seconds",] < 600
+        assert metrics["foodsort_stage_seconds_count", stage] == batches
+        assert metrics["foodsort_stage_seconds_sum", stage] > 0
+    assert metrics["foodsort_queue_seconds_count", "classify"] == 16
+    assert metrics["foodsort_queue_seconds_count", "file"] == batches
+    assert metrics["foodsort_filing_seconds_sum",] > metrics["foodsort_stage_seconds_sum", "decode"] / 16
+    assert (metrics["foodsort_waiting_photos", "inbox"], metrics["foodsort_waiting_photos", "in_flight"]) == (1, 0)
+    assert 0 < metrics["foodsort_oldest_waiting_seconds",] < 600
     bundle = Bundle.load()
-    assert found["foodsort_model_info", "scripted", bundle.model_name, bundle.sha256] == 1
-    assert found["foodsort_disk_free_bytes",] > 0
-    assert (found["foodsort_healthy",], found["foodsort_in_trouble",]) == (1, 0)
-    assert found["foodsort_decoder_deaths_total",] == 0
-    assert found["process_resident_memory_bytes",] > 0
-    assert any(name[0] == "python_info" for name in found)
+    assert metrics["foodsort_model_info", "scripted", bundle.model_name, bundle.sha256] == 1
+    assert metrics["foodsort_disk_free_bytes",] > 0
+    assert (metrics["foodsort_healthy",], metrics["foodsort_in_trouble",]) == (1, 0)
+    assert metrics["foodsort_decoder_deaths_total",] == 0
+    assert metrics["process_resident_memory_bytes",] > 0
+    assert any(name[0] == "python_info" for name in metrics)
 
 
-def test_each_figure_is_explained(root: Path, port: int) -> None:
-    explained = (Path(__file__).parents[3] / "docs/metrics.md").read_text()
+def test_each_metric_is_documented(root: Path, port: int) -> None:
+    documentation = (Path(__file__).parents[3] / "docs/metrics.md").read_text()
     with running(root):
         families = list(text_string_to_metric_families(ask_for("/metrics", port)[1]))
     ours = {family.name: family for family in families if family.name.startswith("foodsort_")}
     assert ours
     for name, family in ours.items():
         row = f"| `{name}{'_total' if family.type == 'counter' else ''}` | {family.type} |"
-        assert row in explained
+        assert row in documentation
     documented = {
-        line.split("`")[1].removesuffix("_total") for line in explained.splitlines() if "| `foodsort_" in line
+        line.split("`")[1].removesuffix("_total") for line in documentation.splitlines() if "| `foodsort_" in line
     }
     assert documented == set(ours)
 
 
-def test_other_words_are_refused(root: Path, port: int) -> None:
+def test_other_requests_are_refused(root: Path, port: int) -> None:
     with running(root):
         assert ask_for("/metrics?name[]=foodsort_healthy", port)[1].count("\n") == 3
         assert ask_for("/", port)[0] == ask_for("/metrics/", port)[0] == ask_for("/..%2f", port)[0] == 404
@@ -167,43 +165,46 @@ def test_an_address_may_be_of_version_6(root: Path, monkeypatch: pytest.MonkeyPa
         assert ask_for("/healthz", port, "::1") == (200, "watching\n")
 
 
-def test_an_inbox_that_is_gone_is_ill_health(root: Path, port: int) -> None:
+def test_a_lost_inbox_is_unhealthy(root: Path, port: int) -> None:
     with running(root) as daemon:
         assert health(port) == (200, "watching\n")
         assert listens(daemon.pid)
         shutil.rmtree(root / "inbox")
         until(lambda: health(port)[0] == 503 and "inbox" in health(port)[1], daemon)
-        found = figures(port)
-        assert (found["foodsort_healthy",], found["foodsort_in_trouble",]) == (0, 1)
+        metrics = samples(port)
+        assert (metrics["foodsort_healthy",], metrics["foodsort_in_trouble",]) == (0, 1)
         (root / "inbox").mkdir()
         until(lambda: health(port) == (200, "watching\n"), daemon)
 
 
-def test_a_database_locked_at_the_start_is_ill_health(root: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_locked_at_the_start_is_unhealthy(root: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{root}/foodsort.db?timeout=0.1")
     connections.connect(addresses.url(root, "")).dispose()
     with closing(sqlite3.connect(root / "foodsort.db")) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         with started(root) as daemon:
             until(lambda: health(port)[0] == 503 and "database is locked" in health(port)[1], daemon)
-            assert figures(port)["foodsort_photos_total", "food", "food"] == 0
+            assert samples(port)["foodsort_photos_total", "food", "food"] == 0
             holder.rollback()
             until(lambda: health(port)[0] == 200, daemon)
 
 
-def test_a_loop_that_stands_still_is_ill_health(root: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stuck_main_loop_is_unhealthy(root: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{root}/foodsort.db?timeout=60")
-    with running(root, sys.executable, "-c", HASTY) as daemon, closing(sqlite3.connect(root / "foodsort.db")) as holder:
+    with (
+        running(root, sys.executable, "-c", SHORT_LIMIT) as daemon,
+        closing(sqlite3.connect(root / "foodsort.db")) as holder,
+    ):
         until(lambda: health(port)[0] == 200, daemon)
         holder.execute("BEGIN IMMEDIATE")
-        (root / "inbox/link.jpg").symlink_to("nowhere")  # is to be told, for which SQLite waits a minute
+        (root / "inbox/link.jpg").symlink_to("nowhere")  # an event to record, for which SQLite waits a minute
         until(lambda: health(port)[0] == 503, daemon)
         assert "stuck: the daemon's loop has not moved for" in health(port)[1]
         holder.rollback()
         until(lambda: health(port)[0] == 200, daemon)
 
 
-def test_a_port_that_is_taken_is_told(root: Path, port: int, foodsort: Foodsort) -> None:
+def test_a_port_in_use_is_an_error(root: Path, port: int, foodsort: Foodsort) -> None:
     with socket.create_server(("127.0.0.1", port)):
         code, _, err = foodsort("run", "--root", root, "--once")
         assert code == 1
@@ -216,7 +217,7 @@ def test_a_port_that_is_taken_is_told(root: Path, port: int, foodsort: Foodsort)
     assert foodsort("run", "--root", root, "--once")[0] == 0
 
 
-def test_an_address_that_is_none_is_told(root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_address_is_an_error(root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOODSORT_METRICS__LISTEN", "nonsense")
     code, _, err = foodsort("run", "--root", root, "--once")
     assert code == 2
@@ -225,7 +226,7 @@ def test_an_address_that_is_none_is_told(root: Path, foodsort: Foodsort, monkeyp
 
 @pytest.fixture
 def silent(root: Path, port: int) -> Iterator["tuple[subprocess.Popen[str], list[socket.socket]]"]:
-    """A daemon, and as many clients that connect and say half a word as are answered at a time."""
+    """A daemon, and as many clients that send half a request as it answers at a time."""
     with ExitStack() as stack:
         daemon = stack.enter_context(running(root))
         clients = [
@@ -236,7 +237,7 @@ def silent(root: Path, port: int) -> Iterator["tuple[subprocess.Popen[str], list
         yield daemon, clients
 
 
-def test_clients_that_say_nothing_hold_up_no_photo_and_are_dropped(
+def test_silent_clients_delay_no_photo_and_are_dropped(
     root: Path, port: int, photo: Photo, silent: "tuple[subprocess.Popen[str], list[socket.socket]]"
 ) -> None:
     daemon, clients = silent
@@ -246,7 +247,7 @@ def test_clients_that_say_nothing_hold_up_no_photo_and_are_dropped(
     assert health(port)[0] == 200
 
 
-def test_clients_that_never_come_to_an_end_hold_up_no_stop(
+def test_endless_requests_delay_no_stop(
     silent: "tuple[subprocess.Popen[str], list[socket.socket]]",
 ) -> None:
     daemon, clients = silent
@@ -262,21 +263,21 @@ def test_clients_that_never_come_to_an_end_hold_up_no_stop(
     assert daemon.returncode == 0
 
 
-def test_more_clients_than_are_answered_are_turned_away(
+def test_clients_above_the_limit_are_refused(
     port: int, silent: "tuple[subprocess.Popen[str], list[socket.socket]]"
 ) -> None:
     with pytest.raises(ConnectionError):
         ask_for("/healthz", port)
 
 
-def test_a_figure_that_cannot_be_noted_ends_nothing() -> None:
+def test_a_metric_that_cannot_be_recorded_ends_nothing() -> None:
     metrics = Metrics()
-    with capture_logs() as said:
-        with metrics.stage("decode"):
+    with capture_logs() as lines:
+        with metrics.stages.work("decode"):
             pass
         metrics.batch(cast(int, "many"))
-    assert [line["kind"] for line in said] == ["metrics"]
-    assert metrics.busy.slowest == "decode"
+    assert [line["kind"] for line in lines] == ["metrics"]
+    assert metrics.stages.slowest == "decode"
 
 
 def listens(pid: int) -> bool:
@@ -290,6 +291,6 @@ def listens(pid: int) -> bool:
     return not listening.isdisjoint(held)
 
 
-def test_nothing_is_served_where_nobody_asked_for_it(root: Path) -> None:
+def test_nothing_is_served_by_default(root: Path) -> None:
     with running(root) as daemon:
         assert not listens(daemon.pid)

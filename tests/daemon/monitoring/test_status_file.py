@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.monitoring.status_file import EMPTY, FILE, SIZE_BYTES, StatusDocument, StatusFile, read
+from daemon.monitoring.status_file import EMPTY, FILE, SIZE_BYTES, ErrorStatus, StatusDocument, StatusFile, read
 from daemon.monitoring.status_text import lines
 from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running, status, until
 from tests.daemon.inbox.test_watcher import sorts
@@ -15,7 +15,7 @@ from tests.daemon.inbox.test_watcher import sorts
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
-def test_a_life_is_told_from_start_to_stop(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_a_run_is_reported_from_start_to_stop(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     code, out, err = foodsort("status", "--root", root, "--format", "json")
     assert (code, json.loads(out)) == (1, EMPTY)
     assert "foodsort run" in err
@@ -60,7 +60,7 @@ def test_a_killed_daemon_is_not_alive(root: Path, foodsort: Foodsort) -> None:
 
 
 @pytest.mark.system
-def test_a_full_disk_does_not_silence_it(tmp_path: Path) -> None:
+def test_a_full_disk_does_not_stop_the_status(tmp_path: Path) -> None:
     with mounted(tmp_path / "root", "size=256k") as root:
         file = StatusFile(root)
         file.write(EMPTY)
@@ -71,7 +71,7 @@ def test_a_full_disk_does_not_silence_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.system
-def test_a_disk_full_from_the_first_leaves_that_it_lives(tmp_path: Path) -> None:
+def test_a_disk_full_from_the_start_still_shows_a_running_daemon(tmp_path: Path) -> None:
     with mounted(tmp_path / "root", "size=64k") as root:
         fill(root)
         file = StatusFile(root)
@@ -82,7 +82,7 @@ def test_a_disk_full_from_the_first_leaves_that_it_lives(tmp_path: Path) -> None
         file.close()
 
 
-def test_no_reader_sees_half_a_state(tmp_path: Path) -> None:
+def test_no_reader_sees_half_a_status(tmp_path: Path) -> None:
     file, done = StatusFile(tmp_path), threading.Event()
     file.write(EMPTY | {"pid": 0, "model": "0"})
 
@@ -95,17 +95,22 @@ def test_no_reader_sees_half_a_state(tmp_path: Path) -> None:
     writer = threading.Thread(target=write)
     writer.start()
     seen: list[StatusDocument] = []
-    while len(seen) < 300 or len({state["pid"] for state in seen}) < 3:
+    while len(seen) < 300 or len({status["pid"] for status in seen}) < 3:
         seen.append(read(tmp_path, tmp_path))
     done.set()
     writer.join()
     file.close()
-    assert all(set(state["model"]) == set(str(state["pid"])) for state in seen)
+    assert all(set(status["model"] or "") == set(str(status["pid"])) for status in seen)
 
 
-def test_errors_with_long_paths_are_dropped_rather_than_the_state(tmp_path: Path) -> None:
+def test_errors_with_long_paths_are_dropped_before_the_status(tmp_path: Path) -> None:
     file = StatusFile(tmp_path)
-    error = {"at": "2026-11-24T12:00:00.000000Z", "kind": "refused", "path": "x" * 4000, "message": "no"}
+    error: ErrorStatus = {
+        "at": "2026-11-24T12:00:00.000000Z",
+        "kind": "refused",
+        "path": "x" * 4000,
+        "message": "no",
+    }
     file.write(EMPTY | {"last_errors": [error] * 10})
     assert 0 < len(read(tmp_path, tmp_path)["last_errors"]) < 10
     assert (tmp_path / FILE).stat().st_size == SIZE_BYTES
@@ -121,7 +126,7 @@ def test_a_second_daemon_does_not_write_over_the_first(tmp_path: Path) -> None:
     second.close()
 
 
-def test_others_may_read_it_as_far_as_they_may_look_into_the_root(root: Path) -> None:
+def test_other_users_may_read_it_if_they_may_enter_the_root(root: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root may become somebody else")
     root.chmod(0o755)
@@ -134,7 +139,7 @@ def test_others_may_read_it_as_far_as_they_may_look_into_the_root(root: Path) ->
 
 
 def test_a_person_reads_a_few_lines() -> None:
-    state = EMPTY | {
+    state: StatusDocument = EMPTY | {
         "alive": True,
         "pid": 17,
         "since": "2026-11-24T09:00:00.000000Z",
@@ -167,7 +172,7 @@ def test_a_person_reads_a_few_lines() -> None:
     ]
 
 
-def test_a_root_that_is_none_is_said_to_be_none(tmp_path: Path, foodsort: Foodsort) -> None:
+def test_a_missing_root_is_an_error(tmp_path: Path, foodsort: Foodsort) -> None:
     code, _, err = foodsort("status", "--root", tmp_path / "none")
     assert code == 1
     assert "foodsort init" in err

@@ -7,7 +7,7 @@ import pytest
 from daemon.monitoring.systemd import Watchdog, notify
 
 
-def test_tells_the_state_in_one_datagram(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_is_one_datagram(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
@@ -16,12 +16,12 @@ def test_tells_the_state_in_one_datagram(tmp_path: Path, monkeypatch: pytest.Mon
         assert systemd.recv(64) == b"READY=1"
 
 
-def test_nobody_who_listens_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_listener_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
     notify("STOPPING=1")
 
 
-def test_a_watchdog_is_fed_as_often_as_it_needs_and_not_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_watchdog_is_fed_only_as_often_as_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
@@ -41,7 +41,7 @@ def test_a_watchdog_is_fed_as_often_as_it_needs_and_not_more(tmp_path: Path, mon
 
 
 @pytest.mark.parametrize(("usec", "pid"), [("", None), ("0", None), ("nonsense", None), ("1000000", "1")])
-def test_a_watchdog_that_is_not_for_us_is_not_fed(
+def test_the_watchdog_of_another_process_is_not_fed(
     usec: str, pid: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:

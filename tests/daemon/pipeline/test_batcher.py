@@ -25,9 +25,9 @@ def test_a_batch_closes_when_full_or_old_or_alone(size: int, oldest_s: float, co
     assert closes(size, oldest_s, coming, max_size=4, max_delay_s=0.2) is expected
 
 
-def test_photos_leave_in_the_order_in_which_they_came_and_never_more_than_fit() -> None:
+def test_batches_keep_the_order_and_the_largest_size() -> None:
     waits: list[float] = []
-    batcher = Batcher(4, 60, coming=lambda: 0, taken=waits.append)
+    batcher = Batcher(max_size=4, max_delay_s=60, coming=lambda: 0, taken=waits.append)
     for photo in PHOTOS:
         batcher.put(photo)
     taken = [batcher.take() for _ in range(3)]
@@ -36,9 +36,9 @@ def test_photos_leave_in_the_order_in_which_they_came_and_never_more_than_fit() 
     assert len(waits) == len(PHOTOS)
 
 
-def test_a_photo_waits_for_the_ones_that_are_coming_until_none_is() -> None:
+def test_a_photo_waits_until_no_other_is_coming() -> None:
     coming = [1]
-    batcher = Batcher(4, 60, coming=lambda: coming[0], taken=lambda _: None)
+    batcher = Batcher(max_size=4, max_delay_s=60, coming=lambda: coming[0], taken=lambda _: None)
     taken: list[list[Decoded] | None] = []
     taker = threading.Thread(target=lambda: taken.append(batcher.take()))
     taker.start()
@@ -51,8 +51,8 @@ def test_a_photo_waits_for_the_ones_that_are_coming_until_none_is() -> None:
     assert taken == [[PHOTOS[0]]]
 
 
-def test_the_end_gives_back_what_was_waiting_and_ends_the_taker() -> None:
-    batcher = Batcher(4, 60, coming=lambda: 1, taken=lambda _: None)
+def test_the_end_returns_the_waiting_photos_and_ends_take() -> None:
+    batcher = Batcher(max_size=4, max_delay_s=60, coming=lambda: 1, taken=lambda _: None)
     batcher.put(PHOTOS[0])
     assert batcher.end() == [PHOTOS[0]]
     assert batcher.take() is None

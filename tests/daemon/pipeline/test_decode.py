@@ -29,7 +29,7 @@ def test_a_photo_is_on_the_disk_before_it_is_decoded(
     claimed: Claimed, photo: Photo, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     steps: list[str] = []
-    asked = DecoderPool.decode
+    decode_photo = DecoderPool.decode
 
     def sync(fd: int) -> None:
         assert fd == claimed.fd
@@ -37,12 +37,12 @@ def test_a_photo_is_on_the_disk_before_it_is_decoded(
         if code:
             raise OSError(code, os.strerror(code))
 
-    def ask(decoders: DecoderPool, fd: int) -> object:
+    def decode_after_sync(decoders: DecoderPool, fd: int) -> object:
         steps.append("decode")
-        return asked(decoders, fd)
+        return decode_photo(decoders, fd)
 
     monkeypatch.setattr(os, "fdatasync", sync)
-    monkeypatch.setattr(DecoderPool, "decode", ask)
+    monkeypatch.setattr(DecoderPool, "decode", decode_after_sync)
     with DecoderPool(Fit(), 10**6, 60) as decoders:
         if code == errno.EIO:
             with pytest.raises(OSError, match="error"):
@@ -56,28 +56,28 @@ def test_a_photo_is_on_the_disk_before_it_is_decoded(
     claimed.close()
 
 
-def test_workers_start_before_the_network_is_loaded_and_end_when_it_cannot_be(
+def test_workers_start_before_the_engine_opens_and_end_when_it_fails(
     root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there: set[int] = set()
+    pids: set[int] = set()
 
     def broken(*_: object) -> None:
-        there.update(worker_pids(os.getpid()))
+        pids.update(worker_pids(os.getpid()))
         raise EngineError("no such engine")
 
     monkeypatch.setattr(loaded_model, "open_engine", broken)
     before = worker_pids(os.getpid())
     code, _, err = foodsort("run", "--root", root, "--once")
     assert (code, "no such engine" in err) == (1, True)
-    assert len(there - before) >= 2
+    assert len(pids - before) >= 2
     assert worker_pids(os.getpid()) == before
 
 
-def test_classify_goes_on_after_a_photo_that_ends_its_decoder(photo: Photo, tmp_path: Path) -> None:
+def test_classify_continues_after_a_photo_that_crashes_its_decoder(photo: Photo, tmp_path: Path) -> None:
     (tmp_path / "a.bmp").write_bytes(slow_picture())
     (tmp_path / "b.jpg").write_bytes(photo())
     (tmp_path / "c.jpg").write_bytes(photo("non_food"))
     with DecoderPool(Fit(), 10**9, 1) as decoders:
         slow, food, other = classify([tmp_path], Bundle.load(), ScriptedEngine(), decoders)
-    assert slow["error"] == "decoder_timeout"
-    assert (food["label"], other["label"]) == ("food", "non_food")
+    assert slow.get("error") == "decoder_timeout"
+    assert (food.get("label"), other.get("label")) == ("food", "non_food")

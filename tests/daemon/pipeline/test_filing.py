@@ -1,4 +1,4 @@
-"""What is on the disk when: the order in which rows and moves are made to outlast a loss of power."""
+"""The order of rows, moves and syncs, which decides what survives a power cut."""
 
 import os
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from daemon.database import addresses, connections
 from daemon.database.recorder import Recorder
-from daemon.fs import dirfd as walk
+from daemon.fs import dirfd
 from tests.daemon.conftest import Foodsort, Photo
 
 
@@ -23,32 +23,38 @@ def test_a_commit_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("label", ["food", "failed"])
-def test_row_then_move_then_folder_then_the_rows_end(
+def test_row_then_move_then_sync_then_final_state(
     root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, label: str
 ) -> None:
-    done: list[str] = []
+    steps: list[str] = []
 
     def name(fd: int) -> str:
         return os.path.relpath(os.readlink(f"/proc/self/fd/{fd}"), root)
 
-    def telling(what: Callable[..., str], call: Callable[..., Any]) -> Callable[..., Any]:
-        def told(*words: Any) -> Any:
-            said = what(*words)
-            result = call(*words)
-            done.append(said)
+    def recorded(describe: Callable[..., str], function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            step = describe(*args)
+            result = function(*args)
+            steps.append(step)
             return result
 
-        return told
+        return call
 
-    monkeypatch.setattr(os, "fsync", telling(lambda fd: f"sync {name(fd)}", os.fsync))
-    to = telling(lambda _source, _old, target, new: f"move to {name(target)}/{os.fsdecode(new)}", walk.rename)
-    monkeypatch.setattr(walk, "rename", to)
+    monkeypatch.setattr(os, "fsync", recorded(lambda fd: f"sync {name(fd)}", os.fsync))
+    rename = recorded(lambda _source, _old, target, new: f"move to {name(target)}/{os.fsdecode(new)}", dirfd.rename)
+    monkeypatch.setattr(dirfd, "rename", rename)
     for step in ("begin", "finish"):
-        monkeypatch.setattr(Recorder, step, telling(lambda *_, step=step: step, getattr(Recorder, step)))
+        monkeypatch.setattr(Recorder, step, recorded(lambda *_, step=step: step, getattr(Recorder, step)))
     (root / "inbox/trip").mkdir()
     (root / "inbox/trip/a.jpg").write_bytes(photo() if label == "food" else b"no picture")
     assert foodsort("run", "--root", root, "--once")[0] == 0
-    reason = [f"sync {label}/trip/a.jpg.error.json"] if label == "failed" else []
-    after = done[done.index("begin") :]
-    made = f"sync {label}"  # the sub-folder was made there
-    assert after == ["begin", made, *reason, f"move to {label}/trip/a.jpg", f"sync {label}/trip", "finish"]
+    sidecar = [f"sync {label}/trip/a.jpg.error.json"] if label == "failed" else []
+    parent = f"sync {label}"  # after the sub-folder was created in it
+    assert steps[steps.index("begin") :] == [
+        "begin",
+        parent,
+        *sidecar,
+        f"move to {label}/trip/a.jpg",
+        f"sync {label}/trip",
+        "finish",
+    ]

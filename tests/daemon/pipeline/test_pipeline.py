@@ -1,6 +1,5 @@
 import os
 import time
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +14,13 @@ from daemon.decoders.pool import DecoderPool
 from daemon.destinations.folders import DestinationFolders
 from daemon.inbox.claims import Claimed, Claims, Returned
 from daemon.inbox.readiness import FileStamp, ReadyFile
-from daemon.monitoring.heart import StageMonitor
 from daemon.monitoring.metrics import Metrics
 from daemon.pipeline import decode
 from daemon.pipeline.attempts import PAUSES_S
-from daemon.pipeline.filing import Filing
-from daemon.pipeline.outcome import Outcome
-from daemon.pipeline.pipeline import Pipeline
+from daemon.pipeline.classify import Outcome
+from daemon.pipeline.filing import Filer
+from daemon.pipeline.loaded_model import LoadedModel
+from daemon.pipeline.pipeline import Pipeline, PipelineCallbacks
 from daemon.retry import Retrier
 from daemon.settings import load
 from models.bundle import Bundle
@@ -64,24 +63,43 @@ def engine() -> Engine:
 
 
 @pytest.fixture
-def pipeline(root: Path, claims: Claims, returned: list[Returned], engine: Engine) -> Iterator[Pipeline]:
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def pipeline(
+    root: Path, claims: Claims, returned: list[Returned], engine: Engine, metrics: Metrics
+) -> Iterator[Pipeline]:
     """A running pipeline."""
-    settings, bundle = load(root), Bundle.load()
-    database = connections.connect(addresses.url(root, ""))
-    results = Recorder(database)
-    results.use_model(bundle)
-    folders = DestinationFolders(root, settings.folders, claims)
-    filing = Filing(folders, results, Lookup(database), Retrier(Event()))
+    settings = load(root)
+    bundle = Bundle.load()
+    connection = connections.connect(addresses.url(root, ""))
+    recorder = Recorder(connection)
+    recorder.use_model(bundle)
+    lookup = Lookup(connection)
+    callbacks = PipelineCallbacks(
+        look_up=lambda keys: lookup.prior_records(keys, recorder.model_id),
+        give_back=returned.append,
+        wake=lambda: None,
+    )
+    destinations = DestinationFolders(root, settings.folders, claims)
     with DecoderPool(bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s) as decoders:
-        hands = (filing, decoders, returned.append, lambda: None, Metrics(), StageMonitor(300.0))
-        pipeline = Pipeline(settings, bundle.card, engine, *hands, counts=Counter())
+        pipeline = Pipeline(
+            settings=settings,
+            model=LoadedModel(bundle, engine),
+            decoders=decoders,
+            filer=Filer(destinations, recorder, lookup, Retrier(Event())),
+            callbacks=callbacks,
+            metrics=metrics,
+        )
         pipeline.start()
         yield pipeline
         pipeline.stop()
-    results.close()
+    recorder.close()
 
 
-def take(claims: Claims, root: Path, data: bytes, stable_since: float = 0, name: str = "a.jpg") -> Claimed:
+def claim(claims: Claims, root: Path, data: bytes, stable_since: float = 0, name: str = "a.jpg") -> Claimed:
     path = root / "inbox" / name
     path.write_bytes(data)
     return claims.claim(ReadyFile(name.encode(), FileStamp.of(path.stat()), stable_since, overdue=False))
@@ -91,6 +109,7 @@ def test_a_photo_written_to_while_it_was_read_goes_back(
     root: Path,
     claims: Claims,
     pipeline: Pipeline,
+    metrics: Metrics,
     returned: list[Returned],
     photo: Photo,
     monkeypatch: pytest.MonkeyPatch,
@@ -104,15 +123,15 @@ def test_a_photo_written_to_while_it_was_read_goes_back(
         return decoded
 
     monkeypatch.setattr(decode, "read", slowly)
-    claimed = take(claims, root, photo())
+    claimed = claim(claims, root, photo())
     pipeline.put(claimed)
     until(lambda: pipeline.in_flight == 0)
     assert returned == [Returned(claimed)]
-    assert pipeline.counts.total() == 0
+    assert metrics.counts.total() == 0
     assert claimed.fd == -1
 
 
-def test_a_disk_that_fails_is_not_the_photos_fault(
+def test_a_disk_error_is_no_failure_of_the_photo(
     root: Path,
     claims: Claims,
     pipeline: Pipeline,
@@ -124,7 +143,7 @@ def test_a_disk_that_fails_is_not_the_photos_fault(
         raise OSError(5, os.strerror(5))
 
     monkeypatch.setattr(decode, "read", failing)
-    claimed = take(claims, root, photo())
+    claimed = claim(claims, root, photo())
     pipeline.put(claimed)
     until(lambda: pipeline.in_flight == 0)
     assert returned == [Returned(claimed, refusal="cannot be read: Input/output error")]
@@ -140,27 +159,29 @@ def test_a_photo_whose_decoder_crashes_is_tried_three_times(
 ) -> None:
     filed: list[Outcome] = []
 
-    def file(_: Filing, outcomes: list[Outcome], *__: object, **___: object) -> list[Outcome]:
+    def file(_: Filer, outcomes: list[Outcome], *__: object, **___: object) -> list[Outcome]:
         filed.extend(outcomes)
         return outcomes
 
-    monkeypatch.setattr(Filing, "file", file)
+    monkeypatch.setattr(Filer, "file", file)
 
     def crash(*_: object) -> None:
         raise ImageError(ImageErrorKind.DECODER_CRASHED, "SIGSEGV")
 
     monkeypatch.setattr(DecoderPool, "decode", crash)
-    claimed = take(claims, root, photo(), time.monotonic() - 100)
-    for tries in (1, 2, 3):
+    claimed = claim(claims, root, photo(), time.monotonic() - 100)
+    for attempts in (1, 2, 3):
         pipeline.put(replace(claimed, fd=os.dup(claimed.fd)))
         until(lambda: pipeline.in_flight == 0)
-        assert len(returned) == min(tries, 2)
+        assert len(returned) == min(attempts, 2)
     claimed.close()
-    assert [one.wait_s for one in returned] == pytest.approx([100 + pause for pause in PAUSES_S], abs=1)
-    assert [(one.failure and one.failure.kind, one.decoded.attempts) for one in filed] == [("decoder_crashed", 3)]
+    assert [photo.wait_s for photo in returned] == pytest.approx([100 + pause for pause in PAUSES_S], abs=1)
+    assert [(outcome.failure and outcome.failure.kind, outcome.decoded.attempts) for outcome in filed] == [
+        ("decoder_crashed", 3)
+    ]
 
 
-def test_links_of_one_file_are_tried_each_for_itself(
+def test_hard_links_are_tried_separately(
     root: Path,
     claims: Claims,
     pipeline: Pipeline,
@@ -181,10 +202,10 @@ def test_links_of_one_file_are_tried_each_for_itself(
             )
         )
     until(lambda: pipeline.in_flight == 0)
-    assert [one.wait_s for one in returned] == pytest.approx([100 + PAUSES_S[0]] * 4, abs=1)
+    assert [photo.wait_s for photo in returned] == pytest.approx([100 + PAUSES_S[0]] * 4, abs=1)
 
 
-def test_no_more_photos_are_claimed_than_batches_have_use_for(
+def test_the_pipeline_is_full_when_batches_need_no_more_photos(
     root: Path, claims: Claims, pipeline: Pipeline, photo: Photo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Event()
@@ -197,29 +218,29 @@ def test_no_more_photos_are_claimed_than_batches_have_use_for(
     most = 4 * load(root).batch.max_size
     for number in range(most):
         assert not pipeline.full
-        pipeline.put(take(claims, root, photo(), name=f"{number}.jpg"))
+        pipeline.put(claim(claims, root, photo(), name=f"{number}.jpg"))
     assert pipeline.full
     gate.set()
     until(lambda: not pipeline.full)
 
 
-def test_a_mistake_of_ours_ends_the_service_and_loses_nothing(
+def test_a_bug_is_a_failure_and_loses_nothing(
     root: Path, claims: Claims, pipeline: Pipeline, photo: Photo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
         raise AssertionError("a bug")
 
-    monkeypatch.setattr(Filing, "file", broken)
-    pipeline.put(take(claims, root, photo()))
+    monkeypatch.setattr(Filer, "file", broken)
+    pipeline.put(claim(claims, root, photo()))
     until(lambda: pipeline.failure is not None)
     assert list(claims.leftovers()) == [(claims.run_id, b"a.jpg")]
 
 
 @pytest.mark.parametrize("engine", [Paired()])
 def test_an_engine_of_two_streams_is_given_two_batches_at_a_time(
-    pipeline: Pipeline, claims: Claims, root: Path, photo: Photo
+    pipeline: Pipeline, metrics: Metrics, claims: Claims, root: Path, photo: Photo
 ) -> None:
     for number in range(4):
-        pipeline.put(take(claims, root, photo(shade=number), name=f"{number}.jpg"))
-    until(lambda: pipeline.counts.total() == 4)
+        pipeline.put(claim(claims, root, photo(shade=number), name=f"{number}.jpg"))
+    until(lambda: metrics.counts.total() == 4)
     assert pipeline.failure is None

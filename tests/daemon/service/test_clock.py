@@ -1,4 +1,4 @@
-"""The computer's clock jumps while the daemon runs; nothing that waits may go by it."""
+"""The clock of the machine jumps while the daemon runs; no wait may depend on it."""
 
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ SOURCE = r"""
 #include <time.h>
 #include <unistd.h>
 
-/* The real-time clock, as many seconds off as a file says; every other clock as it is. */
+/* Shifts the real-time clock by the seconds in a file; all other clocks stay. */
 int clock_gettime(clockid_t clock, struct timespec *now) {
     int result = syscall(SYS_clock_gettime, clock, now);
     FILE *file = clock == CLOCK_REALTIME ? fopen(getenv("CLOCK_OFFSET"), "r") : NULL;
@@ -37,10 +37,10 @@ pytestmark = pytest.mark.system  # needs a C compiler
 
 @pytest.fixture
 def offset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file that says by how many seconds the clock of the daemon is off, from now on."""
+    """A file with the seconds by which the clock of the daemon is wrong."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
-        pytest.skip("this needs a C compiler, to put a clock of its own before the daemon")
+        pytest.skip("this needs a C compiler, to shift the clock of the daemon")
     (tmp_path / "clock.c").write_text(SOURCE)
     library = tmp_path / "clock.so"
     subprocess.run([compiler, "-shared", "-fPIC", "-o", library, tmp_path / "clock.c"], check=True)
@@ -50,7 +50,7 @@ def offset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("jump_s", [3600, -3600])
-def test_a_clock_that_jumps_hurries_and_delays_nothing(root: Path, photo: Photo, offset: Path, jump_s: int) -> None:
+def test_a_jump_of_the_clock_shortens_and_delays_nothing(root: Path, photo: Photo, offset: Path, jump_s: int) -> None:
     offset.write_text("0")
     whole = photo(size=700, shade=9)
     with running(root) as daemon, (root / "inbox/slow.jpg").open("wb") as slow:
@@ -61,11 +61,11 @@ def test_a_clock_that_jumps_hurries_and_delays_nothing(root: Path, photo: Photo,
         offset.write_text(str(jump_s))
         (root / "inbox/after.jpg").write_bytes(photo(shade=2))
         until((root / "food/after.jpg").exists, daemon)
-        time.sleep(1)  # longer than any waiting but that for an open file's close, which an hour would end
+        time.sleep(1)  # longer than all waits but that for the close of an open file, which an hour would end
         assert (root / "inbox/slow.jpg").exists()
         slow.write(whole[2000:])
         slow.close()
         until((root / "food/slow.jpg").exists, daemon)
     assert tree(root) == {"food/before.jpg": photo(shade=1), "food/after.jpg": photo(shade=2), "food/slow.jpg": whole}
     at = {row["name"]: datetime.fromisoformat(row["classified_at"]) for row in rows(root)}
-    assert abs((at["after.jpg"] - at["before.jpg"]).total_seconds() - jump_s) < 300  # it did see the jump
+    assert abs((at["after.jpg"] - at["before.jpg"]).total_seconds() - jump_s) < 300  # the jump took place

@@ -1,4 +1,4 @@
-"""The daemon is killed at every step of a photo's path; what the next start makes of it is the same each time."""
+"""The daemon is killed at every step of a photo's path; after the next start the result is always the same."""
 
 import json
 import os
@@ -31,14 +31,14 @@ def elsewhere(root: Path, elsewhere: Path) -> Path:
 
 
 def die(root: Path, point: str) -> None:
-    """Runs a daemon that is killed at a point, or fails."""
+    """Runs a daemon that is killed at a failpoint; fails if it is not."""
     command = [sys.executable, "-m", "daemon", "run", "--root", str(root), "--once"]
     ended = subprocess.run(command, env=os.environ | {VARIABLE: point}, capture_output=True, timeout=60)
     assert ended.returncode == -signal.SIGKILL, f"{point}: {ended.stderr.decode()}"
 
 
 def drop(root: Path, photo: Photo) -> dict[str, bytes]:
-    """Puts photos of every fate into the inbox; returns where each belongs, with its bytes."""
+    """Puts photos for every destination into the inbox; returns the place and bytes of each."""
     food = {f"food/trip/{shade}.jpg": photo("food", shade) for shade in range(FOOD)}
     others = {f"non_food/trip/{shade}.jpg": photo("non_food", shade) for shade in range(10, 10 + OTHERS)}
     damaged = {f"failed/trip/{number}.jpg": b"no picture %d" % number for number in range(20, 20 + DAMAGED)}
@@ -50,18 +50,18 @@ def drop(root: Path, photo: Photo) -> dict[str, bytes]:
     return food | others | damaged
 
 
-def found(root: Path, elsewhere: Path) -> dict[str, bytes]:
-    """Path and bytes of all that is there; the other filesystem's folder counts as root/non_food. No reasons."""
-    here = {name: data for name, data in tree(root).items() if name != "foodsort.toml"}
-    there = {f"non_food/{name}": data for name, data in tree(elsewhere).items()}
-    reasons = [name for name in here if name.endswith(".error.json")]
-    assert len(reasons) == DAMAGED
-    return {name: data for name, data in (here | there).items() if name not in reasons}
+def photos_in(root: Path, elsewhere: Path) -> dict[str, bytes]:
+    """Path and bytes of all photos, without sidecars; the folder on the other filesystem counts as root/non_food."""
+    local = {name: data for name, data in tree(root).items() if name != "foodsort.toml"}
+    remote = {f"non_food/{name}": data for name, data in tree(elsewhere).items()}
+    sidecars = [name for name in local if name.endswith(".error.json")]
+    assert len(sidecars) == DAMAGED
+    return {name: data for name, data in (local | remote).items() if name not in sidecars}
 
 
 def check(root: Path, elsewhere: Path, expected: dict[str, bytes]) -> None:
-    """Each photo in its one place, unchanged, with its one row."""
-    assert found(root, elsewhere) == expected
+    """Checks that each photo is unchanged, at exactly one place, with exactly one row."""
+    assert photos_in(root, elsewhere) == expected
     places = [root / name for name in expected if not name.startswith("non_food/")]
     assert {path.stat().st_mtime_ns for path in (*places, *elsewhere.rglob("*.jpg"))} == {MTIME_NS}
     stored = {row["path"].replace(str(elsewhere), "non_food"): row["state"] for row in rows(root)}
@@ -70,12 +70,12 @@ def check(root: Path, elsewhere: Path, expected: dict[str, bytes]) -> None:
     assert list((root / "inbox").rglob("*.jpg")) == []
 
 
-# Passed for the last time by each photo, or by each batch, so that a later number lies in the middle of things.
+# Failpoints that each photo passes: a later count is in the middle of a batch.
 LATER = {"claimed": 7, "explained": 2, "copied": 2, "named": 2, "moved": 5}
 
 
-# These have tests of their own.
-OWN = {
+# Failpoints with tests of their own.
+OTHER_TESTS = {
     "given_back",
     "mended",
     "taking_back",
@@ -86,7 +86,7 @@ OWN = {
     "unexplained",
     "deleted",
 }
-ONCE = [point for point in POINTS if point not in OWN]
+ONCE = [point for point in POINTS if point not in OTHER_TESTS]
 
 
 @pytest.mark.parametrize("point", [*ONCE, *(f"{point}:{number}" for point, number in LATER.items())])
@@ -109,7 +109,7 @@ def test_killed_at_any_point_with_one_photo(root: Path, photo: Photo, foodsort: 
 
 
 @pytest.mark.parametrize("first", ["recorded", "moved:5", "named:2"])
-def test_killed_in_the_middle_of_mending_it_mends_again(
+def test_killed_during_recovery_it_recovers_again(
     root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, first: str
 ) -> None:
     expected = drop(root, photo)
@@ -125,7 +125,7 @@ def test_killed_while_it_gives_a_photo_back(
 ) -> None:
     monkeypatch.setenv("FOODSORT_WATCH__TRUNCATED_S", "60")  # longer than a start takes
     expected = drop(root, photo)
-    (root / "inbox/trip/20.jpg").write_bytes(photo(size=512)[:3000])  # cut off, so it goes back to be waited for
+    (root / "inbox/trip/20.jpg").write_bytes(photo(size=512)[:3000])  # truncated, so it goes back to the inbox
     die(root, "given_back")
     (root / "inbox/trip/20.jpg").write_bytes(expected["failed/trip/20.jpg"])
     os.utime(root / "inbox/trip/20.jpg", ns=(MTIME_NS, MTIME_NS))
@@ -133,20 +133,20 @@ def test_killed_while_it_gives_a_photo_back(
     check(root, elsewhere, expected)
 
 
-def test_a_death_is_never_a_try_of_a_photo(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_a_crash_is_never_an_attempt_of_a_photo(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     drop(root, photo)
     for _ in range(4):
         die(root, "classified")
     assert foodsort("run", "--root", root, "--once")[0] == 0
-    reasons = [json.loads(path.read_text()) for path in (root / "failed/trip").glob("*.error.json")]
-    assert [reason["attempts"] for reason in reasons] == [1] * DAMAGED
+    sidecars = [json.loads(path.read_text()) for path in (root / "failed/trip").glob("*.error.json")]
+    assert [sidecar["attempts"] for sidecar in sidecars] == [1] * DAMAGED
 
 
-def test_settings_changed_after_a_death_decide_where_photos_go(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_settings_changed_after_a_crash_decide_the_destination(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     expected = drop(root, photo)
     die(root, "recorded")
     (root / "foodsort.toml").write_text('[folders]\nfood = "dishes"\n')
     assert foodsort("run", "--root", root, "--once")[0] == 0
-    here = {name for name in tree(root) if not name.endswith((".error.json", ".toml"))}
-    assert here == {name.replace("food/", "dishes/") if name.startswith("food/") else name for name in expected}
-    assert {row["path"] for row in rows(root)} == here
+    photos = {name for name in tree(root) if not name.endswith((".error.json", ".toml"))}
+    assert photos == {name.replace("food/", "dishes/") if name.startswith("food/") else name for name in expected}
+    assert {row["path"] for row in rows(root)} == photos

@@ -1,4 +1,4 @@
-"""Disks that are full or read-only and databases that are locked, away or damaged, at the start and under way."""
+"""Full or read-only disks, and locked, unreachable or damaged databases, at the start and later."""
 
 import os
 import socket
@@ -14,48 +14,51 @@ from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running, started, status, until
 from tests.daemon.inbox.test_watcher import sorts, told
 
+# Sent to systemd before each pause of a retry; a root without room has no status.
+WAITING = "EXTEND_TIMEOUT_USEC=300000000"
+
 
 def waits_for(root: Path, what: str) -> bool:
     return what in ((status(root)["waiting_for"] or {}).get("what") or "")
 
 
 @pytest.fixture
-def impatient(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A root with a database of its own, whose file may be locked for longer than SQLite waits."""
+def short_timeout(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A root with a database whose lock SQLite waits for only a short time."""
     monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{root}/foodsort.db?timeout=0.1")
     connections.connect(addresses.url(root, "")).dispose()
     return root
 
 
-def test_a_database_locked_at_the_start_is_waited_for(impatient: Path, photo: Photo) -> None:
-    with closing(sqlite3.connect(impatient / "foodsort.db")) as holder:
+def test_a_database_locked_at_the_start_is_waited_for(short_timeout: Path, photo: Photo) -> None:
+    with closing(sqlite3.connect(short_timeout / "foodsort.db")) as holder:
         holder.execute("BEGIN EXCLUSIVE")
-        with started(impatient) as daemon:
-            until(lambda: waits_for(impatient, "locked"), daemon)
+        with started(short_timeout) as daemon:
+            until(lambda: waits_for(short_timeout, "locked"), daemon)
             holder.rollback()
-            sorts(impatient, photo(), "a.jpg", daemon)
+            sorts(short_timeout, photo(), "a.jpg", daemon)
 
 
-def test_a_stop_ends_the_waiting_for_a_database(impatient: Path) -> None:
-    with closing(sqlite3.connect(impatient / "foodsort.db")) as holder:
+def test_a_stop_ends_the_waiting_for_a_database(short_timeout: Path) -> None:
+    with closing(sqlite3.connect(short_timeout / "foodsort.db")) as holder:
         holder.execute("BEGIN EXCLUSIVE")
-        with started(impatient) as daemon:
-            until(lambda: waits_for(impatient, "locked"), daemon)
+        with started(short_timeout) as daemon:
+            until(lambda: waits_for(short_timeout, "locked"), daemon)
             daemon.terminate()
             assert daemon.wait(20) == 0
 
 
-def test_a_database_locked_under_way_is_waited_for(impatient: Path, photo: Photo) -> None:
-    with running(impatient) as daemon, closing(sqlite3.connect(impatient / "foodsort.db")) as holder:
+def test_a_database_locked_later_is_waited_for(short_timeout: Path, photo: Photo) -> None:
+    with running(short_timeout) as daemon, closing(sqlite3.connect(short_timeout / "foodsort.db")) as holder:
         holder.execute("BEGIN IMMEDIATE")
-        (impatient / "inbox/a.jpg").write_bytes(photo())
-        (impatient / "inbox/link.jpg").symlink_to("nowhere")  # is to be told, which needs the database too
-        until(lambda: waits_for(impatient, "locked"), daemon)
-        assert status(impatient)["state"] == "waiting"
+        (short_timeout / "inbox/a.jpg").write_bytes(photo())
+        (short_timeout / "inbox/link.jpg").symlink_to("nowhere")  # an event to record, which needs the database too
+        until(lambda: waits_for(short_timeout, "locked"), daemon)
+        assert status(short_timeout)["state"] == "waiting"
         holder.rollback()
-        until((impatient / "food/a.jpg").exists, daemon)
-        until(lambda: len(told(impatient, "skipped")) == 1, daemon)
-        until(lambda: status(impatient)["waiting_for"] is None, daemon)
+        until((short_timeout / "food/a.jpg").exists, daemon)
+        until(lambda: len(told(short_timeout, "skipped")) == 1, daemon)
+        until(lambda: status(short_timeout)["waiting_for"] is None, daemon)
 
 
 def test_a_server_that_cannot_be_reached_is_waited_for(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +72,7 @@ def test_a_server_that_cannot_be_reached_is_waited_for(root: Path, monkeypatch: 
             assert "secret" not in (root / "daemon.log").read_text()
 
 
-def test_a_dry_run_asks_the_server_too(root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_connects_to_the_server_too(root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOODSORT_DATABASE__URL", "postgresql+psycopg://nobody@127.0.0.1:1/none?connect_timeout=2")
     code, _, err = foodsort("run", "--root", root, "--dry-run")
     assert (code, "cannot be read" in err) == (1, True)
@@ -95,14 +98,14 @@ def test_a_full_disk_of_the_database_is_waited_for(root: Path, photo: Photo, mon
 
 @pytest.mark.system
 @pytest.mark.parametrize("options", ["ro", "rw"])
-def test_a_root_without_room_or_read_only_is_waited_for_at_the_start(
-    root: Path, photo: Photo, tmp_path: Path, options: str
+def test_a_full_or_read_only_root_is_waited_for_at_the_start(
+    root: Path, photo: Photo, tmp_path: Path, notifications: list[str], options: str
 ) -> None:
     with mounted(root, "size=1m"):
         filling = fill(root)
         subprocess.run(["mount", "-o", f"remount,{options}", root], check=True)
         with started(root, log=tmp_path / "log") as daemon:
-            until(lambda: "waiting to try again" in (tmp_path / "log").read_text(), daemon)
+            until(lambda: WAITING in notifications, daemon)
             subprocess.run(["mount", "-o", "remount,rw", root], check=True)
             filling.unlink()
             until((root / "inbox").exists, daemon)
@@ -114,7 +117,7 @@ def test_an_inbox_without_room_for_claims_is_waited_for(root: Path, photo: Photo
     with mounted(root / "inbox", "size=1m", "nr_inodes=30") as inbox, running(root) as daemon:
         (inbox / "trip").mkdir()
         (inbox / "trip/a.jpg").write_bytes(photo())
-        # Of inodes: the claim's own folder can't be made.
+        # The filesystem has no inode left for the claim's folder.
         made = [path for path in (inbox / f".{number}" for number in range(40)) if _touched(path)]
         until(lambda: waits_for(root, "cannot be taken"), daemon)
         for path in made:
@@ -149,7 +152,7 @@ def test_a_destination_that_is_full_or_read_only_is_waited_for(root: Path, photo
 
 
 @pytest.mark.parametrize("how", ["header", "page", "cut off"])
-def test_a_damaged_database_is_moved_aside_and_told(root: Path, photo: Photo, foodsort: Foodsort, how: str) -> None:
+def test_a_damaged_database_is_set_aside_and_reported(root: Path, photo: Photo, foodsort: Foodsort, how: str) -> None:
     for number in range(40):
         (root / f"inbox/{number}.jpg").write_bytes(photo(shade=number))
     assert foodsort("run", "--root", root, "--once")[0] == 0
@@ -171,7 +174,7 @@ def test_a_damaged_database_is_moved_aside_and_told(root: Path, photo: Photo, fo
     assert [row["path"] for row in rows(root)] == ["food/new.jpg"]
 
 
-def test_a_database_damaged_under_way_ends_it_and_the_next_start_mends(
+def test_a_database_damaged_later_ends_it_and_the_next_start_recovers(
     root: Path, photo: Photo, foodsort: Foodsort
 ) -> None:
     with running(root) as daemon:
@@ -184,9 +187,9 @@ def test_a_database_damaged_under_way_ends_it_and_the_next_start_mends(
             file.write(b"\xa5" * size)
         (root / "inbox/b.jpg").write_bytes(photo(shade=2))
         assert daemon.wait(60) == 1
-    said = (root / "daemon.log").read_text()
-    assert "is damaged" in said
-    assert "Traceback" not in said
+    log = (root / "daemon.log").read_text()
+    assert "is damaged" in log
+    assert "Traceback" not in log
     assert foodsort("run", "--root", root, "--once")[0] == 0
     assert (root / "food/b.jpg").exists()
     assert len(list(root.glob("foodsort.db.corrupt-*Z"))) == 1

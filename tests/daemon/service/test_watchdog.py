@@ -1,4 +1,4 @@
-"""What systemd's watchdog is told by a daemon that moves, waits for trouble to pass, or has a stage that stands still."""
+"""Feeding of systemd's watchdog: by a daemon that moves, waits for trouble to pass, or has a stuck stage."""
 
 import socket
 import sqlite3
@@ -15,12 +15,12 @@ from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Photo, running, started, status, until
 
 IMPATIENT = (sys.executable, "-m", "tests.programs.impatient")
-STILL_S = 3.0  # more than the time in which a sound daemon says something, many times over
+STILL_S = 3.0  # many times the interval of a healthy daemon
 
 
 @pytest.fixture
 def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    """What is told to a systemd whose watchdog wants to be fed every second."""
+    """The socket of a systemd whose watchdog has to be fed every second."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(path := str(tmp_path / "notify"))
         monkeypatch.setenv("NOTIFY_SOCKET", path)
@@ -29,10 +29,11 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.
 
 
 def fed(systemd: socket.socket, for_s: float) -> int:
-    """How often the watchdog is fed from now on, in `for_s` seconds."""
-    end, times = time.monotonic() + for_s, 0
-    while (left := end - time.monotonic()) > 0:
-        systemd.settimeout(left)
+    """Counts how often the watchdog is fed in the next `for_s` seconds."""
+    end = time.monotonic() + for_s
+    times = 0
+    while (remaining_s := end - time.monotonic()) > 0:
+        systemd.settimeout(remaining_s)
         try:
             times += systemd.recv(4096) == b"WATCHDOG=1"
         except TimeoutError:
@@ -55,7 +56,7 @@ def test_an_idle_daemon_feeds_it(root: Path, systemd: socket.socket) -> None:
         assert fed(systemd, STILL_S) > 1
 
 
-def test_a_stage_that_stands_still_starves_it(
+def test_a_stuck_stage_starves_it(
     root: Path, photo: Photo, systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOODSORT_FAULT", "recorded:1:hang")
@@ -63,14 +64,14 @@ def test_a_stage_that_stands_still_starves_it(
         until(lambda: status(root)["state"] == "watching", daemon)
         (root / "inbox/a.jpg").write_bytes(photo())
         until(lambda: bool(rows(root)), daemon)
-        fed(systemd, 2.0)  # its second passes
+        fed(systemd, 2.0)  # until the limit of the stage has passed
         drain(systemd)
         assert fed(systemd, STILL_S) == 0
         daemon.kill()
         daemon.wait()
 
 
-def test_trouble_that_is_waited_out_does_not_starve_it(
+def test_waiting_for_trouble_to_pass_does_not_starve_it(
     root: Path, photo: Photo, systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{root}/foodsort.db?timeout=0.1")

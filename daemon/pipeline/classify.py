@@ -1,0 +1,121 @@
+"""Classifies a batch: each photo gets a prediction, or the failure that prevented one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from daemon.database.rows import PhotoRow, PriorRecord
+from daemon.database.timestamps import format_mtime, format_time
+from daemon.photo import Destination, Failure, Prediction
+from daemon.pipeline.decode import Decoded
+from models import Label
+from models.bundle import Card
+from models.decision import label, probability
+from models.engines import Engine
+from models.filenames import escape_name
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A photo with its prediction or its failure.
+
+    Attributes:
+        decoded: The photo.
+        prior: What the database knew of it before.
+        prediction: Output of the network; None for a failure.
+        failure: Reason why there is no prediction.
+        duplicate_of: Row of a filed photo of the same bytes, because of which this one is set aside.
+    """
+
+    decoded: Decoded
+    prior: PriorRecord
+    prediction: Prediction | None
+    failure: Failure | None
+    duplicate_of: int | None = None
+
+    @property
+    def destination(self) -> Destination:
+        """Folder of the photo; a person's label for the same bytes counts before the network's."""
+        return "duplicate" if self.prediction and self.duplicate_of is not None else self.label
+
+    @property
+    def label(self) -> Label | None:
+        """A person's label for the same bytes, else the network's; None for a failure."""
+        if self.prediction is None:
+            return None
+        return self.prior.review.label if self.prior.review else self.prediction.label
+
+    @property
+    def attempts(self) -> int:
+        """Number of attempts, those of an earlier row included."""
+        return self.decoded.attempts + (self.prior.previous.attempts if self.prior.previous else 0)
+
+    def row(self, target: bytes, now: str) -> PhotoRow:
+        """Returns the row of a photo that was classified `now` and is about to move to `target`."""
+        claimed = self.decoded.claimed
+        picture = self.decoded.picture
+        camera = picture.exif.camera if picture else None
+        prediction = self.prediction
+        failure = self.failure
+        first_failed_at = self.prior.previous.first_failed_at if self.prior.previous else None
+        return PhotoRow(
+            path=target,
+            inbox_path=claimed.path,
+            run_id=claimed.run_id.decode(),
+            identity=claimed.identity,
+            sha256=self.decoded.sha256,
+            size_bytes=claimed.stat.st_size,
+            modified_at=format_mtime(claimed.stat.st_mtime_ns),
+            claimed_at=format_time(claimed.claimed_at),
+            classified_at=now if prediction else None,
+            format=picture.format if picture else None,
+            width=picture.width if picture else None,
+            height=picture.height if picture else None,
+            taken_at=picture.exif.taken_at if picture else None,
+            taken_offset=picture.exif.taken_offset if picture else None,
+            camera=escape_name(camera) if camera else camera,
+            logit=prediction.logit if prediction else None,
+            probability=prediction.probability if prediction else None,
+            predicted_label=prediction.label if prediction else None,
+            error_kind=failure.kind if failure else None,
+            error_message=failure.message if failure else None,
+            duplicate_of=self.duplicate_of,
+            attempts=self.attempts,
+            first_failed_at=first_failed_at or (now if failure else None),
+        )
+
+
+def classify(
+    batch: list[Decoded], prior: list[PriorRecord], engine: Engine, card: Card, *, unsure: bool
+) -> list[Outcome]:
+    """Classifies a batch with one run of the network.
+
+    Photos without a picture become failures. The network skips photos whose logit is in the database.
+
+    Args:
+        batch: Decoded photos.
+        prior: What the database knows of each of them.
+        engine: Engine of the model in use.
+        card: Card of that model, for temperature and thresholds.
+        unsure: Whether photos between the thresholds get the label `unsure`.
+
+    Returns:
+        The outcome of each photo, in the order of the batch.
+
+    Raises:
+        EngineError: The engine failed.
+    """
+    pairs = [(photo.picture.pixels, record.logit) for photo, record in zip(batch, prior, strict=True) if photo.picture]
+    unknown = [pixels for pixels, logit in pairs if logit is None]
+    computed = iter(engine.logits(np.stack(unknown)) if unknown else ())
+    logits = [next(computed) if logit is None else logit for _, logit in pairs]
+    predictions = (
+        Prediction(float(logit), float(p_food), label(float(p_food), card.thresholds, unsure=unsure))
+        for logit, p_food in zip(logits, probability(logits, card.temperature), strict=True)
+    )
+    return [
+        Outcome(photo, record, prediction=None, failure=Failure(photo.error.kind, str(photo.error)))
+        if photo.error
+        else Outcome(photo, record, prediction=next(predictions), failure=None)
+        for photo, record in zip(batch, prior, strict=True)
+    ]
