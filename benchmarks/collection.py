@@ -87,7 +87,7 @@ def time_of(photo: int, rows: int) -> datetime:
 
 def build(folder: Path, rows: int) -> sa.URL:
     """Makes a SQLite database; in a thousand photos one is undone, one failed, two are labelled by a person, two are copies."""
-    address = addresses.url(folder, "")
+    address = addresses.database_url(folder, "")
     engine = connections.connect(address)
     Recorder(engine).use_model(Bundle.load())
     begin = int(time_of(0, rows).timestamp())

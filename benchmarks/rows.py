@@ -70,7 +70,7 @@ def table(columns: dict[str, dict[str, Figure]]) -> Table:
 
 def measure(address: sa.URL, rows: int, repeats: int) -> dict[str, Figure]:
     """Asks each question `repeats` times, after a first time."""
-    engine = connections.writing(address)
+    engine = connections.connect_to_write(address)
     results = Recorder(engine)
     results.use_model(Bundle.load())
     try:

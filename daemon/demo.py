@@ -124,7 +124,7 @@ def _has_rows(root: Path, number: int) -> bool:
 def _rows(root: Path) -> list[dict[str, Any]]:
     if not (root / addresses.FILE).exists():
         return []
-    engine = connections.reading(addresses.url(root, ""))
+    engine = connections.connect_to_read(addresses.database_url(root, ""))
     try:
         return [row for row in results.rows(engine, results.Filters()) if row["state"] != "filing"]
     finally:

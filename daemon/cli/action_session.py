@@ -50,10 +50,10 @@ def open_session(root: Path, *, dry_run: bool) -> Iterator[ActionSession]:
 
     settings = load(root)
     folders = settings.folders
-    address = addresses.url(root, settings.database.url)
+    address = addresses.database_url(root, settings.database.url)
     report = ActionReport(dry_run=dry_run)
-    with connections.told(), ExitStack() as stack:
-        engine = connections.reading(address) if dry_run else connections.writing(address)
+    with connections.database_errors(), ExitStack() as stack:
+        engine = connections.connect_to_read(address) if dry_run else connections.connect_to_write(address)
         stack.callback(engine.dispose)
         if dry_run:
             actions = stack.enter_context(preview_actions(root, folders, engine))

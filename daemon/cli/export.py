@@ -39,8 +39,8 @@ def export(
     settings = load(root)
     folders = settings.folders
     target = output_folder(out, root, folders)
-    with connections.told():
-        engine = connections.reading(addresses.url(root, settings.database.url))
+    with connections.database_errors():
+        engine = connections.connect_to_read(addresses.database_url(root, settings.database.url))
         labelled = list(labelled_photos(engine, only_corrected=corrected))
     with closing(Claims(root / folders.inbox)) as claims:
         counts, problems = write(labelled, DestinationFolders(root, folders, claims), target, split=split)

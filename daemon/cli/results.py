@@ -70,7 +70,7 @@ def results(
         raise typer.BadParameter("--watch never ends, and a JSON array must; use --format jsonl")
     if not root.is_dir():
         raise FoodsortError(f"{root} is not a folder; `foodsort init {root}` creates it")
-    address = addresses.url(root, load(root).database.url)
+    address = addresses.database_url(root, load(root).database.url)
     if format == "table" and limit is None:
         limit = TABLE_LIMIT
     filters = Filters(
@@ -87,8 +87,8 @@ def results(
     if watch and format != "json":
         _watch(address, filters, format)
         return
-    with connections.told():
-        engine = connections.reading(address)
+    with connections.database_errors():
+        engine = connections.connect_to_read(address)
         try:
             if by:
                 _write_groups(engine, filters, format, by)

@@ -55,10 +55,10 @@ def review(
             f"at {host} other people could see and move your photos; set a token of 12 characters or more that they must enter:"
             f' `token = "…"` under [web] in {root}/foodsort.toml, or FOODSORT_WEB__TOKEN'
         )
-    address = addresses.url(root, settings.database.url)
+    address = addresses.database_url(root, settings.database.url)
     _create_database(root / settings.folders.inbox, address)
-    reading = connections.reading(address)
-    writing = connections.writing(address)
+    reading = connections.connect_to_read(address)
+    writing = connections.connect_to_write(address)
     with (
         closing(_listening(host, port)) as listener,
         closing(ThumbnailCache(root, settings, reading)) as pictures,
@@ -95,7 +95,7 @@ def _create_database(inbox: Path, address: "sa.URL") -> None:
     """
     from daemon.database import addresses, connections
 
-    path = addresses.file_of(address)
+    path = addresses.sqlite_file(address)
     # Only as the user of the daemon, which could not open the file of another user.
     if path and not path.exists() and inbox.is_dir() and inbox.stat().st_uid == os.geteuid():
         connections.connect(address).dispose()

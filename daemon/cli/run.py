@@ -30,7 +30,7 @@ def run(
     settings = load(root)
     console = Console(stderr=True)
     configure(terminal=console.is_terminal and not dry_run, form=settings.log.format)
-    with connections.told(), Progress(console) as progress:
+    with connections.database_errors(), Progress(console) as progress:
         service = Service(root, settings, progress, once=once, dry_run=dry_run)
         service.start()
         service.run()

@@ -8,10 +8,10 @@ from sqlalchemy.exc import ArgumentError
 from models.errors import FoodsortError
 
 FILE = "foodsort.db"
-BUSY_S = 5
-"""How long SQLite itself waits for a lock; the daemon tries again after that, and meanwhile can be told to stop."""
+BUSY_TIMEOUT_S = 5
+"""How long SQLite itself waits for a lock (s). Then the daemon tries again; it can be stopped between the attempts."""
 IN_MEMORY = sa.URL.create("sqlite", database=":memory:")
-"""A database for a dry run, gone when it ends."""
+"""The database of a dry run where no database exists yet."""
 
 
 class DatabaseError(FoodsortError):
@@ -19,29 +19,39 @@ class DatabaseError(FoodsortError):
 
 
 class AddressError(DatabaseError):
-    """Raised when the setting `database.url` is no address of a database."""
+    """Raised when the setting `database.url` is not a database URL."""
 
     exit_code = 2
 
 
-def url(root: Path, setting: str) -> sa.URL:
-    """The database's URL by the setting `database.url`. Raises AddressError when it is none."""
+def database_url(root: Path, setting: str) -> sa.URL:
+    """Returns the URL of the database.
+
+    Args:
+        root: The root, whose foodsort.db is used when the setting is empty.
+        setting: The setting `database.url`.
+
+    Raises:
+        AddressError: The setting is not a database URL.
+    """
     if not setting:
         return sa.URL.create("sqlite", database=str(root.absolute() / FILE))
     try:
         address = sa.make_url(setting)
-    except (ArgumentError, ValueError) as error:  # the latter: of a port
-        raise AddressError(f"database.url is no SQLAlchemy URL: {error}") from error
-    # Where no driver is named, it is the one that foodsort[postgres] brings, not SQLAlchemy's own choice.
+    except (ArgumentError, ValueError) as error:  # ValueError: the port is not a number
+        raise AddressError(f"database.url is not an SQLAlchemy URL: {error}") from error
+    # Without a named driver, use the one that foodsort[postgres] installs instead of SQLAlchemy's default.
     return address.set(drivername="postgresql+psycopg") if address.drivername == "postgresql" else address
 
 
-def file_of(address: sa.URL) -> Path | None:
-    """The file of a SQLite database, None for one in memory or on a server."""
-    named = address.get_backend_name() == "sqlite" and address.database not in {None, "", ":memory:"}
-    return Path(str(address.database)) if named else None
+def sqlite_file(address: sa.URL) -> Path | None:
+    """Returns the file of an SQLite database, None for a database in memory or on a server."""
+    has_file = address.get_backend_name() == "sqlite" and address.database not in {None, "", ":memory:"}
+    return Path(str(address.database)) if has_file else None
 
 
-def newer(address: sa.URL, revision: str) -> DatabaseError:
-    """What is raised for a database of a schema that this version does not know."""
-    return DatabaseError(f"the database {address!r} was written by a newer foodsort (schema {revision}); install that")
+def newer_schema_error(address: sa.URL, revision: str) -> DatabaseError:
+    """Makes the error for a database whose schema this version does not know."""
+    return DatabaseError(
+        f"the database {address!r} was written by a newer foodsort (schema {revision}); install that version"
+    )

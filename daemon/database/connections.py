@@ -1,4 +1,4 @@
-"""Opens the results database: SQLite in WAL mode, or any SQLAlchemy URL; brings its schema up to date."""
+"""Opens the results database: SQLite in WAL mode, or any SQLAlchemy URL. Migrates its schema to this version."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -10,24 +10,34 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
 from daemon.database import snapshot
-from daemon.database.addresses import BUSY_S, IN_MEMORY, DatabaseError, file_of, newer
+from daemon.database.addresses import BUSY_TIMEOUT_S, IN_MEMORY, DatabaseError, newer_schema_error, sqlite_file
 from daemon.database.schema import REVISION
 
-_LIBPQ = {"connect_timeout": BUSY_S, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-"""A server that is gone without a word is missed within a minute, not after the two hours that are Linux's default (s)."""
+_LIBPQ_OPTIONS = {
+    "connect_timeout": BUSY_TIMEOUT_S,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+"""Notices within a minute that a server vanished without closing its connections (s); Linux's default is two hours."""
 
 
 def connect(address: sa.URL) -> sa.Engine:
-    """Opens the database, makes or migrates its tables. Raises DatabaseError, OSError."""
+    """Opens the database for the daemon; creates or migrates its tables.
+
+    Raises:
+        DatabaseError: The database cannot be used, or a newer foodsort wrote it.
+        OSError: There is no room for the copy that a migration makes.
+    """
     folder = Path(address.database or "").absolute().parent
     if address.get_backend_name() == "sqlite" and not folder.is_dir():
-        raise DatabaseError(f"the database {address!r} cannot be used: the folder {folder} is not there; make it")
-    engine = _engine(address)
+        raise DatabaseError(f"the database {address!r} cannot be used: the folder {folder} does not exist; create it")
+    engine = _create_engine(address)
     try:
         with engine.connect() as connection:
-            revision = _revision(connection)
+            revision = _read_revision(connection)
         if revision != REVISION:
-            from daemon.database.migrate import upgrade  # Alembic takes its time to load, and is needed once
+            from daemon.database.migrate import upgrade  # Alembic is slow to import and rarely needed
 
             upgrade(engine, revision)
     except DBAPIError as error:
@@ -39,109 +49,119 @@ def connect(address: sa.URL) -> sa.Engine:
     return engine
 
 
-def reading(address: sa.URL) -> sa.Engine:
-    """Opens a database that the daemon has made, to read it. Raises DatabaseError."""
-    path = _made(address)
+def connect_to_read(address: sa.URL) -> sa.Engine:
+    """Opens an existing database read-only.
+
+    Raises:
+        DatabaseError: It does not exist, cannot be read or has another schema.
+    """
+    path = _check_exists(address)
     if path is None:
-        return _current(address, _engine(address))
-    return _current(address, snapshot.engine(path, BUSY_S))
+        return _check_schema(address, _create_engine(address))
+    return _check_schema(address, snapshot.read_only_engine(path, BUSY_TIMEOUT_S))
 
 
-def writing(address: sa.URL) -> sa.Engine:
-    """Opens a database that the daemon has made, to change its rows beside it. Raises DatabaseError."""
-    _made(address)
-    return _current(address, _engine(address))
+def connect_to_write(address: sa.URL) -> sa.Engine:
+    """Opens an existing database to change its rows while the daemon may run.
+
+    Raises:
+        DatabaseError: It does not exist, cannot be used or has another schema.
+    """
+    _check_exists(address)
+    return _check_schema(address, _create_engine(address))
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Turns what a database refuses (locked, full, gone) into DatabaseError, where nothing tries again."""
+def database_errors() -> Iterator[None]:
+    """Turns errors of the database driver (locked, full, gone) into DatabaseError, for code that does not retry."""
     try:
         yield
     except DBAPIError as error:
-        raise _refused(error) from error
+        raise _usage_error(error) from error
 
 
-def _refused(error: DBAPIError) -> DatabaseError:
-    if damaged(error.orig):
+def is_damaged(error: BaseException | None) -> bool:
+    """Whether SQLite reports that the file itself is damaged."""
+    return _primary_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def _usage_error(error: DBAPIError) -> DatabaseError:
+    if is_damaged(error.orig):
         return DatabaseError(
-            f"the database is damaged ({error.orig}); start foodsort again: it moves the file aside and begins a new one"
+            f"the database is damaged ({error.orig}); start foodsort again: it renames the file and creates a new one"
         )
     return DatabaseError(f"the database cannot be used: {error.orig}; foodsort can be started again at any time")
 
 
-def _made(address: sa.URL) -> Path | None:
-    """Path of an SQLite database that is there, None for another kind. Raises DatabaseError when it is not there."""
-    path = file_of(address)
+def _check_exists(address: sa.URL) -> Path | None:
+    """Returns the path of an SQLite database, None for another kind; raises DatabaseError when the file is missing."""
+    path = sqlite_file(address)
     if path is not None and not path.exists():
-        raise DatabaseError(f"{path} is not there; `foodsort run` makes it when it sorts the first photo")
+        raise DatabaseError(f"{path} does not exist; `foodsort run` creates it when it sorts the first photo")
     return path
 
 
-def _current(address: sa.URL, engine: sa.Engine) -> sa.Engine:
-    """The engine, if its schema is the one that this version reads and writes."""
+def _check_schema(address: sa.URL, engine: sa.Engine) -> sa.Engine:
+    """Returns the engine if its schema is that of this version; otherwise closes it and raises DatabaseError."""
     try:
         with engine.connect() as connection:
-            revision = _revision(connection)
+            revision = _read_revision(connection)
     except DBAPIError as error:
         engine.dispose()
-        if damaged(error.orig):
-            raise _refused(error) from error
-        if _kind(error.orig) in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
+        if is_damaged(error.orig):
+            raise _usage_error(error) from error
+        if _primary_code(error.orig) in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
             raise DatabaseError(
-                f"the database {address!r} may not be used ({error.orig}); its owner can give you the rights to it and its folder"
+                f"no permission to use the database {address!r} ({error.orig});"
+                " its owner can grant rights to the file and its folder"
             ) from error
         raise DatabaseError(f"the database {address!r} cannot be read: {error.orig}") from error
     if revision != REVISION:
         engine.dispose()
         if revision is not None and revision > REVISION:
-            raise newer(address, revision)
+            raise newer_schema_error(address, revision)
         raise DatabaseError(
-            f"the database {address!r} is of schema {revision}, not {REVISION}; start `foodsort run` once"
+            f"the database {address!r} has schema {revision}, not {REVISION}; start `foodsort run` once to migrate it"
         )
     return engine
 
 
-def damaged(error: BaseException | None) -> bool:
-    """Whether SQLite says that the file itself is wrong."""
-    return _kind(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-
-def _kind(error: BaseException | None) -> int | None:
+def _primary_code(error: BaseException | None) -> int | None:
     code = getattr(error, "sqlite_errorcode", None)
-    return code and code & 0xFF  # the low byte says what kind it is, the others give details
+    return code and code & 0xFF  # the other bytes of an extended code give details
 
 
-def _engine(address: sa.URL) -> sa.Engine:
+def _create_engine(address: sa.URL) -> sa.Engine:
     kind = address.get_backend_name()
     options: dict[str, Any] = {}
-    if address == IN_MEMORY:  # one connection for all threads: each other one would open a database of its own
+    if address == IN_MEMORY:  # all threads share one connection: each further one would open another empty database
         options = {"poolclass": sa.StaticPool, "connect_args": {"check_same_thread": False}}
     elif kind == "sqlite":
-        options = {"connect_args": {"timeout": BUSY_S}}
+        options = {"connect_args": {"timeout": BUSY_TIMEOUT_S}}
     elif address.drivername == "postgresql+psycopg":
-        options = {"connect_args": _LIBPQ | {name: value for name, value in address.query.items() if name in _LIBPQ}}
+        overrides = {name: value for name, value in address.query.items() if name in _LIBPQ_OPTIONS}
+        options = {"connect_args": _LIBPQ_OPTIONS | overrides}
     try:
         engine = sa.create_engine(address, **options)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
-        brings = "; `pip install 'foodsort[postgres]'` brings one" if kind == "postgresql" else ""
-        raise DatabaseError(f"no driver for {address.drivername}: {error}{brings}") from error
-    if kind in _PREPARE:
-        sa.event.listen(engine, "connect", _PREPARE[kind])
+        hint = "; `pip install 'foodsort[postgres]'` installs one" if kind == "postgresql" else ""
+        raise DatabaseError(f"no driver for {address.drivername}: {error}{hint}") from error
+    if kind in _CONFIGURE:
+        sa.event.listen(engine, "connect", _CONFIGURE[kind])
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def _configure_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")  # readers never wait for the daemon, nor it for them
+    cursor.execute("PRAGMA journal_mode = WAL")  # readers and the daemon never wait for each other
     cursor.execute("PRAGMA synchronous = FULL")  # a photo moves only after its row is on the disk
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
 
 
-def _prepare_postgresql(connection: Any, _record: Any) -> None:
+def _configure_postgresql(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    # A photo moves only after its row is on the disk, whatever the server's default is.
+    # A photo moves only after its row is on the disk, whatever the server's default.
     cursor.execute(
         "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
     )
@@ -149,14 +169,14 @@ def _prepare_postgresql(connection: Any, _record: Any) -> None:
     (encoding,) = cursor.fetchone()
     cursor.close()
     connection.commit()
-    if encoding != "UTF8":  # names of photos may be in any script
-        raise DatabaseError(f"the database keeps text as {encoding}; make it anew with ENCODING 'UTF8'")
+    if encoding != "UTF8":  # photo names may be in any script
+        raise DatabaseError(f"the database stores text as {encoding}; create it again with ENCODING 'UTF8'")
 
 
-_PREPARE = {"sqlite": _prepare_sqlite, "postgresql": _prepare_postgresql}
+_CONFIGURE = {"sqlite": _configure_sqlite, "postgresql": _configure_postgresql}
 
 
-def _revision(connection: sa.Connection) -> str | None:
+def _read_revision(connection: sa.Connection) -> str | None:
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()

@@ -1,4 +1,4 @@
-"""Says what a person should know: in the log, in the table `events`, and through the log in the status."""
+"""Events that a person should know about: a log line, also shown by `foodsort status`, and a row of `events`."""
 
 import structlog
 
@@ -10,13 +10,23 @@ log = structlog.get_logger()
 
 
 class EventLog:
-    """Called with a kind for programs, a message for people and, where it is of one file, its path in the inbox."""
+    """Logs and records events."""
 
-    def __init__(self, results: Recorder, patience: Retrier) -> None:
-        self._results, self._patience = results, patience
+    def __init__(self, recorder: Recorder, retrier: Retrier) -> None:
+        self._recorder = recorder
+        self._retrier = retrier
 
-    def __call__(self, kind: str, message: str, path: bytes | None = None) -> None:
-        """Waits until the database takes it. Raises GivenUp."""
-        of = {} if path is None else {"photo": escape_name(path)}
-        log.warning(message, kind=kind, **of)
-        self._patience(self._results.event, kind, path, message)
+    def record(self, kind: str, message: str, path: bytes | None = None) -> None:
+        """Logs an event and records it, and waits as long as the database is unavailable.
+
+        Args:
+            kind: What happened, for programs.
+            message: What happened, for people.
+            path: Path in the inbox of the file that it is about.
+
+        Raises:
+            RetryAborted: The daemon stops before the event is recorded.
+        """
+        fields = {} if path is None else {"photo": escape_name(path)}
+        log.warning(message, kind=kind, **fields)
+        self._retrier(self._recorder.event, kind, path, message)

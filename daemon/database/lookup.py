@@ -1,4 +1,4 @@
-"""Reads the rows that the daemon needs: earlier rows of the same photos and bytes, rows of photos that are in the inbox."""
+"""Reads the rows that the daemon needs: earlier rows of the same photos and bytes, and rows of photos in the inbox."""
 
 import os
 from collections.abc import Iterable
@@ -135,8 +135,8 @@ def previous_rows(connection: sa.Connection, batch: list[PhotoKey]) -> list[Prev
 def _is_same(row: Any, photo: PhotoKey) -> bool:
     if row.identity != photo.identity:
         return False
-    # The inode may have been given to another file since: then neither the bytes nor the path agree. Of a file with several
-    # names each name is a photo of its own, so equal bytes do not suffice.
+    # The inode may have been given to another file since: then neither the bytes nor the path agree. Of a file with
+    # several names each name is a photo of its own, so equal bytes do not suffice.
     same_bytes = row.sha256 == photo.sha256 and not photo.linked
     return same_bytes or bool(row.inbox_path_bytes == photo.path)
 
@@ -152,7 +152,8 @@ def _duplicates_query(count: int) -> sa.TextClause:
           r.id, r.photo_id, r.label, r.reviewed_at
         FROM (VALUES {values}) AS digests
         JOIN photos p ON p.sha256 = digests.column1 AND p.id >= COALESCE(
-          (SELECT id FROM photos WHERE sha256 = digests.column1 ORDER BY id DESC LIMIT 1 OFFSET {_MOST_DUPLICATES - 1}), 0
+          (SELECT id FROM photos WHERE sha256 = digests.column1 ORDER BY id DESC LIMIT 1 OFFSET {_MOST_DUPLICATES - 1}),
+          0
         )
         JOIN photos o ON o.id = COALESCE(p.duplicate_of, p.id)
         LEFT JOIN reviews r ON r.id = (SELECT MAX(id) FROM reviews WHERE photo_id = p.id)

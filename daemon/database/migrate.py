@@ -1,4 +1,4 @@
-"""Brings a database of an earlier version up to date: a copy first, then every step in one transaction, or none of them."""
+"""Migrates the database of an earlier version: first a copy, then all steps in one transaction."""
 
 import filecmp
 import os
@@ -21,19 +21,26 @@ log = structlog.get_logger()
 
 
 def upgrade(engine: sa.Engine, revision: str | None) -> None:
-    """Migrates from a schema to the newest; None: from nothing.
+    """Migrates a database to the newest schema.
 
-    Raises DatabaseError when a newer foodsort wrote the schema, DatabaseError or OSError when there is no room for the
-    copy, and DBAPIError.
+    Args:
+        engine: The database.
+        revision: Its schema now; None for an empty database.
+
+    Raises:
+        DatabaseError: A newer foodsort wrote the schema, or the copy failed.
+        OSError: There is no room for the copy.
+        DBAPIError: The database refused a step; then nothing has changed.
     """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if revision is not None and revision not in known:
-        raise addresses.newer(engine.url, revision)
+    revisions = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if revision is not None and revision not in revisions:
+        raise addresses.newer_schema_error(engine.url, revision)
     with engine.begin() as connection:
         if connection.dialect.name == "sqlite":
-            # Python's driver begins one only before it writes a row: tables would be changed one by one.
+            # Python's driver begins a transaction only before it writes rows, so each change of a table would commit
+            # alone.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         if revision is not None:
             _back_up(engine.url, revision)
@@ -42,58 +49,66 @@ def upgrade(engine: sa.Engine, revision: str | None) -> None:
 
 
 def _back_up(address: sa.URL, revision: str) -> None:
-    path = addresses.file_of(address)
+    path = addresses.sqlite_file(address)
     if path is None:
-        log.warning("migrating the database; foodsort makes no copy of one on a server", schema=revision)
+        log.warning("migrating the database without a copy; it is on a server", schema=revision)
     else:
-        log.warning("migrating the database", schema=revision, copy=str(copy(path)))
+        log.warning("migrating the database", schema=revision, copy=str(back_up(path)))
 
 
-def copy(path: Path) -> Path:
-    """Copies an SQLite database to `<name>.before-<version of foodsort>` beside it, on the disk when this returns.
+def back_up(path: Path) -> Path:
+    """Copies an SQLite database to `<name>.before-<version of foodsort>` and syncs the copy to disk.
 
-    Never over another copy, which becomes one of several (`… (2)`); where the same one is there, that is returned.
-    Raises DatabaseError, OSError; then nothing is left.
+    Never overwrites another copy: the new one gets a number (`… (2)`). An identical copy is reused.
+
+    Returns:
+        The path of the copy.
+
+    Raises:
+        DatabaseError: SQLite cannot copy it; no partial copy is left.
+        OSError: The disk is full, for instance; no partial copy is left.
     """
     part = path.with_name(f"{path.name}.before-{__version__}.part")
-    part.unlink(missing_ok=True)  # of a start that died
+    part.unlink(missing_ok=True)  # a crashed start may have left one
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _write(path, part)
-        return _name(folder, part, f"{path.name}.before-{__version__}")
+        _write_copy(path, part)
+        return _publish(folder, part, f"{path.name}.before-{__version__}")
     except sqlite3.Error as error:
-        raise DatabaseError(f"the database {path} cannot be copied before it is migrated: {error}") from error
+        raise DatabaseError(f"the database {path} cannot be copied before its migration: {error}") from error
     finally:
-        for end in ("", "-journal", "-wal", "-shm"):
+        for suffix in ("", "-journal", "-wal", "-shm"):
             with suppress(FileNotFoundError):
-                os.unlink(f"{part}{end}")
+                os.unlink(f"{part}{suffix}")
         os.close(folder)
 
 
-def _write(path: Path, part: Path) -> None:
-    """Writes the copy by SQLite's own means, since what others have just written may be in the log still."""
-    new = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, path.stat().st_mode & 0o777)
+def _write_copy(path: Path, part: Path) -> None:
+    """Copies through SQLite, since recent changes may still be in the log."""
+    mode = path.stat().st_mode & 0o777
+    fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with (
-            closing(sqlite3.connect(path, timeout=addresses.BUSY_S)) as source,
+            closing(sqlite3.connect(path, timeout=addresses.BUSY_TIMEOUT_S)) as source,
             closing(sqlite3.connect(part)) as target,
         ):
-            target.execute("PRAGMA synchronous = OFF")  # all of it is synced below, at once
+            target.execute("PRAGMA synchronous = OFF")  # the whole copy is synced once below
             source.backup(target)
-        dirfd.sync(new)
+        dirfd.sync(fd)
     finally:
-        os.close(new)
+        os.close(fd)
 
 
-def _name(folder: int, part: Path, name: str) -> Path:
-    """Gives a copy its name, the first that is free or is another's with the same bytes."""
-    number, named = 1, part.with_name(name)
-    while not (named.is_file() and filecmp.cmp(part, named, shallow=False)):
+def _publish(folder: int, part: Path, name: str) -> Path:
+    """Renames a complete copy to the first name that is free or holds the same bytes."""
+    number = 1
+    copy = part.with_name(name)
+    while not (copy.is_file() and filecmp.cmp(part, copy, shallow=False)):
         try:
-            dirfd.rename(folder, os.fsencode(part.name), folder, os.fsencode(named.name))
+            dirfd.rename(folder, os.fsencode(part.name), folder, os.fsencode(copy.name))
             break
         except FileExistsError:
             number += 1
-            named = part.with_name(f"{name} ({number})")
+            copy = part.with_name(f"{name} ({number})")
     dirfd.sync(folder)
-    return named
+    return copy

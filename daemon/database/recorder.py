@@ -63,14 +63,14 @@ class Recorder:
     def begin(self, batch: BatchRow, rows: Sequence[PhotoRow], prior: Sequence[PriorRecord]) -> RecordedBatch:
         """Records a batch and its photos before they move.
 
-        Safe to call again with the same arguments when the connection broke and nobody knows whether the transaction was
-        committed: the batch is found by its start time and the run id and inbox path of its first photo.
+        Safe to call again with the same arguments when the connection broke and nobody knows whether the transaction
+        was committed: the batch is found by its start time and the run id and inbox path of its first photo.
 
         Args:
             batch: The row of the batch.
             rows: The rows of its photos, each with its destination.
-            prior: For each photo its earlier records. A photo with a previous row keeps that row; a person's label for the
-                same bytes is copied to the photo.
+            prior: For each photo its earlier records. A photo with a previous row keeps that row; a person's label for
+                the same bytes is copied to the photo.
 
         Returns:
             The ids of the batch and of the photos.
@@ -171,7 +171,7 @@ def _find_batch(connection: sa.Connection, batch: BatchRow, rows: Sequence[Photo
 def _write_photos(
     connection: sa.Connection, rows: list[dict[str, Any]], previous: list[PreviousRow | None]
 ) -> list[int]:
-    """Updates the rows of photos that are sorted again, inserts the others; returns the ids in the order of the rows."""
+    """Updates the rows of photos that are sorted again, inserts the others; returns the ids in order."""
     ids = [
         earlier.id if earlier and update_if_state(connection, earlier.id, (RETRY, RETRYING), **row) else None
         for row, earlier in zip(rows, previous, strict=True)

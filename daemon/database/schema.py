@@ -1,4 +1,4 @@
-"""The tables of the results database and the view `results`; migrations/ makes them."""
+"""The tables of the results database and the view `results`; the migrations create them."""
 
 import sqlalchemy as sa
 
@@ -8,7 +8,7 @@ REVISION = "0005"
 metadata = sa.MetaData()
 
 Time = sa.String(27)
-"""UTC, ISO 8601 with microseconds, such as 2026-11-24T12:00:00.000000Z: the same text in every database, and it sorts."""
+"""Time as text, see timestamps.py: the same in every database, and in order of time when sorted."""
 
 models = sa.Table(
     "models",
@@ -18,7 +18,7 @@ models = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("card", sa.Text, nullable=False),
     sa.Column("first_used_at", Time, nullable=False),
-    # Of the card, so that questions can be asked of them.
+    # Copied from the card so that queries can use them.
     sa.Column("temperature", sa.Float),
     sa.Column("threshold", sa.Float),
     sa.Column("unsure_low", sa.Float),
@@ -69,12 +69,12 @@ photos = sa.Table(
     sa.Column("taken_at", sa.String(19)),
     sa.Column("taken_offset", sa.String(6)),
     sa.Column("camera", sa.Text),
-    # By code points, as SQLite sorts: a locale's order does not find names by their beginning.
+    # By code points, as in SQLite: an index in a locale's order does not serve searches for the start of a name.
     sa.Index("ix_photos_name", "name", postgresql_ops={"name": "text_pattern_ops"}),
     sa.Index("ix_photos_identity_state", "identity", "state"),
     sa.Index("ix_photos_predicted_label_classified_at", "predicted_label", "classified_at"),
     sa.Index("ix_photos_state_filed_at", "state", "filed_at"),
-    # The view's `certainty`, letter by letter: else it is not found.
+    # Exactly the expression of the view's `certainty`; the planner does not use the index for any other.
     sa.Index("ix_photos_certainty", sa.text("(0.5 + abs(probability - 0.5))"), "id"),
 )
 
@@ -100,15 +100,40 @@ events = sa.Table(
 
 results = sa.table(
     "results",
-    *(
-        sa.column(name)
-        for name in (
-            *("id", "name", "path", "sha256", "label", "predicted_label", "corrected_label", "probability", "state"),
-            *("model", "classified_at", "filed_at", "inbox_path", "size_bytes", "format", "width", "height"),
-            *("error_kind", "error_message", "batch_id", "attempts", "first_failed_at", "duplicate_of"),
-            *("taken_at", "taken_offset", "camera", "certainty", "logit", "threshold", "unsure_low", "unsure_high"),
-            *("engine", "modified_at", "claimed_at", "reviewed_at"),
-        )
-    ),
+    sa.column("id"),
+    sa.column("name"),
+    sa.column("path"),
+    sa.column("sha256"),
+    sa.column("label"),
+    sa.column("predicted_label"),
+    sa.column("corrected_label"),
+    sa.column("probability"),
+    sa.column("state"),
+    sa.column("model"),
+    sa.column("classified_at"),
+    sa.column("filed_at"),
+    sa.column("inbox_path"),
+    sa.column("size_bytes"),
+    sa.column("format"),
+    sa.column("width"),
+    sa.column("height"),
+    sa.column("error_kind"),
+    sa.column("error_message"),
+    sa.column("batch_id"),
+    sa.column("attempts"),
+    sa.column("first_failed_at"),
+    sa.column("duplicate_of"),
+    sa.column("taken_at"),
+    sa.column("taken_offset"),
+    sa.column("camera"),
+    sa.column("certainty"),
+    sa.column("logit"),
+    sa.column("threshold"),
+    sa.column("unsure_low"),
+    sa.column("unsure_high"),
+    sa.column("engine"),
+    sa.column("modified_at"),
+    sa.column("claimed_at"),
+    sa.column("reviewed_at"),
 )
-"""The documented view, one row a photo, for queries."""
+"""The documented view, one row per photo, for queries."""

@@ -1,4 +1,4 @@
-"""An SQLite database that is read and not written: nothing is left beside its file, and what is found is of one moment."""
+"""Reads an SQLite database in one consistent state, and leaves no files beside it."""
 
 import sqlite3
 from collections.abc import Callable
@@ -8,41 +8,50 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-_Found = TypeVar("_Found")
+R = TypeVar("R")
 
 
-def engine(path: Path, busy_s: float) -> sa.Engine:
-    """Reads a database. Each use opens it anew. busy_s: how long SQLite itself waits for a lock."""
-    # By its address SQLAlchemy takes it for one in memory: it would keep a connection for each of a few threads, and fail, with a
-    # traceback in the log, at closing those of more.
+def read_only_engine(path: Path, busy_timeout_s: float) -> sa.Engine:
+    """Makes an engine that opens the file for each use and closes it afterwards.
+
+    Args:
+        path: The database file.
+        busy_timeout_s: How long SQLite itself waits for a lock (s).
+    """
+    # The URL names no file, so SQLAlchemy takes it for a database in memory. Its pool for these keeps one connection
+    # for each of a few threads and logs a traceback when it closes those of more; NullPool avoids that.
     options: dict[str, Any] = {"poolclass": sa.NullPool, "execution_options": {"file": path}}
-    return sa.create_engine("sqlite://", creator=lambda: _read_only(path, busy_s), **options)
+    return sa.create_engine("sqlite://", creator=lambda: _connect(path, busy_timeout_s), **options)
 
 
-def at_one_moment(engine: sa.Engine, ask: Callable[[sa.Connection], _Found]) -> _Found:
-    """What is found in one state of the database: asked again where its file had no log yet, and was written to meanwhile.
+def read_snapshot(engine: sa.Engine, query: Callable[[sa.Connection], R]) -> R:
+    """Runs a query against one state of the database.
 
-    ask: takes all that it wants of the connection before it returns.
+    A database without a log is read without locks. If it is written to meanwhile, the query runs again.
+
+    Args:
+        engine: The database.
+        query: Reads everything that it needs from the connection before it returns.
     """
     path: Path | None = engine.get_execution_options().get("file")
     while True:
         before = None if path is None or _log(path).exists() else _stamp(path)
         try:
             with engine.connect() as connection:
-                found = ask(connection)
+                result = query(connection)
         except DBAPIError:
             if before is None or path is None or _stamp(path) == before:
                 raise
         else:
             if before is None or path is None or _stamp(path) == before:
-                return found
+                return result
 
 
-def _read_only(path: Path, busy_s: float) -> sqlite3.Connection:
-    """Leaves nothing beside the database, not even where SQLite would: the daemon could not open a reader's files."""
-    # Without a log nobody has it open, so nothing needs to be locked, and no log is made.
-    alone = "" if _log(path).exists() else "&immutable=1"
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{alone}", uri=True, timeout=busy_s)
+def _connect(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
+    # Without a log no process has the database open. Then it needs no locks, and `immutable` keeps SQLite from creating
+    # log files, which the daemon could not open if another user owns them.
+    immutable = "" if _log(path).exists() else "&immutable=1"
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{immutable}", uri=True, timeout=busy_timeout_s)
 
 
 def _log(path: Path) -> Path:

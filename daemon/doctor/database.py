@@ -13,18 +13,18 @@ from models.errors import FoodsortError
 def check(place: CheckedRoot, *, quick: bool) -> Iterator[Finding]:
     """Findings on the database; nothing of it is changed."""
     try:
-        address = addresses.url(place.root, place.settings.database.url)
-        path = addresses.file_of(address)
+        address = addresses.database_url(place.root, place.settings.database.url)
+        path = addresses.sqlite_file(address)
         if path is not None and not path.exists():
             yield Finding("database", "ok", f"{path} is not there yet; `foodsort run` makes it")
             return
-        if path is not None and not quick and (wrong := integrity.damage(path)):
+        if path is not None and not quick and (wrong := integrity.find_damage(path)):
             message = (
                 f"{path} is damaged ({wrong}); restore a backup, or let `foodsort run` move it aside and begin anew"
             )
             yield Finding("database", "problem", message)
             return
-        connections.reading(address).dispose()
+        connections.connect_to_read(address).dispose()
         undamaged = ", undamaged" if path is not None and not quick else ""  # of a server's files nothing is known
         yield Finding("database", "ok", f"{address!r} opens, of schema {REVISION}{undamaged}")
         if path is not None:

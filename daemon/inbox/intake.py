@@ -66,7 +66,9 @@ class Intake:
             case FileEvent("appeared", path):
                 self.scan(path)
             case FileEvent("overflow", _):
-                self._tell("overflow", "more happened in the inbox than the system remembers; looking at all of it")
+                self._tell.record(
+                    "overflow", "more happened in the inbox than the system remembers; looking at all of it"
+                )
                 self.tracker.on_overflow()
                 self.scan()
             case FileEvent("modified", path):
@@ -143,7 +145,7 @@ class Intake:
         """Leaves a file alone until it changes or a long time has passed, and says so once."""
         look = self._look(path)
         if look is not None and self.tracker.refuse(path, look, time.monotonic()):
-            self._tell("refused", f"{reason}; it stays in the inbox", path)
+            self._tell.record("refused", f"{reason}; it stays in the inbox", path)
 
     def reset(self) -> None:
         """The inbox is another folder now."""
@@ -162,7 +164,7 @@ class Intake:
                     looks[path] = FileStamp.of(stat)
             elif path not in self._strange:
                 self._strange.add(path)
-                self._tell("skipped", "is no regular file (a link, FIFO, socket or device), so it stays", path)
+                self._tell.record("skipped", "is no regular file (a link, FIFO, socket or device), so it stays", path)
         # Asked each time, and not remembered: there may be a million of them, and `foodsort retry` releases them.
         held = self._held({path: look for path, look in looks.items() if path not in self.tracker})
         for path, look in looks.items():
@@ -257,12 +259,14 @@ class Intake:
         self._claim_again = now + pending.pause_s
         self.tracker.requeue(ready.path, ready.stamp, now, pending.pause_s + self._settle_s)
         if pending.attempt == 1:
-            self._tell("waiting", f"photos cannot be taken from the inbox for now: {error.strerror}")
+            self._tell.record("waiting", f"photos cannot be taken from the inbox for now: {error.strerror}")
 
     def _closed(self, path: bytes, error: OSError) -> None:
         if path not in self._strange:
             self._strange.add(path)
-            self._tell("refused", f"the folder cannot be looked into: {error.strerror}; what is in it stays", path)
+            self._tell.record(
+                "refused", f"the folder cannot be looked into: {error.strerror}; what is in it stays", path
+            )
 
     def _put_back(self, returned: Returned) -> None:
         claimed = returned.claimed

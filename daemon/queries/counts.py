@@ -37,7 +37,7 @@ def groups(engine: sa.Engine, filters: Filters, by: GroupBy) -> Iterator[dict[st
         query = select(filters, by, dialect, few_names=results.few_names(connection, filters))
         return [dict(row) for row in connection.execute(query).mappings()]
 
-    yield from snapshot.at_one_moment(engine, read)
+    yield from snapshot.read_snapshot(engine, read)
 
 
 def select(filters: Filters, by: GroupBy, dialect: str = "sqlite", *, few_names: bool = False) -> "sa.Select[Any]":

@@ -59,7 +59,7 @@ class Follower:
         try:
             while True:
                 try:
-                    with connections.told():
+                    with connections.database_errors():
                         yield from self._new_rows()
                     failures = 0
                 except DatabaseError as error:
@@ -74,7 +74,7 @@ class Follower:
             self._close()
 
     def _new_rows(self) -> Iterator[Row]:
-        engine = self._engine = self._engine or connections.reading(self._address)
+        engine = self._engine = self._engine or connections.connect_to_read(self._address)
         if self._newest_batch is None:
             with engine.connect() as connection:
                 filing = connection.execute(sa.select(photos.c.id).where(photos.c.state == FILING)).scalars()

@@ -153,7 +153,7 @@ def rows(engine: sa.Engine, filters: Filters) -> Iterator[Row]:
             query = select(replace(filters, limit=most), connection.dialect.name, after=last, **few)
             return [dict(row) for row in connection.execute(query).mappings()]
 
-        page = snapshot.at_one_moment(engine, ask)
+        page = snapshot.read_snapshot(engine, ask)
         yield from page
         left = left and left - len(page)
         if len(page) < most or left == 0:

@@ -141,7 +141,7 @@ class MainLoop:
         """Finishes the photos in flight of an inbox that is no longer at its path, then closes it."""
         runtime = self.runtime
         handle = runtime.storage.handle
-        runtime.storage.event_log(
+        runtime.storage.event_log.record(
             "inbox_lost", f"the inbox {handle.path} is gone ({reason}); sorting goes on when it is back"
         )
         runtime.retrier.note("inbox", f"the inbox {handle.path} is gone: {reason}")
@@ -159,7 +159,7 @@ class MainLoop:
         handle = runtime.storage.handle
         if handle.reopen(runtime.retrier):
             runtime.storage.reopen_database(runtime.bundle)
-            runtime.storage.event_log("inbox_back", f"the inbox {handle.path} is back")
+            runtime.storage.event_log.record("inbox_back", f"the inbox {handle.path} is back")
             self.begin()
 
     def _continue_scan(self) -> None:

@@ -200,8 +200,8 @@ class Runtime:
     def _build_watcher(self) -> Watcher:
         storage = self.storage
         if self._open_watcher is None:
-            return Watcher(self.settings.watch, storage.handle, self._context.messages.put, storage.event_log)
-        self._open_watcher.rebind(storage.handle, storage.event_log)
+            return Watcher(self.settings.watch, storage.handle, self._context.messages.put, storage.event_log.record)
+        self._open_watcher.rebind(storage.handle, storage.event_log.record)
         return self._open_watcher
 
     def _on_wait(self) -> None:

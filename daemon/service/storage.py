@@ -52,7 +52,7 @@ class Storage:
         self._retrier = retrier
         self._dry_run = dry_run
         self._attempt = _call if once else retrier.retry_transient
-        self._address = addresses.url(root, settings.database.url)
+        self._address = addresses.database_url(root, settings.database.url)
         with ExitStack() as opened:
             inbox = root.absolute() / settings.folders.inbox
             if not dry_run:
@@ -61,7 +61,7 @@ class Storage:
             opened.callback(self.handle.close)
             self.claims = self.handle.claims
             self.destinations = DestinationFolders(root, settings.folders, self.claims)
-            damage = None if dry_run else self._attempt(integrity.mend, self._address)
+            damage = None if dry_run else self._attempt(integrity.set_aside_if_damaged, self._address)
             engine = self._connect_read_only() if dry_run else self._attempt(connections.connect, self._address)
             self.recorder = ReadOnlyRecorder(engine) if dry_run else Recorder(engine)
             opened.callback(self.recorder.close)
@@ -92,10 +92,10 @@ class Storage:
 
     def _connect_read_only(self) -> sa.Engine:
         """The database for a dry run; an empty one in memory when the file does not exist."""
-        path = addresses.file_of(self._address)
+        path = addresses.sqlite_file(self._address)
         if path is not None and not path.exists():
             return connections.connect(addresses.IN_MEMORY)
-        return connections.reading(self._address)
+        return connections.connect_to_read(self._address)
 
     def close(self) -> None:
         """Closes all files."""

@@ -13,7 +13,7 @@ from daemon.actions.context import ActionBusy, Actions, open_actions
 from daemon.actions.labels import PersonLabel
 from daemon.actions.result import ActionResult
 from daemon.actions.undo import RETRY_FAILED
-from daemon.database.connections import told
+from daemon.database.connections import database_errors
 from daemon.database.schema import reviews
 from daemon.photo import FAILED, FILED, State
 from daemon.queries.explanations import WHY_NOT_DELETED, WHY_NOT_LABELLED, WHY_NOT_MOVED
@@ -94,7 +94,7 @@ class PhotoChanges:
 
     def history(self, photo_id: int) -> list[Step]:
         """What a photo has been through, oldest first; nothing when there is no such photo."""
-        with told(), self._engine.connect() as connection:
+        with database_errors(), self._engine.connect() as connection:
             return history(connection, photo_id)
 
     def _change(
@@ -104,7 +104,7 @@ class PhotoChanges:
         why: Mapping[State, str],
         work: Callable[[Actions, list[Photo]], Iterable[ActionResult]],
     ) -> list[ActionResult]:
-        with told(), self._exclusive() as actions:
+        with database_errors(), self._exclusive() as actions:
             photos = PhotoSelection(self._engine, self._root, get_args(State))
             chosen = photos.by_ids(ids) if ids is not None else PhotoSelection(self._engine, self._root, states).all()
             fit = [photo for photo in chosen if photo.state in states]

@@ -58,7 +58,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.URL]:
     """A database of each kind that is not made yet."""
     if request.param == "sqlite":
-        yield addresses.url(tmp_path, "")
+        yield addresses.database_url(tmp_path, "")
         return
     with made(request.getfixturevalue("cluster")) as address:
         yield address

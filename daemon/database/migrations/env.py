@@ -1,4 +1,4 @@
-"""Alembic's entry: `database.connect` hands it the connection to migrate."""
+"""Alembic's entry point; `migrate.upgrade` passes the connection."""
 
 from alembic import context
 

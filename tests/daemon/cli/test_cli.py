@@ -173,7 +173,7 @@ def test_what_is_no_address_of_a_database_is_a_wrong_setting(
     monkeypatch.setenv("FOODSORT_DATABASE__URL", url)
     for command in ("run", "results"):
         code, _, err = foodsort(command, "--root", root)
-        assert (code, "database.url is no SQLAlchemy URL" in err, "secret" in err) == (2, True, False)
+        assert (code, "database.url is not an SQLAlchemy URL" in err, "secret" in err) == (2, True, False)
 
 
 @pytest.mark.parametrize(
@@ -206,8 +206,8 @@ def test_what_a_user_can_cause_gives_a_message_and_no_traceback(
 def test_a_database_that_somebody_keeps_locked_is_told(
     root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "BUSY_S", 0.1)
-    connections.connect(addresses.url(root, "")).dispose()
+    monkeypatch.setattr(connections, "BUSY_TIMEOUT_S", 0.1)
+    connections.connect(addresses.database_url(root, "")).dispose()
     with closing(sqlite3.connect(root / "foodsort.db")) as holder:
         holder.execute("BEGIN IMMEDIATE")
         code, _, err = foodsort("run", "--root", root, "--once")

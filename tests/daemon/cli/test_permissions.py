@@ -53,7 +53,9 @@ def test_a_database_that_may_not_be_used_is_told_with_what_mends_it(
         done = without_rights("undo", "--root", root, "--last")
     finally:
         root.chmod(0o700)
-    assert (done.returncode, "may not be used" in done.stderr, "rights" in done.stderr) == (1, True, True), done.stderr
+    assert (done.returncode, "no permission to use" in done.stderr, "rights" in done.stderr) == (1, True, True), (
+        done.stderr
+    )
 
 
 def test_what_may_not_be_written_is_named(root: Path) -> None:

@@ -42,7 +42,7 @@ def test_where_there_is_no_root_or_it_is_another_users_no_database_is_made(
     for place in (root, root / "nothing"):
         code, _, err = foodsort("review", "--root", place)
         assert code == 1
-        assert f"{place}/foodsort.db is not there; `foodsort run` makes it" in err
+        assert f"{place}/foodsort.db does not exist; `foodsort run` creates it" in err
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "photos.example"])

@@ -21,7 +21,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A root with rows of many kinds, which no photos belong to."""
-    engine = begun(addresses.url(tmp_path, ""))
+    engine = begun(addresses.database_url(tmp_path, ""))
     add(engine, "soup.jpg", camera="Canon EOS 80D", taken_at="2026-05-06T07:08:09")
     add(engine, "sea.jpg", predicted_label="food", corrected=("non_food",))
     add(engine, "pond.jpg", state="undone")

@@ -23,7 +23,7 @@ from tests.programs.postgres import Cluster, made
 
 @pytest.fixture
 def file(tmp_path: Path) -> sa.URL:
-    return addresses.url(tmp_path, "")
+    return addresses.database_url(tmp_path, "")
 
 
 def test_migrating_from_nothing_gives_the_schema_that_the_code_uses(address: sa.URL) -> None:
@@ -111,7 +111,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(address: sa.URL
     engine.dispose()
     with pytest.raises(DatabaseError, match="newer foodsort"):
         connections.connect(address)
-    for opened in (connections.reading, connections.writing):
+    for opened in (connections.connect_to_read, connections.connect_to_write):
         with pytest.raises(DatabaseError, match="newer foodsort \\(schema 9999\\); install that"):
             opened(address)
     with closing_engine(address) as engine:
@@ -127,7 +127,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(file: sa.URL) -> N
     with pytest.raises(DatabaseError, match="cannot be used"):
         connections.connect(file)
     with pytest.raises(DatabaseError, match=r"is damaged .* start foodsort again"):
-        connections.reading(file)
+        connections.connect_to_read(file)
     assert path.read_bytes() == before
 
 
@@ -152,16 +152,16 @@ def test_a_server_that_is_gone_without_a_word_is_missed_soon_unless_the_address_
 
 
 def test_a_database_that_cannot_hold_every_name_is_refused(cluster: Cluster) -> None:
-    with made(cluster, "LATIN1") as address, pytest.raises(DatabaseError, match="LATIN1; make it anew"):
+    with made(cluster, "LATIN1") as address, pytest.raises(DatabaseError, match="LATIN1; create it again"):
         connections.connect(address)
 
 
 def test_where_no_driver_is_named_it_is_the_one_that_comes_with_foodsort(tmp_path: Path) -> None:
-    assert addresses.url(tmp_path, "postgresql://me@here/photos").drivername == "postgresql+psycopg"
+    assert addresses.database_url(tmp_path, "postgresql://me@here/photos").drivername == "postgresql+psycopg"
 
 
 def test_a_password_is_never_printed(tmp_path: Path) -> None:
-    address = addresses.url(tmp_path, "postgresql+psycopg://me:secret@127.0.0.1:1/none")
+    address = addresses.database_url(tmp_path, "postgresql+psycopg://me:secret@127.0.0.1:1/none")
     with pytest.raises(DatabaseError) as caught:
         connections.connect(address)
     assert "secret" not in str(caught.value)
@@ -193,7 +193,7 @@ def test_the_latest_review_is_the_label(address: sa.URL, tmp_path: Path) -> None
 
 def test_many_threads_may_read_at_a_time(address: sa.URL, caplog: pytest.LogCaptureFixture) -> None:
     connections.connect(address).dispose()
-    engine, all_there = connections.reading(address), threading.Barrier(12)
+    engine, all_there = connections.connect_to_read(address), threading.Barrier(12)
 
     def ask(number: int) -> int:
         with engine.connect() as connection:
@@ -212,7 +212,7 @@ def test_what_is_found_is_of_one_moment_where_writing_begins_meanwhile(file: sa.
     engine = begun(file)
     add(engine, "a")
     engine.dispose()
-    reader = connections.reading(file)
+    reader = connections.connect_to_read(file)
     seen: list[list[int]] = []
 
     def ask(connection: sa.Connection) -> list[int]:
@@ -226,6 +226,6 @@ def test_what_is_found_is_of_one_moment_where_writing_begins_meanwhile(file: sa.
         seen.append(counts)
         return counts
 
-    assert snapshot.at_one_moment(reader, ask) == [101, 101]
+    assert snapshot.read_snapshot(reader, ask) == [101, 101]
     assert len(seen) == 2
     reader.dispose()

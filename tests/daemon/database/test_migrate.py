@@ -60,12 +60,12 @@ def old(address: sa.URL, revision: str, *more: str) -> None:
 @pytest.mark.parametrize("released", RELEASED, ids=lambda path: path.stem)
 def test_a_database_of_a_released_version_becomes_what_the_code_uses(released: Path, tmp_path: Path) -> None:
     made_by(released, tmp_path)
-    engine = connections.connect(addresses.url(tmp_path, ""))
+    engine = connections.connect(addresses.database_url(tmp_path, ""))
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
     engine.dispose()
     (tmp_path / "new").mkdir()
-    connections.connect(addresses.url(tmp_path / "new", "")).dispose()
+    connections.connect(addresses.database_url(tmp_path / "new", "")).dispose()
     upgraded, new = (
         {
             line.strip()
@@ -86,7 +86,7 @@ def test_a_server_s_database_of_a_released_version_becomes_what_the_code_uses(
     with made(cluster) as address, made(cluster) as fresh:
         old(address, revision)
         engine, new = connections.connect(address), connections.connect(fresh)
-        assert "foodsort makes no copy of one on a server" in "".join(capfd.readouterr())
+        assert "migrating the database without a copy; it is on a server" in "".join(capfd.readouterr())
         with engine.connect() as connection:
             assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
         assert described(engine) == described(new)
@@ -95,7 +95,7 @@ def test_a_server_s_database_of_a_released_version_becomes_what_the_code_uses(
 
 
 def test_what_this_version_makes_from_nothing_is_kept(tmp_path: Path) -> None:
-    connections.connect(addresses.url(tmp_path, "")).dispose()
+    connections.connect(addresses.database_url(tmp_path, "")).dispose()
     kept = RELEASED[0].with_name(f"schema-{__version__}.sql")
     made = dump(tmp_path / "foodsort.db")
     assert sorted(kept.read_text().splitlines()) == sorted(made.splitlines())  # indexes come in any order
@@ -111,7 +111,7 @@ def test_before_a_database_is_migrated_it_is_copied_with_what_is_in_its_log(rele
         with writer:
             writer.execute(TOLD.format("in the log"))
         before = dump(path)
-        connections.connect(addresses.url(tmp_path, "")).dispose()
+        connections.connect(addresses.database_url(tmp_path, "")).dispose()
     copy = tmp_path / BEFORE
     assert dump(copy) == before
     assert "in the log" in before
@@ -125,10 +125,10 @@ def test_a_copy_is_never_made_over_another_and_never_twice(tmp_path: Path) -> No
     path = made_by(OLDER[0], tmp_path)
     (tmp_path / BEFORE).write_bytes(b"another one")
     (tmp_path / f"{BEFORE}.part").write_bytes(b"of a start that died")
-    assert [migrate.copy(path).name for _ in range(2)] == [f"{BEFORE} (2)"] * 2
+    assert [migrate.back_up(path).name for _ in range(2)] == [f"{BEFORE} (2)"] * 2
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(TOLD.format("another thing"))
-    third = migrate.copy(path)
+    third = migrate.back_up(path)
     assert third.name == f"{BEFORE} (3)"
     assert (tmp_path / BEFORE).read_bytes() == b"another one"
     assert not filecmp.cmp(third, tmp_path / f"{BEFORE} (2)", shallow=False)
@@ -171,7 +171,7 @@ def test_once_without_room_for_the_copy_says_so(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "size=700k") as disk:
         path = made_by(OLDER[0], disk, TOLD.format("x" * 400_000))
         before = dump(path)
-        with pytest.raises(DatabaseError, match=r"cannot be copied before it is migrated: .*(full|I/O)"):
-            connections.connect(addresses.url(disk, ""))
+        with pytest.raises(DatabaseError, match=r"cannot be copied before its migration: .*(full|I/O)"):
+            connections.connect(addresses.database_url(disk, ""))
         assert dump(path) == before
         assert [entry.name for entry in disk.iterdir()] == ["foodsort.db"]

@@ -137,7 +137,7 @@ def test_the_log_that_a_reader_held_up_is_written_anew_once_it_is_gone(root: Pat
         return log.stat().st_size
 
     with running(root) as daemon:
-        store = Recorder(connections.writing(addresses.url(root, "")))
+        store = Recorder(connections.connect_to_write(addresses.database_url(root, "")))
         most = write(0)
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as reader:
             reader.execute("BEGIN")

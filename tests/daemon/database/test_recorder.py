@@ -100,7 +100,7 @@ def test_a_batch_with_the_same_start_but_other_photos_is_a_new_one(address: sa.U
 
 
 def test_a_recorded_batch_is_found_by_an_index(tmp_path: Path) -> None:
-    engine = connections.connect(addresses.url(tmp_path, ""))
+    engine = connections.connect(addresses.database_url(tmp_path, ""))
     results = Recorder(engine)
     results.use_model(Bundle.load())
     rows = [row(b"a")]

@@ -179,7 +179,7 @@ def test_a_lost_inbox_is_unhealthy(root: Path, port: int) -> None:
 
 def test_a_database_locked_at_the_start_is_unhealthy(root: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{root}/foodsort.db?timeout=0.1")
-    connections.connect(addresses.url(root, "")).dispose()
+    connections.connect(addresses.database_url(root, "")).dispose()
     with closing(sqlite3.connect(root / "foodsort.db")) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         with started(root) as daemon:

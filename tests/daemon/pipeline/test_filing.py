@@ -15,7 +15,7 @@ from tests.daemon.conftest import Foodsort, Photo
 
 
 def test_a_commit_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
-    engine = connections.connect(addresses.url(tmp_path, ""))
+    engine = connections.connect(addresses.database_url(tmp_path, ""))
     with engine.connect() as connection:
         assert connection.execute(sa.text("PRAGMA synchronous")).scalar() == 2  # FULL
         assert connection.execute(sa.text("PRAGMA journal_mode")).scalar() == "wal"

@@ -74,7 +74,7 @@ def pipeline(
     """A running pipeline."""
     settings = load(root)
     bundle = Bundle.load()
-    connection = connections.connect(addresses.url(root, ""))
+    connection = connections.connect(addresses.database_url(root, ""))
     recorder = Recorder(connection)
     recorder.use_model(bundle)
     lookup = Lookup(connection)

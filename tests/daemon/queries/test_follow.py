@@ -130,7 +130,7 @@ def test_only_what_is_asked_for_comes(engine: sa.Engine, filters: Filters) -> No
 
 
 def test_a_database_that_is_not_there_yet_is_waited_for_and_that_is_told_once(tmp_path: Path) -> None:
-    address = addresses.url(tmp_path, "")
+    address = addresses.database_url(tmp_path, "")
 
     def made_now() -> None:
         engine = begun(address)
@@ -140,11 +140,11 @@ def test_a_database_that_is_not_there_yet_is_waited_for_and_that_is_told_once(tm
     names, errors = followed(address, lambda: None, lambda: None, made_now)
     assert names == [[], [], [], ["a"]]
     assert len(errors) == 1
-    assert "is not there" in errors[0]
+    assert "does not exist" in errors[0]
 
 
 def test_a_database_that_was_made_anew_is_told_from_its_beginning(tmp_path: Path) -> None:
-    address = addresses.url(tmp_path, "")
+    address = addresses.database_url(tmp_path, "")
     old = begun(address)
     batch(old, 3)
     add(old, "old", batch_id=3)
@@ -185,8 +185,8 @@ def test_a_server_that_is_away_for_a_while_is_waited_for(cluster: Cluster) -> No
 
 
 def test_a_locked_database_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "BUSY_S", 0.1)
-    address = addresses.url(tmp_path, "")
+    monkeypatch.setattr(connections, "BUSY_TIMEOUT_S", 0.1)
+    address = addresses.database_url(tmp_path, "")
     engine = begun(address)
     add(engine, "a")
     engine.dispose()
@@ -211,7 +211,7 @@ def test_a_locked_database_is_waited_for(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_no_more_than_new_photos_are_looked_at(tmp_path: Path) -> None:
     plans: list[str] = []
-    engine = begun(addresses.url(tmp_path, ""))
+    engine = begun(addresses.database_url(tmp_path, ""))
     add(engine, "a", state="filed")
 
     def come() -> None:

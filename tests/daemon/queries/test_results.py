@@ -39,7 +39,7 @@ def engine(address: sa.URL) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def of_sqlite(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = begun(addresses.url(tmp_path, ""))
+    engine = begun(addresses.database_url(tmp_path, ""))
     yield engine
     engine.dispose()
 
@@ -358,7 +358,7 @@ def test_who_takes_rows_slowly_holds_no_transaction(
     monkeypatch.setattr(results, "_PAGE", 2)
     for name in "abcde":
         add(of_sqlite, name)
-    reader = connections.reading(addresses.url(tmp_path, ""))
+    reader = connections.connect_to_read(addresses.database_url(tmp_path, ""))
     rows = results.rows(reader, Filters(sort=sort))
     next(rows)
     add(of_sqlite, "f")

@@ -26,7 +26,7 @@ def waits_for(root: Path, what: str) -> bool:
 def short_timeout(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A root with a database whose lock SQLite waits for only a short time."""
     monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{root}/foodsort.db?timeout=0.1")
-    connections.connect(addresses.url(root, "")).dispose()
+    connections.connect(addresses.database_url(root, "")).dispose()
     return root
 
 

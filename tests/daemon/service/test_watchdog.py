@@ -75,7 +75,7 @@ def test_waiting_for_trouble_to_pass_does_not_starve_it(
     root: Path, photo: Photo, systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{root}/foodsort.db?timeout=0.1")
-    connections.connect(addresses.url(root, "")).dispose()
+    connections.connect(addresses.database_url(root, "")).dispose()
     with running(root, *IMPATIENT) as daemon, closing(sqlite3.connect(root / "foodsort.db")) as holder:
         holder.execute("BEGIN IMMEDIATE")
         (root / "inbox/a.jpg").write_bytes(photo())

@@ -40,7 +40,7 @@ def root(root: Path, each_database: None, photo: Photo, foodsort: Foodsort) -> P
 @contextmanager
 def desk_of(root: Path, patience_s: float = 60) -> Iterator[PhotoChanges]:
     settings = load(root)
-    engine = connections.writing(addresses.url(root, settings.database.url))
+    engine = connections.connect_to_write(addresses.database_url(root, settings.database.url))
     try:
         yield PhotoChanges(root, settings, engine, patience_s)
     finally:

@@ -23,7 +23,7 @@ from tests.daemon.conftest import Foodsort, Photo
 @contextmanager
 def opened(root: Path) -> Iterator[ThumbnailCache]:
     settings = load(root)
-    engine = connections.reading(addresses.url(root, settings.database.url))
+    engine = connections.connect_to_read(addresses.database_url(root, settings.database.url))
     pictures = ThumbnailCache(root, settings, engine)
     yield pictures
     pictures.close()

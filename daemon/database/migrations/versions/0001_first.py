@@ -30,7 +30,7 @@ LEFT JOIN reviews r ON r.id = (SELECT MAX(id) FROM reviews WHERE photo_id = p.id
 
 
 def upgrade() -> None:
-    """Makes everything. Written out, not taken from `daemon.schema`: that goes on, this migration must not."""
+    """Creates the tables and the view. Does not import `daemon.database.schema`, which changes with later versions."""
     op.create_table(
         "models",
         sa.Column("id", sa.Integer, primary_key=True),

@@ -1,4 +1,4 @@
-"""Tries of a photo, what it is a copy of, and an index for photos that lie in the inbox and have a row."""
+"""Attempts and duplicates of a photo, and an index for photos in the inbox that have a row."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -31,7 +31,7 @@ LEFT JOIN reviews r ON r.id = (SELECT MAX(id) FROM reviews WHERE photo_id = p.id
 
 
 def upgrade() -> None:
-    """Adds columns; SQLite and PostgreSQL both do so without writing the table anew."""
+    """Adds columns; neither SQLite nor PostgreSQL rewrites the table for that."""
     op.execute("DROP VIEW results")
     op.add_column("photos", sa.Column("attempts", sa.Integer, nullable=False, server_default="1"))
     op.add_column("photos", sa.Column("first_failed_at", sa.String(27)))

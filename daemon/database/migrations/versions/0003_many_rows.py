@@ -1,4 +1,4 @@
-"""Indexes by which questions stay quick with millions of rows."""
+"""Indexes that keep queries fast with millions of rows."""
 
 from alembic import op
 
@@ -7,9 +7,9 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Adds what `undo` and `results --label` ask by, and drops what nothing asks by.
+    """Adds the indexes that `undo` and `results --label` use, and drops unused ones.
 
-    An identity alone is not enough: all links of one file share it.
+    The index on the identity includes the state, since all hard links of a file share one identity.
     """
     op.drop_index("ix_photos_identity", "photos")
     op.create_index("ix_photos_identity_state", "photos", ["identity", "state"])

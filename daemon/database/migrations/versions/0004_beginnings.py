@@ -1,4 +1,4 @@
-"""On PostgreSQL an index finds names that begin alike, as it does on SQLite, whatever locale the database sorts by."""
+"""On PostgreSQL an index finds names by their prefix, as on SQLite, whatever the locale of the database."""
 
 from alembic import op
 
@@ -7,7 +7,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Makes the index on names anew, by code points; it serves whole names just as well."""
+    """Recreates the index on names in the order of code points; it still serves searches for whole names."""
     if op.get_bind().dialect.name == "postgresql":
         op.drop_index("ix_photos_name", "photos")
         op.create_index("ix_photos_name", "photos", ["name"], postgresql_ops={"name": "text_pattern_ops"})

@@ -1,4 +1,4 @@
-"""What a camera wrote into a photo, a model's thresholds, and a view that tells all that is known of a photo."""
+"""Columns from EXIF, the models' thresholds, and a view with all facts about a photo."""
 
 import json
 
@@ -8,7 +8,7 @@ from alembic import op
 revision = "0005"
 down_revision = "0004"
 
-# Left joins: one row a photo whatever else is there, and what a question does not ask for is not looked up.
+# Left joins: every photo has a row, and the planner skips the tables whose columns a query does not use.
 _VIEW = """
 CREATE VIEW results AS
 SELECT
@@ -42,7 +42,7 @@ LEFT JOIN reviews r ON r.id = (SELECT MAX(id) FROM reviews WHERE photo_id = p.id
 
 
 def upgrade() -> None:
-    """Adds columns, and an index by which the photos that the model was least sure of are found."""
+    """Adds columns, and an index for the photos with the lowest certainty."""
     op.execute("DROP VIEW results")
     op.add_column("photos", sa.Column("taken_at", sa.String(19)))
     op.add_column("photos", sa.Column("taken_offset", sa.String(6)))
@@ -55,16 +55,16 @@ def upgrade() -> None:
 
 
 def _fill(connection: sa.Connection) -> None:
-    """Takes the models' thresholds out of their cards; from one that cannot be read, none."""
+    """Copies the thresholds from the models' cards; an unreadable card is skipped."""
     update = sa.text(
         "UPDATE models SET temperature = :temperature, threshold = :food, unsure_low = :unsure_low,"
         " unsure_high = :unsure_high WHERE id = :id"
     )
     for model_id, card in connection.execute(sa.text("SELECT id, card FROM models")).all():
         try:
-            said = json.loads(card)
-            thresholds = {name: float(said["thresholds"][name]) for name in ("food", "unsure_low", "unsure_high")}
-            values = thresholds | {"temperature": float(said["temperature"])}
+            document = json.loads(card)
+            thresholds = {name: float(document["thresholds"][name]) for name in ("food", "unsure_low", "unsure_high")}
+            values = thresholds | {"temperature": float(document["temperature"])}
         except (ValueError, KeyError, TypeError):
             continue
         connection.execute(update, values | {"id": model_id})

@@ -1,1 +1,1 @@
-"""One module a released schema."""
+"""One module per released schema."""
