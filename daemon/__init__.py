@@ -14,8 +14,8 @@
     doctor/         checks for `foodsort doctor`
     web/            the review page
 
-Imports go down only: cli → web, service, doctor → actions, pipeline → destinations, monitoring → inbox, queries →
-database → decoders, fs → settings, photo, retry, failpoints. import-linter checks that (pyproject.toml).
+Imports go down only: cli → web, service, doctor → actions, pipeline → destinations, monitoring → inbox, queries
+→ database → decoders, fs → settings, photo, retry, failpoints. import-linter checks that (pyproject.toml).
 """
 
 OWNER = "foodsort"

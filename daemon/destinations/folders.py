@@ -49,14 +49,14 @@ class DestinationFolders:
             if destination != "duplicate":
                 _make(folder)
 
-    def choose(self, destination: Destination, path: bytes, sha256: str, taken: set[bytes]) -> bytes:
+    def choose(self, destination: Destination, path: bytes, sha256: str, reserved: set[bytes]) -> bytes:
         """Chooses the first free place for a photo.
 
         Args:
             destination: Folder of the photo.
             path: Path of the photo in the inbox; its sub-folders are kept.
             sha256: Digest of the photo.
-            taken: Places promised to other photos. The chosen place is added, and that of a failed photo's sidecar.
+            reserved: Places of photos that have not moved yet. The chosen place is added, and that of its sidecar.
 
         Returns:
             The place.
@@ -70,8 +70,8 @@ class DestinationFolders:
             for candidate in names.candidates(name):
                 needed = [candidate] if destination else [candidate, sidecar.name_of(candidate, sha256)]
                 places = [self.place(os.path.join(folder, parent, file)) for file in needed]
-                if taken.isdisjoint(places) and (fd is None or not any(dirfd.exists(fd, file) for file in needed)):
-                    taken.update(places)
+                if reserved.isdisjoint(places) and (fd is None or not any(dirfd.exists(fd, file) for file in needed)):
+                    reserved.update(places)
                     return places[0]
         raise AssertionError  # the candidates never end
 

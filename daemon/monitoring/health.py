@@ -2,15 +2,15 @@
 
 from typing import NamedTuple
 
-from daemon.monitoring.status_file import State
+from daemon.monitoring.status_document import State
 from daemon.retry import PendingRetry
 
 STILL_S = 60.0
 """Longest time without a tick of the main loop (s).
 
-The loop ticks once a second. Its longest delays are a few waits for SQLite's lock, five seconds each before they count as
-trouble, and the scan of an inbox with hundreds of thousands of files. A folder on a server that does not answer stops it
-without end.
+The loop ticks once a second. Its longest delays are a few waits for SQLite's lock, five seconds each before they count
+as trouble, and the scan of an inbox with hundreds of thousands of files. A folder on a server that does not answer
+stops it without end.
 """
 
 

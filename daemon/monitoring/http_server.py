@@ -24,18 +24,18 @@ _PAUSE_S = 0.1
 class MetricsServer:
     """HTTP server that runs from its creation until `close`, in daemon threads."""
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry, health: Callable[[], Health]) -> None:
+    def __init__(self, address: tuple[str, int], registry: CollectorRegistry, health: Callable[[], Health]) -> None:
         """Starts the server.
 
         Args:
-            host: IP address to listen on.
-            port: Port to listen on.
+            address: IP address and port to listen on.
             registry: Metrics to serve.
             health: Returns the health of the daemon; called for each request, in any thread.
 
         Raises:
             FoodsortError: The address is not available.
         """
+        host, port = address
         try:
             self._server = _Server(host, port, registry, health)
         except OSError as error:
@@ -43,8 +43,7 @@ class MetricsServer:
                 f"metrics.listen: nothing can be served at {host} port {port}: {error.strerror};"
                 " set another address or port, or stop the program that listens there (`ss -ltnp` shows it)"
             ) from error
-        self.address = (host, port)
-        """IP address and port."""
+        self.address = address
         threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
 
     def close(self) -> None:
@@ -53,6 +52,34 @@ class MetricsServer:
         self._server.socket.shutdown(SHUT_RDWR)  # wakes the thread, which otherwise checks only twice a second
         self._server.shutdown()
         self._server.server_close()
+
+
+class MetricsEndpoint:
+    """The metrics server at the address that the settings name, if any."""
+
+    def __init__(self, registry: CollectorRegistry, health: Callable[[], Health]) -> None:
+        """Prepares the endpoint; see `MetricsServer` for the arguments."""
+        self._registry = registry
+        self._health = health
+        self._server: MetricsServer | None = None
+
+    def serve(self, address: tuple[str, int] | None) -> None:
+        """Serves at another address from now on; None ends it.
+
+        Raises:
+            FoodsortError: The address is not available; the old one is still served.
+        """
+        if address == (self._server and self._server.address):
+            return
+        server = MetricsServer(address, self._registry, self._health) if address else None
+        self.close()
+        self._server = server
+
+    def close(self) -> None:
+        """Stops listening."""
+        if self._server:
+            self._server.close()
+            self._server = None
 
 
 class _Handler(MetricsHandler):

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import structlog
 from structlog.typing import EventDict
 
-from daemon.monitoring.status_file import ErrorStatus
+from daemon.monitoring.status_document import ErrorStatus
 from models import OWNER
 
 LogFormat = Literal["auto", "json"]

@@ -72,7 +72,7 @@ class Metrics:
             "foodsort_failures", "Photos filed as failed.", ["kind"], registry=self.registry
         )
         self._returned = prometheus_client.Counter(
-            "foodsort_returned", "Photos given back to the inbox, to wait on.", registry=self.registry
+            "foodsort_returned", "Photos given back to the inbox to wait there.", registry=self.registry
         )
         self._batch = Histogram("foodsort_batch_photos", "Photos in a batch.", buckets=_PHOTOS, registry=self.registry)
         self._probability = Histogram(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from daemon.monitoring.progress import summary
-from daemon.monitoring.status_file import DriftStatus, RetryStatus, StatusDocument
+from daemon.monitoring.status_document import DriftStatus, RetryStatus, StatusDocument
 
 
 def lines(status: StatusDocument, now: datetime | None = None) -> Iterator[str]:

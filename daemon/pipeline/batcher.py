@@ -25,7 +25,7 @@ class Batcher:
     """A queue from the decoders to the classifier threads."""
 
     def __init__(
-        self, *, max_size: int, max_delay_s: float, coming: Callable[[], int], taken: Callable[[float], None]
+        self, *, max_size: int, max_delay_s: float, coming: Callable[[], int], on_take: Callable[[float], None]
     ) -> None:
         """Creates an empty queue.
 
@@ -33,12 +33,12 @@ class Batcher:
             max_size: Most photos in a batch.
             max_delay_s: Longest wait of a photo (s).
             coming: Returns the number of photos that are being decoded.
-            taken: Called for each photo of a batch with the start of its wait (monotonic s).
+            on_take: Called for each photo of a batch with the start of its wait (monotonic s).
         """
         self._max_size = max_size
         self._max_delay_s = max_delay_s
         self._coming = coming
-        self._taken = taken
+        self._on_take = on_take
         self._waiting: deque[tuple[float, Decoded]] = deque()
         self._changed = threading.Condition()
         self._ended = False
@@ -69,7 +69,7 @@ class Batcher:
         if batch is None:
             return None
         for since, _ in batch:
-            self._taken(since)
+            self._on_take(since)
         return [decoded for _, decoded in batch]
 
     def _next_batch(self) -> list[tuple[float, Decoded]] | None:

@@ -146,9 +146,11 @@ class Filer:
         return None
 
     def _choose_targets(self, outcomes: list[Outcome]) -> list[bytes]:
-        taken: set[bytes] = set()
+        reserved: set[bytes] = set()
         return [
-            self._destinations.choose(outcome.destination, outcome.decoded.claimed.path, outcome.decoded.sha256, taken)
+            self._destinations.choose(
+                outcome.destination, outcome.decoded.claimed.path, outcome.decoded.sha256, reserved
+            )
             for outcome in outcomes
         ]
 

@@ -1,7 +1,7 @@
 """The stages of a claimed photo and their threads: decode, look up and classify, file.
 
-Each decoder has a thread that reads photos. Classifier threads, one for each stream of the engine, take batches of decoded
-photos. One thread files the classified batches.
+Each decoder has a thread that reads photos. Classifier threads, one for each stream of the engine, take batches of
+decoded photos. One thread files the classified batches.
 """
 
 import queue
@@ -103,7 +103,7 @@ class Pipeline:
             max_size=min(settings.batch.max_size, self._engine.largest),
             max_delay_s=settings.batch.max_delay_ms / 1000,
             coming=lambda: self._decoding,
-            taken=lambda since: self._stages.waited("classify", since),
+            on_take=lambda since: self._stages.waited("classify", since),
         )
         self._classified: queue.Queue[ClassifiedBatch | None] = queue.Queue(2)
         """Batches to file; the last classifier thread ends it with None."""

@@ -30,16 +30,14 @@ class MetricsCollector(Collector):
         waiting.add_metric(["inbox"], reporter.waiting)
         waiting.add_metric(["in_flight"], in_flight)
         yield waiting
-        yield GaugeMetricFamily(
-            "foodsort_oldest_waiting_seconds", "How long the oldest of them waits.", reporter.oldest_s
-        )
-        yield GaugeMetricFamily("foodsort_healthy", "1 when /healthz says 200, else 0.", reporter.health.healthy)
+        yield GaugeMetricFamily("foodsort_oldest_waiting_seconds", "Wait of the oldest of them.", reporter.oldest_s)
+        yield GaugeMetricFamily("foodsort_healthy", "1 when /healthz answers 200, else 0.", reporter.health.healthy)
         in_trouble = runtime.retrier.pending is not None
-        yield GaugeMetricFamily("foodsort_in_trouble", "1 while trouble is waited out, else 0.", in_trouble)
-        yield CounterMetricFamily("foodsort_decoder_deaths", "Decoders that ended unasked.", deaths)
+        yield GaugeMetricFamily("foodsort_in_trouble", "1 while the daemon retries, else 0.", in_trouble)
+        yield CounterMetricFamily("foodsort_decoder_deaths", "Decoders that ended unexpectedly.", deaths)
         yield _model(runtime.model if runtime.is_open else None)
         yield from _drift(self._context.metrics.drift)
-        free = GaugeMetricFamily("foodsort_disk_free_bytes", "Room on the root's disk.")
+        free = GaugeMetricFamily("foodsort_disk_free_bytes", "Free space on the root's disk.")
         with suppress(OSError):  # no sample while the disk cannot be asked
             disk = os.statvfs(self._context.root)
             free.add_metric([], disk.f_bavail * disk.f_frsize)

@@ -1,21 +1,17 @@
 """The life cycle of the daemon: start, main loop, signals, reload and stop."""
 
-import os
-import signal
-import sys
 import threading
 import time
 from collections import Counter
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
 import structlog
 
 from daemon.inbox.claims import Returned
 from daemon.inbox.readiness import WINDOW, ReadinessTracker
-from daemon.monitoring.http_server import MetricsServer
+from daemon.monitoring.http_server import MetricsEndpoint
 from daemon.monitoring.progress import Progress
 from daemon.monitoring.systemd import Watchdog, notify
 from daemon.pipeline import loaded_model
@@ -25,6 +21,7 @@ from daemon.service.loop import MainLoop
 from daemon.service.reload import Reload, Reloaded
 from daemon.service.reporter import StatusReporter
 from daemon.service.runtime import ProcessContext, Runtime, RuntimePlan
+from daemon.service.signals import Signals
 from daemon.settings import Settings
 from models.bundle import Bundle
 from models.engines import Engine
@@ -70,10 +67,9 @@ class Service:
         self._metrics = self._context.metrics
         self._watchdog = Watchdog()
         self._window = window
-        self._server: MetricsServer | None = None
-        self._stopping = threading.Event()
-        self._loading_model = False
-        self._reload_requested = False
+        self._endpoint = MetricsEndpoint(self._metrics.registry, lambda: self._reporter.health)
+        self._signals = Signals(on_stop=self._abort, on_exit=progress.stop, on_reload=self._wake)
+        self._stopping = self._signals.stopping
         self._reload: Reload | None = None
         self._newest_runtime: Runtime
         """The runtime that is open or about to be opened."""
@@ -106,7 +102,7 @@ class Service:
         bundle = loaded_model.load(self._root, self._settings)
         runtime = self._prepare(RuntimePlan(self._settings, bundle, partial(self._warm, self._settings, bundle)))
         self._reporter = StatusReporter(self._context, runtime)
-        self._handle_signals()
+        self._signals.install(hangup_stops=self._once)
         try:
             self._start_reporting()
             notify(_EXTEND, "STATUS=opening folders and database")
@@ -179,12 +175,10 @@ class Service:
 
     def _warm(self, settings: Settings, bundle: Bundle) -> Engine:
         notify(_EXTEND, "STATUS=loading the model")
-        self._loading_model = True
-        if self._stopping.is_set():
-            raise RetryAborted("stopped before the model was loaded")
-        engine = loaded_model.warm(self._root, settings, bundle)
-        self._loading_model = False
-        return engine
+        with self._signals.exit_on_stop():
+            if self._stopping.is_set():
+                raise RetryAborted("stopped before the model was loaded")
+            return loaded_model.warm(self._root, settings, bundle)
 
     def _open(self, runtime: Runtime) -> None:
         """Opens a runtime and makes it the current one.
@@ -209,8 +203,8 @@ class Service:
 
     def _poll_reload(self) -> None:
         """Starts a requested reload, or applies one that is done."""
-        if self._reload_requested and self._reload is None:
-            self._reload_requested = False
+        if self._signals.reload_requested and self._reload is None:
+            self._signals.reload_requested = False
             notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
             runtime = self._runtime
             self._reload = Reload(self._root, runtime.settings, runtime.model, done=self._wake)
@@ -232,7 +226,7 @@ class Service:
             FoodsortError: The new settings cannot be used; the old ones are in use again.
         """
         settings, model = reloaded
-        self._serve_metrics(settings)
+        self._endpoint.serve(settings.metrics.address)
         old = self._runtime
         same_inbox = settings.watch == old.settings.watch and settings.folders.inbox == old.settings.folders.inbox
         previous = old if same_inbox else None
@@ -251,30 +245,9 @@ class Service:
         self._begin()
         log.info("reloaded", model=model.bundle.model_name, engine=model.engine.name)
 
-    def _handle_signals(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._on_stop_signal)
-        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup sets it
-            # A terminal sends it when it is closed.
-            stops = self._once or (sys.stdin and sys.stdin.isatty())
-            signal.signal(signal.SIGHUP, self._on_stop_signal if stops else self._on_reload_signal)
-        # A claim asks the kernel for a lease; the kernel sends this when a writer opens the file in that moment.
-        signal.signal(signal.SIGIO, signal.SIG_IGN)
-
-    def _on_reload_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._reload_requested = True
-        self._wake()
-
-    def _on_stop_signal(self, _number: int, _frame: FrameType | None) -> None:
-        if self._stopping.is_set():  # the second signal
-            self._progress.stop()
-            os.write(2, b"foodsort: stopped immediately; photos in flight will be recovered at the next start\n")
-            os._exit(1)
-        self._stopping.set()
+    def _abort(self) -> None:
         self._newest_runtime.abort_retries()
         self._wake()
-        if self._loading_model:  # no photo is in flight yet
-            raise SystemExit(0)
 
     def _wake(self) -> None:
         self._messages.put(None)
@@ -283,30 +256,12 @@ class Service:
         if not self._dry_run:
             self._reporter.start()
             self._metrics.registry.register(MetricsCollector(self._context, self._reporter))
-            self._serve_metrics(self._settings)
+            self._endpoint.serve(self._settings.metrics.address)
 
     def _stop_reporting(self) -> None:
-        if self._server:
-            self._server.close()
+        self._endpoint.close()
         if not self._dry_run:
             self._reporter.stop()
-
-    def _serve_metrics(self, settings: Settings) -> None:
-        """Serves metrics at the address in the settings, if any.
-
-        Raises:
-            FoodsortError: The address is not available; the old one is still served.
-        """
-        address = settings.metrics.address
-        if address == (self._server and self._server.address):
-            return
-        server = None
-        if address:
-            host, port = address
-            server = MetricsServer(host, port, self._metrics.registry, lambda: self._reporter.health)
-        if self._server:
-            self._server.close()
-        self._server = server
 
     def _end(self) -> None:
         runtime = self._runtime

@@ -12,16 +12,16 @@ from daemon.inbox.readiness import ReadinessTracker
 from daemon.monitoring import log
 from daemon.monitoring.drift import Drift
 from daemon.monitoring.health import Health, assess
-from daemon.monitoring.status_file import (
+from daemon.monitoring.status_document import (
     DriftStatus,
     ErrorStatus,
     PhotoCounts,
     RetryStatus,
     State,
     StatusDocument,
-    StatusFile,
     WaitingPhoto,
 )
+from daemon.monitoring.status_file import StatusFile
 from daemon.monitoring.status_text import in_short
 from daemon.monitoring.systemd import notify
 from daemon.retry import PendingRetry

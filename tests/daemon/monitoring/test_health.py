@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from daemon.monitoring.health import STILL_S, assess
-from daemon.monitoring.status_file import State
+from daemon.monitoring.status_document import State
 from daemon.retry import PendingRetry
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

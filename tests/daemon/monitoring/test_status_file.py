@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.monitoring.status_file import EMPTY, FILE, SIZE_BYTES, ErrorStatus, StatusDocument, StatusFile, read
+from daemon.monitoring.status_document import EMPTY, ErrorStatus, StatusDocument
+from daemon.monitoring.status_file import FILE, SIZE_BYTES, StatusFile, read
 from daemon.monitoring.status_text import lines
 from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running, status, until
 from tests.daemon.inbox.test_watcher import sorts

@@ -27,20 +27,20 @@ def test_a_batch_closes_when_full_or_old_or_alone(size: int, oldest_s: float, co
 
 def test_batches_keep_the_order_and_the_largest_size() -> None:
     waits: list[float] = []
-    batcher = Batcher(max_size=4, max_delay_s=60, coming=lambda: 0, taken=waits.append)
+    batcher = Batcher(max_size=4, max_delay_s=60, coming=lambda: 0, on_take=waits.append)
     for photo in PHOTOS:
         batcher.put(photo)
-    taken = [batcher.take() for _ in range(3)]
-    assert taken == [PHOTOS[:4], PHOTOS[4:8], PHOTOS[8:]]
+    batches = [batcher.take() for _ in range(3)]
+    assert batches == [PHOTOS[:4], PHOTOS[4:8], PHOTOS[8:]]
     assert waits == sorted(waits)
     assert len(waits) == len(PHOTOS)
 
 
 def test_a_photo_waits_until_no_other_is_coming() -> None:
     coming = [1]
-    batcher = Batcher(max_size=4, max_delay_s=60, coming=lambda: coming[0], taken=lambda _: None)
-    taken: list[list[Decoded] | None] = []
-    taker = threading.Thread(target=lambda: taken.append(batcher.take()))
+    batcher = Batcher(max_size=4, max_delay_s=60, coming=lambda: coming[0], on_take=lambda _: None)
+    batches: list[list[Decoded] | None] = []
+    taker = threading.Thread(target=lambda: batches.append(batcher.take()))
     taker.start()
     batcher.put(PHOTOS[0])
     taker.join(0.1)
@@ -48,11 +48,11 @@ def test_a_photo_waits_until_no_other_is_coming() -> None:
     coming[0] = 0
     batcher.nudge()
     taker.join(10)
-    assert taken == [[PHOTOS[0]]]
+    assert batches == [[PHOTOS[0]]]
 
 
 def test_the_end_returns_the_waiting_photos_and_ends_take() -> None:
-    batcher = Batcher(max_size=4, max_delay_s=60, coming=lambda: 1, taken=lambda _: None)
+    batcher = Batcher(max_size=4, max_delay_s=60, coming=lambda: 1, on_take=lambda _: None)
     batcher.put(PHOTOS[0])
     assert batcher.end() == [PHOTOS[0]]
     assert batcher.take() is None
