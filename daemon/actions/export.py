@@ -2,65 +2,29 @@
 
 import csv
 import hashlib
-import itertools
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import sqlalchemy as sa
-
-from daemon.database.schema import photos, reviews
 from daemon.destinations.folders import DestinationFolders
 from daemon.destinations.originals import CHANGED, OriginalMissing, open_original
 from daemon.fs import dirfd
-from daemon.photo import DUPLICATE, FILED, RETRY, UNDONE
+from daemon.queries.labelled import LabelledPhoto
 from daemon.settings import FolderSettings
 from models.errors import FoodsortError
 from models.filenames import escape_name
 
 SPLITS = ("training", "validation", "evaluation")
 MANIFEST = "manifest.csv"
-LABELS = ("food", "non_food")
 
-_EXTENSIONS = {
-    "PNG": "png",
-    "WEBP": "webp",
-    "GIF": "gif",
-    "TIFF": "tif",
-    "BMP": "bmp",
-    "DIB": "dib",
-    "HEIF": "heic",
-    "AVIF": "avif",
-}
 _CHUNK_BYTES = 1 << 20
 
 
 class ExportError(FoodsortError):
     """Raised when there is nothing to export, or its folder cannot be used."""
-
-
-class LabelledPhoto(NamedTuple):
-    """A photo's row and its newest label by a person.
-
-    Attributes:
-        path: Its place, as rows name places.
-        format: The file format, by Pillow's name.
-    """
-
-    id: int
-    path: bytes
-    sha256: str
-    format: str
-    predicted_label: str
-    label: str
-
-    @property
-    def extension(self) -> str:
-        """The extension that fits the file's bytes; its own may be anything."""
-        return _EXTENSIONS.get(self.format, "jpg")
 
 
 class ManifestRow(NamedTuple):
@@ -88,33 +52,6 @@ class ExportResult(NamedTuple):
 
     counts: Counter[tuple[str, str]]
     problems: list[str]
-
-
-def labelled_photos(engine: sa.Engine, *, only_corrected: bool) -> Iterator[list[LabelledPhoto]]:
-    """The photos that people have labelled, exact copies together, the copy that was labelled last first.
-
-    Photos that are being moved are left for the next export.
-
-    Args:
-        engine: The database.
-        only_corrected: Only photos that the model labelled otherwise, or was not sure of.
-    """
-    newest = sa.select(sa.func.max(reviews.c.id)).group_by(reviews.c.photo_id)
-    p, r = photos.c, reviews.c
-    query = (
-        sa.select(p.id, p.path_bytes, p.sha256, p.format, p.predicted_label, r.label)
-        .join_from(photos, reviews, p.id == r.photo_id)
-        .where(r.id.in_(newest), p.error_kind.is_(None), p.state.in_((FILED, DUPLICATE, UNDONE, RETRY)))
-        .where(r.label.in_(LABELS))
-        .order_by(p.sha256, r.id.desc())
-    )
-    with engine.connect() as connection:
-        # All rows at once: copying takes long, and SQLite's log grows while a reader is open.
-        rows = [LabelledPhoto._make(row) for row in connection.execute(query)]
-    for _, same_bytes in itertools.groupby(rows, key=lambda row: row.sha256):
-        copies = list(same_bytes)
-        if not only_corrected or copies[0].label != copies[0].predicted_label:
-            yield copies
 
 
 def split_of(sha256: str) -> str:

@@ -30,10 +30,11 @@ def export(
 
     Example: foodsort export --root photos --out mine --split
     """
-    from daemon.actions.export import LABELS, SPLITS, ExportError, labelled_photos, output_folder, write
+    from daemon.actions.export import SPLITS, ExportError, output_folder, write
     from daemon.database import addresses, connections
     from daemon.destinations.folders import DestinationFolders
     from daemon.inbox.claims import Claims
+    from daemon.queries.labelled import LABELS, labelled_photos
     from daemon.settings import load
 
     settings = load(root)

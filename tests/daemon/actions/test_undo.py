@@ -304,13 +304,13 @@ def test_what_cannot_be_done_is_said_and_the_rest_is_done(sorted_root: Path, pho
     assert out.splitlines()[-1].startswith("1 photo is back in the inbox")
     assert out.endswith("; 2 could not be moved\n")
     assert err.splitlines() == [
-        "foodsort: nowhere.jpg: no photo is there by the database; `foodsort results` shows where each is",
+        "foodsort: nowhere.jpg: the database has no photo at this path; `foodsort results` shows where each photo is",
         "foodsort: non_food/trip/sea.jpg is no longer there",
     ]
     (sorted_root / "non_food/trip/sea.jpg").write_bytes(photo("food", 9))
     assert "is no longer the photo that was put there" in foodsort("undo", "--root", sorted_root, "non_food")[2]
     assert "is in the inbox already" in foodsort("undo", "--root", sorted_root, "inbox/trip/soup.jpg")[2]
-    assert "`foodsort undo` takes it back first" in foodsort("retry", "--root", sorted_root, "non_food/trip/sea.jpg")[2]
+    assert "`foodsort undo` moves it back to the inbox first" in foodsort("retry", "--root", sorted_root, "non_food/trip/sea.jpg")[2]
     assert "there is no batch 99" in foodsort("undo", "--root", sorted_root, "--batch", "99")[2]
     assert foodsort("undo", "--root", sorted_root)[0] == 2
     assert foodsort("undo", "--root", sorted_root, "--last", "food")[0] == 2
