@@ -136,7 +136,7 @@ def _wait_until(done: Callable[[], bool], daemon: "subprocess.Popen[bytes]", log
     while not done():
         if daemon.poll() is not None or time.monotonic() > end:
             raise FoodsortError(
-                f"the daemon has ended or hangs; {log} says:\n{log.read_text(errors='replace')[-2000:]}"
+                f"the daemon has ended or hangs; the end of {log}:\n{log.read_text(errors='replace')[-2000:]}"
             )
         time.sleep(_POLL_S)
 

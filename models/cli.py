@@ -65,7 +65,7 @@ def _pip_command(package: str) -> str:
 
 
 def discard_output(stream: TextIO) -> None:
-    """Sends a stream that cannot be written to /dev/null, so that its buffer raises no error at the end of the process."""
+    """Sends a stream that cannot be written to /dev/null, so that its buffer raises no error when the process ends."""
     try:
         stream.flush()
     except OSError:
@@ -81,7 +81,8 @@ def _prepare_streams() -> None:
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115  # gets the lowest free number, which is that of the closed stream
+            # It gets the lowest free descriptor, which is that of the closed stream.
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115
             os.set_inheritable(stream.fileno(), True)
             setattr(sys, name, stream)
     for output in (sys.stdout, sys.stderr):

@@ -50,9 +50,10 @@ class CorrectAction:
         return self._preview(photos, lambda chunk: new_labels(self._engine, chunk, label))
 
     def withdraw(self, photos: Iterable[Photo]) -> Iterator[ActionResult]:
-        """Removes each photo's newest label by a person and moves the photo to the folder of the label that is valid then.
+        """Removes each photo's newest label by a person and moves the photo to the folder of its valid label.
 
-        That is the previous label by a person, else the model's. A photo that cannot be moved keeps its label.
+        The valid label is then the previous one by a person, else the model's. A photo that cannot be moved keeps its
+        label.
         """
         return self._apply(photos, lambda chunk: withdrawals(self._engine, chunk))
 

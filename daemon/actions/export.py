@@ -55,7 +55,10 @@ class ExportResult(NamedTuple):
 
 
 def split_of(sha256: str) -> str:
-    """The split of a photo, 80 : 10 : 10. It depends on the bytes, so it is the same in each export and for all copies."""
+    """The split of a photo, 80 : 10 : 10.
+
+    It depends on the bytes, so it is the same in each export and for all exact copies.
+    """
     tenth = int(sha256, 16) % 10
     return SPLITS[max(0, tenth - 7)]
 

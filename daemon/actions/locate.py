@@ -41,7 +41,8 @@ class PhotoLocator:
         except CannotMove:
             return False
         is_same_inode = dirfd.identity(stat) == photo.identity
-        # The size and time too, since an inode is soon given to another file. But a failed photo may have been repaired there.
+        # The size and time too, since an inode is soon given to another file. A failed photo is exempt: a person may have
+        # repaired it in its place.
         if is_same_inode and (photo.looks_like(stat) or photo.error_kind):
             return True
         if not self._restorer.has_same_bytes(photo, has_arrived=has_arrived):

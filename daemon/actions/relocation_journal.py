@@ -52,7 +52,7 @@ class RelocationJournal:
         self._root = root
 
     def begin(self, connection: sa.Connection, photo: Photo, stat: os.stat_result, target: bytes) -> bool:
-        """Writes a photo's target, or that it stays, to its row; False if the row is no longer that of a filed photo."""
+        """Writes a photo's target, or that it stays, to its row; False if its state is no longer filed."""
         if target == photo.path:
             return update_if_state(connection, photo.id, (FILED,), state=FILED)
         columns = path_columns(target) | file_columns(stat) | {"generation": escape_name(photo.path)}
@@ -138,7 +138,7 @@ class RelocationJournal:
         yield from self._finish([relocation])
 
     def _abort(self, relocation: Relocation, revert_label: sa.Insert | sa.Delete) -> None:
-        """Restores the row and the labels of a photo that could not be moved, unless a copy is at its target already."""
+        """Restores row and labels of a photo that could not be moved, unless a copy is at its target already."""
         photo = relocation.photo
         p = photos.c
         with self._engine.connect() as connection:

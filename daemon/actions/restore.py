@@ -18,7 +18,7 @@ from models.errors import FoodsortError
 
 
 class CannotMove(FoodsortError):
-    """Raised when a photo cannot be moved or deleted. The message says why."""
+    """Raised when a photo cannot be moved or deleted. The message has the reason."""
 
 
 class SourceChanged(CannotMove):

@@ -1,4 +1,4 @@
-"""The command `foodsort`: the daemon's commands, and those that other packages add as entry points of `foodsort.commands`."""
+"""The command `foodsort`: the daemon's commands, and those of other packages (entry points `foodsort.commands`)."""
 
 from importlib.metadata import entry_points
 from typing import Annotated

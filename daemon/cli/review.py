@@ -52,7 +52,7 @@ def review(
     settings = load(root)
     if not settings.web.token and not _is_loopback(host):
         raise TokenRequired(
-            f"at {host} other people could see and move your photos; set a token of 12 characters or more that they must enter:"
+            f"at {host} other people could see and move your photos; set a token that they must enter, 12 characters or more:"
             f' `token = "…"` under [web] in {root}/foodsort.toml, or FOODSORT_WEB__TOKEN'
         )
     address = addresses.database_url(root, settings.database.url)
@@ -71,14 +71,14 @@ def review(
             ws="none",
             proxy_headers=False,
             server_header=False,
-            # With more connections, neither photos nor the database could be opened. Connections with an unfinished request
-            # count too: uvicorn waits for the rest without a timeout, and only a reverse proxy would not.
+            # With more connections, neither photos nor the database could be opened. Connections with an unfinished
+            # request count too: uvicorn waits for the rest without a timeout, and only a reverse proxy would not.
             limit_concurrency=resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2,
             timeout_graceful_shutdown=_SHUTDOWN_S,
         )
         logging.getLogger("uvicorn.error").addFilter(_is_no_shutdown_error)
         server = uvicorn.Server(config)
-        # Set here for a signal that arrives before uvicorn handles signals; uvicorn raises its signals again when it stops.
+        # For a signal that arrives before uvicorn handles signals. When uvicorn stops, it raises its signals again.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, server.handle_exit)
         address_name, bound_port = listener.getsockname()[:2]
@@ -102,7 +102,7 @@ def _create_database(inbox: Path, address: "sa.URL") -> None:
 
 
 def _is_no_shutdown_error(record: "LogRecord") -> bool:
-    """Hides the responses that the shutdown cancelled: the browser shows it, and the person who stopped the page expects it."""
+    """Hides responses that the shutdown cancelled: browsers show that, and whoever stopped the page expects it."""
     from asyncio import CancelledError
 
     raised = record.exc_info and record.exc_info[0]
@@ -133,6 +133,6 @@ def _listening(host: str, port: int) -> socket.socket:
             f"cannot listen on {host} port {port}: {(error.strerror or str(error)).lower()};"
             " choose another port with --port, or stop the program that listens there (`ss -ltnp` shows it)"
         ) from error
-    # Connections inherit it. Without it, the second part of a response waits 40 ms for the acknowledgement of the first.
+    # Connections inherit it. Without it, the second part of a response waits 40 ms for the first one's acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 SortOrder = Literal["newest", "oldest", "certainty", "name"]
-"""What comes first. `certainty`: the photos that the model was least sure of; photos without a prediction are left out."""
+"""The order of photos. `certainty`: least certain predictions first; photos without a prediction are left out."""
 
 GroupBy = Literal["day", "label", "model", "camera"]
 """What photos are counted by. `day`: the UTC day on which a photo was classified or, if it failed, claimed."""

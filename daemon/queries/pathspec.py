@@ -15,8 +15,8 @@ PathCandidates = frozenset[bytes]
 def candidates(path: str, root: Path) -> list[PathCandidates]:
     """The readings of a path, each once.
 
-    A reading below the root comes before one below the working folder. For each, the path as `escape_name` prints it comes
-    before the path as it is on the disk.
+    A reading below the root comes before one below the working folder. For each, the path as `escape_name` prints it
+    comes before the path as it is on the disk.
     """
     prefixes = [os.fsencode(prefix) for prefix in _root_prefixes(root)]
     readings = []

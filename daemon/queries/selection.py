@@ -20,7 +20,7 @@ from models.filenames import escape_control_characters, escape_name, unescape_na
 
 
 class NoMatch(FoodsortError):
-    """Raised when no photo is at the path that a person named, or only photos in another state. The message says why."""
+    """Raised when a person named no photo, or only photos in other states. The message has the reason."""
 
 
 class PhotoSelection:
@@ -73,8 +73,8 @@ class PhotoSelection:
     def by_path(self, path: PathArgument, kinds: Sequence[str] = ()) -> list[Photo]:
         """The photo at a path, else the photos below it if it is a folder, else those that match it as a pattern.
 
-        The first reading of the path that any photo has decides, whatever that photo's state: below the root before below
-        the working folder, and as `foodsort results` shows it before as it is on the disk.
+        The first reading of the path that any photo has decides, whatever that photo's state. A reading below the root
+        comes before one below the working folder, and a path as `foodsort results` shows it before one as on the disk.
 
         Args:
             path: Absolute, or relative to the root or the working folder. In a pattern, a star ends at a slash.
@@ -115,7 +115,7 @@ class PhotoSelection:
         )
 
     def _is_name(self, names: set[str]) -> bool:
-        """Whether a photo has such a name with brackets: photo[1].jpg must not select photo1.jpg once it has moved away."""
+        """Whether a photo has such a name with brackets: once photo[1].jpg has moved, it must not select photo1.jpg."""
         bracketed = {name for name in names if "[" in name and {"*", "?"}.isdisjoint(name)}
         return self._exists(photos.c.name.in_(bracketed))
 

@@ -24,7 +24,7 @@ def out(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def labelled_root(root: Path, photo: Photo, foodsort: Foodsort) -> Path:
-    """A root with two photos of which a person said what they show, one of them another thing than the model, and one without."""
+    """A root with two photos that a person has labelled, one of them otherwise than the model, and two without."""
     for name, data in {
         "soup": photo(),
         "cake": photo(shade=1),
@@ -195,7 +195,8 @@ def test_half_an_export_is_never_taken_for_a_whole_one(labelled_root: Path, food
     cake = labelled_root / "non_food/trip/cake.jpg"
     cake.unlink()
     os.mkfifo(cake)
-    stuck = f"import daemon.actions.export as e, os, signal; e.dirfd.is_regular = lambda stat: os.kill(os.getpid(), {signal.SIGKILL:d})"
+    kill = f"lambda stat: os.kill(os.getpid(), {signal.SIGKILL:d})"
+    stuck = f"import daemon.actions.export as e, os, signal; e.dirfd.is_regular = {kill}"
     words = ["export", "--root", str(labelled_root), "--out", str(out)]
     command = [COMMAND[0], "-c", f"{stuck}\nimport sys; sys.argv[1:] = {words!r}\nfrom daemon.cli import app; app()"]
     ended = subprocess.run(command, capture_output=True, timeout=60, check=False)
