@@ -19,7 +19,7 @@ FOLDERS = FolderSettings()
 def engine(root: Path) -> Iterator[sa.Engine]:
     """The database of a root on which a daemon has run before."""
     InboxHandle(root / "inbox", lock=True).close()
-    engine = connections.connect(addresses.url(root, ""))
+    engine = connections.connect(addresses.database_url(root, ""))
     yield engine
     engine.dispose()
 
