@@ -1,4 +1,4 @@
-"""Named points on a photo's path at which a test can have the process killed, to see what the next start makes of it; or hang."""
+"""Named points on a photo's path at which a test kills the process, to check the recovery, or makes it hang."""
 
 import itertools
 import os
@@ -6,38 +6,38 @@ import signal
 import threading
 
 VARIABLE = "FOODSORT_FAULT"
-"""Set by tests alone: `POINT` or `POINT:N`, to die when the point is passed for the first or the N-th time; `POINT:N:hang`."""
+"""Set only by tests. `POINT` or `POINT:N` kills the process at its first or N-th pass of a point; `POINT:N:hang` hangs it."""
 
 POINTS = (
-    "claimed",  # moved into the claim folder, not opened yet
-    "given_back",  # moved back into the inbox
-    "batched",  # decoded and in a batch, not seen by the network
-    "classified",  # no row yet
-    "recorded",  # the rows of the batch are written, no photo has moved
-    "explained",  # the reason of a failure lies at its place, the photo does not
-    "copied",  # a whole copy lies on another filesystem under a hidden name
-    "named",  # the copy has its name, the original is still claimed
-    "moved",  # one photo of the batch lies at its place
-    "synced",  # all do, and their folders are on the disk; the rows do not say so
-    "finished",  # the rows say so
-    "taking_back",  # `undo` or `retry` has written where photos go, none has moved
-    "taken_back",  # one of them lies in the inbox, its row does not say so
-    "correcting",  # `correct` has written where photos go, none has moved
-    "corrected",  # one of them lies in the folder of its new label, its row does not say so
-    "deleting",  # `delete` has written which failed photos go, none has gone
-    "unexplained",  # the reason of a failure is removed, its photo is not
-    "deleted",  # a photo is removed, its row does not say so
-    "mended",  # a start has ended what an earlier life had recorded
+    "claimed",  # the photo is in the claim folder and not opened yet
+    "given_back",  # the photo is back in the inbox
+    "batched",  # the photo is decoded and in a batch that is not classified
+    "classified",  # the batch is classified and has no rows
+    "recorded",  # the rows of the batch are written; no photo has moved
+    "explained",  # an error sidecar is written; its photo has not moved
+    "copied",  # another filesystem has a complete copy under a hidden name
+    "named",  # the copy has its final name; the original is still claimed
+    "moved",  # one photo of the batch has moved
+    "synced",  # all have moved and their folders are synced; the rows are not updated
+    "finished",  # the rows are updated
+    "taking_back",  # `undo` or `retry` has recorded the targets; no photo has moved
+    "taken_back",  # one photo is in the inbox; its row is not updated
+    "correcting",  # `correct` has recorded the targets; no photo has moved
+    "corrected",  # one photo is in the folder of its new label; its row is not updated
+    "deleting",  # `delete` has recorded its photos; none is deleted
+    "unexplained",  # an error sidecar is deleted; its photo is not
+    "deleted",  # a photo is deleted; its row is not updated
+    "mended",  # recovery has finished the moves that an earlier run had recorded
 )
-"""Every point, in the order in which a photo comes by."""
+"""All points, in the order of a photo's path."""
 
-_NAME, _NUMBER, _HOW = ([*os.environ.get(VARIABLE, "").split(":"), "", ""])[:3]
-_passed = itertools.count(1)
+_NAME, _NUMBER, _ACTION = ([*os.environ.get(VARIABLE, "").split(":"), "", ""])[:3]
+_passes = itertools.count(1)
 
 
 def failpoint(name: str) -> None:
-    """Kills this process, as `kill -9` does, or hangs, when the variable names this point and this passing of it."""
-    if name == _NAME and next(_passed) == int(_NUMBER or 1):
-        if _HOW == "hang":
+    """Kills this process, as `kill -9` does, or hangs it, if the variable names this point and this pass of it."""
+    if name == _NAME and next(_passes) == int(_NUMBER or 1):
+        if _ACTION == "hang":
             threading.Event().wait()
         os.kill(os.getpid(), signal.SIGKILL)

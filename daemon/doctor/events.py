@@ -42,7 +42,7 @@ def _events(place: CheckedRoot) -> Finding:
     try:
         probe.touch()
         probe.unlink()
-        if watch.proven(SELF_TEST_S):
+        if watch.await_probe(SELF_TEST_S):
             return Finding("events", "ok", "a file was written and its event came")
         return Finding("events", "warning", f"a file was written and no event came of it; {polled}")
     except OSError as error:

@@ -1,1 +1,1 @@
-"""The first stage: a file in the inbox is noticed, ready, and claimed."""
+"""The first stage: a file in the inbox is noticed, becomes ready, and is claimed."""

@@ -1,4 +1,4 @@
-"""Taking a photo out of the inbox: one rename decides whose it is, one descriptor is what is read from then on."""
+"""Claiming a photo: one rename decides which process has it, and one descriptor is read from then on."""
 
 import errno
 import fcntl
@@ -16,11 +16,16 @@ from daemon.inbox.readiness import FileStamp, ReadyFile
 from daemon.retry import is_transient
 
 PRIVATE = b".foodsort"
-_CLAIMED = b"claimed"
+"""foodsort's own folder in the inbox."""
+_CLAIMED = dirfd.join(PRIVATE, b"claimed")
 
 
 class FileChanged(Exception):
-    """Raised when a file changed as it was taken, or is still open for `writing`; it is back in the inbox."""
+    """Raised when a file changed while it was claimed, or is still open for writing; it is back in the inbox.
+
+    Attributes:
+        writing: Whether a process has it open for writing.
+    """
 
     def __init__(self, *, writing: bool) -> None:
         super().__init__()
@@ -28,14 +33,20 @@ class FileChanged(Exception):
 
 
 class FileRefused(Exception):
-    """Raised when a file may not be moved or read, or is none; it is in the inbox. The message says why."""
+    """Raised when a file cannot be moved or read, or is not a regular file; it is in the inbox. The message says why."""
 
 
 @dataclass
 class Claimed:
-    """A photo that is ours. path: where it lay in the inbox, relative to it. fd: open for reading, at its start.
+    """A claimed photo.
 
-    stable_since: when it was last seen changing (monotonic s); at: when it was taken (UTC).
+    Attributes:
+        path: Its path before it was claimed, relative to the inbox.
+        run_id: The run of the daemon that claimed it; empty in a dry run.
+        fd: Descriptor, open for reading at the start of the file.
+        stat: Its stat when it was claimed.
+        stable_since: Time of its last known change (monotonic s).
+        claimed_at: Time at which it was claimed (UTC).
     """
 
     path: bytes
@@ -47,21 +58,21 @@ class Claimed:
 
     @property
     def identity(self) -> str:
-        """Device and inode, which a rename keeps."""
+        """Device and inode, which a rename does not change."""
         return dirfd.identity(self.stat)
 
     @property
     def linked(self) -> bool:
-        """Whether the file has several names (hard links), each a photo of its own, so that they share the identity."""
+        """Whether the file has several names (hard links); each is a photo of its own, and they share the identity."""
         return self.stat.st_nlink > 1
 
     def was_modified(self) -> bool:
-        """Whether the file was written to since it was taken."""
-        now = os.fstat(self.fd)
-        return (now.st_size, now.st_mtime_ns) != (self.stat.st_size, self.stat.st_mtime_ns)
+        """Whether the file was written to after it was claimed."""
+        stat = os.fstat(self.fd)
+        return (stat.st_size, stat.st_mtime_ns) != (self.stat.st_size, self.stat.st_mtime_ns)
 
     def close(self) -> None:
-        """Closes the descriptor; twice does no harm."""
+        """Closes the descriptor. May be called twice."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
@@ -69,9 +80,12 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Returned:
-    """A claimed photo that has to wait on in the inbox.
+    """A claimed photo that the pipeline gives back to the inbox.
 
-    wait_s: how long it must have stood still before it is tried again. refusal: why it can't be tried before it changes.
+    Attributes:
+        claimed: The photo.
+        wait_s: Seconds without a change after which it is tried again.
+        refusal: Why it cannot be tried before it changes; empty when it can.
     """
 
     claimed: Claimed
@@ -80,43 +94,52 @@ class Returned:
 
 
 class Claims:
-    """The claim folder `<inbox>/.foodsort/claimed/<run_id>/`, one run_id a life of the daemon."""
+    """The claim folder `<inbox>/.foodsort/claimed/<run id>/`. Each run of the daemon has its own.
+
+    Attributes:
+        inbox_fd: Descriptor of the inbox, -1 after `close`.
+        run_id: Name of this run's folder.
+    """
 
     def __init__(self, inbox: Path) -> None:
-        """Raises OSError when the inbox cannot be opened."""
+        """Opens an inbox. Raises OSError."""
         self.open(inbox)
         self._pending_returns: list[tuple[bytes, bytes]] = []
-        # One thread makes sub-folders of the claim folder while others remove the ones that are empty.
-        self._folders = threading.Lock()
+        # One thread creates subfolders of the claim folder while others remove the empty ones.
+        self._folder_lock = threading.Lock()
 
     def open(self, inbox: Path) -> None:
-        """Opens the folder that the path names now, once more after `close`. Raises OSError."""
+        """Opens the folder at this path, after `close` again. Raises OSError."""
         self.inbox_fd = dirfd.open_root(os.fsencode(inbox))
-        """Descriptor of the folder."""
         self.run_id = b"%d-%d" % (time.time_ns(), os.getpid())
 
     def close(self) -> None:
-        """Closes the inbox's descriptor and removes what is empty of the claim folder; twice does no harm."""
+        """Closes the inbox and removes the claim folder if it is empty. May be called twice."""
         if self.inbox_fd >= 0:
-            dirfd.remove_empty_folders(self.inbox_fd, dirfd.join(PRIVATE, dirfd.join(_CLAIMED, self.run_id)))
+            dirfd.remove_empty_folders(self.inbox_fd, self.claim_folder(self.run_id, b""))
             os.close(self.inbox_fd)
             self.inbox_fd = -1
 
     def claim_folder(self, run_id: bytes, path: bytes) -> bytes:
-        """Path, relative to the inbox, of the folder in which the photo `path` of a run_id lies when claimed."""
-        return dirfd.join(dirfd.join(PRIVATE, dirfd.join(_CLAIMED, run_id)), dirfd.split(path)[0]).rstrip(b"/")
+        """Returns the folder, relative to the inbox, that contains the photo `path` after the run `run_id` claimed it."""
+        parent, _ = dirfd.split(path)
+        return dirfd.join(dirfd.join(_CLAIMED, run_id), parent).rstrip(b"/")
 
     def claim(self, ready: ReadyFile) -> Claimed:
         """Claims a ready file.
 
-        Raises FileNotFoundError when it is gone, FileExistsError while another of its name is claimed, FileChanged, FileRefused, and
-        OSError for trouble that is not the file's: a full disk, no descriptors left.
+        Raises:
+            FileNotFoundError: The file no longer exists.
+            FileExistsError: Another file of this name is claimed.
+            FileChanged: The file is not ready any more.
+            FileRefused: The file cannot be moved or read.
+            OSError: The machine has a problem, such as a full disk or no descriptors left.
         """
         parent, name = dirfd.split(ready.path)
         claim_folder = self.claim_folder(self.run_id, ready.path)
         try:
             with (
-                self._folders,
+                self._folder_lock,
                 dirfd.open_folder(self.inbox_fd, claim_folder, create=True) as target,
                 dirfd.open_folder(self.inbox_fd, parent) as source,
             ):
@@ -128,23 +151,26 @@ class Claims:
             raise FileRefused(f"cannot be moved: {error.strerror}") from error
         failpoints.failpoint("claimed")
         try:
-            return self._open(ready.path, self.run_id, ready)
-        except (FileChanged, FileRefused, OSError):  # OSError: out of descriptors, say
+            return self._open(claim_folder, ready.path, self.run_id, ready)
+        except (FileChanged, FileRefused, OSError):  # OSError: no descriptors left, for example
             self.give_back(ready.path, self.run_id)
             raise
 
     def open_in_place(self, ready: ReadyFile) -> Claimed:
-        """Opens a ready file where it lies, for a dry run. Raises as `take` does."""
-        return self._open(ready.path, None, ready)
+        """Opens a ready file in the inbox without moving it, for a dry run. Raises the same errors as `claim`."""
+        parent, _ = dirfd.split(ready.path)
+        return self._open(parent, ready.path, b"", ready)
 
     def reopen(self, path: bytes, run_id: bytes) -> Claimed:
-        """Opens a photo that an earlier life of the daemon claimed. Raises FileRefused."""
-        return self._open(path, run_id, None)
+        """Opens a photo that an earlier run of the daemon claimed. Raises FileRefused, OSError."""
+        return self._open(self.claim_folder(run_id, path), path, run_id, None)
 
     def give_back(self, path: bytes, run_id: bytes) -> bytes | None:
-        """Puts a claimed file back into the inbox, under another number when its name is taken; returns its path there.
+        """Moves a claimed photo back to the inbox, under a numbered name when its own is taken.
 
-        None when somebody took it away, or when it cannot go back for now: then `settle` tries again.
+        Returns:
+            Its path in the inbox. None when somebody removed it, or when it cannot be moved at present; in this case
+            `retry_returns` tries again.
         """
         try:
             return self._give_back(path, run_id)
@@ -155,10 +181,47 @@ class Claims:
             return None
 
     def retry_returns(self) -> None:
-        """Puts back what could not go back before."""
-        owed, self._pending_returns = self._pending_returns, []
-        for path, run_id in owed:
+        """Moves the photos back that `give_back` could not move."""
+        pending = self._pending_returns
+        self._pending_returns = []
+        for path, run_id in pending:
             self.give_back(path, run_id)
+
+    def remove_empty_folders(self, path: bytes, run_id: bytes) -> None:
+        """Removes the subfolders of the claim folder that are empty without the photo `path`."""
+        run_folder = self.claim_folder(run_id, b"")
+        photo_folder = self.claim_folder(run_id, path)
+        with self._folder_lock:
+            if photo_folder != run_folder or run_id != self.run_id:
+                dirfd.remove_empty_folders(self.inbox_fd, photo_folder)
+
+    def leftovers(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yields run id and path of each file in the claim folders of all runs."""
+        for claimed_path, _ in dirfd.walk(self.inbox_fd, _CLAIMED):
+            run_id, _, path = claimed_path[len(_CLAIMED) + 1 :].partition(b"/")
+            if path:
+                yield run_id, path
+
+    def stat(self, path: bytes) -> os.stat_result | None:
+        """Returns the stat of a path in the inbox, None when the file or its folder does not exist. Raises OSError."""
+        parent, name = dirfd.split(path)
+        try:
+            with dirfd.open_folder(self.inbox_fd, parent) as folder:
+                return os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                return None
+            raise
+
+    def stamp(self, path: bytes) -> FileStamp | None:
+        """Returns the stamp of a path in the inbox, None when no regular file is there or it cannot be reached."""
+        try:
+            stat = self.stat(path)
+        except OSError:
+            return None
+        return FileStamp.of(stat) if stat is not None and dirfd.is_regular(stat) else None
 
     def _give_back(self, path: bytes, run_id: bytes) -> bytes:
         parent, name = dirfd.split(path)
@@ -174,66 +237,42 @@ class Claims:
         self.remove_empty_folders(path, run_id)
         return dirfd.join(parent, free)
 
-    def remove_empty_folders(self, path: bytes, run_id: bytes) -> None:
-        """Removes the sub-folders of the claim folder that the photo `path` leaves empty."""
-        top = self.claim_folder(run_id, b"")
-        below = self.claim_folder(run_id, path)
-        with self._folders:
-            if below != top or run_id != self.run_id:
-                dirfd.remove_empty_folders(self.inbox_fd, below)
-
-    def leftovers(self) -> Iterator[tuple[bytes, bytes]]:
-        """(run_id, path) of everything that lies in the claim folder."""
-        top = dirfd.join(PRIVATE, _CLAIMED)
-        for path, _ in dirfd.walk(self.inbox_fd, top):
-            run_id, _, rest = path[len(top) + 1 :].partition(b"/")
-            if rest:
-                yield run_id, rest
-
-    def stat(self, path: bytes) -> os.stat_result | None:
-        """stat of a path of the inbox, None when it is gone or its folder is."""
-        parent, name = dirfd.split(path)
+    def _open(self, folder: bytes, path: bytes, run_id: bytes, ready: ReadyFile | None) -> Claimed:
+        """Opens the photo `path`, which is in `folder`, and checks that it is still as `ready` describes."""
+        _, name = dirfd.split(path)
         try:
-            with dirfd.open_folder(self.inbox_fd, parent) as at:
-                return os.stat(name, dir_fd=at, follow_symlinks=False)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            if error.errno == errno.ELOOP:
-                return None
-            raise
-
-    def _open(self, path: bytes, run_id: bytes | None, ready: ReadyFile | None) -> Claimed:
-        parent, name = dirfd.split(path)
-        where = parent if run_id is None else self.claim_folder(run_id, path)
-        try:
-            with dirfd.open_folder(self.inbox_fd, where) as at:
-                # O_NONBLOCK: a FIFO that was swapped in must not hang us.
-                fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
+            with dirfd.open_folder(self.inbox_fd, folder) as folder_fd:
+                # O_NONBLOCK: a FIFO that replaced the file must not block.
+                fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder_fd)
         except OSError as error:
             if is_transient(error):
                 raise
             raise FileRefused(f"cannot be read: {error.strerror}") from error
         stat = os.fstat(fd)
         try:
-            if not dirfd.is_regular(stat):
-                raise FileRefused("is no regular file")
-            if ready is not None:
-                if FileStamp.of(stat)[:3] != ready.stamp[:3]:  # all but ctime, which the rename changed
-                    raise FileChanged(writing=False)
-                if not ready.overdue and open_for_writing(fd):
-                    raise FileChanged(writing=True)
+            _check(fd, stat, ready)
         except (FileChanged, FileRefused):
             os.close(fd)
             raise
-        since = ready.stable_since if ready is not None else time.monotonic()
-        return Claimed(path, run_id or b"", fd, stat, since)
+        stable_since = ready.stable_since if ready is not None else time.monotonic()
+        return Claimed(path=path, run_id=run_id, fd=fd, stat=stat, stable_since=stable_since)
 
 
-def open_for_writing(fd: int) -> bool:
-    """Whether any process has the file open for writing: then the kernel grants no read lease (fcntl(2), F_SETLEASE).
+def _check(fd: int, stat: os.stat_result, ready: ReadyFile | None) -> None:
+    if not dirfd.is_regular(stat):
+        raise FileRefused("is no regular file")
+    if ready is None:
+        return
+    if not FileStamp.of(stat).same_except_ctime(ready.stamp):
+        raise FileChanged(writing=False)
+    if not ready.overdue and is_open_for_writing(fd):
+        raise FileChanged(writing=True)
 
-    Not known, so False, where leases are not for us: another user's file, and network and FUSE filesystems.
+
+def is_open_for_writing(fd: int) -> bool:
+    """Whether a process has the file open for writing: then the kernel grants no read lease (fcntl(2), F_SETLEASE).
+
+    Returns False as well where no lease is possible: for files of other users, and on network and FUSE filesystems.
     """
     try:
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)

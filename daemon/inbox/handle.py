@@ -1,5 +1,6 @@
-"""The inbox as a folder on the disk that is ours: open, locked, and still the one that its path names."""
+"""The inbox as a folder on disk: open, locked, and checked against its path."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -9,72 +10,88 @@ from daemon.retry import Retrier
 from models.errors import FoodsortError
 
 REOPEN_EVERY_S = 1.0
-"""Seconds between two tries to hold an inbox again."""
+"""Seconds between two attempts to reopen an inbox."""
 
 
 class InboxHandle:
-    """Holds an inbox. Used by one thread."""
+    """An open inbox. Used by one thread.
+
+    Attributes:
+        path: Path of the inbox.
+        claims: Its claim folder.
+    """
 
     def __init__(self, path: Path, *, lock: bool) -> None:
-        """Raises FoodsortError when somebody else holds it, OSError when it cannot be opened."""
+        """Opens an inbox.
+
+        Args:
+            path: Path of the inbox.
+            lock: Whether to take its lock.
+
+        Raises:
+            FoodsortError: Another process holds the lock.
+            OSError: The inbox cannot be opened.
+        """
         self.path = path
         self.claims = Claims(path)
-        self._wanted = lock
+        self._needs_lock = lock
         self._lock: InboxLock | None = None
-        self._mounted = path.is_mount()
+        self._was_mount = path.is_mount()
         self._take_lock()
 
-    def lost_reason(self) -> str | None:
-        """Why what is held is no longer the folder at its path: removed, moved, unmounted, mounted over. None: it is.
+    @property
+    def is_open(self) -> bool:
+        """Whether the folder is open, even if it is no longer at its path."""
+        return self.claims.inbox_fd >= 0
 
-        After `close` it is lost until it is taken again.
-        """
+    def lost_reason(self) -> str | None:
+        """Returns why the open folder is no longer at its path: removed, moved, unmounted or mounted over; else None."""
         if not self.is_open:
-            return "nothing is held"
+            return "it is closed"
         try:
-            there = os.stat(self.path)
+            at_path = os.stat(self.path)
         except OSError as error:
             return error.strerror or str(error)
-        held = os.fstat(self.claims.inbox_fd)
-        same = (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)
-        return None if same else "another folder is at its place"
+        opened = os.fstat(self.claims.inbox_fd)
+        return None if os.path.samestat(at_path, opened) else "another folder is at its path"
 
     def close(self) -> None:
-        """Closes what is held, which nobody may use any more; twice does no harm."""
+        """Closes the folder and releases the lock. May be called twice."""
         self.claims.close()
         if self._lock:
             self._lock.release()
             self._lock = None
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it is held, be it at its path or elsewhere by now; not so after `close`."""
-        return self.claims.inbox_fd >= 0
+    def reopen(self, retrier: Retrier) -> bool:
+        """Opens the folder at the path again, after `close`.
 
-    def reopen(self, patience: Retrier) -> bool:
-        """After `close`: holds the folder at the path if there is one that can be; else that is noted as trouble."""
+        Args:
+            retrier: Where a failure is reported; the caller tries again after REOPEN_EVERY_S.
+
+        Returns:
+            Whether the folder is open.
+        """
         try:
             self._reopen()
         except (OSError, FoodsortError) as error:
-            patience.note("inbox", f"the inbox {self.path} is gone: {error}", REOPEN_EVERY_S)
+            retrier.note("inbox", f"the inbox {self.path} is gone: {error}", REOPEN_EVERY_S)
             return False
-        patience.clear("inbox")
+        retrier.clear("inbox")
         return True
 
     def _reopen(self) -> None:
-        """Holds the folder that is at the path now.
+        """Opens the folder but never creates it: photos would disappear below a mount that is missing and comes back.
 
-        It is never made here: where a mount is missing, photos would vanish below it once it is back. For the same reason
-        what was a mount has to be one again. Raises FoodsortError, OSError.
+        For the same reason, a former mount point has to be one again. Raises FoodsortError, OSError.
         """
-        if self._mounted and not self.path.is_mount():
-            raise FileNotFoundError(2, "nothing is mounted there", str(self.path))
+        if self._was_mount and not self.path.is_mount():
+            raise FileNotFoundError(errno.ENOENT, "nothing is mounted there", str(self.path))
         self.claims.open(self.path)
         self._take_lock()
 
     def _take_lock(self) -> None:
         try:
-            if self._wanted:
+            if self._needs_lock:
                 self._lock = InboxLock(self.claims.inbox_fd, self.path)
         except BaseException:
             self.claims.close()

@@ -14,6 +14,7 @@ IGNORED = (
     "@eadir",
     "__macosx",
 )
+"""Shell patterns in lower case."""
 
 
 class IgnoreRules:
@@ -22,11 +23,12 @@ class IgnoreRules:
     A folder whose name is ignored is ignored with everything in it.
     """
 
-    def __init__(self, more: tuple[str, ...] = ()) -> None:
-        self._patterns = (*IGNORED, *(pattern.lower() for pattern in more))
+    def __init__(self, patterns: tuple[str, ...] = ()) -> None:
+        """Adds the patterns of the settings to IGNORED."""
+        self._patterns = (*IGNORED, *(pattern.lower() for pattern in patterns))
 
     def __call__(self, name: bytes) -> bool:
-        """Whether one name is ignored."""
+        """Whether a name is ignored."""
         lower = os.fsdecode(name).lower()
         return any(fnmatch.fnmatchcase(lower, pattern) for pattern in self._patterns)
 

@@ -1,4 +1,4 @@
-"""inotify's events on the inbox, through watchdog, as a queue of hints."""
+"""inotify events of the inbox, received through watchdog."""
 
 import errno
 import logging
@@ -29,9 +29,9 @@ from daemon.inbox.claims import PRIVATE
 from daemon.inbox.ignore import IgnoreRules
 
 PROBE = b"probe"
-"""Name of the file in the claim folder's folder whose event proves that events come."""
+"""Name of the file in foodsort's own folder whose event shows that events arrive."""
 
-_EVENTS: list[type[FileSystemEvent]] = [
+_WATCHED_EVENTS: list[type[FileSystemEvent]] = [
     DirCreatedEvent,
     DirMovedEvent,
     FileClosedEvent,
@@ -42,59 +42,73 @@ _EVENTS: list[type[FileSystemEvent]] = [
 ]
 
 
-class FileEvent(NamedTuple):
-    """Something that happened to a path of the inbox. `look`: find out what is there, file or folder.
+EventKind = Literal["appeared", "modified", "closed", "moved_in", "disappeared", "overflow", "unwatched"]
 
-    Two tell of the watch itself. `overflow`: events were lost. `unwatched`: a folder cannot be watched, so none will come.
+
+class FileEvent(NamedTuple):
+    """An event of the inbox.
+
+    Attributes:
+        kind: What happened. `appeared`: a file or folder was created, or a folder moved in. `modified`: a file was written.
+            `closed`: a writer closed a file. `moved_in`: a file was renamed to this path. `disappeared`: a file was removed
+            or renamed to another path. `overflow`: events were lost. `unwatched`: the folder cannot be watched, so that no
+            events of it will arrive.
+        path: Path relative to the inbox; empty for `overflow`.
     """
 
-    kind: Literal["appeared", "modified", "closed", "moved_in", "disappeared", "overflow", "unwatched"]
+    kind: EventKind
     path: bytes
 
 
 class _Inotify(InotifyFD):
-    """watchdog's reader, which keeps two things to itself: that the queue overflowed, that a sub-folder is unwatched."""
+    """watchdog's reader, which also reports an overflow of the queue, and a subfolder that cannot be watched.
 
-    def __init__(self, hint: Callable[[FileEvent], None], probe: bytes) -> None:
+    Attributes:
+        probe_seen: Set when the event of the probe arrives.
+        limited: Whether some folders cannot be watched.
+    """
+
+    def __init__(self, on_event: Callable[[FileEvent], None], probe: bytes) -> None:
         super().__init__()
-        self._hint, self._probe = hint, probe
-        self.proven = threading.Event()
+        self._on_event = on_event
+        self._probe = probe
+        self.probe_seen = threading.Event()
         self.limited = False
 
     def handle_event(self, event: InotifyEvent) -> None:
         if event.name == self._probe:
-            self.proven.set()
+            self.probe_seen.set()
         super().handle_event(event)
-        if event.is_queue_overflow:  # watchdog watches anew first, so that nothing falls between that and a look
-            self._hint(FileEvent("overflow", b""))
+        if event.is_queue_overflow:  # after watchdog has renewed its watches, so that the rescan misses nothing
+            self._on_event(FileEvent("overflow", b""))
 
     def add_callback(self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId) -> WatchDescriptor:
         try:
             return super().add_callback(path, mask, callback, id_)
         except OSError as error:
-            if error.errno in {errno.ENOSPC, errno.ENOMEM} and not self.limited:  # one is enough to know
+            if error.errno in {errno.ENOSPC, errno.ENOMEM} and not self.limited:  # one report is enough
                 self.limited = True
-                self._hint(FileEvent("unwatched", path))
+                self._on_event(FileEvent("unwatched", path))
             raise
 
 
-_held_back = InotifyMoveEventGrouper.put_event
+_original_put_event = InotifyMoveEventGrouper.put_event
 
 
 def _put_event(queue: InotifyMoveEventGrouper, event: PathedInotifyEvent) -> None:
-    """Takes an event as watchdog does, but holds nothing back when a file was moved away, as each photo is that we claim.
+    """Queues an event as watchdog does, but without a delay when a file was moved away, as each claimed photo is.
 
-    watchdog waits for the other half of a move, and lets all that comes after it wait too. Half a move of a file tells us
-    as much as a whole one; of a folder, watchdog needs to know from where it came.
+    watchdog waits for the second half of a move and delays all later events meanwhile. Half a move of a file is enough here;
+    for a folder, watchdog needs both halves.
     """
     if event.ev.is_moved_from and not event.ev.is_directory:
         queue._queue.put(event)
     else:
-        _held_back(queue, event)
+        _original_put_event(queue, event)
 
 
 InotifyMoveEventGrouper.put_event = _put_event  # type: ignore[assignment, method-assign]
-# The kernel reports both halves at once, so watchdog's half a second of waiting for the other one gains nothing.
+# The kernel reports both halves at once, so watchdog's delay of half a second gains nothing.
 InotifyMoveEventGrouper.delay = 0.05
 
 
@@ -102,58 +116,72 @@ class _Observer(InotifyObserver):
     def __init__(self, inotify: _Inotify) -> None:
         self._inotify_fd = inotify
         inotify.start()
-        # Full events tell a file that was moved in, which is whole, from one that was made here.
+        # Full events distinguish a file that was moved in, which is complete, from one that was created here.
         BaseObserver.__init__(self, InotifyFullEmitter, inotify_fd=inotify)
 
 
 class InotifySource(FileSystemEventHandler):
-    """Watches the inbox until it is stopped and hands hints on, from a thread of its own."""
+    """Watches a folder until it is stopped and reports events from its own thread."""
 
     def __init__(
         self,
         inbox: Path,
         ignore: IgnoreRules,
-        hint: Callable[[FileEvent], None],
+        on_event: Callable[[FileEvent], None],
         *,
         recursive: bool = True,
         probe: bytes = PROBE,
     ) -> None:
-        """probe: name of the file whose event proves that events come.
+        """Starts to watch a folder.
 
-        Raises OSError when the folder cannot be watched, for instance because too many watches are in use.
+        Args:
+            inbox: The folder.
+            ignore: Names whose events are not reported.
+            on_event: Called with each event, from another thread.
+            recursive: Whether to watch subfolders.
+            probe: Name of the file that `await_probe` waits for.
+
+        Raises:
+            OSError: The folder cannot be watched, for example because too many watches are in use.
         """
         self._root = os.fsencode(inbox)
-        self._ignore, self._hint = ignore, hint
-        # A folder that is made while its parent's watch is set up is watched from both sides, which does no harm.
+        self._ignore = ignore
+        self._on_event = on_event
+        # A folder that is created while its parent's watch is set up is watched from both sides, which is harmless.
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
-        # What it logs is told by us, or none: its emitter calls it an error that it is stopped while it reads.
+        # foodsort logs what matters: watchdog logs an error when it is stopped while it reads.
         logging.getLogger("watchdog").setLevel(logging.CRITICAL)
-        self._inotify = _Inotify(hint, probe)
+        self._inotify = _Inotify(on_event, probe)
         self._observer = _Observer(self._inotify)
         try:
-            self._observer.schedule(self, self._root, recursive=recursive, event_filter=_EVENTS)  # type: ignore[arg-type]
+            self._observer.schedule(
+                self,
+                self._root,  # type: ignore[arg-type]
+                recursive=recursive,
+                event_filter=_WATCHED_EVENTS,
+            )
             self._observer.start()
         except (OSError, RecursionError) as error:
             self._inotify.stop()
             self._inotify.join()
             if isinstance(error, RecursionError):  # Python 3.11 lists folders with a call for each level
-                raise OSError(errno.ENAMETOOLONG, "there are folders within folders without end") from error
+                raise OSError(errno.ENAMETOOLONG, "the folders are nested too deeply") from error
             raise
 
     @property
     def alive(self) -> bool:
-        """Whether it still hands on what happens; not so once the folder that it watches is gone."""
+        """Whether it still reports events; it ends when its folder is removed."""
         threads = (self._inotify, self._observer, *self._observer.emitters)
         return all(thread.is_alive() for thread in threads)
 
     @property
     def limited(self) -> bool:
-        """Whether there are folders that could not be watched."""
+        """Whether some folders cannot be watched."""
         return self._inotify.limited
 
-    def proven(self, patience_s: float) -> bool:
-        """Whether the event of the probe, which the caller has just written, comes within `patience_s`."""
-        return self._inotify.proven.wait(patience_s)
+    def await_probe(self, timeout_s: float) -> bool:
+        """Waits for the event of the probe, which the caller has just written. Returns whether it arrived in time."""
+        return self._inotify.probe_seen.wait(timeout_s)
 
     def stop(self) -> None:
         """Ends the watch."""
@@ -161,30 +189,31 @@ class InotifySource(FileSystemEventHandler):
         self._observer.join()
 
     def dispatch(self, event: FileSystemEvent) -> None:
-        """Called by watchdog for each event."""
-        source, target = self._below(event.src_path), self._below(event.dest_path)
-        ours = [path for path in (source, target) if path and path.startswith(PRIVATE + b"/")]
-        if ours:  # our own claims, and photos that we put back
+        """Reports an event; called by watchdog."""
+        source = self._relative(event.src_path)
+        target = self._relative(event.dest_path)
+        if any(path.startswith(PRIVATE + b"/") for path in (source, target)):  # our own claims and returns
             return
         match event:
             case FileMovedEvent():
-                self._say("disappeared", source)
-                self._say("moved_in", target)
+                self._report("disappeared", source)
+                self._report("moved_in", target)
             case DirMovedEvent():
-                self._say("appeared", target)
+                self._report("appeared", target)
             case FileClosedEvent():
-                self._say("closed", source)
+                self._report("closed", source)
             case FileModifiedEvent():
-                self._say("modified", source)
+                self._report("modified", source)
             case FileDeletedEvent():
-                self._say("disappeared", source)
+                self._report("disappeared", source)
             case FileCreatedEvent() | DirCreatedEvent():
-                self._say("appeared", source)
+                self._report("appeared", source)
 
-    def _say(self, kind: Literal["appeared", "modified", "closed", "moved_in", "disappeared"], path: bytes) -> None:
+    def _report(self, kind: EventKind, path: bytes) -> None:
         if path and not self._ignore.path(path):
-            self._hint(FileEvent(kind, path))
+            self._on_event(FileEvent(kind, path))
 
-    def _below(self, path: bytes | str) -> bytes:
+    def _relative(self, path: bytes | str) -> bytes:
+        """Returns a path relative to the folder, empty for a path outside."""
         raw = os.fsencode(path)
         return raw[len(self._root) + 1 :] if raw.startswith(self._root + b"/") else b""

@@ -1,4 +1,4 @@
-"""How the inbox is looked after: by events where they come, and by looking often where they don't."""
+"""Watching the inbox: by inotify events, and by polling where events do not work."""
 
 import errno
 import os
@@ -12,7 +12,8 @@ from daemon.inbox.ignore import IgnoreRules
 from daemon.inbox.inotify import PROBE, FileEvent, InotifySource
 from daemon.settings import WatchSettings
 
-SELF_TEST_S = 2.0  # how long the event of the self-test may take
+SELF_TEST_S = 2.0
+"""Maximum time until the event of the self-test arrives (s)."""
 
 _LIMITS = {
     errno.ENOSPC: "no more folders can be watched (fs.inotify.max_user_watches)",
@@ -21,99 +22,122 @@ _LIMITS = {
 
 
 class Watcher:
-    """Watches an inbox, and says when to take the next full look. Used by one thread."""
+    """Receives the events of an inbox and decides how often it has to be scanned. Used by one thread.
+
+    Attributes:
+        degraded_reason: Why some events do not arrive, so that the inbox is polled; empty when all events arrive.
+    """
 
     def __init__(
         self,
         settings: WatchSettings,
-        hold: InboxHandle,
-        hint: Callable[[FileEvent], None],
-        tell: Callable[[str, str], None],
+        handle: InboxHandle,
+        on_event: Callable[[FileEvent], None],
+        event_log: Callable[[str, str], None],
     ) -> None:
-        """hint: called from another thread. tell: takes kind and message of something that a person should know."""
-        self._settings, self._hold, self._hint, self._tell = settings, hold, hint, tell
-        self._ignore = IgnoreRules(settings.ignore)
-        self._watch: InotifySource | None = None
-        self._mend_by_retry = False
-        self._try_again = 0.0
-        self.degraded_reason = ""
-        """Why events don't tell everything, empty while they do."""
+        """Opens nothing yet.
 
-    def rebind(self, hold: InboxHandle, tell: Callable[[str, str], None]) -> None:
-        """Goes on watching the same folder, which is held anew."""
-        self._hold, self._tell = hold, tell
+        Args:
+            settings: Names to ignore and intervals.
+            handle: The inbox.
+            on_event: Called with each event, from another thread.
+            event_log: Records kind and message of what a person should know.
+        """
+        self._settings = settings
+        self._handle = handle
+        self._on_event = on_event
+        self._event_log = event_log
+        self._ignore = IgnoreRules(settings.ignore)
+        self._source: InotifySource | None = None
+        self._may_recover = False
+        self._next_attempt = 0.0
+        self.degraded_reason = ""
+
+    def rebind(self, handle: InboxHandle, event_log: Callable[[str, str], None]) -> None:
+        """Uses a new handle of the same inbox, and a new event log, and keeps the events coming."""
+        self._handle = handle
+        self._event_log = event_log
 
     @property
     def is_open(self) -> bool:
-        """Whether it is open."""
-        return self._watch is not None
+        """Whether `open` was called, and `close` was not called after it."""
+        return self._source is not None
 
     @property
     def kind(self) -> str:
-        """`inotify` where events tell everything, `polling` where they don't."""
+        """`inotify` when all events arrive, else `polling`."""
         return "polling" if self.degraded_reason else "inotify"
 
     @property
     def scan_interval_s(self) -> float:
-        """Seconds between two full looks."""
-        return min(self._settings.poll_s, self._settings.rescan_s) if self.degraded_reason else self._settings.rescan_s
+        """Seconds between two scans of the inbox."""
+        if self.degraded_reason:
+            return min(self._settings.poll_s, self._settings.rescan_s)
+        return self._settings.rescan_s
 
     def open(self, *, self_test: bool = True) -> None:
-        """Watches the folder that is held now. prove: write a file to see whether its event comes."""
-        before, self.degraded_reason, self._mend_by_retry = self.degraded_reason, "", True
-        self._try_again = time.monotonic() + self._settings.rescan_s
+        """Starts to watch the inbox.
+
+        Args:
+            self_test: Whether to write a file and wait for its event.
+        """
+        prior_reason = self.degraded_reason
+        self.degraded_reason = ""
+        self._may_recover = True
+        self._next_attempt = time.monotonic() + self._settings.rescan_s
         try:
-            self._watch = InotifySource(self._hold.path, self._ignore, self._hint)
+            self._source = InotifySource(self._handle.path, self._ignore, self._on_event)
         except OSError as error:
-            self.degraded_reason = _LIMITS.get(error.errno or 0, f"events cannot be had ({error.strerror})")
+            reason = _LIMITS.get(error.errno or 0, f"inotify is not available ({error.strerror})")
         else:
-            self.degraded_reason = self._find_degradation(self._watch, self_test=self_test)
-        if self.degraded_reason and self.degraded_reason != before:
-            self._polling(self.degraded_reason)
-        elif before and not self.degraded_reason:
-            self._tell("watching", "events tell everything again")
+            reason = self._find_degradation(self._source, self_test=self_test)
+        if reason and reason != prior_reason:
+            self._degrade(reason)
+        elif prior_reason and not reason:
+            self._event_log("watching", "all inotify events arrive again")
+        self.degraded_reason = reason
 
     def watch_limit_reached(self) -> None:
-        """Takes note of a folder that could not be watched."""
+        """Handles a folder that could not be watched."""
         if not self.degraded_reason:
-            self._mend_by_retry = True
-            self._polling(_LIMITS[errno.ENOSPC])
+            self._may_recover = True
+            self._degrade(_LIMITS[errno.ENOSPC])
 
     def reopen_if_due(self) -> None:
-        """Watches anew where what kept us from it may have passed, or where the watch has ended by itself."""
-        ended = self._watch is not None and not self._watch.alive
-        due = self.degraded_reason and self._mend_by_retry and time.monotonic() >= self._try_again
+        """Opens the watch again when it has ended, or when the reason for polling may have passed."""
+        ended = self._source is not None and not self._source.alive
+        due = self.degraded_reason and self._may_recover and time.monotonic() >= self._next_attempt
         if ended or due:
             self.close()
             self.open()
 
     def close(self) -> None:
         """Ends the watch."""
-        if self._watch:
-            self._watch.stop()
-            self._watch = None
+        if self._source:
+            self._source.stop()
+            self._source = None
 
-    def _find_degradation(self, watch: InotifySource, *, self_test: bool) -> str:
-        """Why the events of a watch don't tell everything, empty when they do."""
-        if watch.limited:
+    def _find_degradation(self, source: InotifySource, *, self_test: bool) -> str:
+        """Returns why some events of a source do not arrive, empty when all do."""
+        if source.limited:
             return _LIMITS[errno.ENOSPC]
         try:
-            proven = self._self_test(watch) if self_test else True
+            passed = self._self_test(source) if self_test else True
         except OSError as error:
-            return f"whether events come cannot be tried ({error.strerror})"
-        self._mend_by_retry = False
-        mount = mounts.mount_of(self._hold.path)
+            return f"the self-test of inotify cannot be run ({error.strerror})"
+        self._may_recover = False
+        mount = mounts.mount_of(self._handle.path)
         if mount and mount.shared:
-            return f"on {mount.type} others may change files without an event here"
-        return "" if proven else "a file was written and no event came of it"
+            return f"on {mount.type}, others may change files without an event here"
+        return "" if passed else "a file was written and no event came of it"
 
-    def _self_test(self, watch: InotifySource) -> bool:
-        with dirfd.open_folder(self._hold.claims.inbox_fd, PRIVATE) as private:
+    def _self_test(self, source: InotifySource) -> bool:
+        with dirfd.open_folder(self._handle.claims.inbox_fd, PRIVATE) as private:
             flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             os.close(os.open(PROBE, flags, 0o600, dir_fd=private))
             os.unlink(PROBE, dir_fd=private)
-        return watch.proven(SELF_TEST_S)
+        return source.await_probe(SELF_TEST_S)
 
-    def _polling(self, why: str) -> None:
-        self.degraded_reason = why
-        self._tell("polling", f"{why}; the inbox is looked at every {self.scan_interval_s:g} s instead")
+    def _degrade(self, reason: str) -> None:
+        self.degraded_reason = reason
+        self._event_log("polling", f"{reason}; the inbox is scanned every {self.scan_interval_s:g} s instead")

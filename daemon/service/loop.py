@@ -87,7 +87,7 @@ class MainLoop:
             self._reopen_inbox()
             return
         self._continue_scan()
-        while not runtime.pipeline.full and not self._stopping.is_set() and runtime.intake.claim_ready():
+        while not runtime.pipeline.full and not self._stopping.is_set() and runtime.claimer.claim_ready():
             self._heartbeat()
         self._report()
 
@@ -109,7 +109,7 @@ class MainLoop:
         if intake.can_scan:
             return 0.0
         wake_at = self._next_scan
-        due_at = intake.next_due_at()
+        due_at = self.runtime.claimer.next_due_at()
         if due_at is not None and not self.runtime.pipeline.full:
             wake_at = min(wake_at, due_at)
         return min(max(wake_at - time.monotonic(), 0.0), _IDLE_S)
@@ -121,8 +121,10 @@ class MainLoop:
             while True:
                 if isinstance(message, FileEvent) and message.kind == "unwatched":
                     self.runtime.watcher.watch_limit_reached()
-                elif message is not None:
+                elif isinstance(message, FileEvent):
                     self.runtime.intake.handle(message)
+                elif message is not None:
+                    self.runtime.claimer.requeue(message)
                 message = self._messages.get_nowait()
         except queue.Empty:
             return

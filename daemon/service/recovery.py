@@ -9,8 +9,8 @@ from daemon.actions.context import ActionBusy
 from daemon.actions.result import ActionResult
 from daemon.database.rows import PendingRow
 from daemon.destinations import recovery_plan
+from daemon.inbox.claimer import Claimer
 from daemon.inbox.claims import FileRefused
-from daemon.inbox.intake import Intake
 from daemon.pipeline.filing import Filer
 from daemon.pipeline.pipeline import Pipeline
 from daemon.retry import Retrier
@@ -23,11 +23,11 @@ log = structlog.get_logger()
 class StartupRecovery:
     """Recovers photos after the inbox was opened and before the first claim."""
 
-    def __init__(self, storage: Storage, filer: Filer, pipeline: Pipeline, intake: Intake, retrier: Retrier) -> None:
+    def __init__(self, storage: Storage, filer: Filer, pipeline: Pipeline, claimer: Claimer, retrier: Retrier) -> None:
         self._storage = storage
         self._filer = filer
         self._pipeline = pipeline
-        self._intake = intake
+        self._claimer = claimer
         self._retry = retrier
 
     def recover(self) -> None:
@@ -62,7 +62,7 @@ class StartupRecovery:
         except FileRefused as refusal:
             path = claims.give_back(step.path, step.run_id)
             if path is not None:
-                self._intake.refuse(path, str(refusal))
+                self._claimer.refuse(path, str(refusal))
 
 
 def _log_recovered(action: str, result: ActionResult) -> None:

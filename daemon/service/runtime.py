@@ -9,10 +9,12 @@ from pathlib import Path
 
 from daemon.decoders.pool import DecoderPool
 from daemon.decoders.process import START_S
+from daemon.inbox.claimer import Claimer
 from daemon.inbox.claims import Returned
 from daemon.inbox.inotify import FileEvent
 from daemon.inbox.intake import Intake
 from daemon.inbox.readiness import ReadinessTracker
+from daemon.inbox.undone import UndonePhotos
 from daemon.inbox.watcher import Watcher
 from daemon.monitoring.drift import WINDOW, DriftWindow
 from daemon.monitoring.metrics import Metrics
@@ -79,7 +81,8 @@ class Runtime:
         decoders: Decoders of the pipeline.
         model: The model in use.
         pipeline: The pipeline.
-        intake: Claims ready files for the pipeline.
+        claimer: Claims ready files for the pipeline.
+        intake: Fills the tracker with the files of the inbox.
         recovery: Recovers photos in flight of an earlier run.
         watcher: Watches the inbox.
     """
@@ -132,8 +135,10 @@ class Runtime:
             self.model = LoadedModel(self.bundle, self._open_engine())
             filer = self._build_filer()
             self.pipeline = self._build_pipeline(filer)
-            self.intake = self._build_intake()
-            self.recovery = StartupRecovery(self.storage, filer, self.pipeline, self.intake, self.retrier)
+            undone = UndonePhotos(self.storage.recorder, self.storage.lookup, self.retrier)
+            self.claimer = self._build_claimer(undone)
+            self.intake = self._build_intake(undone)
+            self.recovery = StartupRecovery(self.storage, filer, self.pipeline, self.claimer, self.retrier)
             self.watcher = self._build_watcher()
             self._opened = opened.pop_all()
         self.is_open = True
@@ -184,16 +189,26 @@ class Runtime:
             dry_run=self._context.dry_run,
         )
 
-    def _build_intake(self) -> Intake:
-        return Intake(
-            self.settings.watch,
-            self.storage.claims,
-            self.pipeline.put,
-            self.storage.recorder,
-            self.storage.lookup,
-            self.retrier,
-            self.storage.event_log,
+    def _build_claimer(self, undone: UndonePhotos) -> Claimer:
+        return Claimer(
+            claims=self.storage.claims,
             tracker=self.tracker,
+            undone=undone,
+            retrier=self.retrier,
+            event_log=self.storage.event_log,
+            submit=self.pipeline.put,
+            settle_s=self.settings.watch.settle_s,
+            dry_run=self._context.dry_run,
+        )
+
+    def _build_intake(self, undone: UndonePhotos) -> Intake:
+        return Intake(
+            settings=self.settings.watch,
+            claims=self.storage.claims,
+            tracker=self.tracker,
+            undone=undone,
+            claimer=self.claimer,
+            event_log=self.storage.event_log,
             dry_run=self._context.dry_run,
         )
 

@@ -12,11 +12,11 @@ LOCKED = OperationalError("INSERT", {}, Exception("database is locked"))
 DAMAGED = DatabaseError("INSERT", {}, Exception("database disk image is malformed"))
 
 
-def error(number: int) -> OSError:
+def os_error(number: int) -> OSError:
     return OSError(number, os.strerror(number))
 
 
-def of_ours(cause: Exception) -> Exception:
+def wrapped(cause: Exception) -> Exception:
     try:
         raise addresses.DatabaseError("the database cannot be used") from cause
     except addresses.DatabaseError as error:
@@ -24,74 +24,90 @@ def of_ours(cause: Exception) -> Exception:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "passing", "with_a_photo_in_hand"),
+    ("error", "transient", "retryable"),
     [
-        (error(errno.ENOSPC), True, True),
-        (error(errno.EROFS), True, True),
-        (error(errno.EMFILE), True, True),
-        (error(errno.EACCES), False, True),
-        (error(errno.ENOENT), False, True),
-        (error(errno.EEXIST), False, False),
+        (os_error(errno.ENOSPC), True, True),
+        (os_error(errno.EROFS), True, True),
+        (os_error(errno.EMFILE), True, True),
+        (os_error(errno.EACCES), False, True),
+        (os_error(errno.ENOENT), False, True),
+        (os_error(errno.EEXIST), False, False),
         (LOCKED, True, True),
         (DAMAGED, False, False),
-        (of_ours(LOCKED), True, True),
-        (of_ours(DAMAGED), False, False),
+        (wrapped(LOCKED), True, True),
+        (wrapped(DAMAGED), False, False),
         (AssertionError("a bug"), False, False),
     ],
 )
-def test_which_trouble_is_waited_out(trouble: Exception, *, passing: bool, with_a_photo_in_hand: bool) -> None:
-    assert is_transient(trouble) is passing
-    assert is_retryable(trouble) is with_a_photo_in_hand
+def test_which_errors_are_retried(error: Exception, *, transient: bool, retryable: bool) -> None:
+    assert is_transient(error) is transient
+    assert is_retryable(error) is retryable
 
 
-def test_pauses_double_and_have_an_end() -> None:
+def test_pauses_double_up_to_a_maximum() -> None:
     assert [back_off_s(attempt) for attempt in (1, 2, 3, 7, 10**6)] == [0.5, 1, 2, 30, 30]
 
 
-def test_it_tries_until_it_works_and_knows_meanwhile_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_operation_is_repeated_and_pending_until_it_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("daemon.retry.FIRST_PAUSE_S", 0.001)
-    patience = Retrier(threading.Event())
-    seen = []
+    retrier = Retrier(threading.Event())
+    pending = []
 
-    def work(answer: str) -> str:
-        seen.append(patience.pending)
-        if len(seen) < 3:
-            raise error(errno.ENOSPC)
-        return answer
+    def operation(result: str) -> str:
+        pending.append(retrier.pending)
+        if len(pending) < 3:
+            raise os_error(errno.ENOSPC)
+        return result
 
-    assert patience(work, "done") == "done"
-    assert seen[0] is None
-    second, third = seen[1:]
+    assert retrier(operation, "done") == "done"
+    assert pending[0] is None
+    second, third = pending[1:]
     assert second is not None
     assert third is not None
     assert ("No space left" in second.reason, second.attempt, third.attempt) == (True, 1, 2)
     assert second.since == third.since <= second.next_try
-    assert patience.pending is None
+    assert retrier.pending is None
 
 
-def test_what_does_not_pass_is_raised_as_it_is() -> None:
-    patience = Retrier(threading.Event())
+def test_other_errors_are_raised_unchanged() -> None:
+    retrier = Retrier(threading.Event())
     with pytest.raises(PermissionError):
-        patience.retry_transient(os.rmdir, _raising(PermissionError(errno.EACCES, "no")))
+        retrier.retry_transient(os.rmdir, _raising(PermissionError(errno.EACCES, "no")))
     with pytest.raises(FileExistsError):
-        patience(os.rmdir, _raising(FileExistsError(errno.EEXIST, "there")))
+        retrier(os.rmdir, _raising(FileExistsError(errno.EEXIST, "there")))
 
 
-def test_a_stop_ends_the_waiting() -> None:
-    stopping = threading.Event()
-    patience = Retrier(stopping)
+def test_a_stop_ends_the_wait() -> None:
+    abort = threading.Event()
+    retrier = Retrier(abort)
 
-    def work() -> None:
-        stopping.set()
+    def operation() -> None:
+        abort.set()
         raise LOCKED
 
     with pytest.raises(RetryAborted, match="database is locked"):
-        patience(work)
-    assert patience.pending is None
+        retrier(operation)
+    assert retrier.pending is None
+
+
+def test_a_caller_that_pauses_itself_notes_the_failures_and_clears_them() -> None:
+    waits: list[int] = []
+    retrier = Retrier(threading.Event(), on_wait=lambda: waits.append(1))
+    first = retrier.note("inbox", "gone", pause_s=1)
+    assert (first.reason, first.attempt, first.pause_s) == ("gone", 1, 1)
+    second = retrier.note("inbox", "still gone")
+    assert (second.attempt, second.pause_s, second.since) == (2, back_off_s(2), first.since)
+    retrier.note("other", "later")
+    assert retrier.pending == second
+    retrier.clear("inbox")
+    assert [retrier.pending and retrier.pending.reason, len(waits)] == ["later", 3]
+    retrier.clear("other")
+    retrier.clear("other")
+    assert not retrier.pending
 
 
 class _raising:  # noqa: N801
-    """A path that raises when it is looked at."""
+    """A path that raises an error when it is used."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.request import urlopen
 
 from tests.daemon.conftest import Photo, running, until
-from tests.daemon.inbox.test_watcher import sorts
+from tests.daemon.inbox.test_watcher import sort_photo
 
 DATASETTE = (sys.executable, "-m", "datasette")
 
@@ -52,38 +52,38 @@ def beside(path: Path) -> list[str]:
 def test_it_shows_what_a_daemon_sorts_and_stops_neither_its_end_nor_its_start(root: Path, photo: Photo) -> None:
     path = root / "foodsort.db"
     with running(root) as daemon:
-        sorts(root, photo(shade=1), "1.jpg", daemon)
+        sort_photo(root, photo(shade=1), "1.jpg", daemon)
         with served(path) as address:
             until(lambda: [row["path"] for row in shown(address)] == ["food/1.jpg"], daemon)
-            sorts(root, photo(shade=2), "2.jpg", daemon)
+            sort_photo(root, photo(shade=2), "2.jpg", daemon)
             until(lambda: len(shown(address)) == 2, daemon)
             assert shown(address)[1]["label"] == "food"
             daemon.terminate()
             assert daemon.wait(20) == 0
             assert len(shown(address)) == 2
             with running(root) as second:
-                sorts(root, photo(shade=3), "3.jpg", second)
+                sort_photo(root, photo(shade=3), "3.jpg", second)
                 until(lambda: len(shown(address)) == 3, second)
     with running(root) as third:
-        sorts(root, photo(shade=4), "4.jpg", third)
+        sort_photo(root, photo(shade=4), "4.jpg", third)
     assert beside(path) == ["foodsort.db"]
 
 
 def test_what_it_leaves_of_a_database_that_nobody_has_open_the_daemon_takes_over(root: Path, photo: Photo) -> None:
     path = root / "foodsort.db"
     with running(root) as daemon:
-        sorts(root, photo(shade=1), "1.jpg", daemon)
+        sort_photo(root, photo(shade=1), "1.jpg", daemon)
     assert beside(path) == ["foodsort.db"]
     with served(path) as address:
         assert [row["path"] for row in shown(address)] == ["food/1.jpg"]
     with running(root) as daemon:
-        sorts(root, photo(shade=2), "2.jpg", daemon)
+        sort_photo(root, photo(shade=2), "2.jpg", daemon)
     assert beside(path) == ["foodsort.db"]
 
 
 def test_a_copy_that_nobody_changes_is_read_without_a_trace(root: Path, photo: Photo, tmp_path: Path) -> None:
     with running(root) as daemon:
-        sorts(root, photo(shade=1), "1.jpg", daemon)
+        sort_photo(root, photo(shade=1), "1.jpg", daemon)
         until(lambda: "filed" in states(root / "foodsort.db"), daemon)
         with (
             closing(sqlite3.connect(root / "foodsort.db")) as source,

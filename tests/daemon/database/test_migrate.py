@@ -19,7 +19,7 @@ from daemon.database.addresses import DatabaseError
 from models import __version__
 from tests.daemon.conftest import Photo, mounted, started, status, until
 from tests.daemon.database.test_connections import described
-from tests.daemon.inbox.test_watcher import sorts
+from tests.daemon.inbox.test_watcher import sort_photo
 from tests.programs.postgres import Cluster, made
 
 RELEASED = sorted((Path(__file__).parents[2] / "data").glob("schema-*.sql"))
@@ -162,7 +162,7 @@ def test_a_disk_without_room_for_the_copy_is_waited_for(
             assert dump(path) == before
             assert not [entry for entry in disk.iterdir() if "before" in entry.name]
             subprocess.run(["mount", "-o", "remount,size=4m", disk], check=True)
-            sorts(root, photo(), "a.jpg", daemon)
+            sort_photo(root, photo(), "a.jpg", daemon)
         assert dump(disk / BEFORE) == before
 
 

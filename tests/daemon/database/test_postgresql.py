@@ -16,7 +16,7 @@ from daemon.database.recorder import Recorder
 from tests.daemon.cli.test_run import connect, rows
 from tests.daemon.conftest import Foodsort, Photo, running, started, status, tree, until
 from tests.daemon.doctor.test_doctor import examined
-from tests.daemon.inbox.test_watcher import sorts, told
+from tests.daemon.inbox.test_watcher import event_messages, sort_photo
 from tests.daemon.service.test_storage import waits_for
 from tests.programs.postgres import Cluster, made
 
@@ -111,7 +111,7 @@ def test_a_server_that_is_read_only_is_waited_for(cluster: Cluster, results: sa.
 @pytest.mark.usefixtures("each_database")
 def test_a_reader_that_takes_its_time_stops_nobody(root: Path, photo: Photo) -> None:
     with running(root) as daemon:
-        sorts(root, photo(shade=0), "0.jpg", daemon)
+        sort_photo(root, photo(shade=0), "0.jpg", daemon)
         with connect(root) as reader:
             if reader.dialect.name == "sqlite":
                 reader.exec_driver_sql("BEGIN")  # which Python's driver leaves out before a question
@@ -130,10 +130,10 @@ def test_the_log_that_a_reader_held_up_is_written_anew_once_it_is_gone(root: Pat
 
     def write(shade: int) -> int:
         """Twice as much as SQLite lets its log become before it is written to the file; returns the log's size."""
-        sorts(root, photo(shade=shade), f"{shade}.jpg", daemon)
+        sort_photo(root, photo(shade=shade), f"{shade}.jpg", daemon)
         for _ in range(20):
             store.event("told", None, "x" * 400_000)
-        sorts(root, photo(shade=shade + 1), f"{shade + 1}.jpg", daemon)
+        sort_photo(root, photo(shade=shade + 1), f"{shade + 1}.jpg", daemon)
         return log.stat().st_size
 
     with running(root) as daemon:
@@ -160,7 +160,7 @@ def test_every_command_works_with_a_server(root: Path, photo: Photo, foodsort: F
     (root / "inbox/sea.jpg").write_bytes(photo("non_food", 1))
     (root / "inbox/link.jpg").symlink_to("nowhere")
     assert foodsort("run", "--root", root, "--once")[0] == 0
-    assert len(told(root, "skipped")) == 1
+    assert len(event_messages(root, "skipped")) == 1
     code, out, _ = foodsort("results", "--root", root, "--name", "s*", "--format", "json")
     assert (code, [row["path"] for row in json.loads(out)]) == (0, [row["path"] for row in reversed(rows(root))])
     assert "soup.jpg" in foodsort("results", "--root", root, "--label", "food", "--min-probability", "0.6")[1]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running
-from tests.daemon.inbox.test_watcher import limited
+from tests.daemon.inbox.test_watcher import limit_command
 
 Findings = dict[str, tuple[str, str]]
 
@@ -121,7 +121,9 @@ def test_another_filesystem_without_room_is_a_warning(root: Path, foodsort: Food
 
 def test_limits_and_missing_events_are_warnings(root: Path) -> None:
     command = [sys.executable, "-m", "daemon", "doctor", "--root", str(root), "--quick", "--format", "json"]
-    done = subprocess.run([*limited("max_inotify_watches", 0), *command], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [*limit_command("max_inotify_watches", 0), *command], capture_output=True, text=True, check=True
+    )
     assert worst(done.stdout)["events"][0] == "warning"
     deaf = str(Path(__file__).parents[2] / "programs/no_events.py")
     done = subprocess.run([sys.executable, deaf, *command], capture_output=True, text=True, check=True)

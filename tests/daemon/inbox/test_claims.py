@@ -1,4 +1,4 @@
-"""Files of every kind that people, programs and bad luck put into an inbox."""
+"""Claiming files of every kind that people, programs and accidents leave in an inbox."""
 
 import ctypes
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.fs import dirfd as walk
+from daemon.fs import dirfd
 from daemon.inbox.claims import Claims, FileChanged, FileRefused
 from daemon.inbox.readiness import WINDOW, FileStamp, ReadinessTracker, ReadyFile
 from daemon.inbox.scanner import Scanner
@@ -28,25 +28,25 @@ def claims(root: Path) -> Iterator[Claims]:
     claims.close()
 
 
-def ready(root: Path, path: str) -> ReadyFile:
+def ready_file(root: Path, path: str) -> ReadyFile:
     return ReadyFile(path.encode(), FileStamp.of((root / "inbox" / path).lstat()), 0, overdue=False)
 
 
-def test_a_writer_that_closes_again_and_again_is_waited_for(root: Path, photo: Photo) -> None:
-    """As Samba's clients do: one file, several times opened, written and closed."""
+def test_the_daemon_waits_for_a_writer_that_closes_repeatedly(root: Path, photo: Photo) -> None:
+    """Samba clients open, write and close one file several times."""
     whole = photo(size=700)
     path = root / "inbox/a.jpg"
     with running(root) as daemon:
         for at in range(0, len(whole), 2000):
             with path.open("ab") as piece:
                 piece.write(whole[at : at + 2000])
-            time.sleep(0.05)  # what such a writer does; shorter than the quiet time
+            time.sleep(0.05)  # as such a writer does; shorter than settle_s
         until((root / "food/a.jpg").exists, daemon)
     assert tree(root) == {"food/a.jpg": whole}
     assert [row["state"] for row in rows(root)] == ["filed"]
 
 
-def test_zero_bytes_are_given_time_and_then_fail(root: Path, photo: Photo) -> None:
+def test_an_empty_file_is_given_time_and_then_fails(root: Path, photo: Photo) -> None:
     (root / "inbox/filled.jpg").touch()
     (root / "inbox/empty.jpg").touch()
     with running(root) as daemon:
@@ -55,7 +55,7 @@ def test_zero_bytes_are_given_time_and_then_fail(root: Path, photo: Photo) -> No
     assert {row["name"]: row["error_kind"] for row in rows(root)} == {"empty.jpg": "empty", "filled.jpg": None}
 
 
-def test_hard_links_are_photos_each_and_stay_one_file(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_each_hard_link_is_a_photo_and_they_stay_one_file(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     (root / "kept.jpg").write_bytes(photo())
     for name in ("one.jpg", "two.jpg"):
         os.link(root / "kept.jpg", root / "inbox" / name)
@@ -64,7 +64,7 @@ def test_hard_links_are_photos_each_and_stay_one_file(root: Path, photo: Photo, 
     assert sorted(row["path"] for row in rows(root)) == ["food/one.jpg", "food/two.jpg"]
 
 
-def test_links_of_one_file_are_undone_and_retried_each_for_itself(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_hard_links_are_undone_and_retried_one_by_one(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     (root / "kept.jpg").write_bytes(photo())
     for name in ("one.jpg", "two.jpg"):
         os.link(root / "kept.jpg", root / "inbox" / name)
@@ -89,7 +89,7 @@ def test_links_of_one_file_are_undone_and_retried_each_for_itself(root: Path, ph
     assert {path.stat().st_ino for path in (root / "food").iterdir()} == {(root / "kept.jpg").stat().st_ino}
 
 
-def test_names_that_differ_in_case_alone_are_kept(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_names_that_differ_only_in_case_are_kept(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     for shade, name in enumerate(("a.jpg", "A.JPG", "A.jpg")):
         (root / "inbox" / name).write_bytes(photo(shade=shade))
     assert foodsort("run", "--root", root, "--once")[0] == 0
@@ -97,7 +97,7 @@ def test_names_that_differ_in_case_alone_are_kept(root: Path, photo: Photo, food
 
 
 @pytest.mark.parametrize(("name", "depth"), [("x" * 200, 30), ("d", 1500)])
-def test_folders_deeper_than_a_path_can_say(
+def test_folders_deeper_than_the_longest_path(
     root: Path, photo: Photo, foodsort: Foodsort, name: str, depth: int
 ) -> None:
     deep = os.open(root / "inbox", os.O_RDONLY)
@@ -118,38 +118,39 @@ def test_folders_deeper_than_a_path_can_say(
             os.stat("a.jpg", dir_fd=deep)
     finally:
         os.close(deep)
-        subprocess.run(["rm", "-r", str(root)], check=True)  # what Python's own cannot
+        subprocess.run(["rm", "-r", str(root)], check=True)  # shutil.rmtree cannot
 
 
-def test_a_hundred_thousand_files_in_one_folder_are_all_noticed(root: Path, claims: Claims) -> None:
+def test_all_of_a_hundred_thousand_files_in_one_folder_become_ready(root: Path, claims: Claims) -> None:
     (root / "inbox/many").mkdir()
     at = os.open(root / "inbox/many", os.O_RDONLY)
     for number in range(100_000):
         os.close(os.open(b"%d" % number, os.O_WRONLY | os.O_CREAT, dir_fd=at))
-    inbox, listing = ReadinessTracker(0.1, 1, 0.1), Scanner(lambda folder: walk.walk(claims.inbox_fd, folder))
-    listing.add()
-    taken: set[bytes] = set()
-    while listing.is_active:
-        for found, stat in listing.next_slice(inbox.scan_room):
-            inbox.observe(found, FileStamp.of(stat), 0, source="scan")
-        assert len(inbox) <= WINDOW
-        while path := inbox.pop_due(1):
-            look = FileStamp.of(os.stat(path.partition(b"/")[2], dir_fd=at))
-            if (one := inbox.check(path, look, 1)) and len(taken) % 1000 == 0:
-                claims.claim(one).close()
-            taken.add(path)
-    assert (len(inbox), len(taken)) == (0, 100_000)
+    tracker = ReadinessTracker(0.1, 1, 0.1)
+    scanner = Scanner(lambda folder: dirfd.walk(claims.inbox_fd, folder))
+    scanner.add()
+    ready_paths: set[bytes] = set()
+    while scanner.is_active:
+        for path, stat in scanner.next_slice(tracker.scan_room):
+            tracker.observe(path, FileStamp.of(stat), 0, source="scan")
+        assert len(tracker) <= WINDOW
+        while due := tracker.pop_due(1):
+            stamp = FileStamp.of(os.stat(due.partition(b"/")[2], dir_fd=at))
+            if (ready := tracker.check(due, stamp, 1)) and len(ready_paths) % 1000 == 0:
+                claims.claim(ready).close()
+            ready_paths.add(due)
+    assert (len(tracker), len(ready_paths)) == (0, 100_000)
     os.close(at)
 
 
-def test_devices_and_links_are_told_once(root: Path, photo: Photo) -> None:
+def test_devices_and_links_are_reported_once(root: Path, photo: Photo) -> None:
     try:
         os.mknod(root / "inbox/null.jpg", 0o666 | 0o020000, os.makedev(1, 3))
     except PermissionError:
-        pytest.skip("devices are made by root alone")
+        pytest.skip("only root may create devices")
     (root / "inbox/link.jpg").symlink_to("/etc/hostname")
     with running(root) as daemon:
-        for number in range(3):  # three rescans at least
+        for number in range(3):  # at least three scans
             (root / "inbox/a.jpg").write_bytes(photo(shade=number))
             until(lambda number=number: len(list((root / "food").iterdir())) > number, daemon)  # type: ignore[misc]
             time.sleep(load(root).watch.rescan_s)
@@ -158,29 +159,29 @@ def test_devices_and_links_are_told_once(root: Path, photo: Photo) -> None:
     assert (root / "inbox/link.jpg").is_symlink()
 
 
-def test_a_file_replaced_after_it_was_looked_at_is_given_back(root: Path, photo: Photo, claims: Claims) -> None:
+def test_a_file_replaced_after_it_was_ready_is_given_back(root: Path, photo: Photo, claims: Claims) -> None:
     (root / "inbox/a.jpg").write_bytes(photo(shade=1))
-    seen = ready(root, "a.jpg")
+    ready = ready_file(root, "a.jpg")
     (root / "other.jpg").write_bytes(photo(shade=2))
     (root / "other.jpg").rename(root / "inbox/a.jpg")
     with pytest.raises(FileChanged):
-        claims.claim(seen)
+        claims.claim(ready)
     assert (root / "inbox/a.jpg").read_bytes() == photo(shade=2)
 
 
-def test_a_new_file_of_the_name_of_a_claimed_one_waits(root: Path, photo: Photo, claims: Claims) -> None:
+def test_a_new_file_with_the_name_of_a_claimed_one_waits(root: Path, photo: Photo, claims: Claims) -> None:
     (root / "inbox/a.jpg").write_bytes(photo(shade=1))
-    first = claims.claim(ready(root, "a.jpg"))
+    first = claims.claim(ready_file(root, "a.jpg"))
     (root / "inbox/a.jpg").write_bytes(photo(shade=2))
     with pytest.raises(FileExistsError):
-        claims.claim(ready(root, "a.jpg"))
+        claims.claim(ready_file(root, "a.jpg"))
     assert os.pread(first.fd, 10**6, 0) == photo(shade=1)
     assert (root / "inbox/a.jpg").read_bytes() == photo(shade=2)
     first.close()
 
 
-def test_folders_swapped_for_links_at_any_moment_lead_nowhere(root: Path, photo: Photo, claims: Claims) -> None:
-    """Somebody swaps a sub-folder, and the claim folder's parent, for links to a folder with files of the same names."""
+def test_folders_replaced_by_links_at_any_moment_are_not_followed(root: Path, photo: Photo, claims: Claims) -> None:
+    """A subfolder and foodsort's folder are replaced by links to a folder with files of the same names."""
     outside = root / "outside"
     outside.mkdir()
     names = [f"{number}.jpg" for number in range(300)]
@@ -189,7 +190,7 @@ def test_folders_swapped_for_links_at_any_moment_lead_nowhere(root: Path, photo:
     real, private = root / "inbox/trip", root / "inbox/.foodsort"
     real.mkdir()
     private.mkdir(exist_ok=True)
-    (private / "lock").touch()  # as in a life of the daemon; an empty folder would be tidied away
+    (private / "lock").touch()  # as in a run of the daemon; an empty folder would be removed
     at = os.open(real, os.O_RDONLY)
     ended = threading.Event()
 
@@ -207,19 +208,19 @@ def test_folders_swapped_for_links_at_any_moment_lead_nowhere(root: Path, photo:
 
     swapping = threading.Thread(target=swap)
     swapping.start()
-    taken = refused = 0
+    claimed = refused = 0
     for name in names:
         (root / "new").write_bytes(b"ours")
         os.rename(root / "new", name, dst_dir_fd=at)
-        look = FileStamp.of(os.stat(name, dir_fd=at))
+        stamp = FileStamp.of(os.stat(name, dir_fd=at))
         try:
-            claims.claim(ReadyFile(b"trip/" + name.encode(), look, 0, overdue=False)).close()
-            taken += 1
+            claims.claim(ReadyFile(b"trip/" + name.encode(), stamp, 0, overdue=False)).close()
+            claimed += 1
         except (FileRefused, FileChanged, OSError):
             refused += 1
     ended.set()
     swapping.join()
-    assert taken
+    assert claimed
     assert refused
     os.close(at)
     assert {path.name: path.read_bytes() for path in outside.rglob("*")} == dict.fromkeys(names, b"not ours")

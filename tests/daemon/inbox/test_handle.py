@@ -1,4 +1,4 @@
-"""The inbox removed, moved, unmounted and mounted over under a daemon that runs; its lock."""
+"""The inbox is removed, moved, unmounted or mounted over while the daemon runs; its lock."""
 
 import os
 import shutil
@@ -14,50 +14,50 @@ from daemon.inbox.lock import holder
 from models.errors import FoodsortError
 from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, mounted, running, status, until
-from tests.daemon.inbox.test_watcher import sorts, told
+from tests.daemon.inbox.test_watcher import event_messages, sort_photo
 
 
-def gone(root: Path) -> bool:
+def inbox_is_gone(root: Path) -> bool:
     return "is gone" in ((status(root)["waiting_for"] or {}).get("what") or "")
 
 
-def block(root: Path) -> None:
-    """What is claimed of inbox/trip stays claimed, since it can't be filed until food/trip is removed."""
+def block_filing(root: Path) -> None:
+    """Photos of inbox/trip stay claimed: they cannot be filed until food/trip is removed."""
     (root / "inbox/trip").mkdir()
     (root / "food").mkdir()
     (root / "food/trip").symlink_to("nowhere")
 
 
-def test_an_inbox_removed_is_waited_for_and_used_again(root: Path, photo: Photo) -> None:
+def test_the_daemon_waits_for_a_removed_inbox_and_reopens_it(root: Path, photo: Photo) -> None:
     with running(root) as daemon:
-        sorts(root, photo(shade=1), "a.jpg", daemon)
+        sort_photo(root, photo(shade=1), "a.jpg", daemon)
         shutil.rmtree(root / "inbox")
-        until(lambda: status(root)["state"] == "waiting" and gone(root), daemon)
+        until(lambda: status(root)["state"] == "waiting" and inbox_is_gone(root), daemon)
         assert not (root / "inbox").exists()
         (root / "inbox").mkdir()
-        sorts(root, photo(shade=2), "b.jpg", daemon)
+        sort_photo(root, photo(shade=2), "b.jpg", daemon)
         until(lambda: status(root)["state"] == "watching", daemon)
         with pytest.raises(FoodsortError, match=f"process {daemon.pid} "):
             InboxHandle(root / "inbox", lock=True)
     assert (root / "daemon.log").read_text().count("model ready") == 1
-    assert len(told(root, "inbox_lost")) == len(told(root, "inbox_back")) == 1
+    assert len(event_messages(root, "inbox_lost")) == len(event_messages(root, "inbox_back")) == 1
 
 
-def test_photos_claimed_in_an_inbox_that_is_removed_are_missing(root: Path, photo: Photo) -> None:
-    block(root)
+def test_claimed_photos_of_a_removed_inbox_are_missing(root: Path, photo: Photo) -> None:
+    block_filing(root)
     with running(root) as daemon:
         (root / "inbox/trip/a.jpg").write_bytes(photo())
         until(lambda: status(root)["queue"]["in_flight"] == 1 and status(root)["waiting_for"] is not None, daemon)
         shutil.rmtree(root / "inbox")
         (root / "food/trip").unlink()
-        until(lambda: gone(root) and status(root)["queue"]["in_flight"] == 0, daemon)
+        until(lambda: inbox_is_gone(root) and status(root)["queue"]["in_flight"] == 0, daemon)
         assert [row["state"] for row in rows(root)] == ["missing"]
         (root / "inbox").mkdir()
-        sorts(root, photo(shade=2), "b.jpg", daemon)
+        sort_photo(root, photo(shade=2), "b.jpg", daemon)
 
 
-def test_what_was_claimed_is_filed_from_an_inbox_that_was_moved_away(root: Path, photo: Photo) -> None:
-    block(root)
+def test_claimed_photos_of_a_renamed_inbox_are_filed(root: Path, photo: Photo) -> None:
+    block_filing(root)
     with running(root) as daemon:
         (root / "inbox/trip/a.jpg").write_bytes(photo())
         until(lambda: status(root)["queue"]["in_flight"] == 1 and status(root)["waiting_for"] is not None, daemon)
@@ -66,38 +66,38 @@ def test_what_was_claimed_is_filed_from_an_inbox_that_was_moved_away(root: Path,
         (root / "food/trip").unlink()
         until((root / "food/trip/a.jpg").exists, daemon)
         (root / "inbox").mkdir()
-        sorts(root, photo(shade=2), "b.jpg", daemon)
+        sort_photo(root, photo(shade=2), "b.jpg", daemon)
         assert (root / "elsewhere/left.jpg").exists()
     assert {row["state"] for row in rows(root)} == {"filed"}
 
 
 @pytest.mark.system
-def test_an_inbox_unmounted_is_not_filled_below_its_mount_point(root: Path, photo: Photo) -> None:
+def test_nothing_is_written_below_the_mount_point_of_an_unmounted_inbox(root: Path, photo: Photo) -> None:
     inbox = root / "inbox"
     with mounted(inbox), running(root) as daemon:
-        sorts(root, photo(shade=1), "a.jpg", daemon)
+        sort_photo(root, photo(shade=1), "a.jpg", daemon)
         subprocess.run(["umount", "-l", inbox], check=True)
-        until(lambda: gone(root), daemon)
+        until(lambda: inbox_is_gone(root), daemon)
         assert "nothing is mounted" in status(root)["waiting_for"]["what"]
         assert list(inbox.iterdir()) == []
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", inbox], check=True)
-        sorts(root, photo(shade=2), "b.jpg", daemon)
-        with mounted(inbox):  # another over it
-            sorts(root, photo(shade=3), "c.jpg", daemon)
-            sorts(root, photo(shade=4), "d.jpg", daemon)
-        until(lambda: len(told(root, "inbox_back")) == 3, daemon)
-    assert len(told(root, "inbox_lost")) == 3
+        sort_photo(root, photo(shade=2), "b.jpg", daemon)
+        with mounted(inbox):  # a second mount over the first
+            sort_photo(root, photo(shade=3), "c.jpg", daemon)
+            sort_photo(root, photo(shade=4), "d.jpg", daemon)
+        until(lambda: len(event_messages(root, "inbox_back")) == 3, daemon)
+    assert len(event_messages(root, "inbox_lost")) == 3
 
 
-def test_a_stop_ends_the_waiting_for_an_inbox(root: Path) -> None:
+def test_a_stop_ends_the_wait_for_an_inbox(root: Path) -> None:
     with running(root) as daemon:
         (root / "inbox").rename(root / "elsewhere")
-        until(lambda: gone(root), daemon)
+        until(lambda: inbox_is_gone(root), daemon)
         daemon.terminate()
         assert daemon.wait(20) == 0
 
 
-def test_a_lock_of_the_dead_is_taken_over_and_one_of_the_living_named(root: Path, foodsort: Foodsort) -> None:
+def test_a_dead_process_holds_no_lock_and_a_live_one_is_named(root: Path, foodsort: Foodsort) -> None:
     with running(root) as daemon:
         code, _, err = foodsort("run", "--root", root)
         assert code == 1
@@ -109,17 +109,19 @@ def test_a_lock_of_the_dead_is_taken_over_and_one_of_the_living_named(root: Path
         assert foodsort("run", "--root", root, "--once")[0] == 0
 
 
-def test_programs_that_the_daemon_starts_do_not_hold_its_lock(root: Path) -> None:
-    hold = InboxHandle(root / "inbox", lock=True)
+def test_child_processes_do_not_inherit_the_lock(root: Path) -> None:
+    handle = InboxHandle(root / "inbox", lock=True)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False) as child:
-        hold.close()
-        # The kernel closes what is not for a program just after its start has been said to be done.
+        handle.close()
+        # The kernel closes the descriptors of a new program shortly after its start is reported.
         until(lambda: holder(root / "inbox") is None, patience_s=10)
         child.communicate(b"\n")
 
 
 @pytest.mark.parametrize("link", [".foodsort", ".foodsort/lock"])
-def test_a_link_in_place_of_the_lock_leads_nowhere(root: Path, foodsort: Foodsort, tmp_path: Path, link: str) -> None:
+def test_a_link_in_the_place_of_the_lock_is_not_followed(
+    root: Path, foodsort: Foodsort, tmp_path: Path, link: str
+) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     path = root / "inbox" / link

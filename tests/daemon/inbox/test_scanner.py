@@ -1,4 +1,4 @@
-"""The inbox as a stream: what a listing finds, in which order, and a daemon whose window is smaller than its inbox."""
+"""Scans of the inbox: which files in which order, and a daemon whose window is smaller than its inbox."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from daemon.fs import dirfd as walk
+from daemon.fs import dirfd
 from daemon.inbox.scanner import Entry, Scanner
 from daemon.monitoring.progress import Progress
 from daemon.service.lifecycle import Service
@@ -21,103 +21,103 @@ SMALL = (sys.executable, "-m", "tests.programs.small_window")
 
 @pytest.fixture
 def walked() -> list[bytes]:
-    """The folders that were walked through, in order."""
+    """The folders of the walks, in order."""
     return []
 
 
 @pytest.fixture
-def listing(walked: list[bytes]) -> Scanner:
-    """A listing of folders with three files each."""
+def scanner(walked: list[bytes]) -> Scanner:
+    """A scanner of folders with three files each."""
 
     def files(folder: bytes) -> Iterator[Entry]:
         walked.append(folder)
-        return ((walk.join(folder, b"%d" % number), os.stat("/")) for number in range(3))
+        return ((dirfd.join(folder, b"%d" % number), os.stat("/")) for number in range(3))
 
     return Scanner(files)
 
 
-def take(listing: Scanner, most: int) -> list[bytes]:
-    return [path for path, _ in listing.next_slice(most)]
+def next_paths(scanner: Scanner, limit: int) -> list[bytes]:
+    return [path for path, _ in scanner.next_slice(limit)]
 
 
-def test_files_come_in_slices_until_the_walk_ends(listing: Scanner) -> None:
-    assert (listing.is_active, take(listing, 2)) == (False, [])
-    listing.add()
-    assert [take(listing, 2), take(listing, 2)] == [[b"0", b"1"], [b"2"]]
-    assert not listing.is_active
+def test_files_come_in_slices_until_the_walk_ends(scanner: Scanner) -> None:
+    assert (scanner.is_active, next_paths(scanner, 2)) == (False, [])
+    scanner.add()
+    assert [next_paths(scanner, 2), next_paths(scanner, 2)] == [[b"0", b"1"], [b"2"]]
+    assert not scanner.is_active
 
 
-def test_folders_wait_for_each_other_and_one_for_all_takes_their_place(listing: Scanner, walked: list[bytes]) -> None:
-    listing.add(b"a")
-    assert take(listing, 2) == [b"a/0", b"a/1"]
+def test_folders_are_walked_in_order_and_a_full_scan_replaces_them(scanner: Scanner, walked: list[bytes]) -> None:
+    scanner.add(b"a")
+    assert next_paths(scanner, 2) == [b"a/0", b"a/1"]
     for folder in (b"b", b"c", b"b"):
-        listing.add(folder)
-    assert [take(listing, 9) for _ in "abc"] == [[b"a/2"], [b"b/0", b"b/1", b"b/2"], [b"c/0", b"c/1", b"c/2"]]
-    assert not listing.is_active
+        scanner.add(folder)
+    assert [next_paths(scanner, 9) for _ in "abc"] == [[b"a/2"], [b"b/0", b"b/1", b"b/2"], [b"c/0", b"c/1", b"c/2"]]
+    assert not scanner.is_active
     for folder in (b"d", b"", b"e"):
-        listing.add(folder)
-    assert take(listing, 9) == [b"0", b"1", b"2"]
-    assert (listing.is_active, walked) == (False, [b"a", b"b", b"c", b""])
+        scanner.add(folder)
+    assert next_paths(scanner, 9) == [b"0", b"1", b"2"]
+    assert (scanner.is_active, walked) == (False, [b"a", b"b", b"c", b""])
 
 
-def test_a_walk_asked_for_while_one_is_under_way_begins_anew(listing: Scanner) -> None:
-    listing.add()
-    assert take(listing, 1) == [b"0"]
-    listing.add()
-    assert [take(listing, 9), take(listing, 9)] == [[b"1", b"2"], [b"0", b"1", b"2"]]
+def test_a_scan_added_during_another_starts_after_it(scanner: Scanner) -> None:
+    scanner.add()
+    assert next_paths(scanner, 1) == [b"0"]
+    scanner.add()
+    assert [next_paths(scanner, 9), next_paths(scanner, 9)] == [[b"1", b"2"], [b"0", b"1", b"2"]]
 
 
-def test_very_many_folders_are_one_walk_through_everything(listing: Scanner, walked: list[bytes]) -> None:
+def test_too_many_folders_become_one_full_scan(scanner: Scanner, walked: list[bytes]) -> None:
     for number in range(2000):
-        listing.add(b"%d" % number)
-    while listing.is_active:
-        listing.next_slice(9)
+        scanner.add(b"%d" % number)
+    while scanner.is_active:
+        scanner.next_slice(9)
     assert walked == [b""]
 
 
-def test_a_listing_that_is_stopped_lets_go_of_its_folder(tmp_path: Path) -> None:
+def test_a_stopped_scan_closes_its_folder(tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / f"{number}").touch()
-    root, before = walk.open_root(bytes(tmp_path)), set(os.listdir("/proc/self/fd"))
-    listing = Scanner(lambda folder: walk.walk(root, folder))
-    listing.add()
-    listing.next_slice(1)
+    root, before = dirfd.open_root(bytes(tmp_path)), set(os.listdir("/proc/self/fd"))
+    scanner = Scanner(lambda folder: dirfd.walk(root, folder))
+    scanner.add()
+    scanner.next_slice(1)
     assert set(os.listdir("/proc/self/fd")) > before
-    listing.stop()
-    assert (listing.is_active, set(os.listdir("/proc/self/fd"))) == (False, before)
+    scanner.stop()
+    assert (scanner.is_active, set(os.listdir("/proc/self/fd"))) == (False, before)
     os.close(root)
 
 
 def test_more_files_than_fit_in_the_window_are_all_filed(root: Path, photo: Photo) -> None:
-    whole = {f"{number}.jpg": photo(shade=number) for number in range(60)}
+    photos = {f"{number}.jpg": photo(shade=number) for number in range(60)}
     (root / "inbox/trip").mkdir()
-    for number, (name, data) in enumerate(whole.items()):
+    for number, (name, data) in enumerate(photos.items()):
         (root / "inbox" / ("trip" if number % 3 else "") / name).write_bytes(data)
     with running(root, *SMALL) as daemon:
         until(lambda: sum(status(root)["photos"].values()) == 60, daemon)
         until(lambda: not status(root)["more_waiting"], daemon)
         assert status(root)["queue"] == {"inbox": 0, "in_flight": 0}
-    assert {Path(path).name: data for path, data in tree(root).items()} == whole
+    assert {Path(path).name: data for path, data in tree(root).items()} == photos
     assert sorted(row["path"] for row in rows(root)) == sorted(tree(root))
 
 
-def test_what_events_tell_while_the_inbox_is_listed_is_not_lost(
+def test_events_during_a_scan_are_not_lost(
     root: Path, photo: Photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And neither is a file that is being written, nor a folder that comes, though there is no next look within the hour."""
+    """The same holds for a file that is being written and a folder that moves in; the next scan would be an hour later."""
     monkeypatch.setenv("FOODSORT_WATCH__RESCAN_S", "3600")
     for number in range(40):
         (root / f"inbox/{number}.jpg").write_bytes(photo(shade=number))
-    new = tmp_path / "new"
-    new.mkdir()
+    outside = tmp_path / "new"
+    outside.mkdir()
     for number in range(40, 120):
-        (new / f"{number}.jpg").write_bytes(photo(shade=number))
+        (outside / f"{number}.jpg").write_bytes(photo(shade=number))
     with (root / "inbox/slow.jpg").open("wb") as slow, running(root, *SMALL) as daemon:
         slow.write(photo(shade=120)[:300])
         slow.flush()
         for number in range(40, 100):
-            (new / f"{number}.jpg").rename(root / f"inbox/{number}.jpg")
-        new.rename(root / "inbox/new")
+            (outside / f"{number}.jpg").rename(root / f"inbox/{number}.jpg")
+        outside.rename(root / "inbox/new")
         until(lambda: sum(status(root)["photos"].values()) == 120, daemon)
         assert (root / "inbox/slow.jpg").exists()
         slow.write(photo(shade=120)[300:])
@@ -128,7 +128,7 @@ def test_what_events_tell_while_the_inbox_is_listed_is_not_lost(
     assert sorted(row["path"] for row in rows(root)) == sorted(tree(root))
 
 
-def test_once_ends_when_all_are_filed_and_not_before(root: Path, photo: Photo) -> None:
+def test_once_ends_only_when_all_photos_are_filed(root: Path, photo: Photo) -> None:
     for number in range(50):
         (root / f"inbox/{number}.jpg").write_bytes(photo(shade=number))
     service = Service(root, load(root), Progress(Console(stderr=True)), once=True, dry_run=False, window=8)
@@ -138,8 +138,8 @@ def test_once_ends_when_all_are_filed_and_not_before(root: Path, photo: Photo) -
     assert sorted(tree(root)) == sorted(f"food/{number}.jpg" for number in range(50))
 
 
-def test_files_that_stay_do_not_keep_others_out_of_the_window(root: Path, photo: Photo, foodsort: Foodsort) -> None:
-    """Undone ones and links, more of them than fit."""
+def test_files_that_stay_in_the_inbox_do_not_fill_the_window(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    """Undone photos and links, more than the window holds."""
     for number in range(20):
         (root / f"inbox/{number}.jpg").write_bytes(photo(shade=number))
     assert foodsort("run", "--root", root, "--once")[0] == 0

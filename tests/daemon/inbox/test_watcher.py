@@ -1,4 +1,4 @@
-"""Events that do not come: what the system's limits and a deaf filesystem do to the daemon."""
+"""Missing events: limits of the system, filesystems without events, an overflow of the queue."""
 
 import ctypes
 import itertools
@@ -17,103 +17,105 @@ LIMIT = 'echo $1 > /proc/sys/user/$0 && shift && exec "$@"'
 
 
 @pytest.fixture
-def rare(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A root whose rescans are rare, so that what is found is found through events or by polling."""
+def rare_scans(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A root whose scans are rare, so that files are found through events or by polling."""
     monkeypatch.setenv("FOODSORT_WATCH__RESCAN_S", "3600")
     monkeypatch.setenv("FOODSORT_WATCH__POLL_S", "0.3")
     return root
 
 
-def limited(name: str, limit: int) -> list[str]:
-    """Words that run a program with a limit of its own, in a user namespace; skips where there is none to be had."""
-    words = ["unshare", "--user", "--map-root-user", "sh", "-c", LIMIT, name, str(limit)]
-    if subprocess.run([*words, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("user namespaces are not to be had here")
-    return words
+def limit_command(name: str, limit: int) -> list[str]:
+    """Returns a command prefix that sets a limit in a user namespace; skips the test where there are no user namespaces."""
+    command = ["unshare", "--user", "--map-root-user", "sh", "-c", LIMIT, name, str(limit)]
+    if subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("user namespaces are not available")
+    return command
 
 
-def told(root: Path, kind: str) -> list[str]:
+def event_messages(root: Path, kind: str) -> list[str]:
     return [row["message"] for row in select(root, f"SELECT message FROM events WHERE kind = '{kind}'")]
 
 
-def sorts(root: Path, photo: bytes, path: str, daemon: "subprocess.Popen[str]") -> None:
+def sort_photo(root: Path, photo: bytes, path: str, daemon: "subprocess.Popen[str]") -> None:
     (root / "inbox" / path).write_bytes(photo)
     until((root / "food" / path).exists, daemon)
 
 
-def test_where_events_come_nothing_is_polled(rare: Path, photo: Photo) -> None:
-    with running(rare) as daemon:
-        assert status(rare)["events"] == {"kind": "inotify", "why": None}
-        sorts(rare, photo(), "a.jpg", daemon)
-        assert told(rare, "polling") == []
-    assert set(os.listdir(rare / "inbox/.foodsort")) == {"lock", "back.lock"}
+def test_the_inbox_is_not_polled_when_events_arrive(rare_scans: Path, photo: Photo) -> None:
+    with running(rare_scans) as daemon:
+        assert status(rare_scans)["events"] == {"kind": "inotify", "why": None}
+        sort_photo(rare_scans, photo(), "a.jpg", daemon)
+        assert event_messages(rare_scans, "polling") == []
+    assert set(os.listdir(rare_scans / "inbox/.foodsort")) == {"lock", "back.lock"}
 
 
 @pytest.mark.parametrize(
     ("name", "sysctl"),
     [("max_inotify_watches", "max_user_watches"), ("max_inotify_instances", "max_user_instances")],
 )
-def test_without_any_watch_it_polls_and_says_so_once(rare: Path, photo: Photo, name: str, sysctl: str) -> None:
-    with running(rare, *limited(name, 0)) as daemon:
+def test_without_any_watch_it_polls_and_reports_that_once(
+    rare_scans: Path, photo: Photo, name: str, sysctl: str
+) -> None:
+    with running(rare_scans, *limit_command(name, 0)) as daemon:
         for number in range(3):
-            sorts(rare, photo(shade=number), f"{number}.jpg", daemon)
-        until(lambda: status(rare)["state"] == "polling", daemon)
-        assert sysctl in status(rare)["events"]["why"]
-        (message,) = told(rare, "polling")
+            sort_photo(rare_scans, photo(shade=number), f"{number}.jpg", daemon)
+        until(lambda: status(rare_scans)["state"] == "polling", daemon)
+        assert sysctl in status(rare_scans)["events"]["why"]
+        (message,) = event_messages(rare_scans, "polling")
     assert sysctl in message
-    assert (rare / "daemon.log").read_text().count(sysctl) == 1
+    assert (rare_scans / "daemon.log").read_text().count(sysctl) == 1
 
 
-def test_a_limit_reached_later_on_is_polled_around_until_it_is_raised(
+def test_a_limit_reached_later_causes_polling_until_it_is_raised(
     root: Path, photo: Photo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOODSORT_WATCH__POLL_S", "0.3")
-    with running(root, *limited("max_inotify_watches", 12)) as daemon:
+    with running(root, *limit_command("max_inotify_watches", 12)) as daemon:
         assert status(root)["events"]["kind"] == "inotify"
         for number in range(20):
             (root / f"inbox/{number}").mkdir()
         until(lambda: status(root)["state"] == "polling", daemon)
-        sorts(root, photo(), "19/a.jpg", daemon)
-        raise_it = ["nsenter", f"--target={daemon.pid}", "--user", "sh", "-c", LIMIT, "max_inotify_watches", "1000"]
-        subprocess.run([*raise_it, "true"], check=True)
+        sort_photo(root, photo(), "19/a.jpg", daemon)
+        raise_limit = ["nsenter", f"--target={daemon.pid}", "--user", "sh", "-c", LIMIT, "max_inotify_watches", "1000"]
+        subprocess.run([*raise_limit, "true"], check=True)
         until(lambda: status(root)["state"] == "watching", daemon)
-    assert len(told(root, "polling")) == 1
-    assert len(told(root, "watching")) == 1
+    assert len(event_messages(root, "polling")) == 1
+    assert len(event_messages(root, "watching")) == 1
 
 
-def test_a_filesystem_without_events_is_noticed_at_the_start(rare: Path, photo: Photo) -> None:
+def test_a_filesystem_without_events_is_detected_at_startup(rare_scans: Path, photo: Photo) -> None:
     try:
         ctypes.CDLL("libseccomp.so.2")
     except OSError:
-        pytest.skip("this needs libseccomp")
-    with running(rare, sys.executable, str(Path(__file__).parents[2] / "programs/no_events.py")) as daemon:
-        assert "no event came" in status(rare)["events"]["why"]
-        sorts(rare, photo(), "a.jpg", daemon)
-    assert len(told(rare, "polling")) == 1
+        pytest.skip("this test needs libseccomp")
+    with running(rare_scans, sys.executable, str(Path(__file__).parents[2] / "programs/no_events.py")) as daemon:
+        assert "no event came" in status(rare_scans)["events"]["why"]
+        sort_photo(rare_scans, photo(), "a.jpg", daemon)
+    assert len(event_messages(rare_scans, "polling")) == 1
 
 
-def test_events_that_the_queue_has_no_room_for_are_made_up_by_a_look(rare: Path, photo: Photo) -> None:
-    room = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
-    if room > 100_000:
+def test_a_scan_finds_the_files_of_events_lost_in_an_overflow(rare_scans: Path, photo: Photo) -> None:
+    queue_size = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    if queue_size > 100_000:
         pytest.skip("the queue is longer than a test should fill")
-    open_before = (rare / "inbox/open.jpg").open("wb")
-    with running(rare) as daemon, open_before:
-        open_before.write(photo(shade=1)[:500])
-        open_before.flush()
-        until(lambda: status(rare)["queue"]["inbox"] == 1, daemon)
+    open_file = (rare_scans / "inbox/open.jpg").open("wb")
+    with running(rare_scans) as daemon, open_file:
+        open_file.write(photo(shade=1)[:500])
+        open_file.flush()
+        until(lambda: status(rare_scans)["queue"]["inbox"] == 1, daemon)
         daemon.send_signal(signal.SIGSTOP)
         os.waitpid(daemon.pid, os.WUNTRACED)
-        noise = [rare / "inbox/.one", rare / "inbox/.two"]
+        noise = [rare_scans / "inbox/.one", rare_scans / "inbox/.two"]
         for path in noise:
             path.touch()
-        for path in itertools.islice(itertools.cycle(noise), room + 100):
+        for path in itertools.islice(itertools.cycle(noise), queue_size + 100):
             os.utime(path)
-        open_before.write(photo(shade=1)[500:])
-        open_before.close()
-        (rare / "inbox/trip").mkdir()
-        (rare / "inbox/trip/lost.jpg").write_bytes(photo(shade=2))
+        open_file.write(photo(shade=1)[500:])
+        open_file.close()
+        (rare_scans / "inbox/trip").mkdir()
+        (rare_scans / "inbox/trip/lost.jpg").write_bytes(photo(shade=2))
         daemon.send_signal(signal.SIGCONT)
-        until(lambda: {"open.jpg", "trip"} <= set(os.listdir(rare / "food")), daemon)
-        until((rare / "food/trip/lost.jpg").exists, daemon)
-        sorts(rare, photo(shade=3), "trip/after.jpg", daemon)
-    assert told(rare, "overflow") != []
+        until(lambda: {"open.jpg", "trip"} <= set(os.listdir(rare_scans / "food")), daemon)
+        until((rare_scans / "food/trip/lost.jpg").exists, daemon)
+        sort_photo(rare_scans, photo(shade=3), "trip/after.jpg", daemon)
+    assert event_messages(rare_scans, "overflow") != []

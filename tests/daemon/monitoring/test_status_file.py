@@ -11,7 +11,7 @@ from daemon.monitoring.status_document import EMPTY, ErrorStatus, StatusDocument
 from daemon.monitoring.status_file import FILE, SIZE_BYTES, StatusFile, read
 from daemon.monitoring.status_text import lines
 from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running, status, until
-from tests.daemon.inbox.test_watcher import sorts
+from tests.daemon.inbox.test_watcher import sort_photo
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -25,7 +25,7 @@ def test_a_run_is_reported_from_start_to_stop(root: Path, photo: Photo, foodsort
     with (root / "inbox/open.jpg").open("wb") as held, running(root) as daemon:
         held.write(photo()[:100])
         held.flush()
-        sorts(root, photo(), "a.jpg", daemon)
+        sort_photo(root, photo(), "a.jpg", daemon)
         until(
             lambda: status(root)["photos"] == {"food": 1, "non_food": 0, "unsure": 0, "duplicate": 0, "failed": 1},
             daemon,

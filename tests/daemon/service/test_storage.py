@@ -12,7 +12,7 @@ import pytest
 from daemon.database import addresses, connections
 from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running, started, status, until
-from tests.daemon.inbox.test_watcher import sorts, told
+from tests.daemon.inbox.test_watcher import event_messages, sort_photo
 
 # Sent to systemd before each pause of a retry; a root without room has no status.
 WAITING = "EXTEND_TIMEOUT_USEC=300000000"
@@ -36,7 +36,7 @@ def test_a_database_locked_at_the_start_is_waited_for(short_timeout: Path, photo
         with started(short_timeout) as daemon:
             until(lambda: waits_for(short_timeout, "locked"), daemon)
             holder.rollback()
-            sorts(short_timeout, photo(), "a.jpg", daemon)
+            sort_photo(short_timeout, photo(), "a.jpg", daemon)
 
 
 def test_a_stop_ends_the_waiting_for_a_database(short_timeout: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_database_locked_later_is_waited_for(short_timeout: Path, photo: Photo
         assert status(short_timeout)["state"] == "waiting"
         holder.rollback()
         until((short_timeout / "food/a.jpg").exists, daemon)
-        until(lambda: len(told(short_timeout, "skipped")) == 1, daemon)
+        until(lambda: len(event_messages(short_timeout, "skipped")) == 1, daemon)
         until(lambda: status(short_timeout)["waiting_for"] is None, daemon)
 
 
@@ -86,7 +86,7 @@ def test_a_full_disk_of_the_database_is_waited_for(root: Path, photo: Photo, mon
         with started(root) as daemon:
             until(lambda: status(root)["state"] == "waiting", daemon)
             filling.unlink()
-            sorts(root, photo(shade=1), "a.jpg", daemon)
+            sort_photo(root, photo(shade=1), "a.jpg", daemon)
             filling = fill(disk)
             for number in range(2, 60):
                 (root / f"inbox/{number}.jpg").write_bytes(photo(shade=number))
@@ -109,7 +109,7 @@ def test_a_full_or_read_only_root_is_waited_for_at_the_start(
             subprocess.run(["mount", "-o", "remount,rw", root], check=True)
             filling.unlink()
             until((root / "inbox").exists, daemon)
-            sorts(root, photo(), "a.jpg", daemon)
+            sort_photo(root, photo(), "a.jpg", daemon)
 
 
 @pytest.mark.system
@@ -124,7 +124,7 @@ def test_an_inbox_without_room_for_claims_is_waited_for(root: Path, photo: Photo
             path.unlink()
         until((root / "food/trip/a.jpg").exists, daemon)
         until(lambda: status(root)["waiting_for"] is None, daemon)
-        assert told(root, "refused") == []
+        assert event_messages(root, "refused") == []
 
 
 def _touched(path: Path) -> bool:
@@ -168,7 +168,7 @@ def test_a_damaged_database_is_set_aside_and_reported(root: Path, photo: Photo, 
     assert foodsort("run", "--root", root, "--once")[0] == 0
     (aside,) = root.glob("foodsort.db.corrupt-*Z")
     assert aside.read_bytes() == damaged
-    (message,) = told(root, "damaged")
+    (message,) = event_messages(root, "damaged")
     assert str(aside) in message
     assert str(aside) in str(status(root)["last_errors"])
     assert [row["path"] for row in rows(root)] == ["food/new.jpg"]
@@ -178,7 +178,7 @@ def test_a_database_damaged_later_ends_it_and_the_next_start_recovers(
     root: Path, photo: Photo, foodsort: Foodsort
 ) -> None:
     with running(root) as daemon:
-        sorts(root, photo(shade=1), "a.jpg", daemon)
+        sort_photo(root, photo(shade=1), "a.jpg", daemon)
         path = root / "foodsort.db"
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

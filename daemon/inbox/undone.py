@@ -1,0 +1,87 @@
+"""Photos that `foodsort undo` moved back to the inbox: they stay there until `foodsort retry`."""
+
+import os
+
+from daemon.database.lookup import Lookup
+from daemon.database.recorder import Recorder
+from daemon.database.rows import InboxRow
+from daemon.database.timestamps import format_mtime
+from daemon.inbox.claims import Claims
+from daemon.inbox.readiness import FileStamp
+from daemon.retry import Retrier
+
+_PAGE_ROWS = 500
+
+
+class UndonePhotos:
+    """Recognises undone photos among the files of the inbox. Used by one thread."""
+
+    def __init__(self, recorder: Recorder, lookup: Lookup, retrier: Retrier) -> None:
+        self._recorder = recorder
+        self._lookup = lookup
+        self._retrier = retrier
+        self._device = 0
+
+    def find(self, stamps: dict[bytes, FileStamp]) -> set[bytes]:
+        """Finds the files that are undone photos and have not changed since.
+
+        Nothing is remembered between two calls: there may be a million undone photos, and `foodsort retry` releases them.
+
+        Args:
+            stamps: Stamps of files, by their paths.
+
+        Returns:
+            The paths of undone photos. A file with several names is undone only under the name that it was moved back to;
+            its other names are photos of their own.
+
+        Raises:
+            RetryAborted: The daemon is stopped.
+        """
+        if not stamps:
+            return set()
+        rows = self._retrier(self._lookup.undone, list({stamp.identity for stamp in stamps.values()}))
+        undone = {_facts(row) for row in rows}
+        undone_names = {(row.inbox_path, _facts(row)) for row in rows}
+        return {
+            path
+            for path, stamp in stamps.items()
+            if ((path, _stamp_facts(stamp)) in undone_names if stamp.linked else _stamp_facts(stamp) in undone)
+        }
+
+    def update_identities(self, claims: Claims) -> None:
+        """Records new identities when the inbox's filesystem was mounted as another device.
+
+        The photos are recognised by path, size and time. Raises RetryAborted.
+        """
+        device = os.fstat(claims.inbox_fd).st_dev
+        if device == self._device:
+            return
+        rows = self._retrier(self._lookup.in_inbox, 0, _PAGE_ROWS)
+        while rows:
+            self._retrier(self._recorder.identify, _changed_identities(rows, claims))
+            rows = self._retrier(self._lookup.in_inbox, rows[-1].id, _PAGE_ROWS)
+        self._device = device
+
+    def reset(self) -> None:
+        """Forgets the device, since the inbox is another folder now."""
+        self._device = 0
+
+
+def _changed_identities(rows: list[InboxRow], claims: Claims) -> dict[int, str]:
+    """Returns the new identities of photos, by the ids of their rows."""
+    changed = {}
+    for row in rows:
+        stamp = claims.stamp(row.inbox_path)
+        if stamp is None or (stamp.size, format_mtime(stamp.mtime_ns)) != (row.size_bytes, row.modified_at):
+            continue
+        if row.identity != stamp.identity:
+            changed[row.id] = stamp.identity
+    return changed
+
+
+def _facts(row: InboxRow) -> tuple[str, int, str]:
+    return row.identity, row.size_bytes, row.modified_at
+
+
+def _stamp_facts(stamp: FileStamp) -> tuple[str, int, str]:
+    return stamp.identity, stamp.size, format_mtime(stamp.mtime_ns)
