@@ -1,4 +1,4 @@
-"""Destination folders: free places, and moves that never overwrite a file and never leave half of one."""
+"""Destination folders: the places of sorted photos."""
 
 import errno
 import os
@@ -6,18 +6,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from daemon import failpoints
 from daemon.destinations import sidecar
 from daemon.destinations.move import Move
 from daemon.fs import dirfd, names
-from daemon.fs.cross_device import Entry, FileMover
 from daemon.inbox.claims import Claims
 from daemon.photo import Destination
 from daemon.settings import FolderSettings
-
-
-class SourceMissing(Exception):
-    """Raised when a claimed photo is no longer in the claim folder: another program moved or removed it."""
 
 
 class DestinationFolders:
@@ -36,8 +30,6 @@ class DestinationFolders:
             None: self._absolute(folders.failed),
         }
         self._claims = claims
-        self._mover = FileMover()
-        self._unsynced: set[tuple[bytes, bytes]] = set()
 
     def make_folders(self) -> None:
         """Creates missing destination folders; the first duplicate creates the folder for duplicates.
@@ -79,43 +71,6 @@ class DestinationFolders:
         """Whether a target is in the folder that the settings name; they may have changed since the row was written."""
         return os.path.join(self._root, move.target).startswith(self._folders[move.destination] + b"/")
 
-    def carry_out(self, move: Move) -> None:
-        """Moves a claimed photo to its target, a failed one with its sidecar.
-
-        Raises:
-            FileExistsError: The target, or the sidecar's name, was taken in the meantime.
-            SourceMissing: The photo is no longer in the claim folder.
-            OSError: Any other trouble with the disk.
-        """
-        folder, path = self.split(move.target)
-        parent, name = dirfd.split(path)
-        with _open(folder, parent, create=True) as target:
-            self._unsynced.add((folder, parent))
-            if move.failure is not None:
-                sidecar.write(target, name, move)
-                failpoints.failpoint("explained")
-            try:
-                self._move_claimed(move, target, name)
-            except (FileExistsError, SourceMissing):  # a sidecar without its photo explains nothing
-                if move.failure is not None:
-                    os.unlink(sidecar.name_of(name, move.sha256), dir_fd=target)
-                raise
-        self._claims.remove_empty_folders(move.source, move.run_id)
-
-    def sync(self) -> None:
-        """Syncs the folders of all moves since the last call; until then a power cut may undo a move.
-
-        A folder that was removed in the meantime has nothing to sync.
-
-        Raises:
-            OSError: A folder cannot be synced.
-        """
-        for folder, parent in list(self._unsynced):
-            with _open_existing(folder, parent) as fd:
-                if fd is not None:
-                    dirfd.sync(fd)
-            self._unsynced.remove((folder, parent))
-
     def has_photo(self, place: bytes, identity: str, sha256: str, *, claimed: bool) -> bool:
         """Whether a place has the photo of a row.
 
@@ -128,9 +83,7 @@ class DestinationFolders:
         Raises:
             OSError: The file cannot be read.
         """
-        folder, path = self.split(place)
-        parent, name = dirfd.split(path)
-        with _open_existing(folder, parent) as fd:
+        with self.open_existing(place) as (fd, name):
             if fd is None or not dirfd.exists(fd, name):
                 return False
             stat = os.stat(name, dir_fd=fd, follow_symlinks=False)
@@ -141,17 +94,6 @@ class DestinationFolders:
                 return False
             # Another filesystem, or one whose device number changed at a reboot.
             return dirfd.is_regular(stat) and dirfd.sha256(fd, name) == sha256
-
-    def drop_claimed(self, move: Move) -> None:
-        """Removes the claimed copy of a photo whose target is complete.
-
-        Raises:
-            OSError: The copy cannot be removed.
-        """
-        _, name = dirfd.split(move.source)
-        with dirfd.open_folder(self._claims.inbox_fd, self._claims.claim_folder(move.run_id, move.source)) as source:
-            os.unlink(name, dir_fd=source)
-        self._claims.remove_empty_folders(move.source, move.run_id)
 
     def split(self, place: bytes) -> tuple[bytes, bytes]:
         """Splits a place into its destination folder and the path in it.
@@ -182,6 +124,14 @@ class DestinationFolders:
         with _open(folder, parent, create=create) as fd:
             yield fd, name
 
+    @contextmanager
+    def open_existing(self, place: bytes) -> Iterator[tuple[int | None, bytes]]:
+        """Opens the folder of a place as `open_folder` does; the descriptor is None when there is no such folder."""
+        folder, path = self.split(place)
+        parent, name = dirfd.split(path)
+        with _open_existing(folder, parent) as fd:
+            yield fd, name
+
     def is_in(self, place: bytes, destination: Destination) -> bool:
         """Whether a place is in the folder of a destination."""
         return self.split(place)[0] == self._folders[destination]
@@ -192,9 +142,7 @@ class DestinationFolders:
         Raises:
             OSError: The folder cannot be read.
         """
-        folder, path = self.split(place)
-        parent, name = dirfd.split(path)
-        with _open_existing(folder, parent) as fd:
+        with self.open_existing(place) as (fd, name):
             return fd is not None and dirfd.exists(fd, name)
 
     def place(self, path: bytes) -> bytes:
@@ -204,21 +152,6 @@ class DestinationFolders:
 
     def _absolute(self, setting: str) -> bytes:
         return os.path.normpath(os.path.join(self._root, os.fsencode(setting)))
-
-    def _move_claimed(self, move: Move, target: int, name: bytes) -> None:
-        _, old = dirfd.split(move.source)
-        try:
-            with dirfd.open_folder(
-                self._claims.inbox_fd, self._claims.claim_folder(move.run_id, move.source)
-            ) as source:
-                stat = os.stat(old, dir_fd=source, follow_symlinks=False)
-                # The inode alone fails after a restore from a backup; the digest alone reads every photo once more.
-                same = move.identity == dirfd.identity(stat)
-                if not dirfd.is_regular(stat) or not (same or dirfd.sha256(source, old) == move.sha256):
-                    raise SourceMissing
-                self._mover.move(Entry(source, old), Entry(target, name), move.photo_id, lambda: move.sha256)
-        except FileNotFoundError as error:
-            raise SourceMissing from error
 
 
 @contextmanager

@@ -10,8 +10,9 @@ from daemon.database.lookup import Lookup
 from daemon.database.recorder import Recorder
 from daemon.database.rows import BatchRow, DuplicateRow, PendingRow
 from daemon.database.timestamps import format_time
-from daemon.destinations.folders import DestinationFolders, SourceMissing
+from daemon.destinations.folders import DestinationFolders
 from daemon.destinations.move import Move
+from daemon.destinations.mover import PhotoMover, SourceMissing
 from daemon.destinations.recovery_plan import Resume
 from daemon.photo import CORRECTING, FILED, FILING
 from daemon.pipeline.classify import Outcome
@@ -27,6 +28,7 @@ class Filer:
     def __init__(
         self,
         destinations: DestinationFolders,
+        mover: PhotoMover,
         recorder: Recorder,
         lookup: Lookup,
         retrier: Retrier,
@@ -34,6 +36,7 @@ class Filer:
         skip_duplicates: bool = False,
     ) -> None:
         self._destinations = destinations
+        self._mover = mover
         self._recorder = recorder
         self._lookup = lookup
         self._retry = retrier
@@ -107,7 +110,7 @@ class Filer:
                 self._record_missing(row.id, row.inbox_path)
                 continue
             if action == "drop_and_finish":
-                self._retry(self._destinations.drop_claimed, _pending_move(row))
+                self._retry(self._mover.drop_claimed, _pending_move(row))
             if action != "file" or self._move(_pending_move(row)) is not None:
                 finished.append(row.id)
         self._finish(finished)
@@ -164,7 +167,7 @@ class Filer:
             try:
                 if not self._destinations.fits_settings(move):
                     raise FileExistsError
-                self._retry(self._destinations.carry_out, move)
+                self._retry(self._mover.carry_out, move)
                 failpoints.failpoint("moved")
                 return move.target
             except FileExistsError:
@@ -177,7 +180,7 @@ class Filer:
 
     def _finish(self, photo_ids: list[int]) -> None:
         """Records that photos are at their places, once the moves would survive a power cut."""
-        self._retry(self._destinations.sync)
+        self._retry(self._mover.sync)
         failpoints.failpoint("synced")
         self._retry(self._recorder.finish, photo_ids)
         failpoints.failpoint("finished")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from daemon.decoders.pool import DecoderPool
 from daemon.decoders.process import START_S
+from daemon.destinations.mover import PhotoMover
 from daemon.inbox.claimer import Claimer
 from daemon.inbox.claims import Returned
 from daemon.inbox.inotify import FileEvent
@@ -165,6 +166,7 @@ class Runtime:
     def _build_filer(self) -> Filer:
         return Filer(
             destinations=self.storage.destinations,
+            mover=PhotoMover(self.storage.destinations, self.storage.claims),
             recorder=self.storage.recorder,
             lookup=self.storage.lookup,
             retrier=self.retrier,

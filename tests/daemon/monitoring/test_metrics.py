@@ -51,7 +51,7 @@ def ask_for(path: str, port: int, host: str = "127.0.0.1", method: str = "GET") 
 
 
 def health(port: int) -> tuple[int, str]:
-    """The answer of /healthz; (0, "") while nobody listens."""
+    """The answer of /healthz; (0, "") without a server."""
     try:
         return ask_for("/healthz", port)
     except OSError:
@@ -77,9 +77,9 @@ def test_metrics_agree_with_the_database(root: Path, photo: Photo, port: int, mo
     for number in (1, 3):
         (root / f"inbox/again-{number}.jpg").write_bytes((root / f"inbox/{number}.jpg").read_bytes())
     (root / "inbox/bill.pdf").write_bytes(b"%PDF")
-    with (root / "inbox/open.jpg").open("wb") as held, running(root) as daemon:
-        held.write(photo()[:100])
-        held.flush()
+    with (root / "inbox/open.jpg").open("wb") as file, running(root) as daemon:
+        file.write(photo()[:100])
+        file.flush()
         until(lambda: sum(status(root)["photos"].values()) == 15, daemon)
         (root / "inbox/cut.jpg").write_bytes(photo()[:500])
         until(lambda: sum(status(root)["photos"].values()) == 16, daemon)
@@ -110,7 +110,7 @@ def test_metrics_agree_with_the_database(root: Path, photo: Photo, port: int, mo
     assert metrics["foodsort_probability_bucket", "0.5"] == 5
     assert metrics["foodsort_filing_seconds_count",] == 16
     returned = metrics["foodsort_returned_total",]
-    assert returned >= 1  # the one that was cut off, which might have been a photo still being written
+    assert returned >= 1  # the truncated photo, which might have been still being written
     assert metrics["foodsort_stage_seconds_count", "decode"] == metrics["foodsort_queue_seconds_count", "decode"]
     assert metrics["foodsort_stage_seconds_count", "decode"] == 16 + returned
     for stage in ("look_up", "classify", "file"):
@@ -284,11 +284,11 @@ def listens(pid: int) -> bool:
     """Whether a process has a TCP socket, of either version, that others can connect to."""
     rows = [row.split() for table in Path("/proc/net").glob("tcp*") for row in table.read_text().splitlines()[1:]]
     listening = {f"socket:[{row[9]}]" for row in rows if row[3] == "0A"}
-    held = set()
+    sockets = set()
     for fd in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(FileNotFoundError):
-            held.add(os.readlink(fd))
-    return not listening.isdisjoint(held)
+            sockets.add(os.readlink(fd))
+    return not listening.isdisjoint(sockets)
 
 
 def test_nothing_is_served_by_default(root: Path) -> None:

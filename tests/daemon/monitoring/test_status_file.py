@@ -22,9 +22,9 @@ def test_a_run_is_reported_from_start_to_stop(root: Path, photo: Photo, foodsort
     assert "foodsort run" in err
     (root / "inbox/bill.pdf").write_bytes(b"%PDF")
     (root / "inbox/link.jpg").symlink_to("nowhere")
-    with (root / "inbox/open.jpg").open("wb") as held, running(root) as daemon:
-        held.write(photo()[:100])
-        held.flush()
+    with (root / "inbox/open.jpg").open("wb") as file, running(root) as daemon:
+        file.write(photo()[:100])
+        file.flush()
         sort_photo(root, photo(), "a.jpg", daemon)
         until(
             lambda: status(root)["photos"] == {"food": 1, "non_food": 0, "unsure": 0, "duplicate": 0, "failed": 1},
@@ -129,7 +129,7 @@ def test_a_second_daemon_does_not_write_over_the_first(tmp_path: Path) -> None:
 
 def test_other_users_may_read_it_if_they_may_enter_the_root(root: Path) -> None:
     if os.geteuid() != 0:
-        pytest.skip("only root may become somebody else")
+        pytest.skip("only root may become another user")
     root.chmod(0o755)
     at = os.open(root, os.O_RDONLY)  # whatever the folders above allow
     with running(root):

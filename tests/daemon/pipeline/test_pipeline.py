@@ -12,6 +12,7 @@ from daemon.database.lookup import Lookup
 from daemon.database.recorder import Recorder
 from daemon.decoders.pool import DecoderPool
 from daemon.destinations.folders import DestinationFolders
+from daemon.destinations.mover import PhotoMover
 from daemon.inbox.claims import Claimed, Claims, Returned
 from daemon.inbox.readiness import FileStamp, ReadyFile
 from daemon.monitoring.metrics import Metrics
@@ -89,7 +90,13 @@ def pipeline(
             settings=settings,
             model=LoadedModel(bundle, engine),
             decoders=decoders,
-            filer=Filer(destinations, recorder, lookup, Retrier(Event())),
+            filer=Filer(
+                destinations=destinations,
+                mover=PhotoMover(destinations, claims),
+                recorder=recorder,
+                lookup=lookup,
+                retrier=Retrier(Event()),
+            ),
             callbacks=callbacks,
             metrics=metrics,
         )

@@ -62,7 +62,7 @@ def test_a_database_locked_later_is_waited_for(short_timeout: Path, photo: Photo
 
 
 def test_a_server_that_cannot_be_reached_is_waited_for(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as closed:  # bound, so that nobody else listens there
+    with socket.socket() as closed:  # bound, so that no other program listens there
         closed.bind(("127.0.0.1", 0))
         monkeypatch.setenv(
             "FOODSORT_DATABASE__URL", f"postgresql+psycopg://me:secret@127.0.0.1:{closed.getsockname()[1]}/photos"
