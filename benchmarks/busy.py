@@ -19,7 +19,7 @@ from daemon.pipeline import loaded_model
 from daemon.service import runtime
 from daemon.service.lifecycle import Service
 from daemon.settings import BatchSettings, Settings, WatchSettings
-from models.engines import Logits
+from models.engines.base import Logits
 from models.engines.scripted import ScriptedEngine
 from models.images.decode import Fit, Picture, Pixels
 

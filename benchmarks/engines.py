@@ -13,7 +13,8 @@ from rich.table import Table
 
 from models.bundle import INT8, Bundle
 from models.decision import probability
-from models.engines import Logits, open_engine
+from models.engines import open_engine
+from models.engines.base import Logits
 from models.engines.openvino import OpenVinoEngine, convert, load_openvino
 from models.engines.tensorflow import load_tensorflow
 from models.errors import FoodsortError
@@ -67,7 +68,7 @@ def read(folder: Path, fit: Fit) -> Pixels:
 def measure(bundle: Bundle, pixels: Pixels, rounds: int) -> list[Row]:
     """A row for each way that `bundle` can run, TensorFlow first, all in turn in each round: a busy moment hits each."""
     load_tensorflow()
-    network = bundle.network()
+    network = bundle.load_network()
     tensorflow = open_engine("tensorflow", bundle, BATCH)
     runs: dict[str, Run] = {
         f"{tensorflow.name} float{'16' if 'gpu' in tensorflow.name else '32'}": tensorflow.logits,

@@ -16,7 +16,7 @@ def main(folder: Path, *, onnx: bool) -> None:
 
     bundle = Bundle.load()
     shutil.copyfile(bundle.folder / NETWORK, folder / NETWORK)
-    network = bundle.network()
+    network = bundle.load_network()
     load_openvino().save_model(convert(network), folder / "network.xml", compress_to_fp16=False)
     if onnx:
         pixels = keras.InputSpec(shape=network.input_shape, dtype="uint8", name="pixels")

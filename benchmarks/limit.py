@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from models.bundle import Bundle
-from models.engines import Engine, open_engine
+from models.engines import open_engine
+from models.engines.base import Engine
 from models.images.decode import Fit, Pixels, decode
 
 MAX_BATCH = 32

@@ -1,17 +1,17 @@
-"""What a trained model is: the picture it sees, the network, the bundle on disk and the engines that run it."""
+"""The trained model: image decoding, the network, the bundle on disk and the engines that run it."""
 
 from typing import Literal
 
 __version__ = "0.7.0"
 
 OWNER = "foodsort"
-"""Whose package this is; `daemon.cli.import_guard` looks at it."""
+"""The project that this package belongs to, for `daemon.cli.import_guard`; also the name of the logger."""
 
 Label = Literal["food", "non_food", "unsure"]
-"""What a model calls a photo."""
+"""The labels of a photo."""
 
 EngineName = Literal["auto", "tensorflow", "openvino", "scripted"]
-"""The engines by the names that settings and flags use; `auto` is whatever runs a bundle fastest."""
+"""The engines by the names in settings and options; `auto` is the fastest one for the bundle on this machine."""
 
 Precision = Literal["auto", "float32"]
-"""What an engine computes in: `auto` is int8 where the bundle has it, else what the engine finds fastest."""
+"""Number format of the computation: `auto` is int8 if the bundle has it, else the fastest one of the engine."""

@@ -1,4 +1,4 @@
-"""A trained model on disk: a folder with the weights and `card.json`, which says what they are and vouches for them."""
+"""A trained model on disk: a folder with the weights and `card.json`, which describes them and holds their digests."""
 
 import hashlib
 from datetime import datetime
@@ -20,14 +20,21 @@ CARD = "card.json"
 NETWORK = "model.keras"
 INT8 = "int8.xml"
 INT8_WEIGHTS = "int8.bin"
+_KERAS_WEIGHTS = "model.weights.h5"
 
 
 class Card(BaseModel):
-    """What `card.json` holds.
+    """The contents of `card.json`.
 
-    data_sha256: digest of the labels, splits and bytes of all pictures the model was trained and chosen on.
-    metrics: figures by split as in `metrics.json`. reference: of the validation split; bundles before 0.5 have none.
-    files: sha256 of each file of the bundle by its name.
+    Attributes:
+        fit: How images become the network's input.
+        temperature: Divisor of the logits that calibrates the probabilities.
+        recipe: Settings of the training.
+        metrics: Metrics by split, as in `metrics.json`.
+        reference: Distribution of the predictions on the validation split; bundles before 0.5 have none.
+        data_sha256: Digest of the labels, splits and bytes of all training and validation images.
+        libraries: Versions of the libraries it was trained with.
+        files: SHA-256 of each file of the bundle by its name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,7 +55,13 @@ class Card(BaseModel):
 
 
 class Bundle:
-    """A verified bundle: `folder`, its `card` and `sha256`, the digest of the card and through it of everything."""
+    """A verified bundle.
+
+    Attributes:
+        folder: Its folder.
+        card: Its card.
+        sha256: Digest of the card, which holds the digests of all files.
+    """
 
     def __init__(self, folder: Path, card: Card, sha256: str) -> None:
         self.folder = folder
@@ -57,14 +70,18 @@ class Bundle:
 
     @property
     def model_name(self) -> str:
-        """Name for people and rows: the card's name and the first 12 digits of the digest."""
+        """The name for people and rows: the card's name and the first 12 digits of the digest."""
         return f"{self.card.name}@{self.sha256[:12]}"
 
     @classmethod
     def load(cls, folder: Path | None = None) -> "Bundle":
-        """Reads and verifies the bundle in `folder`, or the one that comes with foodsort.
+        """Reads and verifies a bundle.
 
-        Raises BundleError when the card or a file is missing, of another format, or differs from its digest.
+        Args:
+            folder: Its folder; None for the bundle that comes with foodsort.
+
+        Raises:
+            BundleError: The card or a file is missing, has another format, or differs from its digest.
         """
         folder = folder or Path(str(resources.files("models") / "food"))
         path = folder / CARD
@@ -72,29 +89,29 @@ class Bundle:
             text = path.read_bytes()
             card = Card.model_validate_json(text)
             if NETWORK not in card.files:
-                raise BundleError(f"{path} does not vouch for {NETWORK}; get the bundle anew")
+                raise BundleError(f"{path} has no digest of {NETWORK}; copy the bundle again")
             for name, digest in card.files.items():
                 _verify(folder, name, digest)
         except OSError as error:
-            raise BundleError(f"{folder} is no whole model bundle: {error.strerror}: {error.filename}") from error
+            raise BundleError(f"{folder} is not a complete model bundle: {error.strerror}: {error.filename}") from error
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "the file"
+            location = ".".join(map(str, first["loc"])) or "the file"
             raise BundleError(
-                f"{path} is no card of a model bundle: {where}: {first['msg']}; train one with `foodsort train`"
+                f"{path} is not the card of a model bundle: {location}: {first['msg']}; train one with `foodsort train`"
             ) from error
         return cls(folder, card, hashlib.sha256(text).hexdigest())
 
     @classmethod
     def write(cls, folder: Path, card: Card) -> "Bundle":
-        """Writes `card.json` beside files that lie in `folder` already, and makes it vouch for each of them."""
+        """Writes `card.json` with the digests of the files, which must exist in `folder`."""
         files = {name: file_sha256(folder / name) for name in card.files}
         text = card.model_copy(update={"files": files}).model_dump_json(indent=2) + "\n"
         (folder / CARD).write_text(text, encoding="utf-8")
         return cls.load(folder)
 
-    def network(self) -> "keras.Model":
-        """The Keras network, float32: uint8 RGB (n, side, side, 3) → logit (n, 1). Raises BundleError."""
+    def load_network(self) -> "keras.Model":
+        """Loads the float32 Keras network: uint8 RGB (n, side, side, 3) → logit (n, 1); raises BundleError."""
         import keras
 
         try:
@@ -104,48 +121,55 @@ class Bundle:
 
 
 def file_sha256(path: Path) -> str:
-    """Hex sha256 of a file's bytes."""
+    """Returns the SHA-256 of a file's bytes in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def save_network(network: "keras.Model", path: Path) -> None:
-    """Saves a float32 network as a `.keras` file whose kernels are float16, half the size.
+    """Saves a float32 network as a `.keras` file with float16 kernels, half the size.
 
     Keras casts them back when it loads the file. Vectors (biases, batch normalisation) stay float32: they are small,
-    and the variances among them reach below what float16 holds.
+    and some variances are below the range of float16.
     """
     import io
     import zipfile
 
+    float32_path = path.with_suffix(".float32.keras")
+    network.save(float32_path)
+    float32_archive = io.BytesIO(float32_path.read_bytes())
+    float32_path.unlink()
+    with zipfile.ZipFile(float32_archive) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        for entry in source.namelist():
+            data = source.read(entry)
+            target.writestr(entry, _halve_kernels(data) if entry == _KERAS_WEIGHTS else data)
+
+
+def _halve_kernels(weights: bytes) -> bytes:
+    """Converts the kernels of an HDF5 file of Keras weights to float16."""
+    import io
+
     import h5py
     import numpy as np
 
-    weights = "model.weights.h5"
-    whole = io.BytesIO()
-    network.save(whole_path := path.with_suffix(".float32.keras"))
-    whole.write(whole_path.read_bytes())
-    whole_path.unlink()
-    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
-        halved = io.BytesIO()
-        with h5py.File(io.BytesIO(source.read(weights)), "r") as old, h5py.File(halved, "w") as new:
+    halved = io.BytesIO()
+    with h5py.File(io.BytesIO(weights), "r") as source, h5py.File(halved, "w") as target:
 
-            def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
-                if isinstance(item, h5py.Group):
-                    copied = new.require_group(name)
-                else:
-                    values = item[()]
-                    half = isinstance(values, np.ndarray) and values.ndim > 1
-                    copied = new.create_dataset(name, data=values.astype(np.float16) if half else values)
-                copied.attrs.update(item.attrs)
+        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(item, h5py.Group):
+                copied = target.require_group(name)
+            else:
+                values = item[()]
+                is_kernel = isinstance(values, np.ndarray) and values.ndim > 1
+                copied = target.create_dataset(name, data=values.astype(np.float16) if is_kernel else values)
+            copied.attrs.update(item.attrs)
 
-            old.visititems(copy)
-        for entry in source.namelist():
-            target.writestr(entry, halved.getvalue() if entry == weights else source.read(entry))
+        source.visititems(copy)
+    return halved.getvalue()
 
 
 def _verify(folder: Path, name: str, digest: str) -> None:
     if Path(name).name != name:
-        raise BundleError(f"{folder / CARD} names {name}, which is outside the bundle; get the bundle anew")
+        raise BundleError(f"{folder / CARD} names {name}, which is outside the bundle; copy the bundle again")
     if file_sha256(folder / name) != digest:
-        raise BundleError(f"{folder / name} is not the file its card vouches for (sha256 differs); get the bundle anew")
+        raise BundleError(f"{folder / name} differs from its digest in the card (sha256); copy the bundle again")

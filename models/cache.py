@@ -1,4 +1,4 @@
-"""The cache folder: what foodsort can always fetch or make again, kept because that takes long."""
+"""The cache folder: files that foodsort could fetch or create again, kept to save time."""
 
 import os
 from pathlib import Path
@@ -7,15 +7,16 @@ import platformdirs
 
 
 def cache_folder() -> Path:
-    """The folder that systemd gives a service (CacheDirectory=), else the user's own (XDG_CACHE_HOME is honoured)."""
-    given = os.environ.get("CACHE_DIRECTORY", "").partition(":")[0]
-    return Path(given or platformdirs.user_cache_dir("foodsort"))
+    """Returns systemd's cache folder of the service (CacheDirectory=), else the user's own (by XDG_CACHE_HOME)."""
+    of_service = os.environ.get("CACHE_DIRECTORY", "").partition(":")[0]
+    return Path(of_service or platformdirs.user_cache_dir("foodsort"))
 
 
 def private_folder(name: str) -> Path | None:
-    """The folder `name` of the cache, made if missing, in which nobody else can write; None where there can be none.
+    """Creates a folder of the cache that only this user can write to: another writer could change the predictions.
 
-    Who could write there could change what the network says.
+    Returns:
+        The folder, or None where it cannot be created or others can write to it.
     """
     folder = cache_folder() / name
     try:

@@ -1,4 +1,4 @@
-"""Logit to probability to label. Pure arithmetic, the same for training, evaluation and the daemon."""
+"""From logit to probability to label: the same arithmetic for training, evaluation and the daemon."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +10,12 @@ Floats = npt.NDArray[np.float64]
 
 
 class Thresholds(BaseModel):
-    """Where the calibrated P(food) becomes a label.
+    """The thresholds that turn the calibrated P(food) into a label.
 
-    food: at or above it a photo is food.
-    unsure_low, unsure_high: strictly between them the model is not sure; equal values set nothing aside.
+    Attributes:
+        food: At or above it a photo is food.
+        unsure_low: Lower bound of unsure, exclusive.
+        unsure_high: Upper bound of unsure, exclusive; equal bounds make no photo unsure.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,13 +32,13 @@ class Thresholds(BaseModel):
 
 
 def probability(logits: npt.ArrayLike, temperature: float) -> Floats:
-    """Calibrated P(food) in [0, 1] of logits: the logistic function of logit ÷ temperature (Guo et al. 2017)."""
+    """Computes calibrated P(food) in [0, 1]: the logistic function of logit ÷ temperature (Guo et al. 2017)."""
     scaled = np.asarray(logits, np.float64) / temperature
     return 0.5 * (1.0 + np.tanh(0.5 * scaled))  # the logistic function, without overflow at either end
 
 
 def label(p_food: float, thresholds: Thresholds, *, unsure: bool = False) -> Label:
-    """The label of one photo. `unsure` says whether photos the model is not sure of are set aside."""
+    """Returns the label for P(food); `unsure` allows the label of that name."""
     if unsure and thresholds.unsure_low < p_food < thresholds.unsure_high:
         return "unsure"
     return "food" if p_food >= thresholds.food else "non_food"

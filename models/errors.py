@@ -1,19 +1,19 @@
-"""The one hierarchy of errors that foodsort raises on purpose.
+"""The hierarchy of foodsort's own errors.
 
-Every message is written for the person who has to act on it: what happened, to which file, how to mend it.
+Each message is for the person who has to act: what happened, to which file, how to fix it.
 """
 
 from enum import StrEnum
 
 
 class FoodsortError(Exception):
-    """Raised when something could not be done and the message says how to mend it."""
+    """Raised when something could not be done; the message says how to fix it."""
 
     exit_code = 1
 
 
 class BundleError(FoodsortError):
-    """Raised when a model bundle is missing, incomplete, of another format or not what its card says it is."""
+    """Raised when a model bundle is missing, incomplete, of another format, or differs from its card."""
 
 
 class EngineError(FoodsortError):
@@ -21,11 +21,11 @@ class EngineError(FoodsortError):
 
 
 class WeightsError(FoodsortError):
-    """Raised when the ImageNet weights can neither be found nor fetched, or are not what they should be."""
+    """Raised when the ImageNet weights can be neither found nor fetched, or have the wrong contents."""
 
 
 class ImageErrorKind(StrEnum):
-    """Why a file is not a picture that can be classified."""
+    """Why a file cannot be classified."""
 
     EMPTY = "empty"
     NOT_AN_IMAGE = "not_an_image"
@@ -37,9 +37,9 @@ class ImageErrorKind(StrEnum):
 
 
 class ImageError(FoodsortError):
-    """Raised when the bytes of a file do not give a whole picture.
+    """Raised when the bytes of a file cannot be decoded to a complete picture.
 
-    Permanent, as the same bytes always raise it, but for the two kinds that tell of a decoder's process.
+    Permanent: the same bytes always raise it. The exceptions are the two kinds about the decoder's process.
     """
 
     def __init__(self, kind: ImageErrorKind, message: str) -> None:

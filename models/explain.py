@@ -1,4 +1,4 @@
-"""Why: the class activation map, which says of each place of a photo how much it speaks for food."""
+"""The class activation map: how much each place of a photo contributes to the logit."""
 
 from typing import TYPE_CHECKING
 
@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from models.bundle import Bundle
-from models.engines import Engine, Maps
+from models.engines.base import Engine, Maps
 from models.engines.tensorflow import load_tensorflow
-from models.head import part
+from models.head import submodel
 from models.images.decode import Pixels
 from models.resnet50 import FEATURES, LOGIT
 
@@ -16,64 +16,91 @@ if TYPE_CHECKING:
     import keras
 
 
-def maps(bundle: Bundle, engine: Engine, pixels: Pixels) -> Maps:
-    """uint8 RGB (n, side, side, 3) → float32 (n, h, w) in units of the logit: positive speaks for food.
+def class_activation_maps(bundle: Bundle, engine: Engine, pixels: Pixels) -> Maps:
+    """Computes the class activation maps of photos.
 
-    engine: one opened for `bundle`. Its last feature map is explained, so what an int8 model saw, not what it should have.
-    The network is loaded each time; who asks again keeps `judge` and calls `added`. Raises EngineError when the engine has
-    no such map, BundleError when the network cannot be loaded.
+    Loads the network each time. To explain many photos, keep the result of `load_head` and call `contributions`.
+
+    Args:
+        bundle: The model.
+        engine: An engine opened for `bundle`. Its last feature map is explained; an int8 engine's map is its own, not
+            that of the float32 network.
+        pixels: uint8 RGB (n, side, side, 3).
+
+    Returns:
+        float32 (n, h, w) in units of the logit; positive values are evidence for food.
+
+    Raises:
+        EngineError: The engine has no feature map.
+        BundleError: The network cannot be loaded.
     """
     activations = engine.last_map(pixels)
-    return added(judge(bundle), activations)
+    return contributions(load_head(bundle), activations)
 
 
-def judge(bundle: Bundle) -> "keras.Model":
-    """A bundle's head alone: features, float32 (n, channels) → logit (n, 1). Raises BundleError.
+def load_head(bundle: Bundle) -> "keras.Model":
+    """Loads a bundle's head alone: features, float32 (n, channels) → logit (n, 1); raises BundleError.
 
-    It is a copy: a part of the network itself would keep all of it in memory, eight times as much.
+    The head is a copy: a submodel would keep the whole network in memory, eight times as much.
     """
     load_tensorflow()
     import keras
 
-    head = part(bundle.network(), FEATURES, LOGIT)
-    copied = keras.models.clone_model(head)
-    copied.set_weights(head.get_weights())
-    return copied
+    head = submodel(bundle.load_network(), FEATURES, LOGIT)
+    copy = keras.models.clone_model(head)
+    copy.set_weights(head.get_weights())
+    return copy
 
 
-def added(head: "keras.Model", activations: Maps) -> Maps:
-    """What each place adds to the logit that `head` gives to its mean: (n, h, w, channels) → float32 (n, h, w)."""
+def contributions(head: "keras.Model", activations: Maps) -> Maps:
+    """Computes the contribution of each place to the logit of the mean of all places.
+
+    Args:
+        head: Features, float32 (n, channels) → logit (n, 1).
+        activations: The last feature map, float32 (n, h, w, channels).
+
+    Returns:
+        float32 (n, h, w).
+    """
     slopes = gradients(head, activations.mean(axis=(1, 2)))
     _, height, width, _ = activations.shape
-    shares: Maps = np.einsum("nhwc,nc->nhw", activations, slopes) / (height * width)
-    return shares
+    result: Maps = np.einsum("nhwc,nc->nhw", activations, slopes) / (height * width)
+    return result
 
 
-def whole(maps: Maps, logits: npt.ArrayLike) -> Maps:
-    """Maps (n, h, w) that add up to the logits (n): what no place adds more than another is shared by all of them.
+def complete(maps: Maps, logits: npt.ArrayLike) -> Maps:
+    """Spreads the rest of each logit over all places, so that the maps add up to the logits.
 
-    That is the bias of a linear head; of a curved one it is most of what it says of a photo that it is sure of, which
-    then is warm all over for food and not half cool, since only the differences between places were left.
+    The rest is the bias of a linear head. Of a curved head it is most of the logit of a confident prediction. Without
+    it the map would show only differences between places: half of a certain food photo would look like evidence against
+    it.
+
+    Args:
+        maps: float32 (n, h, w).
+        logits: (n,).
+
+    Returns:
+        float32 (n, h, w).
     """
     n, height, width = maps.shape
     rest = np.asarray(logits, np.float32) - maps.sum(axis=(1, 2))
-    completed: Maps = maps + rest.reshape(n, 1, 1) / np.float32(height * width)
-    return completed
+    result: Maps = maps + rest.reshape(n, 1, 1) / np.float32(height * width)
+    return result
 
 
 def gradients(head: "keras.Model", features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """How the logit changes with each feature: float32 (n, channels) → float32 (n, channels).
+    """Computes the gradient of the logit by each feature: float32 (n, channels) → float32 (n, channels).
 
-    A place's share of a feature, which is a mean over places, times this slope is what the place adds to the logit. With
-    a linear head that is the class activation map of Zhou et al. 2016 (arXiv 1512.04150), and all places and the bias
-    add up to the logit. With another head it is Grad-CAM (Selvaraju et al. 2017, arXiv 1610.02391) without its ReLU, which
-    would hide what speaks against food.
+    A feature is a mean over places. A place's share of a feature times its gradient is the contribution of the place to
+    the logit. With a linear head this is the class activation map of Zhou et al. 2016 (arXiv 1512.04150), and all
+    places and the bias add up to the logit. With another head it is Grad-CAM (Selvaraju et al. 2017, arXiv 1610.02391)
+    without its ReLU, which would hide evidence against food.
     """
     import tensorflow as tf
 
-    given = tf.constant(features)
+    inputs = tf.constant(features)
     with tf.GradientTape() as tape:
-        tape.watch(given)
-        logits = head(given, training=False)
-    # The tape sums over the photos; none of them has a part in another's logit.
-    return np.asarray(tape.gradient(logits, given), np.float32)
+        tape.watch(inputs)
+        logits = head(inputs, training=False)
+    # The tape differentiates the sum over the photos; no photo contributes to the logit of another.
+    return np.asarray(tape.gradient(logits, inputs), np.float32)

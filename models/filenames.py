@@ -17,8 +17,8 @@ _CONTROL_CATEGORIES = {
 def escape_name(name: bytes | str) -> str:
     r"""Escapes a file name or path so that it is safe on a terminal and in a table.
 
-    Control characters, marks that change the direction of writing, backslashes and bytes that are not UTF-8 become \xNN.
-    `unescape_name` is the inverse.
+    Control characters, marks that change the direction of writing, backslashes and bytes that are not UTF-8 become
+    \xNN. `unescape_name` is the inverse.
 
     >>> escape_name(b"a\nb\xff\\")
     'a\\x0ab\\xff\\x5c'

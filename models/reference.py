@@ -1,4 +1,4 @@
-"""What a model expects photos to look like to it: how P(food) was spread over the photos that it was chosen on."""
+"""The distribution of P(food) over the photos that a model was chosen on, to detect drift."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,13 @@ BINS = 10
 
 
 class Reference(BaseModel):
-    """food, unsure: shares of the photos. histogram: how many of them have a P(food) in each of BINS equal parts of [0, 1]."""
+    """The distribution of a model's predictions.
+
+    Attributes:
+        food: Share of photos labelled food.
+        unsure: Share of photos between the thresholds of unsure.
+        histogram: Number of photos with P(food) in each of BINS equal parts of [0, 1].
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -20,7 +26,7 @@ class Reference(BaseModel):
 
     @classmethod
     def of(cls, p_food: npt.ArrayLike, thresholds: Thresholds) -> "Reference":
-        """Of calibrated probabilities (n,), n ≥ 1; `unsure` are those that would be set aside if that is wanted."""
+        """Describes calibrated probabilities (n,), n ≥ 1."""
         p = np.asarray(p_food, np.float64)
         unsure = (p > thresholds.unsure_low) & (p < thresholds.unsure_high)
         counts, _ = np.histogram(p, BINS, (0.0, 1.0))
@@ -30,10 +36,14 @@ class Reference(BaseModel):
 
 
 def stability_index(expected: npt.ArrayLike, observed: npt.ArrayLike) -> float:
-    """Population stability index of two histograms of counts: Σ (o − e) · ln(o ÷ e) over the shares of each bin, ≥ 0.
+    """Computes the population stability index of two histograms, ≥ 0: Σ (o − e) · ln(o ÷ e) over the shares of bins.
 
-    Under 0.1 nothing has changed to speak of, above 0.25 the population is another one (Siddiqi, Credit Risk Scorecards,
-    2006). Half a photo is added to each bin, so that an empty one does not make it infinite.
+    Below 0.1 the change is negligible, above 0.25 the population is a different one (Siddiqi, Credit Risk Scorecards,
+    2006). Half a photo is added to each bin, so that an empty bin does not make the index infinite.
+
+    Args:
+        expected: Counts by bin.
+        observed: Counts by bin.
     """
     e, o = (np.asarray(counts, np.float64) + 0.5 for counts in (expected, observed))
     e, o = e / e.sum(), o / o.sum()

@@ -1,4 +1,4 @@
-"""The network: uint8 RGB in, one logit out, with the ImageNet preprocessing as a layer inside it."""
+"""The network, a ResNet-50: uint8 RGB in, one logit out; the ImageNet preprocessing is a layer of it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,23 +13,24 @@ if TYPE_CHECKING:
     import keras
 
 IMAGENET_MEAN_RGB = (123.68, 116.779, 103.939)
-"""Mean of the ImageNet training pixels, 0 to 255: what the Caffe models that Keras' weights come from subtract."""
+"""Mean of the ImageNet training pixels, 0 to 255, subtracted by the Caffe models that Keras' weights come from."""
 
 FEATURES = "features"
 LOGIT = head.LOGIT
 LAST_MAP = "conv5_block3_out"
-"""Name of the layer whose (7, 7, 2048) activations at side 224 the global average pooling takes its mean of."""
+"""Name of the layer before the global average pooling, the last feature map: (7, 7, 2048) at side 224."""
 
 
 def build(side: int) -> "keras.Model":
-    """A ResNet-50 (He et al. 2015) with random weights: uint8 RGB (n, side, side, 3) → float32 logit (n, 1).
+    """Builds a ResNet-50 (He et al. 2015) with random weights: uint8 RGB (n, side, side, 3) → float32 logit (n, 1).
 
-    Its head, see `models.head`, has a single centre until one is fitted.
+    Its head has a single centre until it is fitted, see `models.head`.
     """
     import keras
 
     pixels = keras.Input((side, side, 3), dtype="uint8", name="pixels")
-    # Keras' weights expect BGR. `load_imagenet` swaps the first kernel instead of the pixels, so no flip is run.
+    # Keras' weights expect BGR. `load_imagenet` swaps the channels of the first kernel, which saves flipping the
+    # pixels.
     centred = keras.layers.Rescaling(1.0, [-mean for mean in IMAGENET_MEAN_RGB], name="imagenet")(pixels)
     body = keras.applications.ResNet50(include_top=False, weights=None, input_tensor=centred)
     features = keras.layers.GlobalAveragePooling2D(name=FEATURES)(body.output)
@@ -37,16 +38,21 @@ def build(side: int) -> "keras.Model":
 
 
 def backbone(network: "keras.Model") -> "keras.Model":
-    """The part of a network made by `build` that a new head is trained on: uint8 pixels → float32 features (n, 2048)."""
+    """Returns the part of a network of `build` before its head: uint8 pixels → float32 features (n, 2048)."""
     import keras
 
     return keras.Model(network.input, network.get_layer(FEATURES).output, name="backbone")
 
 
 def load_imagenet(network: "keras.Model", path: Path) -> None:
-    """Copies stock Keras ResNet-50 weights (a `.h5` file) into a network made by `build`.
+    """Copies stock Keras ResNet-50 weights into a network of `build`.
 
-    Raises WeightsError when the file does not hold them.
+    Args:
+        network: The network.
+        path: The weights, a `.h5` file.
+
+    Raises:
+        WeightsError: The file does not hold all weights.
     """
     import keras
 
@@ -55,7 +61,7 @@ def load_imagenet(network: "keras.Model", path: Path) -> None:
         stock.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
         raise WeightsError(
-            f"{path} does not hold the whole of Keras' ResNet-50 weights ({error}); delete it to have it fetched again"
+            f"{path} does not hold all of Keras' ResNet-50 weights ({error}); delete it, and foodsort fetches it again"
         ) from error
     for layer in stock.layers:
         weights = layer.get_weights()

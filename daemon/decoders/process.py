@@ -178,7 +178,7 @@ class WorkerProcess:
                 and self._fits(rows, columns)
             ):
                 pixels = np.frombuffer(self._pixels, np.uint8, 3 * rows * columns).reshape(rows, columns, 3).copy()
-                return Picture(pixels, image_format, width, height, exif.checked(taken_at, taken_offset, camera))
+                return Picture(pixels, image_format, width, height, exif.validate(taken_at, taken_offset, camera))
         raise ValueError(reply)
 
     def _fits(self, rows: int, columns: int) -> bool:

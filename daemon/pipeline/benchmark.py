@@ -12,7 +12,7 @@ import numpy as np
 
 from daemon.decoders.pool import DecoderPool
 from daemon.settings import ImageSettings
-from models.engines import Engine
+from models.engines.base import Engine
 from models.engines.ladder import rungs
 from models.errors import FoodsortError, ImageError
 from models.images.decode import Fit, Pixels

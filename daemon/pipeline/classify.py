@@ -11,7 +11,7 @@ from daemon.pipeline.decode import Decoded
 from models import Label
 from models.bundle import Card
 from models.decision import label, probability
-from models.engines import Engine
+from models.engines.base import Engine
 from models.filenames import escape_name
 
 

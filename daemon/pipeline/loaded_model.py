@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from daemon.settings import Settings
 from models.bundle import Bundle
-from models.engines import Engine, open_engine
+from models.engines import open_engine
+from models.engines.base import Engine
 from models.engines.idle_unload import IdleUnloadingEngine
 from models.errors import BundleError
 

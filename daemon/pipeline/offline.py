@@ -15,7 +15,7 @@ from daemon.photo import Failure
 from models import Label
 from models.bundle import Bundle
 from models.decision import label, probability
-from models.engines import Engine
+from models.engines.base import Engine
 from models.errors import ImageError
 from models.filenames import escape_name
 from models.images.decode import Picture

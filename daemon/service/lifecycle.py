@@ -24,7 +24,7 @@ from daemon.service.runtime import ProcessContext, Runtime, RuntimePlan
 from daemon.service.signals import Signals
 from daemon.settings import Settings
 from models.bundle import Bundle
-from models.engines import Engine
+from models.engines.base import Engine
 from models.engines.idle_unload import IdleUnloadingEngine
 from models.errors import FoodsortError
 
@@ -146,7 +146,7 @@ class Service:
             if self._once and loop.idle():
                 return
             engine = self._runtime.model.engine
-            if isinstance(engine, IdleUnloadingEngine) and engine.rest():
+            if isinstance(engine, IdleUnloadingEngine) and engine.unload_if_idle():
                 log.info("model unloaded until the next photo", engine=engine.name)
             loop.handle(loop.sleep_s())
 

@@ -27,7 +27,7 @@ from daemon.service.recovery import StartupRecovery
 from daemon.service.storage import Storage
 from daemon.settings import Settings
 from models.bundle import Bundle
-from models.engines import Engine
+from models.engines.base import Engine
 
 Messages = queue.SimpleQueue[FileEvent | Returned | None]
 """Messages to the main loop; None only wakes it."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from models.intervals import wilson
+from models.intervals import wilson_interval
 
 LabelPair = Mapping[tuple[str, str], int]
 """Photos by a person's label and the model's; the model may have said `unsure`."""
@@ -23,7 +23,7 @@ class Share(NamedTuple):
     @property
     def ci95(self) -> tuple[float, float]:
         """The 95 % interval, Wilson's."""
-        return wilson(self.right, self.of)
+        return wilson_interval(self.right, self.of)
 
 
 class Agreement(NamedTuple):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from daemon.settings import ModelSettings
 from models import heat
 from models.bundle import Bundle
-from models.engines import Engine, open_engine
+from models.engines import open_engine
+from models.engines.base import Engine
 from models.images.decode import Fit, Pixels
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ class Explainer:
 
         seen: the same photo as the network sees it, uint8 RGB (side, side, 3). Raises EngineError, BundleError.
         """
-        from models.explain import added, whole
+        from models.explain import complete, contributions
 
         with self._lock:  # an engine answers such questions one at a time
             activations = self._engine.last_map(seen[None])  # first: an engine without a map says so at once
-            found = whole(added(self._head, activations), self._engine.logits(seen[None]))
+            found = complete(contributions(self._head, activations), self._engine.logits(seen[None]))
         drawn = picture.copy()
         covered = _covered(picture, self._bundle.card.fit)
         drawn[covered] = heat.overlay(picture[covered], found[0], heat.scale(found))
@@ -42,9 +43,9 @@ class Explainer:
 
     @cached_property
     def _head(self) -> "keras.ModelSettings":
-        from models.explain import judge
+        from models.explain import load_head
 
-        return judge(self._bundle)
+        return load_head(self._bundle)
 
 
 def _covered(picture: Pixels, fit: Fit) -> tuple[slice, ...]:

@@ -1,4 +1,4 @@
-"""Whether there is a GPU, told without the libraries that would use it."""
+"""Detects a GPU without importing the libraries that would use it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Batch sizes an engine is prepared for, and how a batch of any size is run on them."""
+"""The batch sizes that an engine is prepared for, and how a batch of any size is split into them."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from models.images.decode import Pixels
 
 
 def rungs(top: int) -> tuple[int, ...]:
-    """Powers of two up to `top` ≥ 1, and `top` itself: few enough to prepare, none more than twice the last."""
+    """Returns the powers of two up to `top` ≥ 1, and `top` itself: few sizes, each at most twice the one before."""
     sizes = [1]
     while sizes[-1] * 2 < top:
         sizes.append(sizes[-1] * 2)
@@ -18,7 +18,10 @@ def rungs(top: int) -> tuple[int, ...]:
 
 
 def steps(n: int, ladder: tuple[int, ...]) -> Iterator[tuple[int, int]]:
-    """How `n` photos are run: (photos, rung) pairs, where photos < rung is padded. Whole top rungs, then one that fits.
+    """Splits `n` photos into chunks: full top rungs first, then one chunk that is padded to the next rung.
+
+    Yields:
+        (photos, rung); the chunk is padded where photos < rung.
 
     >>> list(steps(19, (1, 2, 4, 8)))
     [(8, 8), (8, 8), (3, 4)]
@@ -30,25 +33,33 @@ def steps(n: int, ladder: tuple[int, ...]) -> Iterator[tuple[int, int]]:
         yield n, next(rung for rung in ladder if rung >= n)
 
 
-def climb(
+def run_in_rungs(
     run: Callable[[Pixels], npt.NDArray[np.float32]],
     pixels: Pixels,
     ladder: tuple[int, ...],
     threads: ThreadPoolExecutor | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Runs `run` (uint8 (rung, side, side, 3) → float (rung, …)) over any number of photos; returns float32 (n, …).
+    """Runs a network over any number of photos in batches of the ladder's sizes.
 
-    threads: that run several rungs at a time; one rung, the usual batch, is run by the caller itself.
+    Args:
+        run: uint8 (rung, side, side, 3) → float (rung, …).
+        pixels: uint8 (n, side, side, 3), n ≥ 1.
+        ladder: The batch sizes, ascending.
+        threads: Run several chunks at a time. A single chunk, the usual case, runs in the caller's thread.
+
+    Returns:
+        float32 (n, …).
     """
-    chunks, at = [], 0
+    chunks: list[tuple[Pixels, int]] = []
+    start = 0
     for photos, rung in steps(len(pixels), ladder):
-        chunks.append((pixels[at : at + photos], rung))
-        at += photos
+        chunks.append((pixels[start : start + photos], rung))
+        start += photos
 
-    def answer(chunk: Pixels, rung: int) -> npt.NDArray[np.float32]:
+    def run_padded(chunk: Pixels, rung: int) -> npt.NDArray[np.float32]:
         missing = rung - len(chunk)
         padded = np.concatenate([chunk, np.zeros((missing, *chunk.shape[1:]), np.uint8)]) if missing else chunk
         return run(padded)[: len(chunk)]
 
-    parts = (threads.map if threads and len(chunks) > 1 else map)(answer, *zip(*chunks, strict=True))
+    parts = (threads.map if threads and len(chunks) > 1 else map)(run_padded, *zip(*chunks, strict=True))
     return np.concatenate(list(parts)).astype(np.float32, copy=False)

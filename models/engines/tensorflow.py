@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from models import OWNER, Precision
 from models.bundle import Bundle
-from models.engines import Logits, Maps
+from models.engines.base import Logits, Maps
 from models.engines.gpu import gpu_present
-from models.engines.ladder import climb, rungs
+from models.engines.ladder import run_in_rungs, rungs
 from models.errors import EngineError
 from models.head import LAYERS
 from models.images.decode import Pixels
@@ -27,82 +27,97 @@ from models.resnet50 import LAST_MAP
 if TYPE_CHECKING:
     import keras
 
-# TensorFlow's fastest batch for a ResNet-50 on CPUs: larger ones leave the caches.
-_CPU_TOP = 8
+# The fastest batch for a ResNet-50 on CPUs: larger ones do not fit the caches.
+_CPU_MAX_BATCH = 8
 _CPU_STREAMS = 4
 _GPU_STREAMS = 2  # the pixels of one batch cross the bus while the GPU works on another
 _CPU = "CPU:0"
 
 
 class TensorFlowEngine:
-    """One `tf.function`, traced once, that only ever sees batches of a few sizes, each tried before the first photo comes."""
+    """Runs one `tf.function`, traced once, on batches of a few sizes, each warmed up before the first photo."""
 
     def __init__(self, bundle: Bundle, max_batch: int, precision: Precision = "auto", gpu: str | None = None) -> None:
-        """gpu: TensorFlow's name of the GPU to run on, such as `GPU:0`; None: the CPU.
+        """Loads and warms the network.
 
-        Raises BundleError when the network cannot be loaded, EngineError when not even one photo fits the device.
+        Args:
+            bundle: The model.
+            max_batch: Largest batch (photos); on a CPU this engine uses at most 8.
+            precision: `auto` computes in float16 on a GPU and in bfloat16 on a CPU that supports it.
+            gpu: TensorFlow's name of the GPU, such as `GPU:0`; None for the CPU.
+
+        Raises:
+            BundleError: The network cannot be loaded.
+            EngineError: The device has too little memory for a single photo.
         """
         tf = self._tf = load_tensorflow()
         self._device = gpu or _CPU
         self.name = "tensorflow gpu" if gpu else "tensorflow cpu"
         self.streams = _GPU_STREAMS if gpu else _share_cores(tf)
-        self.ladder = rungs(max_batch if gpu else min(max_batch, _CPU_TOP))
-        # On a GPU each rung of a batch waits for the one before, so that memory is asked for by the streams alone.
+        self.ladder = rungs(max_batch if gpu else min(max_batch, _CPU_MAX_BATCH))
+        # On a GPU the chunks of a batch run one after another, so only the streams compete for memory.
         self._threads = None if gpu else ThreadPoolExecutor(self.streams)
-        self._shrinking = threading.Lock()
+        self._shrink_lock = threading.Lock()
         with tf.device(self._device):
-            self._network = network = bundle.network()
+            self._network = network = bundle.load_network()
         if gpu and precision == "auto":
             mix_float16(network)
-        # TensorFlow's own choice of what to compute in bfloat16; Keras' mixed_bfloat16 casts so often that it gains half as much.
+        # TensorFlow itself chooses the operations in bfloat16; Keras' mixed_bfloat16 casts so often that it gains half
+        # as much.
         bfloat16 = not gpu and precision == "auto" and multiplies_bfloat16()
         tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": bfloat16})
         pixels = np.zeros((1, bundle.card.fit.side, bundle.card.fit.side, 3), np.uint8)
-        self._run = _compiled(network, self._device, pixels) if gpu else frozen(traced(network))
-        # The device's libraries choose and build their kernels at the first batch of each size.
+        self._run = _compiled(network, self._device, pixels) if gpu else freeze(trace(network))
+        # The device's libraries build their kernels at the first batch of each size.
         for rung in self.ladder:
             self.logits(pixels.repeat(rung, axis=0))
 
     @property
     def largest(self) -> int:
-        """The largest batch that runs in one go; smaller after the device ran out of memory."""
+        """The largest batch that runs at once; it shrinks when the device runs out of memory."""
         return self.ladder[-1]
 
     def logits(self, pixels: Pixels) -> Logits:
-        """uint8 RGB (n, side, side, 3) → float32 (n,). Drops its largest batch size whenever the device's memory runs out.
+        """Computes logits, uint8 RGB (n, side, side, 3) → float32 (n,).
 
-        Raises EngineError when there is no room for a single photo, or when the device has failed.
+        Drops the largest batch size whenever the device runs out of memory.
+
+        Raises:
+            EngineError: The device has too little memory for a single photo, or has failed.
         """
-        return self._climb(self._run, pixels)[:, 0]
+        return self._run_in_rungs(self._run, pixels)[:, 0]
 
     def last_map(self, pixels: Pixels) -> Maps:
-        """uint8 RGB (n, side, side, 3) → float32 (n, h, w, 2048). Traced at the first call; memory as for `logits`."""
-        return self._climb(self._run_to_map, pixels)
+        """Computes feature maps, uint8 RGB (n, side, side, 3) → float32 (n, h, w, 2048); see `logits`.
+
+        Traced at the first call.
+        """
+        return self._run_in_rungs(self._run_to_map, pixels)
 
     @cached_property
     def _run_to_map(self) -> Any:
         import keras
 
-        return traced(keras.Model(self._network.input, self._network.get_layer(LAST_MAP).output))
+        return trace(keras.Model(self._network.input, self._network.get_layer(LAST_MAP).output))
 
-    def _climb(self, run: Callable[[Pixels], Any], pixels: Pixels) -> npt.NDArray[np.float32]:
-        def answer(chunk: Pixels) -> npt.NDArray[Any]:
-            with self._tf.device(self._device):  # of this thread alone
+    def _run_in_rungs(self, run: Callable[[Pixels], Any], pixels: Pixels) -> npt.NDArray[np.float32]:
+        def run_on_device(chunk: Pixels) -> npt.NDArray[Any]:
+            with self._tf.device(self._device):  # applies to this thread only
                 return np.asarray(run(chunk))
 
         errors = self._tf.errors
         while True:
             ladder = self.ladder
             try:
-                return climb(answer, pixels, ladder, self._threads)
+                return run_in_rungs(run_on_device, pixels, ladder, self._threads)
             except errors.ResourceExhaustedError as error:
                 self._shrink(ladder, error)
             except errors.OpError as error:
                 raise EngineError(f"{self.name} has failed: {' '.join(error.message.split())[:200]}") from error
 
     def _shrink(self, ladder: tuple[int, ...], error: Exception) -> None:
-        """Drops the top of a ladder on which memory ran out, unless another batch has done so meanwhile."""
-        with self._shrinking:
+        """Drops the largest batch size after memory ran out, unless another thread has already done so."""
+        with self._shrink_lock:
             if self.ladder == ladder:
                 if len(ladder) == 1:
                     raise EngineError(
@@ -112,10 +127,14 @@ class TensorFlowEngine:
                 self.ladder = ladder[:-1]
 
 
-def traced(network: "keras.Model", *, compiled: bool = False) -> Any:
-    """The network, or a part of one, as a `tf.function` for inference. compiled: by XLA, anew for each batch size.
+def trace(network: "keras.Model", *, compiled: bool = False) -> Any:
+    """Wraps a network, or a part of one, in a `tf.function` for inference.
 
-    n is left open: a signature a batch size would cost a second and a half of tracing each.
+    The batch size is dynamic: one signature per batch size would cost 1.5 s of tracing each.
+
+    Args:
+        network: The network.
+        compiled: Compile it with XLA, again for each batch size.
     """
     import tensorflow as tf
 
@@ -129,13 +148,13 @@ def traced(network: "keras.Model", *, compiled: bool = False) -> Any:
 
 
 def _compiled(network: "keras.Model", device: str, pixels: Pixels) -> Any:
-    """The network compiled by XLA, which joins its steps to fewer, longer ones; traced as it is where XLA cannot do that.
+    """Compiles the network with XLA, which fuses its operations; without XLA if that fails.
 
-    Its compiler looks for parts of CUDA that TensorFlow itself does without.
+    XLA's compiler needs parts of CUDA that TensorFlow itself does not need.
     """
     import tensorflow as tf
 
-    function = traced(network, compiled=True)
+    function = trace(network, compiled=True)
     try:
         with tf.device(device):
             function(pixels)
@@ -143,13 +162,13 @@ def _compiled(network: "keras.Model", device: str, pixels: Pixels) -> Any:
         return function
     except tf.errors.OpError as error:
         reason = " ".join(error.message.split())[:200]
-        logging.getLogger(OWNER).warning("the network runs without XLA, more slowly: %s", reason)
-        return traced(network)
+        logging.getLogger(OWNER).warning("XLA failed; the network runs without it, more slowly: %s", reason)
+        return trace(network)
     return function
 
 
-def frozen(function: Any) -> Any:
-    """A function of `traced` with the weights as constants: TensorFlow then folds the batch normalisation into the kernels."""
+def freeze(function: Any) -> Any:
+    """Makes the weights of a traced function constant, so TensorFlow folds the batch normalisation into the kernels."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -158,7 +177,7 @@ def frozen(function: Any) -> Any:
 
 
 def multiplies_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the CPU multiplies bfloat16 by itself (AVX-512 BF16, or AMX's units); elsewhere bfloat16 gains nothing."""
+    """Whether the CPU has instructions for bfloat16 (AVX-512 BF16 or AMX); without them bfloat16 is no faster."""
     try:
         return not {"avx512_bf16", "amx_bf16"}.isdisjoint(cpuinfo.read_text().split())
     except OSError:
@@ -166,22 +185,22 @@ def multiplies_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 
 
 def load_tensorflow() -> Any:
-    """Imports TensorFlow without the notes (no CUDA, which CPU flags) that its C++ start prints whatever one asks for.
+    """Imports TensorFlow and hides the notes about CUDA and CPU flags that its C++ code always prints at start.
 
-    Where no GPU is present its later complaints about that are turned off too; what goes wrong still raises.
+    Without a GPU, its later log messages about missing GPUs are turned off too; errors still raise.
     """
     if not gpu_present():
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever a person's keras.json says
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # overrides keras.json
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if gpu_present() else "3")
-    with tempfile.TemporaryFile() as held:
+    with tempfile.TemporaryFile() as captured:
         stderr = os.dup(2)
-        os.dup2(held.fileno(), 2)
+        os.dup2(captured.fileno(), 2)
         try:
             import tensorflow as tf
         except BaseException:
-            held.seek(0)
-            os.write(stderr, held.read())
+            captured.seek(0)
+            os.write(stderr, captured.read())
             raise
         finally:
             os.dup2(stderr, 2)
@@ -190,26 +209,26 @@ def load_tensorflow() -> Any:
 
 
 def first_gpu() -> str | None:
-    """TensorFlow's name of a GPU that it can use, memory taken as needed, not all at once from whoever shares it; or None."""
+    """Returns TensorFlow's name of a usable GPU, or None; memory is allocated as needed, since others may share it."""
     tf = load_tensorflow()
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
-        with suppress(RuntimeError):  # in a process where TensorFlow has run already it stays as it is
+        with suppress(RuntimeError):  # too late where TensorFlow has run in this process already
             tf.config.experimental.set_memory_growth(gpu, True)
     return "GPU:0" if gpus else None
 
 
 def _share_cores(tf: Any) -> int:
-    """How many batches to run at a time: one a core while they are few, so that none waits for a core that decodes."""
+    """Divides the cores among few streams, so that none waits for a busy core; returns the number of streams."""
     cores = len(os.sched_getaffinity(0))
     streams = min(cores, _CPU_STREAMS)
-    with suppress(RuntimeError):  # in a process where TensorFlow has run already it keeps its threads
+    with suppress(RuntimeError):  # too late where TensorFlow has run in this process already
         tf.config.threading.set_intra_op_parallelism_threads(cores // streams)
     return streams
 
 
 def mix_float16(network: "keras.Model") -> None:
-    """Computes in float16 with float32 variables (Micikevicius et al. 2018); the head stays float32."""
+    """Makes a network compute in float16 with float32 variables (Micikevicius et al. 2018); the head stays float32."""
     for layer in network.layers:
         if layer.name not in LAYERS:
             layer.dtype_policy = "mixed_float16"

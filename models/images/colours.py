@@ -1,4 +1,4 @@
-"""Any of Pillow's colour modes to 8-bit sRGB."""
+"""Converts all of Pillow's colour modes to 8-bit sRGB."""
 
 import io
 from functools import lru_cache
@@ -8,8 +8,8 @@ from PIL import Image, ImageCms
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
-    """Any mode to one that can be resized: 8 bits a channel, no palette."""
-    if image.mode.startswith("I"):  # Pillow's own conversion cuts 16 bits off at 255 instead of scaling
+    """Converts any mode to one that can be resized: 8 bits per channel, no palette."""
+    if image.mode.startswith("I"):  # Pillow's own conversion clips 16-bit values at 255 instead of scaling them
         values = np.asarray(image).astype(np.int64)
         return Image.fromarray((np.clip(values, 0, 65535) >> 8).astype(np.uint8))
     if image.mode == "F":
@@ -20,13 +20,13 @@ def eight_bits(image: Image.Image) -> Image.Image:
         return image.convert("RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB")
     if image.mode == "1":
         return image.convert("L")
-    if image.mode in {"L", "RGB"} and "transparency" in image.info:  # one colour named transparent
+    if image.mode in {"L", "RGB"} and "transparency" in image.info:  # one colour is transparent
         return image.convert("RGBA")
     return image
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Colours to sRGB by the picture's own profile, then anything that is left to RGB over white."""
+    """Converts colours to sRGB by the image's profile; composes transparency over white."""
     profile = image.info.get("icc_profile")
     if profile and image.mode in {"RGB", "CMYK", "LAB"}:
         transform = _to_srgb(bytes(profile), image.mode)
@@ -38,12 +38,12 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-@lru_cache(maxsize=64)  # building one takes longer than applying it, and one phone writes one profile
+@lru_cache(maxsize=64)  # building one is slower than applying it, and a phone always writes the same profile
 def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     try:
         source = ImageCms.getOpenProfile(io.BytesIO(profile))
         return ImageCms.buildTransform(source, _srgb(), mode, "RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError):  # a damaged or foreign profile: the plain colours are better
+    except (ImageCms.PyCMSError, OSError, ValueError):  # a damaged or unsupported profile: use the colours as they are
         return None
 
 

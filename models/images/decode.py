@@ -1,4 +1,4 @@
-"""Bytes of a photo to pixels. The only decode path: training, evaluation and the daemon all call `decode`."""
+"""Decodes photos to pixels. Training, evaluation and the daemon all use `decode`."""
 
 import io
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from models.images.exif import read as read_exif
 from models.images.formats import DEFAULT_MAX_PIXELS, FORMATS, as_image_errors
 
 register_heif_opener()
-# All plug-ins now, while they are surely there: Pillow would look for them at the first photo, years before the last.
+# Load all plug-ins now: Pillow would load them at the first photo, when an upgrade may have replaced their files.
 Image.init()
-# `decode` applies its own limit, from the settings; Pillow's would warn at half of it and could not be raised by one.
+# `decode` applies the limit from the settings. Pillow's own limit would warn at half of it and could not be raised.
 Image.MAX_IMAGE_PIXELS = None
-# Half a picture is an error here, never grey rows (this is Pillow's default; other packages in the process change it).
+# A truncated image is an error and not filled with grey. This is Pillow's default, but other packages may change it.
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 Pixels = npt.NDArray[np.uint8]
@@ -28,11 +28,12 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Fit:
-    """How a picture becomes a square.
+    """How an image becomes the square input of the network.
 
-    side: length of the square's side in pixels.
-    mode: `stretch` scales both sides to `side`; `crop` scales the shorter one and cuts the middle out.
-    draft: JPEGs are decoded at the smallest DCT scale that keeps both sides at least `draft` × `side` pixels.
+    Attributes:
+        side: Side of the square (pixels).
+        mode: `stretch` scales both sides to `side`; `crop` scales the shorter side and crops the centre.
+        draft: JPEGs are decoded at the smallest DCT scale that keeps both sides at least `draft` × `side` pixels.
     """
 
     side: int = 224
@@ -42,15 +43,24 @@ class Fit:
 
 @dataclass(frozen=True)
 class Within:
-    """How a picture becomes one to look at: it keeps its shape, no side is longer than `side` pixels, and it never grows."""
+    """How an image is scaled for people: it keeps its aspect ratio and is never enlarged.
+
+    Attributes:
+        side: Longest side (pixels).
+    """
 
     side: int
 
 
 class Picture(NamedTuple):
-    """A decoded photo: pixels uint8 RGB (height, width, 3), Pillow's name of its format, its size in the file (pixels).
+    """A decoded photo.
 
-    exif: what its camera wrote into it; the pixels are turned accordingly.
+    Attributes:
+        pixels: uint8 RGB (height, width, 3), upright.
+        format: Pillow's name of the file format.
+        width: Width in the file, before scaling and rotation (pixels).
+        height: Height in the file (pixels).
+        exif: The EXIF data.
     """
 
     pixels: Pixels
@@ -61,11 +71,17 @@ class Picture(NamedTuple):
 
 
 def decode(source: bytes | BinaryIO, fit: Fit | Within, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
-    """Decodes the first frame of `source` (bytes, or a binary file open at its start) to uint8 RGB.
+    """Decodes the first frame of an image, upright, in sRGB, with transparency over white.
 
-    With a Fit its shape is (side, side, 3). The format is told from the bytes. EXIF orientation is applied, transparency
-    lies over white, colour profiles are converted to sRGB. Raises ImageError for anything but a whole picture of at most
-    `max_pixels`.
+    The format is detected from the bytes.
+
+    Args:
+        source: The bytes, or a binary file open at its start.
+        fit: The size of the result; with a Fit its shape is (side, side, 3).
+        max_pixels: Largest image (width × height).
+
+    Raises:
+        ImageError: It is not a complete image of at most `max_pixels` pixels.
     """
     stream: BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else source
     with as_image_errors(stream), Image.open(stream, formats=FORMATS) as image:
@@ -73,20 +89,22 @@ def decode(source: bytes | BinaryIO, fit: Fit | Within, max_pixels: int = DEFAUL
         if width * height > max_pixels:
             raise ImageError(
                 ImageErrorKind.TOO_LARGE,
-                f"{width} × {height} pixels are more than the limit of {max_pixels}; raise images.max_pixels to allow it",
+                f"{width} × {height} pixels are more than the limit of {max_pixels};"
+                " raise images.max_pixels to allow it",
             )
-        picture_format = image.format or "unknown"
+        image_format = image.format or "unknown"
         draft = fit.side * (fit.draft if isinstance(fit, Fit) else 1)
         image.draft(None, (draft, draft))
         image.load()
-        said = read_exif(image)  # after load(): some plug-ins turn the picture themselves and drop the tag
-        upright = _turned(to_rgb(_resized(eight_bits(image), fit)), said.orientation)
-    return Picture(np.asarray(upright, dtype=np.uint8), picture_format, width, height, said)
+        exif = read_exif(image)  # after load(): some plug-ins rotate the image themselves and drop the tag
+        upright = _rotate(to_rgb(_resize(eight_bits(image), fit)), exif.orientation)
+    pixels = np.asarray(upright, dtype=np.uint8)
+    return Picture(pixels=pixels, format=image_format, width=width, height=height, exif=exif)
 
 
-def _turned(image: Image.Image, orientation: int) -> Image.Image:
-    """Undoes an EXIF orientation."""
-    turns = {
+def _rotate(image: Image.Image, orientation: int) -> Image.Image:
+    """Rotates and flips an image of an EXIF orientation upright."""
+    transposes = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
         4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -95,10 +113,10 @@ def _turned(image: Image.Image, orientation: int) -> Image.Image:
         7: Image.Transpose.TRANSVERSE,
         8: Image.Transpose.ROTATE_90,
     }
-    return image.transpose(turns[orientation]) if orientation in turns else image
+    return image.transpose(transposes[orientation]) if orientation in transposes else image
 
 
-def _resized(image: Image.Image, fit: Fit | Within) -> Image.Image:
+def _resize(image: Image.Image, fit: Fit | Within) -> Image.Image:
     size = (fit.side, fit.side)
     if isinstance(fit, Within):
         image.thumbnail(size, Image.Resampling.BICUBIC)

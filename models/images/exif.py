@@ -1,4 +1,4 @@
-"""What a camera wrote into a photo: when it was taken, and with which camera."""
+"""EXIF data of a photo: time, camera and orientation."""
 
 import re
 from contextlib import suppress
@@ -8,23 +8,30 @@ from typing import Any, NamedTuple
 from PIL import Image
 
 CAMERA_CHARS = 100
-"""Longest name of a camera that is kept."""
+"""Longest camera name; longer ones are cut."""
 
-# Numbers of tags and the forms of their values: Exif 2.32 (CIPA DC-008), § 4.6.
-_MAKE, _MODEL, _ORIENTATION, _CHANGED, _EXIF = 0x010F, 0x0110, 0x0112, 0x0132, 0x8769
-_TAKEN, _OFFSET, _TAKEN_OFFSET = 0x9003, 0x9010, 0x9011
-# Some programs write other marks between the numbers than the colons and the space of the standard.
+# Tags and the formats of their values: Exif 2.32 (CIPA DC-008), § 4.6.
+_MAKE = 0x010F
+_MODEL = 0x0110
+_ORIENTATION = 0x0112
+_DATE_TIME = 0x0132
+_EXIF_IFD = 0x8769
+_DATE_TIME_ORIGINAL = 0x9003
+_OFFSET_TIME = 0x9010
+_OFFSET_TIME_ORIGINAL = 0x9011
+# Some programs use other separators than the colons and the space of the standard.
 _TIME = re.compile(r"(\d{4})[:./-](\d\d)[:./-](\d\d)[ T](\d\d):(\d\d):(\d\d)", re.ASCII)
-_ZONE = re.compile(r"[+-](0\d|1[0-4]):[0-5]\d", re.ASCII)
+_UTC_OFFSET = re.compile(r"[+-](0\d|1[0-4]):[0-5]\d", re.ASCII)
 
 
 class Exif(NamedTuple):
-    """What a photo says of itself; None where it says nothing that can be understood.
+    """The EXIF data that foodsort uses; None where a value is missing or malformed.
 
-    taken_at: by the camera's own clock, such as 2026-07-01T18:30:00, which knows no zone.
-    taken_offset: how far that clock was from UTC, such as +02:00.
-    camera: maker and model, at most CAMERA_CHARS characters of any kind.
-    orientation: TIFF 6.0 tag 274, 1 to 8.
+    Attributes:
+        taken_at: Local time of the camera, such as 2026-07-01T18:30:00.
+        taken_offset: UTC offset of that time, such as +02:00.
+        camera: Make and model, at most CAMERA_CHARS characters of any kind.
+        orientation: TIFF 6.0 tag 274, 1 to 8.
     """
 
     taken_at: str | None = None
@@ -34,65 +41,73 @@ class Exif(NamedTuple):
 
 
 def read(image: Image.Image) -> Exif:
-    """The EXIF block of an opened picture. A damaged one says nothing, and never of whether the picture is sound."""
+    """Reads the EXIF data of an open image; a damaged EXIF block counts as missing and is no error of the image."""
     try:
         tags = image.getexif()
         orientation = tags.get(_ORIENTATION, 1)
-    except Exception:  # noqa: BLE001  # Pillow raises whatever it stumbles over
+    except Exception:  # noqa: BLE001  # Pillow raises many kinds of errors on damaged data
         return Exif()
     if orientation not in range(1, 9):
         orientation = 1
     try:
-        inner = tags.get_ifd(_EXIF)
+        exif = tags.get_ifd(_EXIF_IFD)
     except Exception:  # noqa: BLE001
-        inner = {}
-    # The time of the last change is that of the picture only where nothing else is said; programs set it anew.
-    taken_at, offset = (
-        (time, _zone(inner.get(_TAKEN_OFFSET)))
-        if (time := _time(inner.get(_TAKEN)))
-        else (_time(tags.get(_CHANGED)), _zone(inner.get(_OFFSET)))
+        exif = {}
+    # The time of the last change counts only without a time of taking, since programs change it.
+    taken_at = _parse_time(exif.get(_DATE_TIME_ORIGINAL))
+    offset = _parse_offset(exif.get(_OFFSET_TIME_ORIGINAL))
+    if taken_at is None:
+        taken_at = _parse_time(tags.get(_DATE_TIME))
+        offset = _parse_offset(exif.get(_OFFSET_TIME))
+    return Exif(
+        taken_at=taken_at,
+        taken_offset=offset if taken_at else None,
+        camera=_camera_name(_text(tags.get(_MAKE)), _text(tags.get(_MODEL))),
+        orientation=orientation,
     )
-    camera = _camera(_words(tags.get(_MAKE)), _words(tags.get(_MODEL)))
-    return Exif(taken_at, offset if taken_at else None, camera, orientation)
 
 
-def checked(taken_at: Any, taken_offset: Any, camera: Any) -> Exif:
-    """The facts as another process gave them, if they have the form that `read` gives them. Raises ValueError."""
-    sound = (
-        (taken_at is None or _time(taken_at) == taken_at)
-        and (taken_offset is None or _zone(taken_offset) == taken_offset)
+def validate(taken_at: Any, taken_offset: Any, camera: Any) -> Exif:
+    """Validates EXIF data from another process: they must have the format of `read`.
+
+    Raises:
+        ValueError: A value is malformed.
+    """
+    valid = (
+        (taken_at is None or _parse_time(taken_at) == taken_at)
+        and (taken_offset is None or _parse_offset(taken_offset) == taken_offset)
         and (camera is None or (isinstance(camera, str) and 0 < len(camera) <= CAMERA_CHARS))
     )
-    if not sound:
+    if not valid:
         raise ValueError((taken_at, taken_offset, camera))
-    # Half of a character that UTF-16 writes as two can come in JSON, and go into no database.
+    # JSON can hold half of a surrogate pair, which no database accepts.
     return Exif(taken_at, taken_offset, camera and camera.encode("utf-8", "replace").decode())
 
 
-def _time(value: Any) -> str | None:
-    found = _TIME.fullmatch(_words(value))
-    if not found:
+def _parse_time(value: Any) -> str | None:
+    match = _TIME.fullmatch(_text(value))
+    if not match:
         return None
     try:
-        return datetime(*map(int, found.groups())).isoformat()  # type: ignore[arg-type]  # noqa: DTZ001  # it has no zone
-    except ValueError:  # such as 0000:00:00, which cameras write whose clock was never set
+        return datetime(*map(int, match.groups())).isoformat()  # type: ignore[arg-type]  # noqa: DTZ001  # local time
+    except ValueError:  # such as 0000:00:00, from a camera whose clock was never set
         return None
 
 
-def _zone(value: Any) -> str | None:
-    words = _words(value)
-    return words if _ZONE.fullmatch(words) else None
+def _parse_offset(value: Any) -> str | None:
+    text = _text(value)
+    return text if _UTC_OFFSET.fullmatch(text) else None
 
 
-def _words(value: Any) -> str:
-    """A text of a tag, up to its end, with one space between words; empty when it is none."""
+def _text(value: Any) -> str:
+    """Returns the text of a tag up to its end, with single spaces between words; empty when the tag is no text."""
     text = value if isinstance(value, str) else ""
     with suppress(UnicodeError):
-        text = text.encode("latin-1").decode()  # Pillow takes for Latin-1 what many write as UTF-8
+        text = text.encode("latin-1").decode()  # Pillow decodes as Latin-1, but many programs write UTF-8
     return " ".join(text.partition("\0")[0].split())
 
 
-def _camera(make: str, model: str) -> str | None:
-    """Maker and model, the maker once: models are named `Canon EOS 80D` by Canon, and by NIKON CORPORATION `NIKON D750`."""
-    named = make and model.lower().startswith(make.split()[0].lower())
-    return (model if named else f"{make} {model}").strip()[:CAMERA_CHARS].strip() or None
+def _camera_name(make: str, model: str) -> str | None:
+    """Joins make and model; the model may contain the make, such as `NIKON D750` by NIKON CORPORATION."""
+    has_make = make and model.lower().startswith(make.split()[0].lower())
+    return (model if has_make else f"{make} {model}").strip()[:CAMERA_CHARS].strip() or None

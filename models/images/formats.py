@@ -1,4 +1,4 @@
-"""Which formats are read, and what is wrong with bytes that give no picture."""
+"""The supported image formats, and the reasons why bytes cannot be decoded."""
 
 import os
 import struct
@@ -9,10 +9,10 @@ from typing import BinaryIO
 from models.errors import ImageError, ImageErrorKind
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "DIB", "HEIF", "AVIF")
-"""Pillow's names of the formats that are tried. Others stay closed: each decoder is C code fed by strangers."""
+"""Pillow's names of the supported formats. No others are enabled: each decoder is C code that untrusted files reach."""
 
 DEFAULT_MAX_PIXELS = 178_956_970
-"""Pillow's limit against decompression bombs: a quarter of a GiB at 24 bits a pixel, doubled where Pillow raises."""
+"""Pillow's limit against decompression bombs: 256 MiB at 24 bits per pixel, doubled as where Pillow raises."""
 
 _MAGIC = (
     (0, b"\xff\xd8\xff"),
@@ -31,8 +31,8 @@ _HEAD_BYTES = 64 * 1024
 
 @contextmanager
 def as_image_errors(stream: BinaryIO) -> Iterator[None]:
-    """Turns what Pillow and its plug-ins raise on bad data into ImageError; lets errors of the disk through."""
-    from PIL import Image, UnidentifiedImageError  # here: the settings need the limit above, and no pictures
+    """Turns errors of Pillow and its plug-ins on bad data into ImageError; errors of the disk pass through."""
+    from PIL import Image, UnidentifiedImageError  # late: the settings import this module for the limit above
 
     try:
         yield
@@ -43,40 +43,38 @@ def as_image_errors(stream: BinaryIO) -> Iterator[None]:
     except Image.DecompressionBombError as error:
         raise ImageError(ImageErrorKind.TOO_LARGE, str(error)) from error
     except OSError as error:
-        if error.errno is not None:  # the disk, not the picture
+        if error.errno is not None:  # an error of the disk
             raise
         raise _broken(stream, error) from error
     except (MemoryError, ImportError):
         raise
-    except Exception as error:  # plug-ins raise SyntaxError, struct.error, ValueError, … on data made to be bad
+    except Exception as error:  # plug-ins raise SyntaxError, struct.error, ValueError, … on malicious data
         raise _broken(stream, error) from error
 
 
 def _broken(stream: BinaryIO, error: Exception) -> ImageError:
     text = f"{type(error).__name__}: {error}"
-    signs = ("truncated", "unexpected end", "end of file", "eof")
-    if isinstance(error, EOFError) or any(sign in text.lower() for sign in signs) or _is_cut_off(stream):
-        return ImageError(ImageErrorKind.TRUNCATED, f"the picture ends too early ({text}); copy it again")
-    return ImageError(ImageErrorKind.CORRUPT, f"the picture's data are damaged ({text})")
+    phrases = ("truncated", "unexpected end", "end of file", "eof")
+    if isinstance(error, EOFError) or any(phrase in text.lower() for phrase in phrases) or _is_truncated(stream):
+        return ImageError(ImageErrorKind.TRUNCATED, f"the image ends too early ({text}); copy the file again")
+    return ImageError(ImageErrorKind.CORRUPT, f"the image data are damaged ({text})")
 
 
 def _unidentified(stream: BinaryIO) -> ImageError:
     stream.seek(0)
     head = stream.read(_HEAD_BYTES)
     if not head:
-        return ImageError(ImageErrorKind.EMPTY, "the file has no bytes; copy it again")
+        return ImageError(ImageErrorKind.EMPTY, "the file is empty; copy it again")
     pixels = _heif_pixels(head)
     if pixels > DEFAULT_MAX_PIXELS:
-        # libavif refuses such sizes before any limit of ours is asked.
-        return ImageError(ImageErrorKind.TOO_LARGE, f"{pixels} pixels are more than the decoder takes")
+        # libavif refuses such sizes before foodsort checks its own limit.
+        return ImageError(ImageErrorKind.TOO_LARGE, f"{pixels} pixels are more than the decoder supports")
     known = any(head[offset:].startswith(magic) for offset, magic in _MAGIC) or _is_heif(head)
     if known or _is_bmp(head):
-        if _is_cut_off(stream):
-            return ImageError(ImageErrorKind.TRUNCATED, "the picture ends in its header; copy it again")
-        return ImageError(ImageErrorKind.CORRUPT, "the picture's header is damaged")
-    return ImageError(
-        ImageErrorKind.NOT_AN_IMAGE, "not a picture in a format that foodsort reads (" + ", ".join(FORMATS) + ")"
-    )
+        if _is_truncated(stream):
+            return ImageError(ImageErrorKind.TRUNCATED, "the image ends in its header; copy the file again")
+        return ImageError(ImageErrorKind.CORRUPT, "the image header is damaged")
+    return ImageError(ImageErrorKind.NOT_AN_IMAGE, "not an image in a supported format (" + ", ".join(FORMATS) + ")")
 
 
 def _is_heif(head: bytes) -> bool:
@@ -84,7 +82,7 @@ def _is_heif(head: bytes) -> bool:
 
 
 def _is_bmp(head: bytes) -> bool:
-    # Two letters are too little to go by, so the size of the header that follows must be a known one.
+    # Two letters are too weak a signature, so the size of the next header must be a known one too.
     return (
         head[:2] == b"BM"
         and len(head) >= 18
@@ -93,16 +91,18 @@ def _is_bmp(head: bytes) -> bool:
 
 
 def _heif_pixels(head: bytes) -> int:
-    """Pixels of the largest `ispe` (image spatial extents, ISO/IEC 23008-12 § 6.5.3) in a HEIF or AVIF header, else 0."""
-    largest, at = 0, head.find(b"ispe") if _is_heif(head) else -1
-    while at >= 0 and at + 16 <= len(head):
-        width, height = struct.unpack_from(">II", head, at + 8)
-        largest, at = max(largest, width * height), head.find(b"ispe", at + 4)
+    """Returns the pixels of the largest `ispe` box (ISO/IEC 23008-12 § 6.5.3) of a HEIF or AVIF header, else 0."""
+    largest = 0
+    offset = head.find(b"ispe") if _is_heif(head) else -1
+    while offset >= 0 and offset + 16 <= len(head):
+        width, height = struct.unpack_from(">II", head, offset + 8)
+        largest = max(largest, width * height)
+        offset = head.find(b"ispe", offset + 4)
     return largest
 
 
-def _is_cut_off(stream: BinaryIO) -> bool:
-    """Whether a container that states its length (RIFF, ISO base media) states more bytes than there are."""
+def _is_truncated(stream: BinaryIO) -> bool:
+    """Whether a container with a length (RIFF, ISO base media) is shorter than its header states."""
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
     head = stream.read(12)
@@ -110,11 +110,11 @@ def _is_cut_off(stream: BinaryIO) -> bool:
         return bool(struct.unpack_from("<I", head, 4)[0] + 8 > size)
     if head[4:8] != b"ftyp":
         return False
-    at = 0
-    while at + 8 <= size:
-        stream.seek(at)
+    offset = 0
+    while offset + 8 <= size:
+        stream.seek(offset)
         length = struct.unpack(">I", stream.read(4))[0]
         if length < 8:  # 0: to the end; 1: a 64-bit length, which no picture needs
             return False
-        at += length
-    return at > size
+        offset += length
+    return offset > size

@@ -25,7 +25,7 @@ def shipped() -> Bundle:
 def network(shipped: Bundle) -> Any:
     """Its Keras network."""
     load_tensorflow()
-    return shipped.network()
+    return shipped.load_network()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 
 from models import explain
 from models.bundle import Bundle
-from models.engines import Engine
+from models.engines.base import Engine
 from models.engines.openvino import OpenVinoEngine
 from models.engines.scripted import ScriptedEngine
 from models.engines.tensorflow import TensorFlowEngine
@@ -25,10 +25,10 @@ def opened(kind: str, bundle: Bundle) -> Engine:
 def test_with_a_linear_head_all_places_and_the_bias_add_up_to_the_logit(toy: Toy, pixels: Random) -> None:
     bundle, pictures = toy("linear"), pixels(6, 32)
     engine = opened("tensorflow", bundle)
-    maps = explain.maps(bundle, engine, pictures)
+    maps = explain.class_activation_maps(bundle, engine, pictures)
     assert maps.shape == (6, 8, 8)
     assert maps.dtype == np.float32
-    bias = bundle.network().get_layer(LOGIT).get_weights()[1]
+    bias = bundle.load_network().get_layer(LOGIT).get_weights()[1]
     np.testing.assert_allclose(maps.sum(axis=(1, 2)) + bias, engine.logits(pictures), atol=1e-4)
     assert maps.std(axis=(1, 2)).min() > 1e-3  # and they differ
 
@@ -38,8 +38,8 @@ def test_with_a_curved_head_a_place_adds_what_the_logit_changes_by(toy: Toy, pix
 
     bundle, pictures = toy("curved"), pixels(3, 32)
     engine = opened("tensorflow", bundle)
-    maps, activations = explain.maps(bundle, engine, pictures), engine.last_map(pictures)
-    network = bundle.network()
+    maps, activations = explain.class_activation_maps(bundle, engine, pictures), engine.last_map(pictures)
+    network = bundle.load_network()
     head = keras.Model(network.get_layer(FEATURES).output, network.get_layer(LOGIT).output)
     features, step = activations.mean(axis=(1, 2)), 0.01
     for y, x in ((0, 0), (2, 5), (7, 1)):
@@ -52,8 +52,8 @@ def test_with_a_curved_head_a_place_adds_what_the_logit_changes_by(toy: Toy, pix
 def test_a_whole_map_adds_up_to_the_logit_and_differs_as_before(toy: Toy, pixels: Random, head: str) -> None:
     bundle, pictures = toy(head), pixels(3, 32)
     engine = opened("tensorflow", bundle)
-    maps, logits = explain.maps(bundle, engine, pictures), engine.logits(pictures)
-    whole = explain.whole(maps, logits)
+    maps, logits = explain.class_activation_maps(bundle, engine, pictures), engine.logits(pictures)
+    whole = explain.complete(maps, logits)
     assert whole.dtype == np.float32
     np.testing.assert_allclose(whole.sum(axis=(1, 2)), logits, atol=1e-4)
     np.testing.assert_allclose(whole - whole[:, :1, :1], maps - maps[:, :1, :1], atol=1e-6)
@@ -62,8 +62,8 @@ def test_a_whole_map_adds_up_to_the_logit_and_differs_as_before(toy: Toy, pixels
 def test_a_photos_map_is_its_own(toy: Toy, pixels: Random) -> None:
     bundle, pictures = toy("curved"), pixels(4, 32)
     engine = opened("tensorflow", bundle)
-    together = explain.maps(bundle, engine, pictures)
-    np.testing.assert_allclose(explain.maps(bundle, engine, pictures[2:3])[0], together[2], atol=1e-5)
+    together = explain.class_activation_maps(bundle, engine, pictures)
+    np.testing.assert_allclose(explain.class_activation_maps(bundle, engine, pictures[2:3])[0], together[2], atol=1e-5)
     assert np.abs(together[2] - together[1]).max() > 1e-3
 
 
@@ -73,7 +73,9 @@ def test_a_place_stands_where_it_is_in_the_photo(toy: Toy, kind: str) -> None:
     marked = plain.copy()
     marked[:, 8:12, 24:28] = (255, 0, 60)  # place 2, 6
     bundle = toy("linear")
-    before, after = (explain.maps(bundle, opened(kind, bundle), pictures)[0] for pictures in (plain, marked))
+    before, after = (
+        explain.class_activation_maps(bundle, opened(kind, bundle), pictures)[0] for pictures in (plain, marked)
+    )
     changed = np.argwhere(np.abs(after - before) > 1e-3)
     assert changed.tolist()
     assert np.abs(changed - (2, 6)).max() <= 1
@@ -81,7 +83,9 @@ def test_a_place_stands_where_it_is_in_the_photo(toy: Toy, kind: str) -> None:
 
 def test_both_engines_give_nearly_the_same_map(toy: Toy, pixels: Random) -> None:
     bundle, pictures = toy("curved"), pixels(8, 32)
-    first, second = (explain.maps(bundle, opened(kind, bundle), pictures) for kind in ("tensorflow", "openvino"))
+    first, second = (
+        explain.class_activation_maps(bundle, opened(kind, bundle), pictures) for kind in ("tensorflow", "openvino")
+    )
     np.testing.assert_allclose(first, second, atol=0.03 * np.abs(first).max())
 
 
@@ -91,17 +95,17 @@ def test_a_head_that_is_kept_gives_the_same_maps_and_keeps_nothing_else_of_the_n
 ) -> None:
     bundle, pictures = toy(head), pixels(3, 32)
     engine = opened("openvino", bundle)
-    expected = explain.maps(bundle, engine, pictures)
-    networks = [bundle.network()]
+    expected = explain.class_activation_maps(bundle, engine, pictures)
+    networks = [bundle.load_network()]
     loaded = weakref.ref(networks[0])
     monkeypatch.setattr(Bundle, "network", lambda _: networks.pop())
-    judge = explain.judge(bundle)
+    judge = explain.load_head(bundle)
     gc.collect()
     assert loaded() is None
     for _ in range(2):
-        np.testing.assert_allclose(explain.added(judge, engine.last_map(pictures)), expected, atol=1e-6)
+        np.testing.assert_allclose(explain.contributions(judge, engine.last_map(pictures)), expected, atol=1e-6)
 
 
 def test_the_scripted_engine_has_nothing_to_explain(toy: Toy, pixels: Random) -> None:
     with pytest.raises(EngineError, match="scripted engine has no feature map"):
-        explain.maps(toy("linear"), ScriptedEngine(), pixels(1, 32))
+        explain.class_activation_maps(toy("linear"), ScriptedEngine(), pixels(1, 32))

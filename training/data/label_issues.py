@@ -45,7 +45,7 @@ def search(data: Path, out: Path, model: Path | None, seed: int, console: Consol
     load_tensorflow()
     with Progress(console=console) as progress:
         recipe = Recipe(fit=bundle.card.fit)
-        seen = extract(runner(resnet50.backbone(bundle.network())), frame, recipe, progress)
+        seen = extract(runner(resnet50.backbone(bundle.load_network())), frame, recipe, progress)
     left_out = {one.path for one in seen.unreadable}
     readable = frame[~frame["path"].isin(left_out)].reset_index(drop=True)
     found = find(readable, out_of_fold(seen.values, seen.labels, seed))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from models.intervals import wilson
+from models.intervals import wilson_interval
 
 CONTENT_FREE = 0.25
 """Most skill that size, format and sharpness may have. They say nothing of what a photo shows, so an honest collection
@@ -63,7 +63,7 @@ def measure(facts: pd.DataFrame, seed: int) -> list[Shortcut]:
 
 def _judged(given: str, right: int, food: float, n: int, limit: float) -> Shortcut:
     majority = max(food, 1 - food)
-    interval = wilson(right, n)
+    interval = wilson_interval(right, n)
 
     def skill(accuracy: float) -> float:
         return float((accuracy - majority) / (1 - majority))

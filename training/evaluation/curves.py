@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.decision import Floats, Thresholds
-from models.intervals import wilson
+from models.intervals import wilson_interval
 
 BINS = 10
 
@@ -35,7 +35,7 @@ def reliability(p_food: Floats, labels: npt.ArrayLike, bins: int = BINS) -> list
     for number in np.unique(which):
         inside = which == number
         n, foods = int(inside.sum()), int(food[inside].sum())
-        found.append(Bin(n, float(p_food[inside].mean()), foods / n, wilson(foods, n)))
+        found.append(Bin(n, float(p_food[inside].mean()), foods / n, wilson_interval(foods, n)))
     return found
 
 

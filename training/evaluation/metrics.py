@@ -8,7 +8,7 @@ from scipy.stats import rankdata
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
 
 from models.decision import Floats
-from models.intervals import wilson
+from models.intervals import wilson_interval
 from training.evaluation import bootstrap
 
 ECE_BINS = 15
@@ -27,7 +27,7 @@ def metrics(p_food: Floats, labels: npt.ArrayLike, threshold: float) -> dict[str
     return {
         "n": len(truth),
         "accuracy": right / len(truth),
-        "accuracy_ci95": list(wilson(right, len(truth))),
+        "accuracy_ci95": list(wilson_interval(right, len(truth))),
         "precision": float(precision),
         "recall": float(recall),
         "f1": float(f1),

@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from models import heat
-from models.engines import Engine
+from models.engines.base import Engine
 from models.filenames import escape_name
 from models.images.decode import Pixels, decode
 from training.data.dataset import CLASSES
@@ -85,7 +85,7 @@ def sheet(found: pd.DataFrame, judged: Judged, root: Path, engine: Engine | None
 def _tinted(pixels: Pixels, judged: Judged, engine: Engine) -> tuple[list[str], float]:
     from models import explain
 
-    maps = explain.maps(judged.bundle, engine, pixels)
+    maps = explain.class_activation_maps(judged.bundle, engine, pixels)
     strongest = heat.scale(maps)
     return [_uri(heat.overlay(photo, one, strongest)) for photo, one in zip(pixels, maps, strict=True)], strongest
 

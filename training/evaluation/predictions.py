@@ -9,7 +9,7 @@ from rich.progress import Progress
 
 from models.bundle import Bundle
 from models.decision import Floats, probability
-from models.engines import Engine, Logits
+from models.engines.base import Engine, Logits
 from training.fitting.features import Labels, Unreadable, extract
 from training.fitting.recipe import Recipe
 

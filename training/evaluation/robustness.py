@@ -13,11 +13,11 @@ from PIL import Image, ImageFilter, ImageOps
 from rich.progress import Progress
 
 from models.decision import probability
-from models.engines import Engine, Logits
+from models.engines.base import Engine, Logits
 from models.images.colours import eight_bits, to_rgb
 from models.images.decode import Fit, Pixels, decode
 from models.images.formats import FORMATS, as_image_errors
-from models.intervals import wilson
+from models.intervals import wilson_interval
 from training.evaluation.predictions import Judged
 
 _SMALL_PX = 96
@@ -102,7 +102,7 @@ def measure(judged: Judged, engine: Engine, progress: Progress) -> list[Row]:
         called_food = probability(values, judged.bundle.card.temperature) >= judged.threshold
         right = int((called_food == (judged.labels == 1)).sum())
         changed = int((called_food != (judged.p_food >= judged.threshold)).sum())
-        rows.append(Row(name, right / len(values), wilson(right, len(values)), changed))
+        rows.append(Row(name, right / len(values), wilson_interval(right, len(values)), changed))
     return rows
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from models.engines.gpu import gpu_present
 from models.engines.openvino import load_openvino
-from models.engines.tensorflow import traced
+from models.engines.tensorflow import trace
 
 if TYPE_CHECKING:
     import keras
@@ -19,7 +19,7 @@ def runner(network: "keras.Model") -> Callable[[npt.NDArray[Any]], npt.NDArray[n
 
     TensorFlow on a GPU; on a CPU OpenVINO, which computes in bfloat16 where the CPU is made for it.
     """
-    function = traced(network)
+    function = trace(network)
     if gpu_present():
         return lambda batch: np.asarray(function(batch), np.float32)
     openvino = load_openvino()

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from models.engines.gpu import gpu_present
 from models.engines.tensorflow import mix_float16
-from models.head import COMPARED, part
+from models.head import COMPARED, submodel
 from training.fitting.checkpoint import Array, Work
 from training.fitting.features import Labels
 from training.fitting.recipe import Recipe
@@ -44,7 +44,7 @@ def finetune(
     batch normalisation stays as ImageNet left it. Every finished epoch is kept in `work`, and the next start goes on
     from it. Returns the history, one row an epoch; epoch 0 is the state before the first.
     """
-    tail = part(network, CUT, COMPARED)
+    tail = submodel(network, CUT, COMPARED)
     model = _compiled(tail, _linear_head(tail, views[0], labels), len(views) * len(labels), recipe)
     history: list[dict[str, float]] = []
     if finished := work.path(HISTORY):

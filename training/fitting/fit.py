@@ -42,12 +42,12 @@ def fit(
     """
     views = 1 + recipe.mirror
     if not recipe.finetune_epochs:
-        run = runner(head.part(network, PIXELS, head.COMPARED))
+        run = runner(head.submodel(network, PIXELS, head.COMPARED))
         compared = [seen(run, training, view, recipe, work, progress, np.float32) for view in range(views)]
         shown = seen(run, validation, 0, recipe, work, progress, np.float32)
         return _with_head(network, compared, training.labels, shown, recipe)
 
-    run = runner(head.part(network, PIXELS, CUT))
+    run = runner(head.submodel(network, PIXELS, CUT))
     cut = [seen(run, training, view, recipe, work, progress, np.float16) for view in range(recipe.finetune_views)]
     cut_shown = seen(run, validation, 0, recipe, work, progress, np.float16)
     frozen = _from_cut(network, cut[:views], training.labels, cut_shown, recipe)
@@ -61,7 +61,7 @@ def fit(
 
 
 def _from_cut(network: "keras.Model", views: list[Array], labels: Labels, shown: Array, recipe: Recipe) -> Fitted:
-    run = runner(head.part(network, CUT, head.COMPARED))
+    run = runner(head.submodel(network, CUT, head.COMPARED))
     compared = [
         np.concatenate(
             [run(np.asarray(one[at : at + recipe.batch], np.float32)) for at in range(0, len(one), recipe.batch)]
@@ -74,7 +74,7 @@ def _from_cut(network: "keras.Model", views: list[Array], labels: Labels, shown:
 def _with_head(network: "keras.Model", views: list[Array], labels: Labels, shown: Array, recipe: Recipe) -> Fitted:
     machine = svm.fit(np.concatenate(views), np.tile(labels, len(views)), recipe)
     whole = machine.put_on(network)
-    logits = np.asarray(head.part(whole, head.COMPARED, head.LOGIT)(np.asarray(shown)))[:, 0]
+    logits = np.asarray(head.submodel(whole, head.COMPARED, head.LOGIT)(np.asarray(shown)))[:, 0]
     return Fitted(whole, logits, None)
 
 

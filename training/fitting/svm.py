@@ -28,7 +28,7 @@ class Machine(NamedTuple):
         """A network with this head, which shares everything before it with `network`, made by `resnet50.build`."""
         import keras
 
-        logit = head.judge(network.get_layer(head.COMPARED).output, self.likeness.shape[1])
+        logit = head.kernel_machine(network.get_layer(head.COMPARED).output, self.likeness.shape[1])
         whole = keras.Model(network.input, logit, name=network.name)
         whole.get_layer(head.LIKENESS).set_weights([self.likeness, self.offsets])
         whole.get_layer(head.LOGIT).set_weights([self.weights, self.bias])

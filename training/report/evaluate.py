@@ -9,7 +9,8 @@ from rich.progress import Progress
 
 from models import EngineName
 from models.bundle import INT8, Bundle
-from models.engines import Engine, open_engine
+from models.engines import open_engine
+from models.engines.base import Engine
 from models.errors import EngineError
 from training.data import dataset
 from training.data.audit import Audit

@@ -179,7 +179,7 @@ def test_what_is_no_address_of_a_database_is_a_wrong_setting(
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("FOODSORT_MODEL__BUNDLE", "no-such-bundle", "no whole model bundle"),
+        ("FOODSORT_MODEL__BUNDLE", "no-such-bundle", "not a complete model bundle"),
         ("FOODSORT_DATABASE__URL", "sqlite:////proc/none/foodsort.db", "cannot be used"),
         ("FOODSORT_DATABASE__URL", "oracle://x", "no driver for oracle: No module named 'oracledb'\n"),
         ("FOODSORT_FOLDERS__FOOD", "/proc/none/food", "/proc/none"),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from daemon.pipeline.benchmark import Measurement, load_pixels, measure, recommend
-from models.engines import Logits
+from models.engines.base import Logits
 from models.engines.scripted import ScriptedEngine
 from models.errors import FoodsortError
 from models.images.decode import Fit, Pixels

@@ -25,7 +25,7 @@ from daemon.pipeline.pipeline import Pipeline, PipelineCallbacks
 from daemon.retry import Retrier
 from daemon.settings import load
 from models.bundle import Bundle
-from models.engines import Engine, Logits
+from models.engines.base import Engine, Logits
 from models.engines.scripted import ScriptedEngine
 from models.errors import ImageError, ImageErrorKind
 from models.images.decode import Pixels

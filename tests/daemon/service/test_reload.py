@@ -84,7 +84,7 @@ def test_another_inbox_can_be_named_while_the_old_one_is_away(
     [
         ("[batch]\nmax_size = 0\n", "batch.max_size"),
         ("[batch\n", "is not TOML"),
-        ('[model]\nbundle = "nowhere"\n', "is no whole model bundle"),
+        ('[model]\nbundle = "nowhere"\n', "is not a complete model bundle"),
         ('[metrics]\nlisten = "203.0.113.1:9108"\n', "nothing can be served at 203.0.113.1"),
         ('[folders]\nfood = "taken"\n', "taken"),
     ],
@@ -193,7 +193,7 @@ def test_an_unloaded_model_is_loaded_for_the_next_photo(
     monkeypatch.setenv("FOODSORT_MODEL__IDLE_UNLOAD_S", "0.2")
     with running(root) as daemon:
         for number in range(2):
-            until(lambda: status(root)["engine"] == "scripted, at rest", daemon)
+            until(lambda: status(root)["engine"] == "scripted, unloaded", daemon)
             (root / f"inbox/{number}.jpg").write_bytes(photo(shade=number))
             until((root / f"food/{number}.jpg").exists, daemon)
 

@@ -85,7 +85,7 @@ def test_the_network_is_loaded_for_the_first_why_alone(
         (root / f"inbox/{shade}.jpg").write_bytes(photo(shade=shade))
     assert foodsort("run", "--root", root, "--once")[0] == 0
     monkeypatch.setenv("FOODSORT_MODEL__ENGINE", "openvino")
-    network = Mock(wraps=Bundle.load().network)
+    network = Mock(wraps=Bundle.load().load_network)
     monkeypatch.setattr(Bundle, "network", network)
     found = ids(root)
     with opened(root) as pictures:

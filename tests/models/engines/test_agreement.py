@@ -9,7 +9,7 @@ import pytest
 from benchmarks import engines
 from models.bundle import Bundle
 from models.decision import probability
-from models.engines import Logits
+from models.engines.base import Logits
 from models.engines.tensorflow import TensorFlowEngine
 from models.images.decode import Pixels
 from tests.models.conftest import Random, Toy

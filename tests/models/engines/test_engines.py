@@ -95,7 +95,7 @@ def test_out_of_memory_makes_batches_smaller_and_loses_nothing(
 def test_the_last_map_is_the_networks_and_only_made_ready_when_asked_for(
     toy: Toy, pixels: Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trace, made = tensorflow.traced, []
+    trace, made = tensorflow.trace, []
 
     def noted(network: Any) -> Any:
         made.append(network.output.shape)
@@ -156,7 +156,7 @@ def test_openvinos_last_map_is_laid_out_as_keras_does_and_only_compiled_when_ask
 
 def test_an_openvino_model_that_does_not_name_its_last_map_is_told(toy: Toy, tmp_path: Path) -> None:
     bundle = toy("linear")
-    model = convert(bundle.network())
+    model = convert(bundle.load_network())
     for step in model.get_ops():
         for output in step.outputs():
             output.get_tensor().set_names(output.get_names() - {resnet50.LAST_MAP})
@@ -182,7 +182,7 @@ def test_auto_falls_back_to_tensorflow_and_says_why_in_one_line(
     assert (record.name, record.levelname) == ("foodsort", "WARNING")
     message = record.getMessage()
     assert message.startswith(f"OpenVINO cannot run {tmp_path / INT8}: ")
-    assert message.endswith("; set model.engine to tensorflow (auto does so this time)")
+    assert message.endswith("; set model.engine to tensorflow; using TensorFlow instead")
     assert "\n" not in message
     with pytest.raises(EngineError, match=r"OpenVINO cannot run"):
         open_engine("openvino", broken, 1)
@@ -261,7 +261,7 @@ def test_bfloat16_is_for_cpus_that_multiply_it(tmp_path: Path, flags: str, expec
 def last_map(bundle: Bundle, pictures: Pixels) -> npt.NDArray[np.float32]:
     import keras
 
-    network = bundle.network()
+    network = bundle.load_network()
     return np.asarray(keras.Model(network.input, network.get_layer(resnet50.LAST_MAP).output)(pictures))
 
 
@@ -303,7 +303,7 @@ def test_float32_is_converted_once_and_agrees_with_keras(
 
     monkeypatch.setattr(openvino, "convert_bundle", noted)
     bundle, pictures = toy("linear"), pixels(3, 32)
-    expected = np.asarray(bundle.network()(pictures))[:, 0]
+    expected = np.asarray(bundle.load_network()(pictures))[:, 0]
     for _ in range(2):
         engine = open_engine("auto", bundle, 4, "float32")
         assert engine.name.startswith("openvino float32")

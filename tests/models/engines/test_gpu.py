@@ -12,7 +12,8 @@ import pytest
 
 from models import engines
 from models.bundle import Bundle
-from models.engines import Logits, open_engine, tensorflow
+from models.engines import open_engine, tensorflow
+from models.engines.base import Logits
 from models.engines.fallback import FallbackEngine
 from models.engines.scripted import ScriptedEngine
 from models.errors import EngineError
@@ -70,7 +71,7 @@ def test_a_gpu_holds_the_weights_runs_compiled_and_is_traced_once(toy: Toy, tmp_
     assert said["last"] == [True, 1]
     assert (said["ladder"], said["streams"], said["dtype"]) == ([1, 2, 4, 6], 2, "float32")
     assert said["maps"] == [9, 8, 8, 8]
-    expected = np.asarray(bundle.network()(pixels))[:, 0]
+    expected = np.asarray(bundle.load_network()(pixels))[:, 0]
     assert not np.array_equal(said["logits"], expected)  # float16 on the way
     np.testing.assert_allclose(said["logits"], expected, atol=0.02)
 
@@ -79,7 +80,7 @@ def test_without_xla_the_network_runs_as_it_is_and_the_log_says_why(
     toy: Toy, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     tf = tensorflow.load_tensorflow()
-    trace = tensorflow.traced
+    trace = tensorflow.trace
 
     def without(network: Any, *, compiled: bool = False) -> Any:
         def fails(_: Pixels) -> Any:
@@ -90,9 +91,9 @@ def test_without_xla_the_network_runs_as_it_is_and_the_log_says_why(
     monkeypatch.setattr(tensorflow, "traced", without)
     engine = tensorflow.TensorFlowEngine(toy("linear"), 2, "float32", "CPU:0")
     pixels = np.zeros((3, 32, 32, 3), np.uint8)
-    np.testing.assert_allclose(engine.logits(pixels), np.asarray(toy("linear").network()(pixels))[:, 0], atol=1e-4)
+    np.testing.assert_allclose(engine.logits(pixels), np.asarray(toy("linear").load_network()(pixels))[:, 0], atol=1e-4)
     assert [record.getMessage() for record in caplog.records if record.name == "foodsort"] == [
-        "the network runs without XLA, more slowly: libdevice not found at ./libdevice.10.bc"
+        "XLA failed; the network runs without it, more slowly: libdevice not found at ./libdevice.10.bc"
     ]
 
 
@@ -152,7 +153,7 @@ def test_both_batches_on_a_gpu_that_gives_up_are_run_by_one_engine_on_the_cpu(ca
     assert (len(opened), engine.largest) == (1, opened[0].largest)
     (record,) = caplog.records
     assert record.getMessage() == (
-        "tensorflow gpu has failed: CUDA_ERROR_LAUNCH_FAILED; the CPU does the work from now on"
+        "tensorflow gpu has failed: CUDA_ERROR_LAUNCH_FAILED; using the CPU until the next start"
     )
 
 
@@ -187,4 +188,4 @@ def test_a_gpu_that_tensorflow_cannot_use_leaves_the_work_to_the_cpu(
     monkeypatch.setattr(engines, "gpu_present", lambda: True)
     monkeypatch.setattr(tensorflow, "first_gpu", lambda: None)
     assert open_engine("auto", shipped, 1).name.startswith("openvino")
-    assert "TensorFlow cannot use it" in caplog.text
+    assert "TensorFlow cannot use the GPU" in caplog.text

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from models.bundle import Bundle
-from models.engines import Engine, Logits, open_engine
+from models.engines import open_engine
+from models.engines.base import Engine, Logits
 from models.engines.idle_unload import IdleUnloadingEngine
 from models.engines.scripted import ScriptedEngine
 from models.errors import BundleError
@@ -28,10 +29,10 @@ def test_an_engine_without_work_is_let_go_and_opened_once_for_all_who_ask(shippe
     engine, kept = IdleUnloadingEngine(first, reopen, 0.0), weakref.ref(first)
     name = engine.name
     del first
-    assert engine.rest()
+    assert engine.unload_if_idle()
     assert kept() is None
-    assert engine.name == f"{name}, at rest"
-    assert not engine.rest()
+    assert engine.name == f"{name}, unloaded"
+    assert not engine.unload_if_idle()
     with ThreadPoolExecutor(4) as threads:
         for logits in threads.map(engine.logits, [pixels] * 4):
             np.testing.assert_allclose(logits, expected, atol=1e-3)
@@ -52,15 +53,15 @@ def test_an_engine_at_work_is_kept() -> None:
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(engine.logits, PIXELS)
         begun.wait()
-        assert not engine.rest()
+        assert not engine.unload_if_idle()
         go_on.set()
         assert asked.result().tolist() == [10.0, 10.0]
-    assert engine.rest()
+    assert engine.unload_if_idle()
 
 
 def test_an_engine_rests_only_after_its_time() -> None:
     engine = IdleUnloadingEngine(ScriptedEngine(), ScriptedEngine, 3600.0)
-    assert not engine.rest()
+    assert not engine.unload_if_idle()
     assert engine.logits(PIXELS).tolist() == [10.0, 10.0]
 
 
@@ -69,7 +70,7 @@ def test_what_opening_it_again_raises_is_raised_and_tried_again() -> None:
         raise BundleError("the bundle is gone")
 
     engine = IdleUnloadingEngine(ScriptedEngine(), gone, 0.0)
-    assert engine.rest()
+    assert engine.unload_if_idle()
     for _ in range(2):
         with pytest.raises(BundleError, match="gone"):
             engine.logits(PIXELS)

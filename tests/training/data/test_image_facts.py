@@ -79,7 +79,7 @@ def test_a_file_that_is_no_picture_says_why_and_stops_nothing(photo: Path, tmp_p
         assert [task.completed for task in progress.tasks] == [3]
     assert facts[["path", "label", "split", "source"]].equals(frame)
     assert facts["kind"].tolist() == ["truncated", "unreadable", ""]
-    assert facts["message"].iloc[0].startswith("the picture ends too early")
+    assert facts["message"].iloc[0].startswith("the image ends too early")
     assert facts["message"].iloc[1] == "No such file or directory"
     assert facts["sha256"].map(bool).tolist() == [True, False, True]
     assert facts["p_hash"].dtype == facts["d_hash"].dtype == np.uint64

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.intervals import wilson
+from models.intervals import wilson_interval
 from training.data.shortcuts import CONTENT_FREE, WITH_COLOUR, Shortcut, measure
 
 GROUPS = ["size and format", "sharpness", "colour", "all of these"]
@@ -68,7 +68,7 @@ def test_skill_is_the_share_of_the_commoner_labels_mistakes_that_are_avoided() -
     one = measured(frame)["sharpness"]
     assert (one.n, one.majority, one.accuracy) == (200, 0.75, 0.85)
     assert one.skill == pytest.approx(0.4)
-    assert one.accuracy_ci95 == wilson(170, 200)
+    assert one.accuracy_ci95 == wilson_interval(170, 200)
     assert not one.suspicious  # the interval begins below a quarter of the way from 75 % to 100 %
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.decision import Thresholds
-from models.intervals import wilson
+from models.intervals import wilson_interval
 from training.evaluation.curves import Decided, decided, reliability, risk_coverage
 
 
@@ -11,7 +11,7 @@ def test_bins_of_the_reliability_diagram_are_counted_by_hand() -> None:
     assert low[:3] == pytest.approx((2, 0.05, 0.5))
     assert middle[:3] == pytest.approx((1, 0.55, 1.0))
     assert high[:3] == pytest.approx((3, 0.96, 2 / 3))  # 1.0 is in the last bin
-    assert high.food_ci95 == wilson(2, 3)
+    assert high.food_ci95 == wilson_interval(2, 3)
 
 
 def test_risk_is_that_of_the_surest_photos_first() -> None:

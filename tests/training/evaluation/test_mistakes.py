@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from models.bundle import Bundle
-from models.engines import Engine, Maps
+from models.engines.base import Engine, Maps
 from models.engines.scripted import ScriptedEngine
 from models.images.decode import Pixels
 from tests.training.conftest import Bundled, Jpeg
@@ -76,7 +76,7 @@ def test_activation_maps_share_one_scale(judged: Judged, tmp_path: Path, monkeyp
         assert asked is engine
         return np.stack([np.full((2, 2), value, np.float32) for value in (4.0, -4.0, 0.0)[: len(pixels)]])
 
-    monkeypatch.setattr("models.explain.maps", maps)
+    monkeypatch.setattr("models.explain.class_activation_maps", maps)
     sheet = mistakes.sheet(mistakes.find(judged), judged, tmp_path, engine)
     assert sheet.strongest == 4.0
     for card, warmth in zip(sheet.cards, (100, -100, 0), strict=True):

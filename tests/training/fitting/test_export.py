@@ -28,7 +28,7 @@ def pictures(photos: int) -> Pixels:
 @pytest.fixture(scope="module")
 def network() -> Any:
     load_tensorflow()
-    return Bundle.load().network()
+    return Bundle.load().load_network()
 
 
 @pytest.fixture(scope="module")

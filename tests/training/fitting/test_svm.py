@@ -32,7 +32,7 @@ def network() -> Any:
 
 
 def test_the_head_says_what_the_support_vector_machine_says(features: npt.NDArray[np.float32]) -> None:
-    seen = np.asarray(head.part(network(), "features", head.COMPARED)(features))
+    seen = np.asarray(head.submodel(network(), "features", head.COMPARED)(features))
     np.testing.assert_allclose(np.linalg.norm(seen[:, :16], axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(seen[:, 17], seen[:, 16] ** 2, rtol=1e-5)
     labels = (seen[:, 3] + 0.02 * seen[:, 16] > np.median(seen[:, 3])).astype(np.int64)
@@ -47,7 +47,7 @@ def test_the_head_says_what_the_support_vector_machine_says(features: npt.NDArra
 
 def test_evidence_is_the_best_food_class_against_the_best_other_one(features: npt.NDArray[np.float32]) -> None:
     whole = network()
-    foods, others = (np.asarray(head.part(whole, "features", name)(features)) for name in (head.FOODS, head.OTHERS))
+    foods, others = (np.asarray(head.submodel(whole, "features", name)(features)) for name in (head.FOODS, head.OTHERS))
     assert (foods.shape[1], others.shape[1]) == (45, 955)
-    seen = np.asarray(head.part(whole, "features", head.COMPARED)(features))
+    seen = np.asarray(head.submodel(whole, "features", head.COMPARED)(features))
     np.testing.assert_allclose(seen[:, 16], foods.max(axis=1) - others.max(axis=1), rtol=1e-4, atol=1e-5)

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from models.filenames import escape_name
-from models.intervals import wilson
+from models.intervals import wilson_interval
 from training.evaluation.mistakes import TABLE, Sheet, relative
 from training.evaluation.predictions import Judged
 from training.evaluation.robustness import Row
@@ -80,7 +80,7 @@ def by_source(judged: Judged) -> Section | None:
             escape_name(str(source)) or "unknown",
             f"{row['label', 'size']:,}",
             percent(row["right", "sum"] / row["label", "size"], 1),
-            percent_range(wilson(int(row["right", "sum"]), int(row["label", "size"])), 1),
+            percent_range(wilson_interval(int(row["right", "sum"]), int(row["label", "size"])), 1),
             f"{row['label', 'size'] - row['right', 'sum']:,}",
             percent(row["label", "sum"] / row["label", "size"], 0),
         ]
