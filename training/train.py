@@ -1,12 +1,14 @@
-"""One training from labelled photos to a finished bundle, read from top to bottom."""
+"""A whole training, from labelled photos to a finished bundle. It reads from top to bottom."""
 
 import dataclasses
 import hashlib
 import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from rich.console import Console
@@ -23,18 +25,18 @@ from models.pretrained import imagenet_weights
 from models.reference import Reference
 from training.data import audit_report, dataset, image_facts, label_issues
 from training.data.audit import Audit, audit
-from training.evaluation.metrics import metrics
-from training.evaluation.predictions import judge
+from training.evaluation.metrics import compute_metrics
+from training.evaluation.predictions import predict
 from training.fitting import calibrate
-from training.fitting.checkpoint import Work
-from training.fitting.export import export_int8
-from training.fitting.feature_cache import decoded
-from training.fitting.features import Labels
+from training.fitting.checkpoint import Checkpoint
+from training.fitting.feature_cache import DecodedSplit, decode_split
+from training.fitting.features import UnreadablePhoto
 from training.fitting.finetune import HISTORY
-from training.fitting.fit import Fitted, fit
+from training.fitting.fit import FittedModel, fit
+from training.fitting.quantization import export_int8
 from training.fitting.recipe import Recipe
 from training.report import report
-from training.report.evaluate import write_report
+from training.report.evaluate import additional_results
 
 if TYPE_CHECKING:
     import keras
@@ -42,18 +44,95 @@ if TYPE_CHECKING:
 LIBRARIES = ("foodsort", "tensorflow", "keras", "numpy", "pillow", "pillow-heif", "scikit-learn")
 
 
-def train(
-    data: Path, out: Path, weights: Path | None, recipe: Recipe, console: Console, *, drop: Path | None = None
-) -> Bundle:
-    """Trains on the data set in `data` and writes a bundle with its report to the new folder `out`.
+class Identity(TypedDict):
+    """Everything that the result of a training depends on.
 
-    weights: a file with the ImageNet weights; fetched and cached when None. drop: a table of training photos to leave
-    out (see `suspects.drop`). Training photos that are in another split too are left out as well.
-    A training that was stopped, however hard, goes on where it was when it is started with the same words.
-    Raises FoodsortError when `out` is taken, the data set is not one, the weights cannot be had, or it is interrupted.
+    Attributes:
+        recipe: The hyper-parameters.
+        photos_sha256: Digest of the labels, splits and bytes of the photos.
+        paths_sha256: Digest of their paths, in order.
+        imagenet_sha256: Digest of the file of ImageNet weights.
+        libraries: Versions by library.
     """
+
+    recipe: dict[str, Any]
+    photos_sha256: str
+    paths_sha256: str
+    imagenet_sha256: str
+    libraries: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """The inputs of a training, and its checkpoint."""
+
+    audited: Audit
+    root: Path
+    identity: Identity
+    recipe: Recipe
+    checkpoint: Checkpoint
+    console: Console
+
+
+def train(
+    data: Path, out: Path, *, weights: Path | None, recipe: Recipe, console: Console, drop: Path | None = None
+) -> Bundle:
+    """Trains a model and writes its bundle and report.
+
+    Training photos that have a duplicate in another split are left out. An interrupted training resumes when it is
+    started again with the same arguments.
+
+    Args:
+        data: The data set.
+        out: A new folder for the bundle.
+        weights: File with the ImageNet weights; downloaded and cached if None.
+        recipe: The hyper-parameters.
+        console: Shows the progress and the audit.
+        drop: Table of training photos to leave out, see `label_issues.drop`.
+
+    Raises:
+        FoodsortError: `out` is not empty, the data set is invalid, the weights are not available, or the training is
+            interrupted.
+    """
+    _require_new(out)
+    audited = _audit_data(data, drop, recipe, console)
+    load_tensorflow()
+    from training.fitting.determinism import make_deterministic  # imports TensorFlow, so it comes after the line above
+
+    make_deterministic(recipe.seed)
+    imagenet = imagenet_weights(weights)
+    network = resnet50.build(recipe.fit.side)
+    resnet50.load_imagenet(network, imagenet)
+    identity = _identity(recipe, audited, imagenet)
+    checkpoint = Checkpoint(out, identity)
+    job = _Job(
+        audited=audited,
+        root=dataset.root(data),
+        identity=identity,
+        recipe=recipe,
+        checkpoint=checkpoint,
+        console=console,
+    )
+    try:
+        folder = _make_bundle(network, job)
+    except KeyboardInterrupt as error:
+        raise FoodsortError(
+            f"interrupted; the results so far are in {checkpoint.folder}; run the same command again to resume"
+        ) from error
+    if out.exists():
+        out.rmdir()  # empty, as checked above
+    folder.rename(out)
+    checkpoint.delete()
+    return Bundle.load(out)
+
+
+def _require_new(out: Path) -> None:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FoodsortError(f"{out} is there already; name a new folder with --out")
+        raise FoodsortError(f"{out} already exists; name a new folder with --out")
+
+
+def _audit_data(data: Path, drop: Path | None, recipe: Recipe, console: Console) -> Audit:
+    """Reads and audits the data set, and prints the audit."""
     frame = dataset.read(data)
     if drop is not None:
         frame = label_issues.drop(frame, drop, data)
@@ -61,78 +140,66 @@ def train(
         audited = audit(image_facts.gather(frame, progress), recipe.seed)
     for line in audit_report.lines(audited):
         console.print(line, markup=False, highlight=False)
-    dataset.check(audited.frame, data)
-    load_tensorflow()
-    from training.fitting import devices  # after TensorFlow has been told to be quiet
-
-    devices.deterministic(recipe.seed)
-    imagenet = imagenet_weights(weights)
-    network = resnet50.build(recipe.fit.side)
-    resnet50.load_imagenet(network, imagenet)
-    identity = {
-        "recipe": dataclasses.asdict(recipe),
-        "photos_sha256": dataset.digest(audited.frame),
-        "paths_sha256": hashlib.sha256(escape_name("\n".join(audited.frame["path"])).encode()).hexdigest(),
-        "imagenet_sha256": file_sha256(imagenet),
-        "libraries": {name: version(name) for name in LIBRARIES},
-    }
-    work = Work(out, identity)
-    try:
-        folder = _bundle(network, audited, dataset.root(data), identity, recipe, work, console)
-    except KeyboardInterrupt as error:
-        raise FoodsortError(
-            f"stopped; what is done is kept in {work.folder}, and the same command goes on from there"
-        ) from error
-    if out.exists():
-        out.rmdir()  # empty, as checked above
-    folder.rename(out)
-    work.done()
-    return Bundle.load(out)
+    dataset.check(audited.frame, data)  # again, because photos were removed
+    return audited
 
 
-def _bundle(
-    network: "keras.Model",
-    audited: Audit,
-    root: Path,
-    identity: dict[str, Any],
-    recipe: Recipe,
-    work: Work,
-    console: Console,
-) -> Path:
-    """The folder, in that of `work`, of a finished bundle with its report."""
-    splits = (audited.frame[audited.frame["split"] == split].reset_index(drop=True) for split in dataset.SPLITS)
-    fitting, choosing, judging = splits
-    with Progress(console=console) as progress:
-        training, validation = (decoded(photos, recipe.fit, work, progress) for photos in (fitting, choosing))
-        fitted = fit(network, training, validation, recipe, work, progress)
-    folder = work.folder / "bundle"
-    shutil.rmtree(folder, ignore_errors=True)  # an earlier start's
+def _identity(recipe: Recipe, audited: Audit, imagenet: Path) -> Identity:
+    paths = escape_name("\n".join(audited.frame["path"]))
+    return Identity(
+        recipe=dataclasses.asdict(recipe),
+        photos_sha256=dataset.digest(audited.frame),
+        paths_sha256=hashlib.sha256(paths.encode()).hexdigest(),
+        imagenet_sha256=file_sha256(imagenet),
+        libraries={name: version(name) for name in LIBRARIES},
+    )
+
+
+def _make_bundle(network: "keras.Model", job: _Job) -> Path:
+    """Fits, calibrates, exports and evaluates the network; returns the finished bundle's folder in the checkpoint."""
+    recipe = job.recipe
+    frame = job.audited.frame
+    split_frames = {split: frame[frame["split"] == split].reset_index(drop=True) for split in dataset.SPLITS}
+    with Progress(console=job.console) as progress:
+        training = decode_split(split_frames["training"], recipe.fit, job.checkpoint, progress)
+        validation = decode_split(split_frames["validation"], recipe.fit, job.checkpoint, progress)
+        fitted = fit(network, training, validation, recipe=recipe, checkpoint=job.checkpoint, progress=progress)
+    folder = job.checkpoint.folder / "bundle"
+    shutil.rmtree(folder, ignore_errors=True)  # of an interrupted run
     folder.mkdir()
-    save_network(fitted.network, folder / NETWORK)
-    order = np.random.default_rng(recipe.seed).permutation(len(training.pixels))
-    names = export_int8(fitted.network, (training.pixels[row] for row in order), folder)
-    card = _card(fitted, validation.labels, identity, recipe, (NETWORK, *names))
-    # Judged once, and as it will run: read back from the disk, by the engine that a daemon here would use.
-    engine = open_engine("auto", bundle := Bundle.write(folder, card), recipe.batch)
-    with Progress(console=console) as progress:
-        judged = judge(bundle, engine, judging, progress)
-    figures = write_report(folder, "evaluation", judged, engine, root, console, audit=audited, history=fitted.history)
-    unreadable = training.unreadable + validation.unreadable + judged.unreadable
-    report.write_unreadable(folder, unreadable)
-    audit_report.write(folder, audited)
-    for one in unreadable:
-        console.print(f"left out: {one.path}: {one.message}", markup=False)
+    files = _save_networks(fitted.network, training, folder, recipe)
+    card = _card(fitted, validation, job.identity, recipe, files)
+    bundle = Bundle.write(folder, card)
+    # The model is evaluated as it will run: read back from the disk, on the engine that a daemon here would use.
+    engine = open_engine("auto", bundle, recipe.batch)
+    with Progress(console=job.console) as progress:
+        predictions = predict(bundle, engine, split_frames["evaluation"], progress)
+    results = additional_results(predictions, engine, job.root, job.console)
+    results = dataclasses.replace(results, audit=job.audited, history=fitted.history)
+    metrics = report.write(folder, predictions, results, split="evaluation", root=job.root)
+    audit_report.write(folder, job.audited)
+    _report_unreadable(folder, [*training.unreadable, *validation.unreadable, *predictions.unreadable], job.console)
     if fitted.history is not None:
         fitted.history.to_csv(folder / HISTORY, index=False)
-    Bundle.write(folder, card.model_copy(update={"metrics": card.metrics | {"evaluation": figures}}))
+    all_metrics = card.metrics | {"evaluation": dict(metrics)}
+    Bundle.write(folder, card.model_copy(update={"metrics": all_metrics}))
     return folder
 
 
-def _card(fitted: Fitted, labels: Labels, identity: dict[str, Any], recipe: Recipe, files: tuple[str, ...]) -> Card:
-    """The card of a network by its logits on validation, whose labels are `labels`."""
-    temperature = calibrate.fit_temperature(fitted.logits, labels)
-    p_food = probability(fitted.logits, temperature)
-    thresholds = calibrate.choose_thresholds(p_food, labels, recipe.unsure_error)
+def _save_networks(network: "keras.Model", training: DecodedSplit, folder: Path, recipe: Recipe) -> tuple[str, ...]:
+    """Saves the float32 and the 8-bit network; returns the names of the files."""
+    save_network(network, folder / NETWORK)
+    order = np.random.default_rng(recipe.seed).permutation(len(training.pixels))
+    return (NETWORK, *export_int8(network, (training.pixels[row] for row in order), folder))
+
+
+def _card(
+    fitted: FittedModel, validation: DecodedSplit, identity: Identity, recipe: Recipe, files: Iterable[str]
+) -> Card:
+    """Calibrates the model on validation and makes its card."""
+    temperature = calibrate.fit_temperature(fitted.validation_logits, validation.labels)
+    p_food = probability(fitted.validation_logits, temperature)
+    thresholds = calibrate.choose_thresholds(p_food, validation.labels, recipe.unsure_error)
     return Card(
         name="foodsort-resnet50",
         created_at=datetime.now(UTC),
@@ -140,9 +207,15 @@ def _card(fitted: Fitted, labels: Labels, identity: dict[str, Any], recipe: Reci
         temperature=temperature,
         thresholds=thresholds,
         recipe=identity["recipe"],
-        metrics={"validation": metrics(p_food, labels, thresholds.food)},
+        metrics={"validation": dict(compute_metrics(p_food, validation.labels, thresholds.food))},
         reference=Reference.of(p_food, thresholds),
         data_sha256=identity["photos_sha256"],
         libraries=identity["libraries"],
         files=dict.fromkeys(files, ""),
     )
+
+
+def _report_unreadable(folder: Path, unreadable: list[UnreadablePhoto], console: Console) -> None:
+    report.write_unreadable(folder, unreadable)
+    for photo in unreadable:
+        console.print(f"left out: {photo.path}: {photo.message}", markup=False)

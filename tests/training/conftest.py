@@ -22,7 +22,7 @@ Bundled = Callable[..., Bundle]
 
 
 class Trained(NamedTuple):
-    """What `foodsort train` was given, what it said and what it made."""
+    """The inputs and the result of one run of `foodsort train`."""
 
     data: Path
     weights: Path
@@ -32,7 +32,7 @@ class Trained(NamedTuple):
 
 @pytest.fixture(scope="session")
 def jpeg() -> Jpeg:
-    """Bytes of a small photo: reddish for label 1 (food), bluish for label 0; `number` makes each one its own."""
+    """Bytes of a small photo: reddish for label 1 (food), bluish for label 0; `number` makes each one distinct."""
 
     def make(label: int, number: int) -> bytes:
         texture = np.random.default_rng(number).integers(0, 120, (12, 16, 3), dtype=np.uint8)
@@ -46,9 +46,9 @@ def jpeg() -> Jpeg:
 
 @pytest.fixture(scope="session")
 def bundled() -> Bundled:
-    """A bundle without a network, for what the scripted engine ran; words change its card."""
+    """A bundle without a network, for the scripted engine; arguments change its card."""
 
-    def make(**words: Any) -> Bundle:
+    def make(**changes: Any) -> Bundle:
         card = Card(
             name="tiny",
             created_at=datetime(2026, 11, 24, tzinfo=UTC),
@@ -61,14 +61,14 @@ def bundled() -> Bundled:
             libraries={"keras": "3"},
             files={NETWORK: "a" * 64},
         )
-        return Bundle(Path("nowhere"), card.model_copy(update=words), "b" * 64)
+        return Bundle(Path("nowhere"), card.model_copy(update=changes), "b" * 64)
 
     return make
 
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory, jpeg: Jpeg) -> Path:
-    """A data set, 8 + 8 photos for training and 4 + 4 elsewhere, with a cut-off photo and one whose name says no label."""
+    """8 + 8 photos for training, 4 + 4 in the other splits, a truncated photo, and one without a label in its name."""
     folder = tmp_path_factory.mktemp("data")
     number = 0
     for split, photos in PHOTOS.items():
@@ -84,7 +84,7 @@ def data(tmp_path_factory: pytest.TempPathFactory, jpeg: Jpeg) -> Path:
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights in the file that Keras' ImageNet weights come in."""
+    """Random weights in the format of Keras' ImageNet weights."""
     load_tensorflow()
     import keras
 
@@ -96,12 +96,12 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, data: Path, weights: Path) -> Trained:
-    """One run of `foodsort train` into a folder that is there but empty."""
+    """One run of `foodsort train` into an existing, empty folder."""
     out = tmp_path_factory.mktemp("models") / "mine"
     out.mkdir()
-    return Trained(data, weights, out, CliRunner().invoke(app, words_to_train(data, weights, out)))
+    return Trained(data, weights, out, CliRunner().invoke(app, train_arguments(data, weights, out)))
 
 
-def words_to_train(data: Path, weights: Path, out: Path) -> list[str]:
-    """The words of a command line that does both stages."""
+def train_arguments(data: Path, weights: Path, out: Path) -> list[str]:
+    """A command line with fine-tuning."""
     return ["train", "--data", str(data), "--out", str(out), "--weights", str(weights), "--epochs", "2", "--seed", "7"]

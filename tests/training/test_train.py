@@ -21,9 +21,9 @@ from models.decision import probability
 from models.engines import open_engine
 from models.errors import FoodsortError, WeightsError
 from models.images.decode import Fit, Pixels, decode
-from tests.training.conftest import Trained, words_to_train
+from tests.training.conftest import Trained, train_arguments
 from training.data import dataset
-from training.evaluation.metrics import metrics
+from training.evaluation.metrics import compute_metrics
 from training.fitting.recipe import Recipe
 from training.train import train
 
@@ -46,7 +46,7 @@ def network(bundle: Bundle) -> Any:
 
 
 @pytest.fixture(scope="module")
-def judged(data: Path) -> tuple[Pixels, list[int]]:
+def evaluation_photos(data: Path) -> tuple[Pixels, list[int]]:
     """Pixels and labels of the evaluation split."""
     frame = dataset.read(data, ("evaluation",))
     return np.stack([decode(Path(path).read_bytes(), Fit()).pixels for path in frame["path"]]), list(frame["label"])
@@ -90,40 +90,42 @@ def test_the_card_says_what_the_model_was_made_of(bundle: Bundle, trained: Train
     assert card.metrics["validation"]["n"] == 8
 
 
-def test_the_figures_of_the_card_are_those_of_the_report(bundle: Bundle) -> None:
+def test_the_metrics_of_the_card_are_those_of_the_report(bundle: Bundle) -> None:
     assert bundle.card.metrics["evaluation"] == json.loads((bundle.folder / "metrics.json").read_text())
     assert bundle.card.metrics["evaluation"]["n"] == 8
 
 
-def test_the_report_tells_the_audit_the_training_and_the_engines(bundle: Bundle) -> None:
+def test_the_report_shows_the_audit_the_training_and_the_engines(bundle: Bundle) -> None:
     lines = (bundle.folder / "report.md").read_text().splitlines()
     for title in ("Robustness", "Engines", "Audit", "Training", "Model"):
         assert f"## {title}" in lines
     assert "| training | 8 | 9 |" in lines
-    assert any(line.startswith("- Warning: 1 photos cannot be read") for line in lines)
+    assert any(line.startswith("- Warning: unreadable photos, left out: 1") for line in lines)
     assert f"weights {bundle.card.files['model.keras'][:12]} |" in "".join(lines)
 
 
-def test_the_figures_are_those_of_what_a_daemon_here_would_run(
-    bundle: Bundle, judged: tuple[Pixels, list[int]]
+def test_the_metrics_are_those_of_the_model_that_a_daemon_here_would_run(
+    bundle: Bundle, evaluation_photos: tuple[Pixels, list[int]]
 ) -> None:
-    pixels, labels = judged
+    pixels, labels = evaluation_photos
     p_food = probability(open_engine("auto", bundle, 8).logits(pixels), bundle.card.temperature)
-    expected = metrics(p_food, labels, bundle.card.thresholds.food)
-    said = bundle.card.metrics["evaluation"]
-    assert said["confusion"] == expected["confusion"]
-    assert said["roc_auc"] == expected["roc_auc"]
-    assert said["ece"] == pytest.approx(expected["ece"], abs=1e-3)
+    expected = compute_metrics(p_food, labels, bundle.card.thresholds.food)
+    metrics = bundle.card.metrics["evaluation"]
+    assert metrics["confusion"] == expected["confusion"]
+    assert metrics["roc_auc"] == expected["roc_auc"]
+    assert metrics["ece"] == pytest.approx(expected["ece"], abs=1e-3)
 
 
 def test_all_but_the_last_stage_stays_as_it_was_and_the_head_compares_with_training_photos(
     network: Any, weights: Path
 ) -> None:
-    fresh = resnet50.build(224)
-    resnet50.load_imagenet(fresh, weights)
+    stock = resnet50.build(224)
+    resnet50.load_imagenet(stock, weights)
     for name in ("conv1_conv", "conv3_block2_2_conv", "conv5_block3_3_bn", head.FOODS, head.OTHERS):
-        for ours, given in zip(network.get_layer(name).get_weights(), fresh.get_layer(name).get_weights(), strict=True):
-            np.testing.assert_allclose(ours, given, rtol=1e-3, atol=1e-5)  # stored as float16
+        for ours, theirs in zip(
+            network.get_layer(name).get_weights(), stock.get_layer(name).get_weights(), strict=True
+        ):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)  # stored as float16
     likeness, _ = network.get_layer(head.LIKENESS).get_weights()
     assert 2 <= likeness.shape[1] <= 2 * 17  # each photo and its mirror image at most
     weights_of_photos, _ = network.get_layer(head.LOGIT).get_weights()
@@ -146,64 +148,64 @@ def test_the_history_has_a_row_an_epoch(bundle: Bundle) -> None:
     assert float(rows[2]["loss"]) < float(rows[1]["loss"])
 
 
-def test_interrupted_it_says_how_to_go_on_and_ends_where_an_undisturbed_one_does(
+def test_an_interrupted_training_says_how_to_resume_and_gives_the_result_of_an_uninterrupted_one(
     trained: Trained, network: Any, tmp_path: Path
 ) -> None:
-    words = [sys.executable, "-m", "training", *words_to_train(trained.data, trained.weights, tmp_path / "mine")]
-    started = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    command = [sys.executable, "-m", "training", *train_arguments(trained.data, trained.weights, tmp_path / "mine")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     state = tmp_path / "mine.unfinished/1-finetune.weights.h5"
-    while started.poll() is None and not state.exists():
+    while process.poll() is None and not state.exists():
         time.sleep(0.01)
-    started.send_signal(signal.SIGINT)
-    _, said = started.communicate()
-    assert started.returncode == 1
-    (last,) = said.splitlines()[-1:]
-    assert last.startswith(f"foodsort: stopped; what is done is kept in {tmp_path / 'mine.unfinished'}")
-    assert "Traceback" not in said
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 1
+    last = errors.splitlines()[-1]
+    assert last.startswith(f"foodsort: interrupted; the results so far are in {tmp_path / 'mine.unfinished'}")
+    assert "Traceback" not in errors
     assert not (tmp_path / "mine").exists()
-    subprocess.run(words, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
     assert (tmp_path / "mine/history.csv").read_text() == (trained.out / "history.csv").read_text()
-    again = Bundle.load(tmp_path / "mine")
-    for ours, theirs in zip(again.load_network().get_weights(), network.get_weights(), strict=True):
+    resumed = Bundle.load(tmp_path / "mine")
+    for ours, theirs in zip(resumed.load_network().get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    assert again.card.temperature == Bundle.load(trained.out).card.temperature
+    assert resumed.card.temperature == Bundle.load(trained.out).card.temperature
 
 
-def test_training_learns_to_tell_red_from_blue(data: Path, weights: Path, tmp_path: Path) -> None:
-    made = train(data, tmp_path / "new/folder", weights, TINY, QUIET)
-    assert made.folder == tmp_path / "new/folder"
-    assert made.card.fit.side == 64
-    assert made.card.metrics["validation"]["accuracy"] == 1.0
-    assert made.card.metrics["evaluation"]["accuracy"] == 1.0
+def test_training_learns_to_distinguish_red_from_blue(data: Path, weights: Path, tmp_path: Path) -> None:
+    bundle = train(data, tmp_path / "new/folder", weights=weights, recipe=TINY, console=QUIET)
+    assert bundle.folder == tmp_path / "new/folder"
+    assert bundle.card.fit.side == 64
+    assert bundle.card.metrics["validation"]["accuracy"] == 1.0
+    assert bundle.card.metrics["evaluation"]["accuracy"] == 1.0
 
 
-def test_training_leaves_out_what_was_dropped_and_what_is_held_out_too(
+def test_training_leaves_out_dropped_photos_and_duplicates_of_held_out_ones(
     data: Path, weights: Path, tmp_path: Path
 ) -> None:
     mine = shutil.copytree(data, tmp_path / "data")
     clean = dataset.digest(dataset.read(mine).query("not path.str.endswith('training/0_3.jpg')"))
     shutil.copy(mine / "evaluation/1_0.jpg", mine / "training/1_leak.jpg")
     (tmp_path / "drop.csv").write_text("path\ntraining/0_3.jpg\n")
-    said = Console(file=io.StringIO(), width=200)
-    made = train(mine, tmp_path / "out", weights, TINY, said, drop=tmp_path / "drop.csv")
-    assert made.card.data_sha256 == clean
-    found = json.loads((made.folder / "audit.json").read_text())
-    assert found["photos"]["training"] == {"non_food": 7, "food": 10}
-    assert [(leak["path"], leak["twin"]) for leak in found["leaks"]] == [
+    output = io.StringIO()
+    console = Console(file=output, width=200)
+    bundle = train(mine, tmp_path / "out", weights=weights, recipe=TINY, console=console, drop=tmp_path / "drop.csv")
+    assert bundle.card.data_sha256 == clean
+    audit = json.loads((bundle.folder / "audit.json").read_text())
+    assert audit["photos"]["training"] == {"non_food": 7, "food": 10}
+    assert [(leak["path"], leak["twin"]) for leak in audit["leaks"]] == [
         (str(mine / "training/1_leak.jpg"), str(mine / "evaluation/1_0.jpg"))
     ]
-    assert isinstance(said.file, io.StringIO)
-    assert "twins: 1 exact, 0 near; 1 photos leave training for them" in said.file.getvalue()
+    assert "duplicates: 1 exact, 0 near; 1 photos removed from training" in output.getvalue()
 
 
-@pytest.mark.parametrize("taken", ["folder", "file"])
-def test_what_is_there_already_is_never_written_over(tmp_path: Path, taken: str) -> None:
-    mine = tmp_path / "mine" if taken == "file" else tmp_path / "mine/notes.txt"
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_an_existing_folder_or_file_is_never_overwritten(tmp_path: Path, kind: str) -> None:
+    mine = tmp_path / "mine" if kind == "file" else tmp_path / "mine/notes.txt"
     mine.parent.mkdir(exist_ok=True)
     mine.write_text("keep me")
-    with pytest.raises(FoodsortError, match="is there already; name a new folder with --out"):
-        train(tmp_path / "no data", tmp_path / "mine", None, Recipe(), QUIET)
+    with pytest.raises(FoodsortError, match="already exists; name a new folder with --out"):
+        train(tmp_path / "no data", tmp_path / "mine", weights=None, recipe=Recipe(), console=QUIET)
     assert mine.read_text() == "keep me"
     assert list(tmp_path.iterdir()) == [tmp_path / "mine"]
 
@@ -211,11 +213,11 @@ def test_what_is_there_already_is_never_written_over(tmp_path: Path, taken: str)
 def test_a_training_that_fails_leaves_nothing(data: Path, tmp_path: Path) -> None:
     (tmp_path / "wrong.weights.h5").write_bytes(b"no weights")
     with pytest.raises(WeightsError, match=r"wrong\.weights\.h5"):
-        train(data, tmp_path / "out", tmp_path / "wrong.weights.h5", TINY, QUIET)
+        train(data, tmp_path / "out", weights=tmp_path / "wrong.weights.h5", recipe=TINY, console=QUIET)
     assert [path.name for path in tmp_path.iterdir()] == ["wrong.weights.h5"]
 
 
-def test_a_folder_that_is_no_data_set_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_data_set_is_named(tmp_path: Path) -> None:
     with pytest.raises(dataset.DatasetError, match="training must hold photos of both labels"):
-        train(tmp_path, tmp_path / "out", None, Recipe(), QUIET)
+        train(tmp_path, tmp_path / "out", weights=None, recipe=Recipe(), console=QUIET)
     assert not (tmp_path / "out").exists()

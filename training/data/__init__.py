@@ -1,1 +1,1 @@
-"""Labelled photos: reading them, auditing them, finding wrong labels."""
+"""Labelled photos: reading data sets, auditing them, finding label errors."""

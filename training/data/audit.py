@@ -1,7 +1,9 @@
-"""What a data set is like before a model learns from it, and which training photos it must not learn from."""
+"""Audits a data set before a training, and removes the training photos that leak from held-out splits."""
 
+import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -9,29 +11,49 @@ from training.data import duplicates, shortcuts
 from training.data.dataset import CLASSES, SPLITS
 from training.data.manifest import COLUMNS
 from training.data.shortcuts import Shortcut
-from training.fitting.features import Unreadable
+from training.fitting.features import UnreadablePhoto
 
-SMALL_CLASS = 0.2
-"""Share of a split below which its rarer label is worth a word: accuracy then says little about it."""
-ONE_SIDED = 0.9
-"""Share of photos from sources with one label alone above which the label may be learned from the source's manner."""
+MIN_CLASS_SHARE = 0.2
+"""Share of a split below which its rarer label gives a warning, because accuracy says little about that label."""
+MAX_ONE_SIDED_SHARE = 0.9
+"""Share of photos from sources with one label only above which a model may learn the style of the sources."""
 
 
-class Twins(NamedTuple):
-    """Two photos that are one: each by path, label (1 = food) and split; `bits` of 128 differ, `exact`: the same bytes."""
+class DuplicatePair(NamedTuple):
+    """Two photos that are duplicates.
+
+    Attributes:
+        path: Path of a photo.
+        label: Its label, 1 = food.
+        split: Its split.
+        other_path: Path of the other photo.
+        other_label: Its label.
+        other_split: Its split.
+        bits: Number of the 128 hash bits that differ.
+        exact: Whether the bytes are the same.
+    """
 
     path: str
     label: int
     split: str
-    twin: str
-    twin_label: int
-    twin_split: str
+    other_path: str
+    other_label: int
+    other_split: str
     bits: int
     exact: bool
 
 
-class Looks(NamedTuple):
-    """What the readable photos of one label are like: medians in pixels and bytes, and how many are in each format."""
+class ClassStatistics(NamedTuple):
+    """The readable photos of one label.
+
+    Attributes:
+        label: Name of the label.
+        width: Median, in pixels.
+        height: Median, in pixels.
+        bytes: Median file size.
+        sharpness: Median, see `ImageFacts`.
+        formats: Number of photos by format.
+    """
 
     label: str
     width: float
@@ -43,104 +65,134 @@ class Looks(NamedTuple):
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found.
+    """The results of an audit.
 
-    frame: the data set without the training photos of `leaks`, columns as from `dataset.read`.
-    photos: how many there are, by split and label, before any left.
-    duplicates: all twins; leaks: one pair for each training photo (`path`) that is in validation or evaluation too.
-    one_sided: share of the photos of known source that come from a source with one label alone; None when none is known.
-    warnings: sentences for the person who trains.
+    Attributes:
+        frame: The data set without the training photos of `leaks`, columns as from `dataset.read`.
+        counts: Photos by split and label, before any are removed.
+        unreadable: Photos that cannot be decoded.
+        duplicates: All pairs of duplicates.
+        leaks: For each training photo (`path`) that is also in validation or evaluation, its closest duplicate there.
+        class_statistics: One for each label.
+        shortcuts: The performance of shallow models that do not see the picture's content.
+        one_sided_share: Share of the photos with a known source that come from sources with one label only; None if no
+            source is known.
+        warnings: Sentences for the person who trains.
     """
 
     frame: pd.DataFrame
-    photos: dict[str, dict[str, int]]
-    unreadable: list[Unreadable]
-    duplicates: list[Twins]
-    leaks: list[Twins]
-    looks: list[Looks]
+    counts: dict[str, dict[str, int]]
+    unreadable: list[UnreadablePhoto]
+    duplicates: list[DuplicatePair]
+    leaks: list[DuplicatePair]
+    class_statistics: list[ClassStatistics]
     shortcuts: list[Shortcut]
-    one_sided: float | None
+    one_sided_share: float | None
     warnings: list[str]
 
 
 def audit(facts: pd.DataFrame, seed: int) -> Audit:
-    """Judges a data set by the facts of its photos, as from `facts.gather`; `seed` seeds the shallow models."""
+    """Audits a data set.
+
+    Args:
+        facts: As from `image_facts.gather`.
+        seed: Seeds the shallow models.
+    """
     facts = facts.reset_index(drop=True)
     readable = facts[facts["kind"] == ""]
-    twins = duplicates.find(readable)
-    leaks = readable.index[[pair.first for pair in twins.leaks]]
-    kept = readable.drop(leaks)
-    found: dict[str, Any] = {
-        "photos": {split: _counts(facts[facts["split"] == split]) for split in SPLITS if split in set(facts["split"])},
-        "unreadable": [
-            Unreadable(*row) for row in facts.loc[facts["kind"] != "", ["path", "kind", "message"]].to_numpy()
-        ],
-        "duplicates": _twins(readable, twins.pairs),
-        "leaks": _twins(readable, twins.leaks),
-        "looks": [
-            _looks(name, kept[kept["label"] == label])
-            for label, name in enumerate(CLASSES)
-            if label in set(kept["label"])
-        ],
-        "shortcuts": shortcuts.measure(kept, seed),
-        "one_sided": _one_sided(kept),
-    }
-    frame = facts.drop(leaks)[COLUMNS].reset_index(drop=True)
-    return Audit(frame=frame, warnings=_warnings(**found), **found)
+    duplicate_rows = duplicates.find(readable)
+    leaked_rows = readable.index[[pair.first for pair in duplicate_rows.leaks]]
+    kept = readable.drop(leaked_rows)
+    splits = [split for split in SPLITS if split in set(facts["split"])]
+    labels = [(label, name) for label, name in enumerate(CLASSES) if label in set(kept["label"])]
+    errors = facts.loc[facts["kind"] != "", ["path", "kind", "message"]].to_numpy()
+    audited = Audit(
+        frame=facts.drop(leaked_rows)[COLUMNS].reset_index(drop=True),
+        counts={split: _counts(facts[facts["split"] == split]) for split in splits},
+        unreadable=[UnreadablePhoto(path=path, kind=kind, message=message) for path, kind, message in errors],
+        duplicates=_describe(readable, duplicate_rows.pairs),
+        leaks=_describe(readable, duplicate_rows.leaks),
+        class_statistics=[_class_statistics(name, kept[kept["label"] == label]) for label, name in labels],
+        shortcuts=shortcuts.measure(kept, seed),
+        one_sided_share=_one_sided_share(kept),
+        warnings=[],
+    )
+    return dataclasses.replace(audited, warnings=list(_warnings(audited)))
 
 
 def _counts(facts: pd.DataFrame) -> dict[str, int]:
     return {name: int((facts["label"] == label).sum()) for label, name in enumerate(CLASSES)}
 
 
-def _twins(readable: pd.DataFrame, pairs: list[duplicates.Pair]) -> list[Twins]:
+def _describe(readable: pd.DataFrame, pairs: list[duplicates.RowPair]) -> list[DuplicatePair]:
     photos = list(zip(readable["path"], readable["label"].tolist(), readable["split"], strict=True))
-    return [Twins(*photos[pair.first], *photos[pair.second], pair.bits, pair.exact) for pair in pairs]
+    described = []
+    for pair in pairs:
+        path, label, split = photos[pair.first]
+        other_path, other_label, other_split = photos[pair.second]
+        described.append(
+            DuplicatePair(
+                path=path,
+                label=label,
+                split=split,
+                other_path=other_path,
+                other_label=other_label,
+                other_split=other_split,
+                bits=pair.bits,
+                exact=pair.exact,
+            )
+        )
+    return described
 
 
-def _looks(name: str, readable: pd.DataFrame) -> Looks:
+def _class_statistics(name: str, readable: pd.DataFrame) -> ClassStatistics:
     width, height, size, sharpness = readable[["width", "height", "bytes", "sharpness"]].median().tolist()
-    formats = {str(key): int(n) for key, n in readable["format"].value_counts().items()}
-    return Looks(name, width, height, size, sharpness, formats)
+    return ClassStatistics(
+        label=name,
+        width=width,
+        height=height,
+        bytes=size,
+        sharpness=sharpness,
+        formats={str(key): int(n) for key, n in readable["format"].value_counts().items()},
+    )
 
 
-def _one_sided(readable: pd.DataFrame) -> float | None:
+def _one_sided_share(readable: pd.DataFrame) -> float | None:
     known = readable[readable["source"] != ""]
     if known.empty:
         return None
     return float((known.groupby("source")["label"].transform("nunique") == 1).mean())
 
 
-def _warnings(
-    photos: dict[str, dict[str, int]],
-    unreadable: list[Unreadable],
-    duplicates: list[Twins],
-    leaks: list[Twins],
-    shortcuts: list[Shortcut],
-    one_sided: float | None,
-    **_: Any,
-) -> list[str]:
-    said = []
-    if unreadable:
-        said.append(f"{len(unreadable)} photos cannot be read and are left out")
-    if leaks:
-        said.append(f"{len(leaks)} training photos are in validation or evaluation too and leave training")
-    if across := sum({one.split, one.twin_split} == {"validation", "evaluation"} for one in duplicates):
-        said.append(
-            f"{across} pairs of twins lie in validation and evaluation; move them to one side for honest figures"
+def _warnings(audited: Audit) -> Iterator[str]:
+    if audited.unreadable:
+        yield f"unreadable photos, left out: {len(audited.unreadable)}"
+    if audited.leaks:
+        yield (
+            f"training photos with a duplicate in validation or evaluation, removed from training: {len(audited.leaks)}"
         )
-    if torn := sum(one.label != one.twin_label for one in duplicates):
-        said.append(f"{torn} pairs of twins have different labels; one of the two is wrong")
-    for split, counts in photos.items():
+    held_out = {"validation", "evaluation"}
+    if across := sum({pair.split, pair.other_split} == held_out for pair in audited.duplicates):
+        yield (
+            f"pairs of duplicates across validation and evaluation: {across}; "
+            "move both photos to one split, or the metrics are biased"
+        )
+    if contradictory := sum(pair.label != pair.other_label for pair in audited.duplicates):
+        yield f"pairs of duplicates with different labels: {contradictory}; correct the wrong label of each pair"
+    for split, counts in audited.counts.items():
         rarer = min(counts, key=lambda name: counts[name])
-        if (share := counts[rarer] / sum(counts.values())) < SMALL_CLASS:
-            said.append(f"only {share:.0%} of {split} is {rarer}; read precision and recall rather than accuracy")
-    said += [
-        f"{one.given} alone: {one.accuracy:.1%} of validation right, far above the {one.majority:.1%} of always guessing "
-        "the commoner label; a model may learn that instead of food"
-        for one in shortcuts
-        if one.suspicious
-    ]
-    if one_sided is not None and one_sided > ONE_SIDED:
-        said.append(f"{one_sided:.0%} of the photos come from sources with one label alone; add sources that have both")
-    return said
+        if (share := counts[rarer] / sum(counts.values())) < MIN_CLASS_SHARE:
+            yield f"only {share:.0%} of {split} is {rarer}; read precision and recall rather than accuracy"
+    for shortcut in audited.shortcuts:
+        if shortcut.suspicious:
+            yield (
+                f'shortcut "{shortcut.features}": a model that sees nothing else is right on {shortcut.accuracy:.1%} '
+                f"of validation, far above the {shortcut.majority:.1%} of always guessing the more frequent label; the "
+                "network may learn the shortcut instead of food"
+            )
+    share_of_one_sided = audited.one_sided_share
+    if share_of_one_sided is not None and share_of_one_sided > MAX_ONE_SIDED_SHARE:
+        yield (
+            f"{share_of_one_sided:.0%} of the photos come from sources with one label only; "
+            "add sources that have both labels"
+        )

@@ -1,6 +1,5 @@
-"""An audit as people and programs read it: lines for the terminal, `audit.md`, `audit.json`."""
+"""The report of an audit: lines for the terminal, `audit.md` for people, `audit.json` for programs."""
 
-import dataclasses
 import html
 import json
 from collections.abc import Iterable
@@ -8,75 +7,87 @@ from pathlib import Path
 from typing import Any
 
 from models.filenames import escape_name
-from training.data.audit import Audit, Twins
+from training.data.audit import Audit, DuplicatePair
 from training.data.dataset import CLASSES
 
-_LISTED = 50  # rows of a table that is there to be read; audit.json has them all
+_MAX_ROWS = 50  # of a table in audit.md; audit.json has all rows
 
 
 def lines(audit: Audit) -> list[str]:
-    """What is worth reading before a training: counts, twins, what the shallow models reach, then each warning."""
-    counts = (f"{split} {' + '.join(map(str, of.values()))}" for split, of in audit.photos.items())
-    exact = sum(one.exact for one in audit.duplicates)
+    """Returns the lines for the terminal: counts, duplicates, shortcuts, then each warning."""
+    counts = (f"{split} {' + '.join(map(str, by_label.values()))}" for split, by_label in audit.counts.items())
+    exact = sum(pair.exact for pair in audit.duplicates)
     return [
         f"photos (non_food + food): {', '.join(counts)}; {len(audit.unreadable)} unreadable",
-        f"twins: {exact} exact, {len(audit.duplicates) - exact} near; {len(audit.leaks)} photos leave training for them",
+        f"duplicates: {exact} exact, {len(audit.duplicates) - exact} near; "
+        f"{len(audit.leaks)} photos removed from training",
         *(
-            f"told from {one.given} alone: {one.accuracy:.1%} of validation (commoner label: {one.majority:.1%})"
-            for one in audit.shortcuts
+            f"accuracy from {shortcut.features} alone: {shortcut.accuracy:.1%} of validation "
+            f"(more frequent label: {shortcut.majority:.1%})"
+            for shortcut in audit.shortcuts
         ),
         *(f"warning: {warning}" for warning in audit.warnings),
     ]
 
 
 def as_json(audit: Audit) -> dict[str, Any]:
-    """The contents of `audit.json`: every field of Audit but its frame, rows as objects, paths as `escape_name` prints them."""
-    found = {field.name: getattr(audit, field.name) for field in dataclasses.fields(audit) if field.name != "frame"}
-    return {name: [_object(row) for row in part] if isinstance(part, list) else part for name, part in found.items()}
+    """Returns the contents of `audit.json`, with escaped paths."""
+    return {
+        "photos": audit.counts,
+        "unreadable": [photo._asdict() | {"path": escape_name(photo.path)} for photo in audit.unreadable],
+        "duplicates": [_pair_as_json(pair) for pair in audit.duplicates],
+        "leaks": [_pair_as_json(pair) for pair in audit.leaks],
+        "looks": [statistics._asdict() for statistics in audit.class_statistics],
+        "shortcuts": [
+            {
+                "given": shortcut.features,
+                "n": shortcut.n,
+                "accuracy": shortcut.accuracy,
+                "accuracy_ci95": shortcut.accuracy_ci95,
+                "majority": shortcut.majority,
+                "skill": shortcut.skill,
+                "limit": shortcut.limit,
+                "suspicious": shortcut.suspicious,
+            }
+            for shortcut in audit.shortcuts
+        ],
+        "one_sided": audit.one_sided_share,
+        "warnings": audit.warnings,
+    }
+
+
+def _pair_as_json(pair: DuplicatePair) -> dict[str, Any]:
+    return {
+        "path": escape_name(pair.path),
+        "label": pair.label,
+        "split": pair.split,
+        "twin": escape_name(pair.other_path),
+        "twin_label": pair.other_label,
+        "twin_split": pair.other_split,
+        "bits": pair.bits,
+        "exact": pair.exact,
+    }
 
 
 def as_markdown(audit: Audit) -> str:
-    """The contents of `audit.md`."""
+    """Returns the contents of `audit.md`."""
     return "\n".join(
         [
             "# Audit of the data set\n",
-            *_table(["split", *CLASSES], ((split, *counts.values()) for split, counts in audit.photos.items())),
+            *_table(["split", *CLASSES], ((split, *counts.values()) for split, counts in audit.counts.items())),
             "## Warnings\n",
             *([f"- {warning}" for warning in audit.warnings] or ["None."]),
-            *(
-                []
-                if audit.one_sided is None
-                else [f"\nFrom sources with one label alone: {audit.one_sided:.0%} of the photos."]
-            ),
-            "\n## Told without looking at the picture\n",
-            "Shallow models fitted on training and judged on validation. Skill: the share of the mistakes of always",
-            "guessing the commoner label that they avoid.\n",
-            *_table(
-                ["given", "right", "95 % interval", "commoner label", "skill", "limit"],
-                (
-                    (
-                        one.given,
-                        f"{one.accuracy:.1%}",
-                        f"{one.accuracy_ci95[0]:.1%} to {one.accuracy_ci95[1]:.1%}",
-                        f"{one.majority:.1%}",
-                        f"{one.skill:.2f}",
-                        one.limit,
-                    )
-                    for one in audit.shortcuts
-                ),
-            ),
+            *_one_sided(audit),
+            "\n## Shortcuts: accuracy without the picture's content\n",
+            "Shallow models are fitted on training and tested on validation. Skill is the share of the mistakes of",
+            "always guessing the more frequent label that a model avoids.\n",
+            *_shortcuts(audit),
             "## Size and format by label (medians)\n",
-            *_table(
-                ["label", "width px", "height px", "bytes", "sharpness", "formats"],
-                (
-                    (*one[:4], f"{one.sharpness:.1f}", ", ".join(f"{name} {n}" for name, n in one.formats.items()))
-                    for one in audit.looks
-                ),
-            ),
-            "## Left training: in validation or evaluation too\n",
-            *_twins(audit.leaks),
-            "## All twins\n",
-            *_twins(audit.duplicates),
+            *_class_statistics(audit),
+            "## Removed from training: duplicates in validation or evaluation\n",
+            *_duplicates(audit.leaks),
+            "## All duplicates\n",
+            *_duplicates(audit.duplicates),
             "## Unreadable\n",
             *_table(["path", "kind", "message"], audit.unreadable),
         ]
@@ -84,33 +95,69 @@ def as_markdown(audit: Audit) -> str:
 
 
 def write(out: Path, audit: Audit) -> None:
-    """Writes `audit.md` and `audit.json` to the folder `out`, which is made if missing."""
+    """Writes `audit.md` and `audit.json` to the folder `out`; makes the folder if it is missing."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "audit.md").write_text(as_markdown(audit), encoding="utf-8")
     (out / "audit.json").write_text(json.dumps(as_json(audit), indent=2) + "\n", encoding="utf-8")
 
 
-def _twins(twins: list[Twins]) -> list[str]:
+def _one_sided(audit: Audit) -> list[str]:
+    if audit.one_sided_share is None:
+        return []
+    return [f"\nFrom sources with one label only: {audit.one_sided_share:.0%} of the photos."]
+
+
+def _shortcuts(audit: Audit) -> list[str]:
     rows = (
-        (one.path, CLASSES[one.label], one.twin, CLASSES[one.twin_label], "same bytes" if one.exact else one.bits)
-        for one in twins
+        (
+            shortcut.features,
+            f"{shortcut.accuracy:.1%}",
+            f"{shortcut.accuracy_ci95[0]:.1%} to {shortcut.accuracy_ci95[1]:.1%}",
+            f"{shortcut.majority:.1%}",
+            f"{shortcut.skill:.2f}",
+            shortcut.limit,
+        )
+        for shortcut in audit.shortcuts
     )
-    return _table(["path", "label", "twin", "its label", "bits apart"], rows)
+    return _table(["features", "accuracy", "95 % interval", "more frequent label", "skill", "limit"], rows)
 
 
-def _table(head: list[str], rows: Iterable[tuple[Any, ...]]) -> list[str]:
+def _class_statistics(audit: Audit) -> list[str]:
+    rows = (
+        (
+            statistics.label,
+            statistics.width,
+            statistics.height,
+            statistics.bytes,
+            f"{statistics.sharpness:.1f}",
+            ", ".join(f"{name} {n}" for name, n in statistics.formats.items()),
+        )
+        for statistics in audit.class_statistics
+    )
+    return _table(["label", "width px", "height px", "bytes", "sharpness", "formats"], rows)
+
+
+def _duplicates(pairs: list[DuplicatePair]) -> list[str]:
+    rows = (
+        (
+            pair.path,
+            CLASSES[pair.label],
+            pair.other_path,
+            CLASSES[pair.other_label],
+            "same bytes" if pair.exact else pair.bits,
+        )
+        for pair in pairs
+    )
+    return _table(["path", "label", "duplicate", "its label", "bits that differ"], rows)
+
+
+def _table(header: list[str], rows: Iterable[tuple[Any, ...]]) -> list[str]:
     cells = [[html.escape(escape_name(str(cell)), quote=False).replace("|", "\\|") for cell in row] for row in rows]
     if not cells:
         return ["None.\n"]
-    more = [f"\n… and {len(cells) - _LISTED} more, in audit.json."] if len(cells) > _LISTED else []
-    return [_row(head), _row(["---"] * len(head)), *map(_row, cells[:_LISTED]), *more, ""]
+    more = [f"\n… and {len(cells) - _MAX_ROWS} more, in audit.json."] if len(cells) > _MAX_ROWS else []
+    return [_row(header), _row(["---"] * len(header)), *map(_row, cells[:_MAX_ROWS]), *more, ""]
 
 
 def _row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _object(row: Any) -> Any:
-    if not hasattr(row, "_asdict"):  # a warning
-        return row
-    return {name: escape_name(value) if name in {"path", "twin"} else value for name, value in row._asdict().items()}

@@ -1,4 +1,4 @@
-"""Many photos on one picture, each with a few words, for a person to look through."""
+"""A contact sheet: many photos in one picture, each with a caption."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -9,51 +9,65 @@ from PIL import Image, ImageDraw, ImageFont
 from models.errors import ImageError
 from models.images.decode import Fit, decode
 
-_SIDE = 192  # pixels of a photo, whole and stretched to a square as the network sees it
-_ACROSS = 8
-_MOST = 96  # photos on a sheet, which a person can still open and scroll
-_GAP = 8
-_LINE = 16
+_SIDE_PX = 192  # of a photo, stretched to a square as the network sees it
+_COLUMNS = 8
+_MAX_PHOTOS = 96  # a larger sheet is hard to open and to scroll
+_GAP_PX = 8
+_LINE_PX = 16
 _FONT_PX = 12
 
 
 class Entry(NamedTuple):
-    """A photo on the sheet by its path, and the three lines below it; the last one loses its start when it is long."""
+    """A photo on the sheet.
+
+    Attributes:
+        path: Path of the file.
+        title: First line of the caption.
+        detail: Second line.
+        name: Third line; its start is cut off if it is too long.
+    """
 
     path: str
-    first: str
-    second: str
-    third: str
+    title: str
+    detail: str
+    name: str
 
 
 def draw(path: Path, entries: list[Entry]) -> None:
-    """Draws the first 96 entries in rows of eight, as a PNG; a photo that cannot be read is a grey square."""
-    # Pillow's own font has no arrow and no letter with an accent.
+    """Draws the first 96 entries in rows of eight and saves a PNG. Unreadable photos are grey squares.
+
+    Args:
+        path: File to write.
+        entries: At least one.
+    """
+    # Pillow's own font has no arrow and no accented letters.
     font = ImageFont.truetype(Path(mpl.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", _FONT_PX)
-    entries = entries[:_MOST]
-    wide, high = _SIDE + _GAP, _SIDE + 3 * _LINE + _GAP
-    across = min(_ACROSS, len(entries))
-    sheet = Image.new("RGB", (across * wide + _GAP, -(-len(entries) // across) * high + _GAP), "white")
-    pen = ImageDraw.Draw(sheet)
+    entries = entries[:_MAX_PHOTOS]
+    cell_width = _SIDE_PX + _GAP_PX
+    cell_height = _SIDE_PX + 3 * _LINE_PX + _GAP_PX
+    columns = min(_COLUMNS, len(entries))
+    rows = -(-len(entries) // columns)
+    sheet = Image.new("RGB", (columns * cell_width + _GAP_PX, rows * cell_height + _GAP_PX), "white")
+    canvas = ImageDraw.Draw(sheet)
     for number, entry in enumerate(entries):
-        x, y = _GAP + number % across * wide, _GAP + number // across * high
+        x = _GAP_PX + number % columns * cell_width
+        y = _GAP_PX + number // columns * cell_height
         sheet.paste(_thumbnail(entry.path), (x, y))
-        texts = (entry.first, entry.second, _shortened(entry.third, font))
-        for line, text in enumerate(texts):
-            pen.text((x, y + _SIDE + line * _LINE), text, fill="black", font=font)
+        for line, text in enumerate((entry.title, entry.detail, _shortened(entry.name, font))):
+            canvas.text((x, y + _SIDE_PX + line * _LINE_PX), text, fill="black", font=font)
     sheet.save(path)
 
 
 def _thumbnail(path: str) -> Image.Image:
     try:
         with Path(path).open("rb") as file:
-            return Image.fromarray(decode(file, Fit(side=_SIDE)).pixels)
+            return Image.fromarray(decode(file, Fit(side=_SIDE_PX)).pixels)
     except (ImageError, OSError):
-        return Image.new("RGB", (_SIDE, _SIDE), "grey")
+        return Image.new("RGB", (_SIDE_PX, _SIDE_PX), "grey")
 
 
 def _shortened(text: str, font: ImageFont.FreeTypeFont) -> str:
     start = 0
-    while start < len(text) and font.getlength("…" + text[start:] if start else text) > _SIDE:
+    while start < len(text) and font.getlength("…" + text[start:] if start else text) > _SIDE_PX:
         start += 1
     return "…" + text[start:] if start else text

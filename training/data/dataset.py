@@ -1,4 +1,4 @@
-"""Folders or a table of labelled photos to a pandas frame."""
+"""Reads a data set, folders or a manifest, into a pandas frame."""
 
 import hashlib
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-import models.images.decode  # noqa: F401  # makes Pillow know what HEIC files are called
+import models.images.decode  # noqa: F401  # registers the file name extensions of HEIC with Pillow
 from models.bundle import file_sha256
 from models.images.formats import FORMATS
 from training.data import manifest
@@ -18,38 +18,46 @@ from training.data.manifest import SPLITS as SPLITS
 from training.data.manifest import DatasetError as DatasetError
 
 CLASSES = ("non_food", "food")
-_NAME = re.compile(r"([01])_.+\.[^.]+")
+_LABELLED_NAME = re.compile(r"([01])_.+\.[^.]+")
 
 
 def read(data: Path, splits: tuple[str, ...] = SPLITS) -> pd.DataFrame:
-    """The photos of a data set in one of three layouts, told from what is there.
+    """Reads a data set in one of three layouts.
 
-    `{split}/{label}_{id}.jpg`, 1 = food (Food-5K); `{split}/food` and `{split}/non_food` (its Kaggle mirror); or a
-    manifest, as a file or in a folder without any of the splits (see `training.manifest`). `data` is the folder or file.
-    splits: which of the three to read.
-    Returns columns path (str), label (int, 1 = food), split (str), source (str, "" when unknown: a manifest beside the
-    split folders is asked for it), one row a photo, in the order of their paths or of the manifest.
-    Raises DatasetError when nothing is there, a split is missing or lacks one of the two labels, or the manifest has a bad row.
+    The layouts are `{split}/{label}_{id}.jpg`, 1 = food (Food-5K); `{split}/food` and `{split}/non_food` (its Kaggle
+    mirror); and a manifest, as a file or in a folder without any of the splits (see `training.data.manifest`). A
+    manifest in the folder of the splits provides the sources.
+
+    Args:
+        data: The folder, or the manifest.
+        splits: The splits to read.
+
+    Returns:
+        Columns path (str), label (int, 1 = food), split (str), source (str, "" if unknown), one row a photo, in the
+        order of the paths or of the manifest.
+
+    Raises:
+        DatasetError: `data` does not exist, a split is missing or lacks a label, or the manifest has a bad row.
     """
     if not data.exists():
-        raise DatasetError(f"{data} is not there; --data names a folder of photos or a table of them")
-    beside = manifest.beside(data)
+        raise DatasetError(f"{data} does not exist; --data names a folder of photos or a table of them")
+    manifest_path = manifest.find_in(data)
     if data.is_file():
         frame = manifest.read(data, splits)
-    elif beside and not any((data / split).is_dir() for split in SPLITS):
-        frame = manifest.read(beside, splits)
+    elif manifest_path and not any((data / split).is_dir() for split in SPLITS):
+        frame = manifest.read(manifest_path, splits)
     else:
         rows = [(str(path), label, split, "") for split in splits for path, label in _photos(data / split)]
         frame = pd.DataFrame(rows, columns=COLUMNS)
-        if beside:
-            sources = manifest.sources(beside)
+        if manifest_path:
+            sources = manifest.read_sources(manifest_path)
             frame["source"] = [sources.get(os.path.normpath(path), "") for path in frame["path"]]
     check(frame, data, splits)
     return frame
 
 
 def check(frame: pd.DataFrame, data: Path, splits: tuple[str, ...] = SPLITS) -> None:
-    """Raises DatasetError when one of `splits` lacks photos of one of the two labels."""
+    """Checks that each of `splits` has photos of both labels. Raises DatasetError."""
     for split in splits:
         labels = set(frame.loc[frame["split"] == split, "label"])
         if labels != {0, 1}:
@@ -61,12 +69,12 @@ def check(frame: pd.DataFrame, data: Path, splits: tuple[str, ...] = SPLITS) -> 
 
 
 def root(data: Path) -> Path:
-    """The folder that the paths of a data set's lists are relative to."""
+    """Returns the folder that paths in the data set's tables are relative to."""
     return data.parent if data.is_file() else data
 
 
 def digest(frame: pd.DataFrame) -> str:
-    """sha256 over label, split and sha256 of each photo, in an order that does not depend on where they lie."""
+    """Returns a sha256 over the label, split and sha256 of each photo. It does not depend on the paths."""
     lines = (
         f"{split} {label} {_sha256(path)}\n"
         for path, label, split in zip(frame["path"], frame["label"], frame["split"], strict=True)
@@ -75,32 +83,32 @@ def digest(frame: pd.DataFrame) -> str:
 
 
 def _photos(split: Path) -> Iterator[tuple[Path, int]]:
-    """(path, label) of each photo of a split, in the order of their paths."""
-    flat = [
-        (path, int(found[1]))
+    """Yields the path and the label of each photo of a split, in the order of the paths."""
+    labelled_by_name = [
+        (path, int(match[1]))
         for path in sorted(split.glob("*"))
-        if (found := _NAME.fullmatch(path.name)) and _is_photo(path)
+        if (match := _LABELLED_NAME.fullmatch(path.name)) and _is_photo(path)
     ]
-    by_class = [(split / name, label) for label, name in enumerate(CLASSES) if (split / name).is_dir()]
-    if flat and by_class:
+    class_folders = [(split / name, label) for label, name in enumerate(CLASSES) if (split / name).is_dir()]
+    if labelled_by_name and class_folders:
         raise DatasetError(
-            f"{split} holds photos like {flat[0][0].name} beside the folder {by_class[0][0].name}; "
-            "move them so that either names or folders say the label"
+            f"{split} has both photos like {labelled_by_name[0][0].name} and the folder {class_folders[0][0].name}; "
+            "move the photos so that either all names or all folders give the label"
         )
-    yield from flat
-    for folder, label in sorted(by_class):
+    yield from labelled_by_name
+    for folder, label in sorted(class_folders):
         for path in sorted(folder.iterdir()):
             if _is_photo(path):
                 yield path, label
 
 
 def _is_photo(path: Path) -> bool:
-    """Whether a file's name ends as those of a format do that is read."""
+    """Returns whether the extension is that of a supported format."""
     return Image.registered_extensions().get(path.suffix.lower()) in FORMATS
 
 
 def _sha256(path: str) -> str:
     try:
         return file_sha256(Path(path))
-    except OSError:  # left out of the training too, and named in its report
+    except OSError:  # the training leaves the photo out too and lists it in the report
         return "unreadable"

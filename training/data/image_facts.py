@@ -1,4 +1,4 @@
-"""What is true of each photo of a data set, read from its file once and without a network."""
+"""Facts about each photo of a data set, read from its file once, without a network."""
 
 import hashlib
 from collections.abc import Iterable
@@ -16,19 +16,27 @@ from rich.progress import Progress
 from models.errors import ImageError
 from models.images.decode import Fit, Pixels, decode
 
-_THREADS = 4  # Pillow decodes without the interpreter's lock
-_VIEW = Fit(side=128, draft=1)  # hashes and means need no more, and JPEGs decode a quarter of the pixels
+_THREADS = 4  # Pillow releases the global interpreter lock while it decodes
+_FIT = Fit(side=128, draft=1)  # enough for hashes and means, and JPEGs decode a quarter of the pixels
 
 
-class Facts(NamedTuple):
-    """One photo.
+class ImageFacts(NamedTuple):
+    """The facts about one photo.
 
-    sha256: hex digest of the file's bytes, "" when they could not be read.
-    p_hash, d_hash: perceptual hashes of 64 bits each; photos that look alike differ in few bits.
-    width, height: size in the file, in pixels; format: Pillow's name of it; bytes: length of the file.
-    sharpness: mean absolute Laplacian of the grey 128 × 128 picture, levels of 0 to 255.
-    red, green, blue: mean levels, 0 to 255.
-    kind, message: why the picture cannot be read; both "" when it can. Then the figures above are 0.
+    Attributes:
+        sha256: Hex digest of the file's bytes, "" if they could not be read.
+        p_hash: Perceptual hash (DCT) of 64 bits. Hashes of similar photos differ in few bits.
+        d_hash: Perceptual hash (gradients) of 64 bits.
+        width: Width in the file, in pixels.
+        height: Height in the file, in pixels.
+        format: Pillow's name of the format.
+        bytes: Length of the file.
+        sharpness: Mean absolute Laplacian of the grey 128 × 128 picture, in levels of 0 to 255.
+        red: Mean level, 0 to 255.
+        green: Mean level, 0 to 255.
+        blue: Mean level, 0 to 255.
+        kind: Kind of the error if the photo cannot be read, otherwise "". With an error the facts above are 0.
+        message: The error for people, or "".
     """
 
     sha256: str = ""
@@ -46,23 +54,23 @@ class Facts(NamedTuple):
     message: str = ""
 
 
-def read(path: str) -> Facts:
-    """The facts of one file. A file that is no picture or cannot be read gives its `kind` and `message`, no error."""
+def read_facts(path: str) -> ImageFacts:
+    """Reads the facts of one file; an error is returned as `kind` and `message`, not raised."""
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        return Facts(kind="unreadable", message=error.strerror or str(error))
+        return ImageFacts(kind="unreadable", message=error.strerror or str(error))
     sha256 = hashlib.sha256(data).hexdigest()
     try:
-        picture = decode(data, _VIEW)
+        picture = decode(data, _FIT)
     except ImageError as error:
-        return Facts(sha256=sha256, bytes=len(data), kind=str(error.kind), message=str(error))
+        return ImageFacts(sha256=sha256, bytes=len(data), kind=str(error.kind), message=str(error))
     grey = Image.fromarray(picture.pixels).convert("L")
     red, green, blue = picture.pixels.mean(axis=(0, 1)).tolist()
-    return Facts(
+    return ImageFacts(
         sha256=sha256,
-        p_hash=_packed(imagehash.phash(grey)),
-        d_hash=_packed(imagehash.dhash(grey)),
+        p_hash=_as_integer(imagehash.phash(grey)),
+        d_hash=_as_integer(imagehash.dhash(grey)),
         width=picture.width,
         height=picture.height,
         format=picture.format,
@@ -75,26 +83,35 @@ def read(path: str) -> Facts:
 
 
 def gather(frame: pd.DataFrame, progress: Progress) -> pd.DataFrame:
-    """`frame` (columns path, label, split, source) with the columns of Facts beside them, row for row.
+    """Reads the facts of all photos.
 
-    A bar on `progress` shows how far it is.
+    Args:
+        frame: Columns path, label, split, source.
+        progress: Gets a bar.
+
+    Returns:
+        `frame` with the columns of ImageFacts added.
     """
     with ThreadPoolExecutor(_THREADS) as pool:
-        read_all: Iterable[Facts] = progress.track(
-            pool.map(read, frame["path"]), total=len(frame), description="photos looked at for the audit"
+        all_facts: Iterable[ImageFacts] = progress.track(
+            pool.map(read_facts, frame["path"]), total=len(frame), description="photos audited"
         )
-        facts = pd.DataFrame(list(read_all), columns=list(Facts._fields), index=frame.index)
-    hashes = {"p_hash": np.uint64, "d_hash": np.uint64}
-    return pd.concat([frame, facts.astype(hashes)], axis=1)
+        facts = pd.DataFrame(list(all_facts), columns=list(ImageFacts._fields), index=frame.index)
+    hash_types = {"p_hash": np.uint64, "d_hash": np.uint64}
+    return pd.concat([frame, facts.astype(hash_types)], axis=1)
 
 
 def sharpness(grey: Pixels) -> float:
-    """Mean absolute response of the 3 × 3 Laplacian on a grey picture uint8 (height, width): 0 for one plain colour."""
+    """Returns the mean absolute response of the 3 × 3 Laplacian; 0 for a uniform picture.
+
+    Args:
+        grey: uint8 (height, width).
+    """
     levels: npt.NDArray[np.int16] = grey.astype(np.int16)
     inner = 4 * levels[1:-1, 1:-1]
-    around = levels[:-2, 1:-1] + levels[2:, 1:-1] + levels[1:-1, :-2] + levels[1:-1, 2:]
-    return float(np.abs(inner - around).mean())
+    neighbours = levels[:-2, 1:-1] + levels[2:, 1:-1] + levels[1:-1, :-2] + levels[1:-1, 2:]
+    return float(np.abs(inner - neighbours).mean())
 
 
-def _packed(hashed: imagehash.ImageHash) -> int:
-    return int.from_bytes(np.packbits(hashed.hash.ravel()).tobytes(), "big")
+def _as_integer(image_hash: imagehash.ImageHash) -> int:
+    return int.from_bytes(np.packbits(image_hash.hash.ravel()).tobytes(), "big")

@@ -1,4 +1,4 @@
-"""Photos whose label is probably wrong. A person decides which of them are."""
+"""Label issues: training photos whose label is probably wrong. A person decides about each of them."""
 
 import os
 from pathlib import Path
@@ -21,107 +21,142 @@ from models.filenames import escape_name
 from training.data import contact_sheet, dataset, manifest
 from training.data.contact_sheet import Entry
 from training.data.dataset import CLASSES, DatasetError
-from training.fitting.conversion import runner
 from training.fitting.features import Features, Labels, extract
+from training.fitting.inference import compile_for_inference
 from training.fitting.recipe import Recipe
 
 TABLE = "suspects.csv"
 SHEET = "suspects.png"
 _FOLDS = 5
-# Of 60 labels turned round among the 3,000 of Food-5K's stand-in 55 were found, and log-loss was least; 1 and 0.01 did worse.
+# With 60 labels flipped among the 3,000 of Food-5K's stand-in, 0.1 found 55 of them and had the lowest log-loss; 1 and
+# 0.01 were worse.
 _INVERSE_PENALTY = 0.1
 
 
-def search(data: Path, out: Path, model: Path | None, seed: int, console: Console) -> pd.DataFrame:
-    """Looks for suspects among the training photos of `data` and writes them to `out`, see `write`; returns them.
+def search(data: Path, out: Path, *, model: Path | None, seed: int, console: Console) -> pd.DataFrame:
+    """Finds label issues among the training photos of a data set and writes them to a folder.
 
-    model: the bundle whose backbone gives the features; foodsort's own when None. Raises FoodsortError when `out` holds
-    a table already (a person may have worked through it), or the bundle or the data set is not one.
+    Args:
+        data: The data set.
+        out: The folder, see `write`.
+        model: The bundle whose backbone computes the features; the shipped one if None.
+        seed: Seeds the folds.
+        console: Shows the progress.
+
+    Returns:
+        The label issues, as from `find`.
+
+    Raises:
+        FoodsortError: `out` already has a table, which a person may have edited, or the bundle or the data set is
+            invalid.
     """
     if (out / TABLE).exists():
-        raise FoodsortError(f"{out / TABLE} is there already; name another folder with --out, or delete it")
+        raise FoodsortError(f"{out / TABLE} already exists; name another folder with --out, or delete it")
     frame = dataset.read(data, ("training",))
     bundle = Bundle.load(model)
     load_tensorflow()
     with Progress(console=console) as progress:
-        recipe = Recipe(fit=bundle.card.fit)
-        seen = extract(runner(resnet50.backbone(bundle.load_network())), frame, recipe, progress)
-    left_out = {one.path for one in seen.unreadable}
-    readable = frame[~frame["path"].isin(left_out)].reset_index(drop=True)
-    found = find(readable, out_of_fold(seen.values, seen.labels, seed))
-    write(out, found, dataset.root(data))
-    return found
+        backbone = compile_for_inference(resnet50.backbone(bundle.load_network()))
+        features = extract(backbone, frame, Recipe(fit=bundle.card.fit), progress)
+    unreadable_paths = {photo.path for photo in features.unreadable}
+    readable = frame[~frame["path"].isin(unreadable_paths)].reset_index(drop=True)
+    issues = find(readable, out_of_fold_probabilities(features.values, features.labels, seed))
+    write(out, issues, dataset.root(data))
+    return issues
 
 
-def out_of_fold(features: Features, labels: Labels, seed: int) -> Floats:
-    """P(food) (n,) of each photo by a logistic model on frozen features (n, d) that has not seen it or its label.
+def out_of_fold_probabilities(features: Features, labels: Labels, seed: int) -> Floats:
+    """Returns P(food) (n,) of each photo, by a logistic regression that has not seen the photo or its label.
 
-    Raises FoodsortError when a label has fewer than two photos.
+    Args:
+        features: (n, d).
+        labels: (n,), 1 = food.
+        seed: Seeds the folds.
+
+    Raises:
+        FoodsortError: A label has fewer than two photos.
     """
     folds = min(_FOLDS, *np.bincount(labels, minlength=2).tolist())
     if folds < 2:
-        raise FoodsortError("suspects need at least two readable photos of each label; add photos")
-    p_both = cross_val_predict(
+        raise FoodsortError("finding label issues needs at least two readable photos of each label; add photos")
+    probabilities = cross_val_predict(
         LogisticRegression(C=_INVERSE_PENALTY, max_iter=1000),
         features,
         labels,
         cv=StratifiedKFold(folds, shuffle=True, random_state=seed),
         method="predict_proba",
     )
-    return np.asarray(p_both[:, 1], np.float64)
+    return np.asarray(probabilities[:, 1], np.float64)
 
 
 def find(frame: pd.DataFrame, p_food: Floats) -> pd.DataFrame:
-    """The rows of `frame` whose label confident learning doubts, given out-of-fold P(food) (n,); the worst first.
+    """Finds label issues by confident learning (Northcutt et al. 2021, by cleanlab).
 
-    Returns columns path, label and suggested (1 = food), p_food, score: the probability of the label as given.
-    Northcutt et al. 2021, by cleanlab.
+    Args:
+        frame: The photos, columns path and label.
+        p_food: Their out-of-fold P(food) (n,).
+
+    Returns:
+        Columns path, label and suggested (1 = food), p_food, and score, the probability of the current label; the
+        lowest score first.
     """
-    labels, p_both = frame["label"].to_numpy(), np.column_stack([1 - p_food, p_food])
-    doubted = find_label_issues(labels, p_both, n_jobs=1)  # more processes cost more than they save below a million
-    suggested = p_both.argmax(axis=1)
-    scores = get_label_quality_scores(labels, p_both, method="self_confidence")
+    labels = frame["label"].to_numpy()
+    probabilities = np.column_stack([1 - p_food, p_food])
+    issues = find_label_issues(labels, probabilities, n_jobs=1)  # more processes are slower below a million photos
+    suggested = probabilities.argmax(axis=1)
+    scores = get_label_quality_scores(labels, probabilities, method="self_confidence")
     table = frame[["path", "label"]].assign(suggested=suggested, p_food=p_food, score=scores)
-    worst_first: pd.DataFrame = table[doubted & (suggested != labels)].sort_values("score", kind="stable")
+    worst_first: pd.DataFrame = table[issues & (suggested != labels)].sort_values("score", kind="stable")
     return worst_first.reset_index(drop=True)
 
 
-def write(out: Path, found: pd.DataFrame, root: Path) -> None:
-    """Writes `suspects.csv` (paths relative to `root`, labels by name) and, when there are any, the contact sheet.
+def write(out: Path, issues: pd.DataFrame, root: Path) -> None:
+    """Writes `suspects.csv` and, if there are label issues, the contact sheet `suspects.png`.
 
-    found: as from `find`. The folder `out` is made if missing.
+    Args:
+        out: The folder; it is made if it is missing.
+        issues: As from `find`.
+        root: The folder that paths in the table are relative to.
     """
     out.mkdir(parents=True, exist_ok=True)
-    named = found.assign(
-        path=[escape_name(os.path.relpath(path, root)) for path in found["path"]],
-        label=[CLASSES[label] for label in found["label"]],
-        suggested=[CLASSES[label] for label in found["suggested"]],
+    table = issues.assign(
+        path=[escape_name(os.path.relpath(path, root)) for path in issues["path"]],
+        label=[CLASSES[label] for label in issues["label"]],
+        suggested=[CLASSES[label] for label in issues["suggested"]],
     )
-    named.to_csv(out / TABLE, index=False, float_format="%.4f")
+    table.to_csv(out / TABLE, index=False, float_format="%.4f")
     entries = [
-        Entry(path, f"{row.label} → {row.suggested}", f"P(food) {row.p_food:.3f}", str(row.path))
-        for path, row in zip(found["path"], named.itertuples(), strict=True)
+        Entry(path, title=f"{row.label} → {row.suggested}", detail=f"P(food) {row.p_food:.3f}", name=str(row.path))
+        for path, row in zip(issues["path"], table.itertuples(), strict=True)
     ]
     if entries:
         contact_sheet.draw(out / SHEET, entries)
 
 
-def drop(frame: pd.DataFrame, listed: Path, data: Path) -> pd.DataFrame:
-    """`frame`, as read from `data`, without the training photos in the column `path` of the table `listed`.
+def drop(frame: pd.DataFrame, table: Path, data: Path) -> pd.DataFrame:
+    """Drops the training photos that a table lists.
 
-    Paths are relative to the data set's folder, as `write` writes them. Raises DatasetError, naming the line, when a
-    path is not in the data set or not in training: validation and evaluation are mended by hand, where it is seen.
+    Args:
+        frame: The photos of the data set, as from `dataset.read`.
+        table: A table with a column path, relative to the data set's folder, such as `write` writes.
+        data: The data set.
+
+    Returns:
+        The rows of `frame` that the table does not list.
+
+    Raises:
+        DatasetError: A path is not in the data set or not in training; validation and evaluation have to be corrected
+            by hand. The message names the line.
     """
     root = escape_name(os.path.abspath(dataset.root(data)))
     rows = {escape_name(os.path.abspath(path)): row for row, path in enumerate(frame["path"])}
-    gone = []
-    for line, listing in manifest.rows(listed, {"path"}):
-        row = rows.get(os.path.normpath(Path(root) / listing["path"]))
+    dropped = []
+    for line, columns in manifest.read_rows(table, {"path"}):
+        path = columns["path"]
+        row = rows.get(os.path.normpath(Path(root) / path))
         if row is None:
-            raise DatasetError(f"{listed}, line {line}: {listing['path']!r} is not in {data}; delete the line")
+            raise DatasetError(f"{table}, line {line}: {path!r} is not in {data}; delete the line")
         if (split := frame["split"].iloc[row]) != "training":
-            raise DatasetError(
-                f"{listed}, line {line}: {listing['path']!r} is in {split}; only training photos are dropped"
-            )
-        gone.append(row)
-    return frame.drop(frame.index[gone]).reset_index(drop=True)
+            raise DatasetError(f"{table}, line {line}: {path!r} is in {split}; only training photos can be dropped")
+        dropped.append(row)
+    return frame.drop(frame.index[dropped]).reset_index(drop=True)

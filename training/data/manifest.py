@@ -1,4 +1,4 @@
-"""A table that lists the photos of a data set: a .csv or .tsv file with a header."""
+"""Manifests: .csv or .tsv tables that list the photos of a data set."""
 
 import csv
 import os
@@ -11,26 +11,34 @@ from models.errors import FoodsortError
 
 COLUMNS = ["path", "label", "split", "source"]
 SPLITS = ("training", "validation", "evaluation")
-NAMES = ("manifest.tsv", "manifest.csv")
+FILENAMES = ("manifest.tsv", "manifest.csv")
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _LABELS = {"0": 0, "non_food": 0, "1": 1, "food": 1}
-_OTHER_NAMES = {"file": "path", "source_repo": "source"}  # as in manifests that came before this one
+_COLUMN_ALIASES = {"file": "path", "source_repo": "source"}  # of older manifests
 
 
 class DatasetError(FoodsortError):
-    """Raised when a folder or a manifest is not a data set or a split lacks a class."""
+    """Raised when a folder or a manifest is not a data set, or when a split lacks a class."""
 
 
 def read(manifest: Path, splits: tuple[str, ...] = SPLITS) -> pd.DataFrame:
-    """The photos that `manifest` lists for `splits`, in its order, as columns path, label (1 = food), split, source.
+    """Reads the photos that a manifest lists.
 
-    The file's columns are path (relative to the manifest), label (0, 1, non_food or food), split and, if known, source;
-    others are left alone. Raises DatasetError, naming the line, for a photo that is listed twice or is not there, and
-    for a label or split of another name.
+    Args:
+        manifest: A table with the columns path (relative to the manifest), label (0, 1, non_food or food), split and
+            optionally source. Other columns are ignored.
+        splits: The splits to read.
+
+    Returns:
+        Columns path, label (1 = food), split, source, in the order of the manifest.
+
+    Raises:
+        DatasetError: A photo is listed twice or does not exist, or a label or split is unknown. The message names the
+            line.
     """
     lines: dict[str, int] = {}
     photos = []
-    for line, row in rows(manifest, {"path", "label", "split"}):
+    for line, row in read_rows(manifest, {"path", "label", "split"}):
         where = f"{manifest}, line {line}"
         if row["split"] not in SPLITS:
             raise DatasetError(f"{where}: the split {row['split']!r} must be one of {', '.join(SPLITS)}")
@@ -40,7 +48,7 @@ def read(manifest: Path, splits: tuple[str, ...] = SPLITS) -> pd.DataFrame:
             continue
         path = _path(manifest, row["path"])
         if path in lines:
-            raise DatasetError(f"{where}: {row['path']!r} stands in line {lines[path]} too; delete one of the two")
+            raise DatasetError(f"{where}: {row['path']!r} is already in line {lines[path]}; delete one of the two")
         if not Path(path).is_file():
             raise DatasetError(f"{where}: there is no file {path!r}; paths are relative to the manifest's folder")
         lines[path] = line
@@ -48,37 +56,45 @@ def read(manifest: Path, splits: tuple[str, ...] = SPLITS) -> pd.DataFrame:
     return pd.DataFrame(photos, columns=COLUMNS)
 
 
-def beside(folder: Path) -> Path | None:
-    """The manifest that lies in a data set's folder, or None."""
-    return next((folder / name for name in NAMES if (folder / name).is_file()), None)
+def find_in(folder: Path) -> Path | None:
+    """Returns the manifest in a data set's folder, or None."""
+    return next((folder / name for name in FILENAMES if (folder / name).is_file()), None)
 
 
-def sources(manifest: Path) -> dict[str, str]:
-    """Where the photos come from, by path, as far as `manifest` has a column for it. Raises DatasetError."""
-    return {_path(manifest, row["path"]): row.get("source", "") for _, row in rows(manifest, {"path"})}
+def read_sources(manifest: Path) -> dict[str, str]:
+    """Reads the source of each photo by its path; "" without a column `source`. Raises DatasetError."""
+    return {_path(manifest, row["path"]): row.get("source", "") for _, row in read_rows(manifest, {"path"})}
 
 
-def rows(manifest: Path, needed: set[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """(line, {column: text}) of each row of a table; a row that ends early has empty columns at its end.
+def read_rows(table: Path, required: set[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Reads the rows of a table with a header.
 
-    Raises DatasetError when it is no table of UTF-8 text or has no column of a name in `needed`.
+    Args:
+        table: A .csv or .tsv file in UTF-8.
+        required: Names of the columns that the table must have.
+
+    Yields:
+        The line number and the text by column of each row. Columns missing at the end of a row are empty.
+
+    Raises:
+        DatasetError: The file is not such a table, or a required column is missing.
     """
-    delimiter = _DELIMITERS.get(manifest.suffix.lower())
+    delimiter = _DELIMITERS.get(table.suffix.lower())
     if delimiter is None:
-        raise DatasetError(f"{manifest} is no table; its name must end in .csv or .tsv")
+        raise DatasetError(f"{table} is not a table; its name must end in .csv or .tsv")
     try:
-        # Spreadsheets put a byte order mark before the first column's name.
-        with manifest.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file, delimiter=delimiter, restval="", restkey="")
-            named = [_OTHER_NAMES.get(name.strip(), name.strip()) for name in table.fieldnames or []]
-            if missing := needed - set(named):
-                raise DatasetError(f"{manifest}, line 1 must name the columns; missing: {', '.join(sorted(missing))}")
-            table.fieldnames = named
-            for row in table:
-                yield table.line_num, {name: text for name, text in row.items() if name}
+        # Spreadsheets put a byte order mark before the name of the first column.
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, delimiter=delimiter, restval="", restkey="")
+            columns = [_COLUMN_ALIASES.get(name.strip(), name.strip()) for name in reader.fieldnames or []]
+            if missing := required - set(columns):
+                raise DatasetError(f"{table}, line 1 must name the columns; missing: {', '.join(sorted(missing))}")
+            reader.fieldnames = columns
+            for row in reader:
+                yield reader.line_num, {name: text for name, text in row.items() if name}
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{manifest} is no table of UTF-8 text ({error}); save it anew as UTF-8") from error
+        raise DatasetError(f"{table} is not a table in UTF-8 ({error}); save it again as UTF-8") from error
 
 
-def _path(manifest: Path, listed: str) -> str:
-    return os.path.normpath(manifest.parent / listed)
+def _path(manifest: Path, relative: str) -> str:
+    return os.path.normpath(manifest.parent / relative)

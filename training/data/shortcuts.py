@@ -1,4 +1,4 @@
-"""How far the label can be told from what is not in the picture: size, format, sharpness, mean colour."""
+"""Shortcut learning: how well the label can be predicted without the picture's content, from size, format, colour."""
 
 from typing import NamedTuple
 
@@ -8,29 +8,45 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from models.intervals import wilson_interval
 
-CONTENT_FREE = 0.25
-"""Most skill that size, format and sharpness may have. They say nothing of what a photo shows, so an honest collection
-leaves them near 0; a quarter leaves room for habits such as square pictures of plates."""
-WITH_COLOUR = 0.5
-"""Most skill with mean colour, which is honest evidence in part: food is warm. Half of the mistakes of always guessing the
-commoner label undone by three means is more than that."""
-_TREES = 50  # as right as scikit-learn's 100 on Food-5K's stand-in, in half the time
-_GROUPS: dict[str, tuple[list[str], float]] = {
-    "size and format": (["megapixels", "aspect", "bytes_per_pixel", "format"], CONTENT_FREE),
-    "sharpness": (["sharpness"], CONTENT_FREE),
-    "colour": (["red", "green", "blue"], WITH_COLOUR),
+MAX_SKILL_CONTENT_FREE = 0.25
+"""Highest skill of size, format and sharpness that is not suspicious. They do not depend on what a photo shows, so
+their skill is near 0 in an unbiased data set; a quarter leaves room for habits such as square pictures of plates."""
+MAX_SKILL_WITH_COLOUR = 0.5
+"""The same with mean colour, which is partly genuine evidence: food is warm. Three mean levels should not avoid half of
+the mistakes of always guessing the majority label."""
+_TREES = 50  # as accurate as scikit-learn's default of 100 on Food-5K's stand-in, in half the time
+
+
+class FeatureGroup(NamedTuple):
+    """Features that one shallow model sees, and the skill up to which it is not suspicious."""
+
+    columns: list[str]
+    limit: float
+
+
+_GROUPS = {
+    "size and format": FeatureGroup(["megapixels", "aspect", "bytes_per_pixel", "format"], MAX_SKILL_CONTENT_FREE),
+    "sharpness": FeatureGroup(["sharpness"], MAX_SKILL_CONTENT_FREE),
+    "colour": FeatureGroup(["red", "green", "blue"], MAX_SKILL_WITH_COLOUR),
 }
 
 
 class Shortcut(NamedTuple):
-    """What a shallow model that sees only the figures named in `given` gets right, fitted on training.
+    """The performance on validation of a shallow model that sees only some features, fitted on training.
 
-    n, accuracy, accuracy_ci95: on the n readable photos of validation. majority: share of its commoner label.
-    skill: share of the mistakes of always guessing the commoner label that it avoids; 0: none, 1: all, below 0: worse.
-    limit: the skill up to which it is no reason to worry. suspicious: whether the whole interval lies above it.
+    Attributes:
+        features: Name of the feature group.
+        n: Readable photos of validation.
+        accuracy: On these photos, 0 to 1.
+        accuracy_ci95: Its 95 % interval.
+        majority: Share of the more frequent label.
+        skill: Share of the mistakes of always guessing that label that the model avoids: 0 is none, 1 is all; below 0
+            it is worse than guessing.
+        limit: Skill up to which the group is not suspicious.
+        suspicious: Whether the whole 95 % interval of the skill is above the limit.
     """
 
-    given: str
+    features: str
     n: int
     accuracy: float
     accuracy_ci95: tuple[float, float]
@@ -41,47 +57,53 @@ class Shortcut(NamedTuple):
 
 
 def measure(facts: pd.DataFrame, seed: int) -> list[Shortcut]:
-    """One Shortcut a group of figures and one of all together; none when training or validation lacks a label.
+    """Fits and tests a shallow model for each feature group and for all of them together.
 
-    facts: readable photos as from `facts.gather`. Gradient-boosted trees (scikit-learn's) find limits and
-    ranges that a linear model would miss.
+    The models are gradient-boosted trees, which find thresholds and ranges that a linear model would miss.
+
+    Args:
+        facts: Readable photos, as from `image_facts.gather`.
+        seed: Seeds the trees.
+
+    Returns:
+        One Shortcut for each group; none if training or validation lacks a label.
     """
-    figures, split = _figures(facts), facts["split"]
-    fitting, judging = (split == "training").to_numpy(), (split == "validation").to_numpy()
+    features = _features(facts)
     labels = facts["label"].to_numpy()
-    if any(set(labels[part]) != {0, 1} for part in (fitting, judging)):
+    training = (facts["split"] == "training").to_numpy()
+    validation = (facts["split"] == "validation").to_numpy()
+    if any(set(labels[rows]) != {0, 1} for rows in (training, validation)):
         return []
-    groups = _GROUPS | {"all of these": ([name for names, _ in _GROUPS.values() for name in names], WITH_COLOUR)}
-    found = []
-    for given, (names, limit) in groups.items():
+    all_columns = [name for group in _GROUPS.values() for name in group.columns]
+    shortcuts = []
+    for name, group in (_GROUPS | {"all of these": FeatureGroup(all_columns, MAX_SKILL_WITH_COLOUR)}).items():
         trees = HistGradientBoostingClassifier(max_iter=_TREES, early_stopping=False, random_state=seed)
-        trees.fit(figures.loc[fitting, names], labels[fitting])
-        right = trees.predict(figures.loc[judging, names]) == labels[judging]
-        found.append(_judged(given, int(right.sum()), labels[judging].mean(), len(right), limit))
-    return found
+        trees.fit(features.loc[training, group.columns], labels[training])
+        right = trees.predict(features.loc[validation, group.columns]) == labels[validation]
+        food_share = labels[validation].mean()
+        majority = float(max(food_share, 1 - food_share))
+        shortcuts.append(_shortcut(name, group.limit, n=len(right), right=int(right.sum()), majority=majority))
+    return shortcuts
 
 
-def _judged(given: str, right: int, food: float, n: int, limit: float) -> Shortcut:
-    majority = max(food, 1 - food)
-    interval = wilson_interval(right, n)
-
+def _shortcut(features: str, limit: float, *, n: int, right: int, majority: float) -> Shortcut:
     def skill(accuracy: float) -> float:
-        return float((accuracy - majority) / (1 - majority))
+        return (accuracy - majority) / (1 - majority)
 
-    accuracy = right / n
+    interval = wilson_interval(right, n)
     return Shortcut(
-        given,
-        n,
-        accuracy,
-        interval,
-        float(majority),
-        skill(accuracy),
-        limit,
+        features=features,
+        n=n,
+        accuracy=right / n,
+        accuracy_ci95=interval,
+        majority=majority,
+        skill=skill(right / n),
+        limit=limit,
         suspicious=bool(skill(interval[0]) > limit),
     )
 
 
-def _figures(facts: pd.DataFrame) -> pd.DataFrame:
+def _features(facts: pd.DataFrame) -> pd.DataFrame:
     pixels = facts["width"] * facts["height"]
     return pd.DataFrame(
         {

@@ -1,1 +1,1 @@
-"""How good a model is: predictions, metrics, intervals, robustness, mistakes."""
+"""Evaluating a model: predictions, metrics, intervals, robustness, mistakes."""

@@ -1,4 +1,4 @@
-"""Intervals of figures that have no formula for one: photos are drawn again and again, with replacement."""
+"""Bootstrap intervals of metrics without a formula for one: photos are resampled with replacement."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,26 +9,35 @@ import numpy.typing as npt
 from models.decision import Floats
 
 Statistic = Callable[..., Floats]
-"""From each part of the data, (b, n): the figures of each of b draws, (k, b), NaN where a figure has no value."""
+"""Resampled arrays, (b, n) each → k metrics of each of the b samples, (k, b); NaN if a metric is undefined."""
 
 RESAMPLES = 2000
-"""Draws; Efron and Tibshirani 1993 call 1,000 the least for an interval of 95 %."""
-_SEED = 1  # the same photos give the same interval
-_ELEMENTS = 2_000_000  # drawn at a time, so that a large data set needs no more memory than this
+"""Efron and Tibshirani 1993 recommend at least 1,000 samples for a 95 % interval."""
+_SEED = 1  # fixed, so that the same photos give the same interval
+_MAX_ELEMENTS = 2_000_000  # resampled at once; bounds the memory that a large data set takes
 
 
-def intervals(statistic: Statistic, *data: npt.NDArray[Any], resamples: int = RESAMPLES, level: float = 0.95) -> Floats:
-    """Percentile intervals (k, 2) of k figures (Efron 1979); each part of `data` (n,) is drawn by the same rows.
+def percentile_intervals(
+    statistic: Statistic, *data: npt.NDArray[Any], resamples: int = RESAMPLES, level: float = 0.95
+) -> Floats:
+    """Returns percentile bootstrap intervals (Efron 1979).
 
-    Draws in which a figure has no value are left out of its interval; NaN when there is no other.
+    Args:
+        statistic: Computes k metrics.
+        *data: Arrays (n,); all are resampled by the same rows.
+        resamples: Number of bootstrap samples.
+        level: Confidence level, 0 to 1.
+
+    Returns:
+        (k, 2). Samples without a value are left out of a metric's interval; it is NaN if no sample has a value.
     """
     n = len(data[0])
     random = np.random.default_rng(_SEED)
-    at_a_time = max(1, _ELEMENTS // n)
-    parts = []
-    for start in range(0, resamples, at_a_time):
-        rows = random.integers(0, n, (min(at_a_time, resamples - start), n))
-        parts.append(statistic(*(part[rows] for part in data)))
+    chunk = max(1, _MAX_ELEMENTS // n)
+    chunks = []
+    for start in range(0, resamples, chunk):
+        rows = random.integers(0, n, (min(chunk, resamples - start), n))
+        chunks.append(statistic(*(array[rows] for array in data)))
     tails = (0.5 - level / 2, 0.5 + level / 2)
-    drawn = (figure[~np.isnan(figure)] for figure in np.concatenate(parts, axis=1))
-    return np.array([np.quantile(figure, tails) if len(figure) else (np.nan, np.nan) for figure in drawn])
+    defined = (values[~np.isnan(values)] for values in np.concatenate(chunks, axis=1))
+    return np.array([np.quantile(values, tails) if len(values) else (np.nan, np.nan) for values in defined])

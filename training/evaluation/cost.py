@@ -1,13 +1,13 @@
-"""What a picture costs."""
+"""The computational cost of the network."""
 
-_AT_224 = 3_855_925_248  # of all convolutions, counted in `models.resnet50.build(224)`; the head adds a thousandth
+_MULTIPLY_ADDS_224 = 3_855_925_248  # of all convolutions of `models.resnet50.build(224)`; the head adds a thousandth
 
 
 def multiply_adds(side: int) -> float:
-    """Multiplications with an addition that the ResNet-50 does for one picture of side × side pixels.
+    """Returns the multiply-adds of the ResNet-50 for one photo of side × side pixels.
 
-    They grow with the area; exactly so for sides that are multiples of 32, by which the network divides them.
-    Keras' ResNet-50 halves its maps in the first layer of a block, as He et al. 2015 do; where others do it in the
-    second (4.1 G at 224), it costs a little more.
+    They are proportional to the area, exactly so for multiples of 32, by which the network divides the sides. Keras'
+    ResNet-50 downsamples in the first layer of a block, as He et al. 2015 do. Implementations that downsample in the
+    second layer cost slightly more (4.1 G at 224).
     """
-    return _AT_224 * (side / 224) ** 2
+    return _MULTIPLY_ADDS_224 * (side / 224) ** 2

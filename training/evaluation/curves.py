@@ -1,4 +1,4 @@
-"""The numbers behind the curves of a report."""
+"""The points of the curves in a report."""
 
 from typing import NamedTuple
 
@@ -8,54 +8,93 @@ import numpy.typing as npt
 from models.decision import Floats, Thresholds
 from models.intervals import wilson_interval
 
-BINS = 10
+RELIABILITY_BINS = 10
 
 
-class Bin(NamedTuple):
-    """Photos of like probability: how many, their mean P(food), and the share that is food with its 95 % interval."""
+class ReliabilityBin(NamedTuple):
+    """The photos in one bin of P(food).
 
-    n: int
-    p_food: float
-    food: float
-    food_ci95: tuple[float, float]
+    Attributes:
+        photos: Number of photos.
+        mean_p_food: Their mean P(food).
+        food_share: Share of them that is food.
+        food_share_ci95: Its 95 % interval.
+    """
+
+    photos: int
+    mean_p_food: float
+    food_share: float
+    food_share_ci95: tuple[float, float]
 
 
-class Decided(NamedTuple):
-    """What setting unsure photos aside does: the share still decided, and the share of wrong labels among those."""
+class OperatingPoint(NamedTuple):
+    """The effect of setting unsure photos aside.
+
+    Attributes:
+        coverage: Share of the photos that are decided.
+        risk: Share of wrong labels among the decided photos.
+    """
 
     coverage: float
     risk: float
 
 
-def reliability(p_food: Floats, labels: npt.ArrayLike, bins: int = BINS) -> list[Bin]:
-    """The bins of equal width of P(food) that hold a photo, from 0 to 1 (DeGroot and Fienberg 1983)."""
+def reliability_bins(p_food: Floats, labels: npt.ArrayLike, bins: int = RELIABILITY_BINS) -> list[ReliabilityBin]:
+    """Returns the non-empty bins of a reliability diagram (DeGroot and Fienberg 1983), of equal width, from 0 to 1.
+
+    Args:
+        p_food: P(food) (n,).
+        labels: (n,), 1 = food.
+        bins: Number of bins.
+    """
     food = np.asarray(labels) == 1
-    which = np.minimum((p_food * bins).astype(int), bins - 1)
-    found = []
-    for number in np.unique(which):
-        inside = which == number
-        n, foods = int(inside.sum()), int(food[inside].sum())
-        found.append(Bin(n, float(p_food[inside].mean()), foods / n, wilson_interval(foods, n)))
-    return found
+    bin_of_photo = np.minimum((p_food * bins).astype(int), bins - 1)
+    reliability = []
+    for number in np.unique(bin_of_photo):
+        inside = bin_of_photo == number
+        photos = int(inside.sum())
+        food_count = int(food[inside].sum())
+        reliability.append(
+            ReliabilityBin(
+                photos=photos,
+                mean_p_food=float(p_food[inside].mean()),
+                food_share=food_count / photos,
+                food_share_ci95=wilson_interval(food_count, photos),
+            )
+        )
+    return reliability
 
 
-def risk_coverage(p_food: Floats, labels: npt.ArrayLike, threshold: float) -> list[Decided]:
-    """What is left when the least sure photos are set aside, from the surest group alone to all of them.
+def risk_coverage(p_food: Floats, labels: npt.ArrayLike, threshold: float) -> list[OperatingPoint]:
+    """Returns the risk–coverage curve (El-Yaniv and Wiener 2010), from the most confident photos alone to all photos.
 
-    Sure is max(p, 1 − p); equally sure photos stay together (El-Yaniv and Wiener 2010).
+    The confidence is max(p, 1 − p). Photos of equal confidence are decided together.
+
+    Args:
+        p_food: P(food) (n,).
+        labels: (n,), 1 = food.
+        threshold: P(food) at or above which a photo is predicted to be food.
     """
     wrong = (p_food >= threshold) != (np.asarray(labels) == 1)
-    sureness = np.maximum(p_food, 1 - p_food)
-    order = np.argsort(-sureness, kind="stable")
-    last = np.flatnonzero(np.append(np.diff(sureness[order]) < 0, True))  # of each equally sure group
-    mistakes = np.cumsum(wrong[order])[last]
+    confidence = np.maximum(p_food, 1 - p_food)
+    order = np.argsort(-confidence, kind="stable")
+    group_ends = np.flatnonzero(np.append(np.diff(confidence[order]) < 0, True))  # of groups of equal confidence
+    mistakes = np.cumsum(wrong[order])[group_ends]
     return [
-        Decided(float((at + 1) / len(order)), float(bad / (at + 1))) for at, bad in zip(last, mistakes, strict=True)
+        OperatingPoint(coverage=float((end + 1) / len(order)), risk=float(mistakes_so_far / (end + 1)))
+        for end, mistakes_so_far in zip(group_ends, mistakes, strict=True)
     ]
 
 
-def decided(p_food: Floats, labels: npt.ArrayLike, thresholds: Thresholds) -> Decided:
-    """The coverage and risk of a bundle's thresholds; the risk is 0 when nothing is decided."""
+def operating_point(p_food: Floats, labels: npt.ArrayLike, thresholds: Thresholds) -> OperatingPoint:
+    """Returns the coverage and risk at a bundle's thresholds; the risk is 0 if nothing is decided.
+
+    Args:
+        p_food: P(food) (n,).
+        labels: (n,), 1 = food.
+        thresholds: The bundle's.
+    """
     wrong = (p_food >= thresholds.food) != (np.asarray(labels) == 1)
-    kept = (p_food <= thresholds.unsure_low) | (p_food >= thresholds.unsure_high)  # as `models.decision.label` decides
-    return Decided(float(kept.mean()), float(wrong[kept].mean()) if kept.any() else 0.0)
+    decided = (p_food <= thresholds.unsure_low) | (p_food >= thresholds.unsure_high)  # as in `models.decision.label`
+    risk = float(wrong[decided].mean()) if decided.any() else 0.0
+    return OperatingPoint(coverage=float(decided.mean()), risk=risk)

@@ -1,4 +1,4 @@
-"""The photos that get the wrong label, the surest first."""
+"""Photos with a wrong predicted label, the most confident mistake first."""
 
 import base64
 import io
@@ -15,17 +15,26 @@ from models.engines.base import Engine
 from models.filenames import escape_name
 from models.images.decode import Pixels, decode
 from training.data.dataset import CLASSES
-from training.evaluation.predictions import Judged
+from training.evaluation.predictions import Predictions
 
-TABLE = "mistakes.csv"
-MOST = 24
-"""Photos on the sheet: what a person looks through, and about a megabyte of report."""
-_SIDE = 240
-_QUALITY = 85
+FILENAME = "mistakes.csv"
+MAX_CARDS = 24
+"""Photos in the gallery: as many as a person looks through; they take about a megabyte of the report."""
+_THUMBNAIL_PX = 240
+_JPEG_QUALITY = 85
 
 
-class Card(NamedTuple):
-    """A photo on the sheet: name, label as given, P(food), source, and data URIs of it and of its activation map, or ""."""
+class MistakeCard(NamedTuple):
+    """A photo in the gallery.
+
+    Attributes:
+        name: Path relative to the data set.
+        label: Name of its true label.
+        p_food: Calibrated P(food).
+        source: Its source, or "".
+        photo: Data URI of the photo as the network sees it.
+        heat: Data URI of its class activation map, or "".
+    """
 
     name: str
     label: str
@@ -35,68 +44,95 @@ class Card(NamedTuple):
     heat: str
 
 
-class Sheet(NamedTuple):
-    """The cards, and the logit at which the colours of their activation maps are strongest; None without maps."""
+class MistakeGallery(NamedTuple):
+    """The worst mistakes.
 
-    cards: list[Card]
-    strongest: float | None
+    Attributes:
+        cards: The photos.
+        heat_scale: Logit at which the colours of the activation maps are saturated; None without maps.
+    """
 
-
-def find(judged: Judged) -> pd.DataFrame:
-    """The mistakes, columns path, label (1 = food), source, p_food; those furthest on the wrong side first."""
-    found = judged.photos[["path", "label", "source"]].assign(p_food=judged.p_food)[judged.wrong]
-    order = (found["label"] - found["p_food"]).abs().sort_values(ascending=False, kind="stable").index
-    return found.loc[order].reset_index(drop=True)
+    cards: list[MistakeCard]
+    heat_scale: float | None
 
 
-def relative(path: str, root: Path) -> str:
-    """A photo's path from the data set's folder `root`, safe to show."""
+def find(predictions: Predictions) -> pd.DataFrame:
+    """Returns the mistakes, columns path, label (1 = food), source, p_food; the most confident first."""
+    photos = predictions.photos[["path", "label", "source"]]
+    mistakes = photos.assign(p_food=predictions.p_food)[predictions.wrong]
+    order = (mistakes["label"] - mistakes["p_food"]).abs().sort_values(ascending=False, kind="stable").index
+    return mistakes.loc[order].reset_index(drop=True)
+
+
+def relative_path(path: str, root: Path) -> str:
+    """Returns a photo's path relative to the data set's folder `root`, escaped."""
     return escape_name(os.path.relpath(path, root))
 
 
-def write(out: Path, found: pd.DataFrame, root: Path) -> None:
-    """Writes `mistakes.csv`: path relative to `root`, label by name, p_food, source."""
-    named = pd.DataFrame(
+def write(out: Path, mistakes: pd.DataFrame, root: Path) -> None:
+    """Writes `mistakes.csv`: path relative to `root`, name of the label, p_food, source."""
+    table = pd.DataFrame(
         {
-            "path": [relative(path, root) for path in found["path"]],
-            "label": [CLASSES[label] for label in found["label"]],
-            "p_food": found["p_food"],
-            "source": found["source"].map(escape_name),
+            "path": [relative_path(path, root) for path in mistakes["path"]],
+            "label": [CLASSES[label] for label in mistakes["label"]],
+            "p_food": mistakes["p_food"],
+            "source": mistakes["source"].map(escape_name),
         }
     )
-    named.to_csv(out / TABLE, index=False, float_format="%.4f")
+    table.to_csv(out / FILENAME, index=False, float_format="%.4f")
 
 
-def sheet(found: pd.DataFrame, judged: Judged, root: Path, engine: Engine | None) -> Sheet:
-    """The first 24 mistakes as cards, each photo as the network sees it; with `engine` come activation maps."""
-    worst = found.head(MOST)
+def build_gallery(
+    mistakes: pd.DataFrame, predictions: Predictions, root: Path, engine: Engine | None
+) -> MistakeGallery:
+    """Builds the gallery of the first 24 mistakes.
+
+    Args:
+        mistakes: As from `find`.
+        predictions: The predictions with the mistakes.
+        root: The folder that names are relative to.
+        engine: Computes the activation maps; there are none if it is None.
+    """
+    worst = mistakes.head(MAX_CARDS)
     if worst.empty:
-        return Sheet([], None)
-    pixels = np.stack([_pixels(path, judged) for path in worst["path"]])
-    tinted, strongest = _tinted(pixels, judged, engine) if engine else ([""] * len(worst), None)
+        return MistakeGallery([], None)
+    pixels = np.stack([_pixels(path, predictions) for path in worst["path"]])
+    heat_scale = None
+    overlays = [""] * len(worst)
+    if engine:
+        overlays, heat_scale = _heat_overlays(pixels, predictions, engine)
     columns = (worst[name] for name in ("path", "label", "p_food", "source"))
     cards = [
-        Card(relative(path, root), CLASSES[label], p_food, escape_name(source), _uri(photo), warm)
-        for path, label, p_food, source, photo, warm in zip(*columns, pixels, tinted, strict=True)
+        MistakeCard(
+            name=relative_path(path, root),
+            label=CLASSES[label],
+            p_food=p_food,
+            source=escape_name(source),
+            photo=_jpeg_data_uri(photo),
+            heat=overlay,
+        )
+        for path, label, p_food, source, photo, overlay in zip(*columns, pixels, overlays, strict=True)
     ]
-    return Sheet(cards, strongest)
+    return MistakeGallery(cards, heat_scale)
 
 
-def _tinted(pixels: Pixels, judged: Judged, engine: Engine) -> tuple[list[str], float]:
+def _heat_overlays(pixels: Pixels, predictions: Predictions, engine: Engine) -> tuple[list[str], float]:
     from models import explain
 
-    maps = explain.class_activation_maps(judged.bundle, engine, pixels)
-    strongest = heat.scale(maps)
-    return [_uri(heat.overlay(photo, one, strongest)) for photo, one in zip(pixels, maps, strict=True)], strongest
+    maps = explain.class_activation_maps(predictions.bundle, engine, pixels)
+    scale = heat.scale(maps)
+    overlays = [heat.overlay(photo, heat_map, scale) for photo, heat_map in zip(pixels, maps, strict=True)]
+    return [_jpeg_data_uri(overlay) for overlay in overlays], scale
 
 
-def _pixels(path: str, judged: Judged) -> Pixels:
+def _pixels(path: str, predictions: Predictions) -> Pixels:
     with Path(path).open("rb") as file:
-        return decode(file, judged.bundle.card.fit).pixels
+        return decode(file, predictions.bundle.card.fit).pixels
 
 
-def _uri(pixels: Pixels) -> str:
-    image, file = Image.fromarray(pixels), io.BytesIO()
-    image.thumbnail((_SIDE, _SIDE))
-    image.save(file, "JPEG", quality=_QUALITY)
+def _jpeg_data_uri(pixels: Pixels) -> str:
+    image = Image.fromarray(pixels)
+    file = io.BytesIO()
+    image.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
+    image.save(file, "JPEG", quality=_JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

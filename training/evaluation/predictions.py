@@ -1,4 +1,4 @@
-"""What a model says of labelled photos."""
+"""The predictions of a model for labelled photos."""
 
 from dataclasses import dataclass
 
@@ -10,32 +10,36 @@ from rich.progress import Progress
 from models.bundle import Bundle
 from models.decision import Floats, probability
 from models.engines.base import Engine, Logits
-from training.fitting.features import Labels, Unreadable, extract
+from training.fitting.features import Labels, UnreadablePhoto, extract
 from training.fitting.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One run of a bundle over photos.
+class Predictions:
+    """The predictions of a bundle for n readable photos.
 
-    engine: name of what ran it. photos: the n readable ones, columns path, label (1 = food), split, source.
-    logits: float32 (n,). unreadable: the photos left out.
+    Attributes:
+        bundle: The model.
+        engine_name: The engine that ran it.
+        photos: The readable photos, columns path, label (1 = food), split, source.
+        logits: float32 (n,).
+        unreadable: The photos left out.
     """
 
     bundle: Bundle
-    engine: str
+    engine_name: str
     photos: pd.DataFrame
     logits: Logits
-    unreadable: list[Unreadable]
+    unreadable: list[UnreadablePhoto]
 
     @property
     def labels(self) -> Labels:
-        """int (n,), 1 = food."""
+        """True labels, int (n,), 1 = food."""
         return self.photos["label"].to_numpy()
 
     @property
     def threshold(self) -> float:
-        """P(food) from which on a photo is called food."""
+        """P(food) at or above which a photo is predicted to be food."""
         return self.bundle.card.thresholds.food
 
     @property
@@ -44,23 +48,35 @@ class Judged:
         return probability(self.logits, self.bundle.card.temperature)
 
     @property
-    def p_raw(self) -> Floats:
-        """P(food) (n,) before the temperature."""
+    def p_uncalibrated(self) -> Floats:
+        """P(food) (n,) at temperature 1."""
         return probability(self.logits, 1.0)
 
     @property
     def wrong(self) -> npt.NDArray[np.bool_]:
-        """Whether a photo gets the wrong label, (n,)."""
+        """Whether the predicted label is wrong, (n,)."""
         return np.asarray((self.p_food >= self.threshold) != (self.labels == 1), bool)
 
 
-def judge(bundle: Bundle, engine: Engine, frame: pd.DataFrame, progress: Progress) -> Judged:
-    """Runs a bundle by its engine over the photos of `frame` (columns as from `dataset.read`), of one split.
+def predict(bundle: Bundle, engine: Engine, frame: pd.DataFrame, progress: Progress) -> Predictions:
+    """Runs a bundle over the photos of one split.
 
-    Raises FoodsortError when none of them can be read.
+    Args:
+        bundle: The model.
+        engine: Runs the model.
+        frame: The photos, columns as from `dataset.read`.
+        progress: Gets a bar.
+
+    Raises:
+        FoodsortError: None of the photos can be read.
     """
     recipe = Recipe(fit=bundle.card.fit)
-    seen = extract(engine.logits, frame, recipe, progress)
-    left_out = {one.path for one in seen.unreadable}
-    photos = frame[~frame["path"].isin(left_out)].reset_index(drop=True)
-    return Judged(bundle, engine.name, photos, seen.values, seen.unreadable)
+    outputs = extract(engine.logits, frame, recipe, progress)
+    unreadable_paths = {photo.path for photo in outputs.unreadable}
+    return Predictions(
+        bundle=bundle,
+        engine_name=engine.name,
+        photos=frame[~frame["path"].isin(unreadable_paths)].reset_index(drop=True),
+        logits=outputs.values,
+        unreadable=outputs.unreadable,
+    )

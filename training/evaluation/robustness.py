@@ -1,12 +1,12 @@
-"""How a model takes photos that are small, squeezed, blurred, grey, turned, dark or cut."""
+"""Robustness of a model to perturbed photos: small, compressed, blurred, grey, rotated, dark or cropped."""
 
 import contextlib
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
@@ -18,128 +18,176 @@ from models.images.colours import eight_bits, to_rgb
 from models.images.decode import Fit, Pixels, decode
 from models.images.formats import FORMATS, as_image_errors
 from models.intervals import wilson_interval
-from training.evaluation.predictions import Judged
+from training.evaluation.predictions import Predictions
 
 _SMALL_PX = 96
 _JPEG_QUALITY = 20
 _BLUR = 1 / 160  # of the longer side: a radius of 2 px on a photo of 320 px
-_DARKER = 0.7
-_THREADS = 4  # as in `training.features`
+_BRIGHTNESS = 0.7
+_THREADS = 4  # as in `training.fitting.features`
 _CHUNK = 8
 
 
-class Row(NamedTuple):
-    """How the photos fare after a disturbance: the share that is right, its 95 % interval, and how many labels change."""
+class RobustnessResult(NamedTuple):
+    """The accuracy after a perturbation.
 
-    disturbance: str
+    Attributes:
+        perturbation: Its name.
+        accuracy: Share of the perturbed photos with the right label.
+        accuracy_ci95: Its 95 % interval.
+        changed: Photos whose predicted label changes.
+    """
+
+    perturbation: str
     accuracy: float
     accuracy_ci95: tuple[float, float]
     changed: int
 
 
-def small(photo: Image.Image) -> Image.Image:
-    """Scaled down until the longer side has 96 px, and back to its size; a smaller photo stays as it is."""
+class RobustnessMetrics(TypedDict):
+    """A perturbation in `metrics.json`."""
+
+    accuracy: float
+    accuracy_ci95: list[float]
+    changed: int
+
+
+def downscale(photo: Image.Image) -> Image.Image:
+    """Scales down until the longer side has 96 px, and back to the original size; leaves smaller photos unchanged."""
     tiny = photo.copy()
     tiny.thumbnail((_SMALL_PX, _SMALL_PX))
     return tiny.resize(photo.size, Image.Resampling.BILINEAR)
 
 
-def squeezed(photo: Image.Image) -> Image.Image:
-    """Stored as JPEG of quality 20 and read back."""
+def compress(photo: Image.Image) -> Image.Image:
+    """Compresses as JPEG of quality 20."""
     file = io.BytesIO()
     photo.save(file, "JPEG", quality=_JPEG_QUALITY)
     return Image.open(file).convert("RGB")
 
 
-def blurred(photo: Image.Image) -> Image.Image:
-    """Gaussian blur whose radius (standard deviation) is 1/160 of the longer side."""
+def blur(photo: Image.Image) -> Image.Image:
+    """Applies a Gaussian blur with a standard deviation of 1/160 of the longer side."""
     return photo.filter(ImageFilter.GaussianBlur(max(photo.size) * _BLUR))
 
 
-def grey(photo: Image.Image) -> Image.Image:
-    """Without colour: ITU-R 601 luma in all three channels."""
+def to_greyscale(photo: Image.Image) -> Image.Image:
+    """Removes colour: ITU-R 601 luma in all three channels."""
     return photo.convert("L").convert("RGB")
 
 
-def turned(photo: Image.Image) -> Image.Image:
-    """A quarter turn to the left."""
+def rotate(photo: Image.Image) -> Image.Image:
+    """Rotates by 90° to the left."""
     return photo.transpose(Image.Transpose.ROTATE_90)
 
 
-def darker(photo: Image.Image) -> Image.Image:
-    """Each level 30 % lower."""
-    return photo.point([round(_DARKER * level) for level in range(256)] * 3)
+def darken(photo: Image.Image) -> Image.Image:
+    """Lowers each level by 30 %."""
+    return photo.point([round(_BRIGHTNESS * level) for level in range(256)] * 3)
 
 
-def centre(photo: Image.Image) -> Image.Image:
-    """The middle half of both sides, a quarter of the photo."""
+def crop_centre(photo: Image.Image) -> Image.Image:
+    """Keeps the middle half of both sides, a quarter of the photo."""
     width, height = photo.size
-    half = (math.ceil(width / 2), math.ceil(height / 2))
-    left, top = (width - half[0]) // 2, (height - half[1]) // 2
-    return photo.crop((left, top, left + half[0], top + half[1]))
+    half_width = math.ceil(width / 2)
+    half_height = math.ceil(height / 2)
+    left = (width - half_width) // 2
+    top = (height - half_height) // 2
+    return photo.crop((left, top, left + half_width, top + half_height))
 
 
-DISTURBANCES: dict[str, Callable[[Image.Image], Image.Image]] = {
-    "small": small,
-    "squeezed": squeezed,
-    "blurred": blurred,
-    "grey": grey,
-    "turned": turned,
-    "darker": darker,
-    "centre": centre,
+PERTURBATIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "small": downscale,
+    "squeezed": compress,
+    "blurred": blur,
+    "grey": to_greyscale,
+    "turned": rotate,
+    "darker": darken,
+    "centre": crop_centre,
 }
-"""By name in `metrics.json`: 8-bit RGB photo → disturbed one, before it is fitted to the network's square."""
+"""By their names in `metrics.json`: 8-bit RGB photo → perturbed photo, before it is resized for the network."""
 
 
-def measure(judged: Judged, engine: Engine, progress: Progress) -> list[Row]:
-    """One Row a disturbance of the photos in `judged`, in the order of DISTURBANCES. A bar on `progress` shows how far it is.
+def measure(predictions: Predictions, engine: Engine, progress: Progress) -> list[RobustnessResult]:
+    """Measures the accuracy after each perturbation.
 
-    Raises ImageError or OSError when a photo cannot be read any more.
+    Args:
+        predictions: The predictions for the unperturbed photos.
+        engine: Runs the model.
+        progress: Gets a bar.
+
+    Returns:
+        One result for each perturbation, in the order of PERTURBATIONS.
+
+    Raises:
+        ImageError: A photo can no longer be decoded.
+        OSError: A photo can no longer be read.
     """
-    logits = _logits(list(judged.photos["path"]), judged.bundle.card.fit, engine, progress)
-    rows = []
-    for name, values in logits.items():
-        called_food = probability(values, judged.bundle.card.temperature) >= judged.threshold
-        right = int((called_food == (judged.labels == 1)).sum())
-        changed = int((called_food != (judged.p_food >= judged.threshold)).sum())
-        rows.append(Row(name, right / len(values), wilson_interval(right, len(values)), changed))
-    return rows
+    paths = list(predictions.photos["path"])
+    logits_by_name = _perturbed_logits(paths, predictions.bundle.card.fit, engine, progress)
+    food = predictions.labels == 1
+    unperturbed = predictions.p_food >= predictions.threshold
+    results = []
+    for name, logits in logits_by_name.items():
+        predicted = probability(logits, predictions.bundle.card.temperature) >= predictions.threshold
+        right = int((predicted == food).sum())
+        results.append(
+            RobustnessResult(
+                perturbation=name,
+                accuracy=right / len(logits),
+                accuracy_ci95=wilson_interval(right, len(logits)),
+                changed=int((predicted != unperturbed).sum()),
+            )
+        )
+    return results
 
 
-def _logits(paths: list[str], fit: Fit, engine: Engine, progress: Progress) -> dict[str, Logits]:
-    """The logits (n,) after each disturbance; every file is read once."""
-    task = progress.add_task("disturbed photos through the network", total=len(paths))
-    parts = []
+def as_json(results: Sequence[RobustnessResult]) -> dict[str, RobustnessMetrics]:
+    """Returns the results by perturbation, as in `metrics.json`."""
+    return {
+        result.perturbation: RobustnessMetrics(
+            accuracy=result.accuracy, accuracy_ci95=list(result.accuracy_ci95), changed=result.changed
+        )
+        for result in results
+    }
+
+
+def _perturbed_logits(paths: list[str], fit: Fit, engine: Engine, progress: Progress) -> dict[str, Logits]:
+    """The logits (n,) after each perturbation. Every file is read once."""
+    task = progress.add_task("perturbed photos through the network", total=len(paths))
+    chunks = []
     with ThreadPoolExecutor(_THREADS) as pool:
         for start in range(0, len(paths), _CHUNK):
-            views = np.stack(list(pool.map(lambda path: _views(path, fit), paths[start : start + _CHUNK])), axis=1)
-            parts.append([engine.logits(pixels) for pixels in views])
-            progress.update(task, completed=start + views.shape[1])
-    return dict(zip(DISTURBANCES, np.concatenate(parts, axis=1), strict=True))
+            chunk = paths[start : start + _CHUNK]
+            inputs = np.stack(list(pool.map(lambda path: _perturbed_inputs(path, fit), chunk)), axis=1)
+            chunks.append([engine.logits(pixels) for pixels in inputs])
+            progress.update(task, completed=start + len(chunk))
+    return dict(zip(PERTURBATIONS, np.concatenate(chunks, axis=1), strict=True))
 
 
-def _views(path: str, fit: Fit) -> Pixels:
-    """uint8 RGB (7, side, side, 3): the photo after each disturbance, as the network sees it."""
-    photo = upright(path, fit)
-    return np.stack([fitted(disturb(photo), fit) for disturb in DISTURBANCES.values()])
+def _perturbed_inputs(path: str, fit: Fit) -> Pixels:
+    """The network's inputs after each perturbation, uint8 RGB (7, side, side, 3)."""
+    photo = load_upright(path, fit)
+    return np.stack([to_network_input(perturb(photo), fit) for perturb in PERTURBATIONS.values()])
 
 
-def fitted(photo: Image.Image, fit: Fit) -> Pixels:
-    """An 8-bit RGB photo as uint8 RGB (side, side, 3), through the one decode path."""
+def to_network_input(photo: Image.Image, fit: Fit) -> Pixels:
+    """Resizes an 8-bit RGB photo by `decode`, as for any other photo: uint8 RGB (side, side, 3)."""
     file = io.BytesIO()
     photo.save(file, "BMP")  # lossless, and faster than PNG
     return decode(file.getvalue(), fit).pixels
 
 
-def upright(path: str, fit: Fit) -> Image.Image:
-    """The whole photo, 8-bit sRGB, turned as the camera says, at the JPEG scale that `models.images.decode` would choose.
+def load_upright(path: str, fit: Fit) -> Image.Image:
+    """Loads a photo as 8-bit sRGB, rotated by its EXIF orientation, at the JPEG scale that `decode` would choose.
 
-    Raises ImageError when it is no whole picture.
+    Raises:
+        ImageError: The file is not a complete picture.
     """
     with Path(path).open("rb") as file, as_image_errors(file), Image.open(file, formats=FORMATS) as image:
         image.draft(None, (fit.draft * fit.side, fit.draft * fit.side))
         image.load()
         plain = to_rgb(eight_bits(image))
-        with contextlib.suppress(Exception):  # a damaged EXIF block says nothing of the picture
-            plain.info["exif"] = image.getexif().tobytes()  # after load(): some plug-ins turn the picture themselves
+        with contextlib.suppress(Exception):  # a damaged EXIF block does not affect the pixels
+            plain.info["exif"] = image.getexif().tobytes()  # after load(): some plug-ins rotate the picture themselves
         return ImageOps.exif_transpose(plain)

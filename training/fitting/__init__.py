@@ -1,1 +1,1 @@
-"""Fitting a model: features, head, fine-tuning, calibration, export."""
+"""Fitting a model: features, SVM head, fine-tuning, calibration, quantization."""

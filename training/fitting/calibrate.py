@@ -1,4 +1,4 @@
-"""What turns logits into probabilities and labels, chosen on validation."""
+"""Calibration on the validation split: temperature and thresholds."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +8,15 @@ from models.decision import Floats, Thresholds
 
 
 def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
-    """The temperature in [0.05, 20] with the least negative log-likelihood on validation (Guo et al. 2017)."""
+    """Fits the temperature that minimizes the negative log-likelihood (Guo et al. 2017).
+
+    Args:
+        logits: (n,), of the validation split.
+        labels: (n,), 1 = food.
+
+    Returns:
+        A temperature in [0.05, 20].
+    """
     signs = np.where(np.asarray(labels) == 1, 1.0, -1.0)
     margins = signs * np.asarray(logits, np.float64)
 
@@ -20,14 +28,19 @@ def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
 
 
 def choose_thresholds(p_food: Floats, labels: npt.ArrayLike, unsure_error: float) -> Thresholds:
-    """The least set-aside share for which at most `unsure_error` of the photos still decided are wrong.
+    """Chooses the `unsure` thresholds that set as few photos aside as the error rate allows.
 
-    Photos are set aside in the order of their confidence max(p, 1 − p); the threshold between the labels is 0.5.
+    Photos are set aside in the order of their confidence max(p, 1 − p). The threshold between the labels is 0.5.
+
+    Args:
+        p_food: Calibrated P(food) (n,).
+        labels: (n,), 1 = food.
+        unsure_error: Highest error rate allowed among the photos that are decided, 0 to 1.
     """
     wrong = (p_food >= 0.5) != (np.asarray(labels) == 1)
     if wrong.mean() <= unsure_error:
         return Thresholds()
-    for high in np.unique(np.maximum(p_food, 1 - p_food)):  # from the least sure on, each equally sure group at once
+    for high in np.unique(np.maximum(p_food, 1 - p_food)):  # ascending confidence; equal confidences form one group
         low = 1 - high
         decided = (p_food <= low) | (p_food >= high)  # as `models.decision.label` decides
         if wrong[decided].sum() <= unsure_error * decided.sum():

@@ -1,4 +1,4 @@
-"""Passes of all photos of a split through the frozen part of a network, each done once and kept on disk."""
+"""The outputs of the frozen part of a network for each view of a split, computed once and kept on disk."""
 
 import json
 from collections.abc import Callable
@@ -13,74 +13,121 @@ from rich.progress import Progress
 from models.errors import FoodsortError
 from models.images.decode import Fit, Pixels
 from training.fitting.augment import augmenter
-from training.fitting.checkpoint import Array, Work
-from training.fitting.features import Labels, Unreadable, pictures
+from training.fitting.checkpoint import Array, Checkpoint
+from training.fitting.features import Labels, UnreadablePhoto, decode_photos
 from training.fitting.recipe import Recipe
 
-Change = Callable[[Pixels], Pixels]
-Run = Callable[[Pixels], npt.NDArray[np.float32]]
+Transform = Callable[[Pixels], Pixels]
+Network = Callable[[Pixels], npt.NDArray[np.float32]]
 
 
-class Decoded(NamedTuple):
-    """A split's readable photos: pixels uint8 (m, side, side, 3), mapped from disk, labels int (m,), and the others."""
+class DecodedSplit(NamedTuple):
+    """The decoded photos of a split.
+
+    Attributes:
+        split: Name of the split.
+        pixels: uint8 RGB (m, side, side, 3) of the readable photos, memory-mapped.
+        labels: int (m,), 1 = food.
+        unreadable: The photos left out.
+    """
 
     split: str
     pixels: Pixels
     labels: Labels
-    unreadable: list[Unreadable]
+    unreadable: list[UnreadablePhoto]
 
 
-def decoded(frame: pd.DataFrame, fit: Fit, work: Work, progress: Progress) -> Decoded:
-    """Decodes the photos of `frame`, of one split, or maps what an earlier start decoded.
+def decode_split(frame: pd.DataFrame, fit: Fit, checkpoint: Checkpoint, progress: Progress) -> DecodedSplit:
+    """Decodes the photos of one split, or maps the pixels that an earlier run decoded.
 
-    Raises FoodsortError when none of them can be read.
+    Args:
+        frame: The photos, columns as from `dataset.read`.
+        fit: How they are resized.
+        checkpoint: Keeps the pixels.
+        progress: Gets a bar.
+
+    Raises:
+        FoodsortError: None of the photos can be read.
     """
     split = str(frame["split"].iloc[0])
     task = progress.add_task(f"{split} photos decoded", total=len(frame))
+    list_name = f"{split}-unreadable.json"
 
     def make(part: Path) -> None:
-        unreadable: list[Unreadable] = []
+        unreadable: list[UnreadablePhoto] = []
         pixels = np.lib.format.open_memmap(part, "w+", np.uint8, (len(frame), fit.side, fit.side, 3))
-        for at, (row, picture) in enumerate(pictures(list(frame["path"]), fit, unreadable)):
-            pixels[at] = picture
+        count = 0
+        for row, photo in enumerate(decode_photos(list(frame["path"]), fit)):
+            if isinstance(photo, UnreadablePhoto):
+                unreadable.append(photo)
+            else:
+                pixels[count] = photo
+                count += 1
             progress.update(task, completed=row + 1)
-        work.write(f"{split}-unreadable.json", lambda path: path.write_text(json.dumps(unreadable)))
+        # The list comes first: complete pixels imply a complete list.
+        checkpoint.write(list_name, lambda path: path.write_text(json.dumps(unreadable)))
 
-    pixels: Pixels = work.array(f"{split}-pixels.npy", make)
+    pixels: Pixels = checkpoint.load_or_make_array(f"{split}-pixels.npy", make)
     progress.update(task, completed=len(frame))
-    listed = json.loads((work.folder / f"{split}-unreadable.json").read_text())
-    unreadable = [Unreadable(*one) for one in listed]
-    readable = frame[~frame["path"].isin([one.path for one in unreadable])]
+    rows = json.loads((checkpoint.folder / list_name).read_text())
+    unreadable = [UnreadablePhoto(path=path, kind=kind, message=message) for path, kind, message in rows]
+    readable = frame[~frame["path"].isin([photo.path for photo in unreadable])]
     if readable.empty:
         raise FoodsortError(f"no {split} photo could be read; the first: {unreadable[0].message}")
-    return Decoded(split, pixels[: len(readable)], readable["label"].to_numpy(), unreadable)
+    return DecodedSplit(split, pixels[: len(readable)], readable["label"].to_numpy(), unreadable)
 
 
-def seen(
-    run: Run, photos: Decoded, view: int, recipe: Recipe, work: Work, progress: Progress, dtype: npt.DTypeLike
-) -> Array:
-    """What `run` makes of a split's photos, (m, …) of `dtype`, mapped from disk; worked out where it is not there yet.
+class FeatureCache:
+    """Computes the outputs of a frozen network for views of photos and keeps them in the checkpoint."""
 
-    view: 0 shows the photos as they are, 1 their mirror images, any other number mildly changed ones, see `change`.
+    def __init__(self, network: Network, dtype: npt.DTypeLike, recipe: Recipe, checkpoint: Checkpoint) -> None:
+        """Makes a cache for one network.
+
+        Args:
+            network: uint8 pixels (b, side, side, 3) → float32 (b, …).
+            dtype: Type in which outputs are stored.
+            recipe: Its `batch` and `seed` are used.
+            checkpoint: Keeps the outputs.
+        """
+        self._network = network
+        self._dtype = dtype
+        self._recipe = recipe
+        self._checkpoint = checkpoint
+
+    def view(self, photos: DecodedSplit, view: int, progress: Progress) -> Array:
+        """Returns the outputs (m, …) for one view of a split, memory-mapped; computes them if they are missing.
+
+        Args:
+            photos: The split.
+            view: Number of the view, see `view_transform`.
+            progress: Gets a bar.
+        """
+        count = len(photos.pixels)
+        batch = self._recipe.batch
+        task = progress.add_task(f"{photos.split} photos, view {view + 1}, through the network", total=count)
+
+        def make(part: Path) -> None:
+            transform = view_transform(view, self._recipe.seed)
+            file: Array | None = None
+            for start in range(0, count, batch):
+                outputs = self._network(transform(photos.pixels[start : start + batch]))
+                if file is None:
+                    file = np.lib.format.open_memmap(part, "w+", self._dtype, (count, *outputs.shape[1:]))
+                file[start : start + len(outputs)] = outputs
+                progress.update(task, completed=start + len(outputs))
+
+        array = self._checkpoint.load_or_make_array(f"{photos.split}-view{view}.npy", make)
+        progress.update(task, completed=count)
+        return array
+
+
+def view_transform(view: int, seed: int) -> Transform:
+    """Returns the transform of a view, uint8 (n, side, side, 3) → the same shape.
+
+    Args:
+        view: 0 is the original, 1 its mirror image; any other number is an augmentation of its own.
+        seed: Seed of the training.
     """
-    task = progress.add_task(f"{photos.split} photos, view {view + 1}, through the network", total=len(photos.pixels))
-
-    def make(part: Path) -> None:
-        changed, file = change(view, recipe.seed), None
-        for at in range(0, len(photos.pixels), recipe.batch):
-            outputs = run(changed(photos.pixels[at : at + recipe.batch]))
-            if file is None:
-                file = np.lib.format.open_memmap(part, "w+", dtype, (len(photos.pixels), *outputs.shape[1:]))
-            file[at : at + len(outputs)] = outputs
-            progress.update(task, completed=at + len(outputs))
-
-    array = work.array(f"{photos.split}-view{view}.npy", make)
-    progress.update(task, completed=len(photos.pixels))
-    return array
-
-
-def change(view: int, seed: int) -> Change:
-    """What a view does to pictures, uint8 (n, side, side, 3) → the same."""
     if view == 0:
         return lambda pixels: pixels
     if view == 1:

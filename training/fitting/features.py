@@ -1,6 +1,7 @@
-"""Photos to a network's outputs."""
+"""Decoded photos and a network's outputs for them."""
 
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,48 +19,62 @@ from training.fitting.recipe import Recipe
 Features = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 
-_THREADS = 4  # decoding is a tenth of the network's time on two cores; more threads only hold more pictures
+_THREADS = 4  # decoding takes a tenth of the network's time on two cores; more threads only hold more photos in memory
+_PREFETCH = 8 * _THREADS
 
 
-class Outputs(NamedTuple):
-    """A network's outputs: values float32 (m, …), the labels of their photos int (m,), and the photos left out."""
+class UnreadablePhoto(NamedTuple):
+    """A photo that could not be decoded.
 
-    values: Features
-    labels: Labels
-    unreadable: "list[Unreadable]"
-
-
-class Unreadable(NamedTuple):
-    """A picture that was left out: its path and why."""
+    Attributes:
+        path: Path of the file.
+        kind: Kind of the error, such as `truncated`.
+        message: The error for people.
+    """
 
     path: str
     kind: str
     message: str
 
 
-def pictures(paths: list[str], fit: Fit, unreadable: list[Unreadable]) -> Iterator[tuple[int, Pixels]]:
-    """(index, uint8 RGB (side, side, 3)) of each readable photo in order; the others are added to `unreadable`."""
+class NetworkOutputs(NamedTuple):
+    """The outputs of a network for the m readable photos of a split.
 
-    def one(path: str) -> Pixels | Unreadable:
-        try:
-            with Path(path).open("rb") as file:
-                return decode(file, fit).pixels
-        except ImageError as error:
-            return Unreadable(path, error.kind, str(error))
-        except OSError as error:
-            return Unreadable(path, "unreadable", error.strerror or str(error))
+    Attributes:
+        values: float32 (m, …).
+        labels: int (m,), 1 = food.
+        unreadable: The photos left out.
+    """
 
+    values: Features
+    labels: Labels
+    unreadable: list[UnreadablePhoto]
+
+
+def decode_photos(paths: list[str], fit: Fit) -> Iterator[Pixels | UnreadablePhoto]:
+    """Decodes photos in parallel.
+
+    Yields:
+        For each path, in order: uint8 RGB (side, side, 3), or the error of a photo that could not be read.
+    """
     with ThreadPoolExecutor(_THREADS) as pool:
-        ahead = iter(range(len(paths)))
-        waiting = [(index, pool.submit(one, paths[index])) for index in itertools.islice(ahead, 8 * _THREADS)]
-        while waiting:
-            index, future = waiting.pop(0)
-            waiting.extend((after, pool.submit(one, paths[after])) for after in itertools.islice(ahead, 1))
-            picture = future.result()
-            if isinstance(picture, Unreadable):
-                unreadable.append(picture)
-            else:
-                yield index, picture
+        remaining = iter(paths)
+        first_paths = itertools.islice(remaining, _PREFETCH)
+        futures = deque(pool.submit(_decode_photo, fit, path) for path in first_paths)
+        while futures:
+            future = futures.popleft()
+            futures.extend(pool.submit(_decode_photo, fit, path) for path in itertools.islice(remaining, 1))
+            yield future.result()
+
+
+def _decode_photo(fit: Fit, path: str) -> Pixels | UnreadablePhoto:
+    try:
+        with Path(path).open("rb") as file:
+            return decode(file, fit).pixels
+    except ImageError as error:
+        return UnreadablePhoto(path, error.kind, str(error))
+    except OSError as error:
+        return UnreadablePhoto(path, "unreadable", error.strerror or str(error))
 
 
 def extract(
@@ -67,21 +82,34 @@ def extract(
     frame: pd.DataFrame,
     recipe: Recipe,
     progress: Progress,
-) -> Outputs:
-    """Runs `run` (uint8 pixels (b, side, side, 3) → float32 (b, …)) over the photos of `frame`, of one split.
+) -> NetworkOutputs:
+    """Runs a network over the photos of one split.
 
-    A bar on `progress` shows how far it is.
+    Args:
+        run: The network: uint8 pixels (b, side, side, 3) → float32 (b, …).
+        frame: The photos, columns as from `dataset.read`.
+        recipe: Its `fit` and `batch` are used.
+        progress: Gets a bar.
+
+    Raises:
+        FoodsortError: None of the photos can be read.
     """
-    task = progress.add_task(f"{frame['split'].iloc[0]} photos through the network", total=len(frame))
-    unreadable: list[Unreadable] = []
+    split = str(frame["split"].iloc[0])
+    task = progress.add_task(f"{split} photos through the network", total=len(frame))
+    unreadable: list[UnreadablePhoto] = []
     outputs: list[Features] = []
     rows: list[int] = []
-    stream = pictures(list(frame["path"]), recipe.fit, unreadable)
-    while chunk := list(itertools.islice(stream, recipe.batch)):
-        outputs.append(run(np.stack([pixel for _, pixel in chunk])))
-        rows.extend(row for row, _ in chunk)
-        progress.update(task, completed=rows[-1] + 1)
-    progress.update(task, completed=len(frame))
+    batch: list[Pixels] = []
+    for row, photo in enumerate(decode_photos(list(frame["path"]), recipe.fit)):
+        if isinstance(photo, UnreadablePhoto):
+            unreadable.append(photo)
+        else:
+            batch.append(photo)
+            rows.append(row)
+        if len(batch) == recipe.batch or (batch and row + 1 == len(frame)):
+            outputs.append(run(np.stack(batch)))
+            batch = []
+        progress.update(task, completed=row + 1)
     if not outputs:
-        raise FoodsortError(f"no {frame['split'].iloc[0]} photo could be read; the first: {unreadable[0].message}")
-    return Outputs(np.concatenate(outputs), frame["label"].to_numpy()[rows], unreadable)
+        raise FoodsortError(f"no {split} photo could be read; the first: {unreadable[0].message}")
+    return NetworkOutputs(np.concatenate(outputs), frame["label"].to_numpy()[rows], unreadable)

@@ -1,4 +1,4 @@
-"""Fits a network to photos: first the head, then, if asked, the backbone's last stage and the head again."""
+"""Fits a network to photos: the head, then optionally the last stage of the backbone and the head again."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,72 +10,105 @@ from rich.progress import Progress
 from models import head
 from models.decision import probability
 from training.fitting import calibrate, svm
-from training.fitting.checkpoint import Array, Work
-from training.fitting.conversion import runner
-from training.fitting.feature_cache import Decoded, seen
+from training.fitting.checkpoint import Array, Checkpoint
+from training.fitting.feature_cache import DecodedSplit, FeatureCache
 from training.fitting.features import Labels
-from training.fitting.finetune import CUT, finetune
+from training.fitting.finetune import FIRST_TRAINED_AFTER, FinetuneData, finetune
+from training.fitting.inference import compile_for_inference
 from training.fitting.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
 
-PIXELS = "pixels"
+INPUT = "pixels"
+"""Name of the network's input layer."""
 
 Floats32 = npt.NDArray[np.float32]
 
 
-class Fitted(NamedTuple):
-    """A fitted network, its logits on validation (m,), and the second stage's history (None without one)."""
+class FittedModel(NamedTuple):
+    """A fitted network.
+
+    Attributes:
+        network: The network with its head.
+        validation_logits: float32 (m,), its logits on the validation split.
+        history: The history of fine-tuning, one row an epoch; None without fine-tuning.
+    """
 
     network: "keras.Model"
-    logits: Floats32
+    validation_logits: Floats32
     history: pd.DataFrame | None
 
 
 def fit(
-    network: "keras.Model", training: Decoded, validation: Decoded, recipe: Recipe, work: Work, progress: Progress
-) -> Fitted:
-    """Fits `network`, made by `resnet50.build` with ImageNet's weights, and returns the one with the finished head.
+    network: "keras.Model",
+    training: DecodedSplit,
+    validation: DecodedSplit,
+    *,
+    recipe: Recipe,
+    checkpoint: Checkpoint,
+    progress: Progress,
+) -> FittedModel:
+    """Fits a network to the training split.
 
-    The second stage's outcome is kept only where validation gives it less loss than the head alone has.
+    The fine-tuned backbone is kept only if its validation loss is lower than that of the head on ImageNet's backbone.
+
+    Args:
+        network: As made by `resnet50.build`, with ImageNet's weights.
+        training: The photos to learn from.
+        validation: The photos for early stopping and for the comparison.
+        recipe: The hyper-parameters.
+        checkpoint: Keeps intermediate results.
+        progress: Gets a bar for each step.
     """
     views = 1 + recipe.mirror
     if not recipe.finetune_epochs:
-        run = runner(head.submodel(network, PIXELS, head.COMPARED))
-        compared = [seen(run, training, view, recipe, work, progress, np.float32) for view in range(views)]
-        shown = seen(run, validation, 0, recipe, work, progress, np.float32)
-        return _with_head(network, compared, training.labels, shown, recipe)
+        to_head = compile_for_inference(head.submodel(network, INPUT, head.COMPARED))
+        cache = FeatureCache(to_head, np.float32, recipe, checkpoint)
+        head_inputs = [cache.view(training, view, progress) for view in range(views)]
+        return _fit_head(network, head_inputs, training.labels, cache.view(validation, 0, progress), recipe)
 
-    run = runner(head.submodel(network, PIXELS, CUT))
-    cut = [seen(run, training, view, recipe, work, progress, np.float16) for view in range(recipe.finetune_views)]
-    cut_shown = seen(run, validation, 0, recipe, work, progress, np.float16)
-    frozen = _from_cut(network, cut[:views], training.labels, cut_shown, recipe)
-    stock = network.get_weights()
-    history = finetune(network, cut, training.labels, (cut_shown, validation.labels), recipe, work, progress)
-    tuned = _from_cut(network, cut[:views], training.labels, cut_shown, recipe)
-    if _loss(tuned.logits, validation.labels) < _loss(frozen.logits, validation.labels):
+    frozen_part = compile_for_inference(head.submodel(network, INPUT, FIRST_TRAINED_AFTER))
+    cache = FeatureCache(frozen_part, np.float16, recipe, checkpoint)
+    data = FinetuneData(
+        views=[cache.view(training, view, progress) for view in range(recipe.finetune_views)],
+        labels=training.labels,
+        validation=cache.view(validation, 0, progress),
+        validation_labels=validation.labels,
+    )
+    stock = _fit_head_on_activations(network, data, views, recipe)
+    stock_weights = network.get_weights()
+    history = finetune(network, data, recipe=recipe, checkpoint=checkpoint, progress=progress)
+    tuned = _fit_head_on_activations(network, data, views, recipe)
+    if _loss(tuned.validation_logits, validation.labels) < _loss(stock.validation_logits, validation.labels):
         return tuned._replace(history=history)
-    network.set_weights(stock)
-    return frozen._replace(history=history)
+    network.set_weights(stock_weights)
+    return stock._replace(history=history)
 
 
-def _from_cut(network: "keras.Model", views: list[Array], labels: Labels, shown: Array, recipe: Recipe) -> Fitted:
-    run = runner(head.submodel(network, CUT, head.COMPARED))
-    compared = [
-        np.concatenate(
-            [run(np.asarray(one[at : at + recipe.batch], np.float32)) for at in range(0, len(one), recipe.batch)]
-        )
-        for one in (*views, shown)
-    ]
-    return _with_head(network, compared[:-1], labels, compared[-1], recipe)
+def _fit_head_on_activations(
+    network: "keras.Model", data: FinetuneData, view_count: int, recipe: Recipe
+) -> FittedModel:
+    """Runs the last stage on the activations of the first `view_count` views and fits the head to its outputs."""
+    last_stage = compile_for_inference(head.submodel(network, FIRST_TRAINED_AFTER, head.COMPARED))
+
+    def head_inputs(activations: Array) -> Floats32:
+        starts = range(0, len(activations), recipe.batch)
+        batches = (np.asarray(activations[start : start + recipe.batch], np.float32) for start in starts)
+        return np.concatenate([last_stage(batch) for batch in batches])
+
+    views = [head_inputs(view) for view in data.views[:view_count]]
+    return _fit_head(network, views, data.labels, head_inputs(data.validation), recipe)
 
 
-def _with_head(network: "keras.Model", views: list[Array], labels: Labels, shown: Array, recipe: Recipe) -> Fitted:
-    machine = svm.fit(np.concatenate(views), np.tile(labels, len(views)), recipe)
-    whole = machine.put_on(network)
-    logits = np.asarray(head.submodel(whole, head.COMPARED, head.LOGIT)(np.asarray(shown)))[:, 0]
-    return Fitted(whole, logits, None)
+def _fit_head(
+    network: "keras.Model", views: list[Array], labels: Labels, validation: Array, recipe: Recipe
+) -> FittedModel:
+    """Fits the head to its inputs (m, d + 2) for each view of the training photos."""
+    svm_head = svm.fit(np.concatenate(views), np.tile(labels, len(views)), recipe)
+    complete = svm_head.attach_to(network)
+    logits = np.asarray(head.submodel(complete, head.COMPARED, head.LOGIT)(np.asarray(validation)))[:, 0]
+    return FittedModel(complete, logits, history=None)
 
 
 def _loss(logits: Floats32, labels: Labels) -> float:

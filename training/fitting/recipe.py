@@ -7,35 +7,35 @@ from models.images.decode import Fit
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a training does. The defaults are the ones chosen on the validation split; see docs/model."""
+    """The hyper-parameters of a training. The defaults were chosen on the validation split; see docs/model."""
 
     fit: Fit = field(default_factory=Fit)
-    """How a picture becomes the square that the network sees."""
+    """How a photo is resized to the square input of the network."""
     mirror: bool = True
-    """Learn from each photo's mirror image too."""
+    """Also train on the mirror image of each photo."""
     batch: int = 8
-    """Photos a step of a network that is not being trained; more gain nothing on CPUs."""
+    """Photos per inference batch of a frozen network; larger batches gain nothing on CPUs."""
     gamma: float = 1.0
-    """γ of the head's Gaussian kernels."""
+    """γ of the Gaussian kernels of the SVM head."""
     slack: float = 1.0
-    """C of the head's support vector machine: what a training photo on the wrong side may cost."""
+    """C of the SVM head: the penalty for a training photo on the wrong side of the margin."""
     evidence: float = 0.033
-    """What a unit of ImageNet's logits counts beside the features' direction, whose length is 1."""
+    """Weight of one unit of ImageNet's logits relative to the feature direction, which has length 1."""
     finetune_epochs: int = 0
-    """Most epochs of the second stage, which trains the backbone's last stage; 0 leaves it as ImageNet made it."""
+    """Maximum epochs of fine-tuning, which trains the last stage of the backbone; 0 skips it."""
     finetune_views: int = 4
-    """Views of each photo that the second stage learns from: as it is, its mirror image, mildly changed ones."""
+    """Views of each photo used in fine-tuning: the original, its mirror image, then augmented copies."""
     finetune_batch: int = 32
-    """Views a step of the second stage."""
+    """Views per gradient step of fine-tuning."""
     finetune_rate: float = 5e-4
-    """Rate of stochastic gradient descent after the warm-up, which takes a tenth of the steps."""
+    """Peak learning rate of SGD, reached after a warm-up of a tenth of the steps."""
     finetune_patience: int = 2
-    """Epochs without a better validation loss after which the second stage ends."""
+    """Early stopping: epochs without a better validation loss after which fine-tuning ends."""
     weight_decay: float = 1e-4
-    """Decoupled weight decay of the second stage (Loshchilov and Hutter 2019)."""
+    """Decoupled weight decay of fine-tuning (Loshchilov and Hutter 2019)."""
     label_smoothing: float = 0.05
-    """Share by which the second stage's labels are moved towards one half."""
+    """Label smoothing of fine-tuning: the share by which labels are moved towards one half."""
     unsure_error: float = 0.002
-    """Highest share of wrong labels among the photos that are decided when `unsure` ones are set aside."""
+    """Highest error rate allowed among the photos that are decided when `unsure` photos are set aside."""
     seed: int = 1
-    """Seeds everything random."""
+    """Seed of all random numbers."""

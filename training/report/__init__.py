@@ -1,1 +1,1 @@
-"""The report of an evaluation: its sections, figures and files."""
+"""The report of an evaluation: metrics, sections, plots, files."""

@@ -1,4 +1,4 @@
-"""A report as a document, and the document as `report.html` and `report.md`."""
+"""A report as a document, rendered as `report.html` and `report.md`."""
 
 import base64
 import html
@@ -8,46 +8,69 @@ from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from training.evaluation.mistakes import Card
+from training.evaluation.mistakes import MistakeCard
 
 
 class Table(NamedTuple):
-    """Rows of text below a head; `note` is what stands above it; `prose`: words rather than numbers, so lines may break."""
+    """A table.
 
-    head: list[str]
+    Attributes:
+        header: Names of the columns.
+        rows: Text of the cells.
+        caption: Shown above the table, or "".
+        prose: Whether cells hold text rather than numbers, so that lines may break.
+    """
+
+    header: list[str]
     rows: list[list[str]]
-    note: str = ""
+    caption: str = ""
     prose: bool = False
 
 
-class Drawing(NamedTuple):
-    """A figure: name of its file beside the report, its SVG, and what it shows in words."""
+class SvgFigure(NamedTuple):
+    """A figure.
+
+    Attributes:
+        file: Name of its file beside the report.
+        svg: The SVG.
+        caption: Description, also the alternative text.
+    """
 
     file: str
     svg: str
-    words: str
+    caption: str
 
     @property
     def uri(self) -> str:
-        """The SVG as a data URI: inside the page, and apart from the page's names and styles."""
+        """The SVG as a data URI, which keeps its ids and styles apart from those of the page."""
         return "data:image/svg+xml;base64," + base64.b64encode(self.svg.encode()).decode()
 
 
 @dataclass(frozen=True)
 class Section:
-    """A chapter: paragraphs, figures, tables and cards, in this order. Cards, which show photos, are in HTML alone."""
+    """A section. Its parts are shown in the order of the attributes below.
+
+    Attributes:
+        anchor: Fragment of its link.
+        title: Heading.
+        paragraphs: Text.
+        bullets: Items of a list.
+        figures: Figures.
+        tables: Tables; one without rows is not shown.
+        cards: Photos, only in HTML.
+    """
 
     anchor: str
     title: str
-    words: list[str] = field(default_factory=list)
-    drawings: list[Drawing] = field(default_factory=list)
+    paragraphs: list[str] = field(default_factory=list)
+    bullets: list[str] = field(default_factory=list)
+    figures: list[SvgFigure] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
-    points: list[str] = field(default_factory=list)
-    cards: list[Card] = field(default_factory=list)
+    cards: list[MistakeCard] = field(default_factory=list)
 
 
 class Headline(NamedTuple):
-    """One of the figures that a reader looks for first: `value`, what it is, and its interval or "" where it has none."""
+    """A headline metric: its value, its name, and its 95 % interval or ""."""
 
     value: str
     name: str
@@ -56,29 +79,29 @@ class Headline(NamedTuple):
 
 @dataclass(frozen=True)
 class Document:
-    """A whole report; `about` says in a line what was judged."""
+    """A report; `subtitle` says what was evaluated."""
 
     title: str
-    about: str
+    subtitle: str
     headlines: list[Headline]
     sections: list[Section]
 
 
 def write(out: Path, document: Document) -> None:
-    """Writes `report.html`, which needs no other file, `report.md`, and beside them the figures that it shows."""
+    """Writes `report.html`, which is self-contained, and `report.md` with its figures, to the folder `out`."""
     for name in ("report.html", "report.md"):
         text = _ENVIRONMENT.get_template(f"{name}.j2").render(document=document)
         (out / name).write_text(text, encoding="utf-8")
     for section in document.sections:
-        for drawing in section.drawings:
-            if drawing.file.endswith(".svg"):
-                (out / drawing.file).write_text(drawing.svg, encoding="utf-8")
+        for figure in section.figures:
+            if figure.file.endswith(".svg"):  # `report.write` saves the PNG of the confusion matrix
+                (out / figure.file).write_text(figure.svg, encoding="utf-8")
 
 
 def _plain(text: str) -> str:
-    """Text as Markdown that shows it letter by letter, in a cell of a table too."""
+    """Escapes text for Markdown, also for the cell of a table."""
     escaped = html.escape(text, quote=False)
-    for mark in "\\`*[]|":  # an underscore inside a word marks nothing
+    for mark in "\\`*[]|":  # an underscore inside a word is not markup
         escaped = escaped.replace(mark, "\\" + mark)
     return escaped
 

@@ -1,9 +1,8 @@
-"""One evaluation of a finished model, from labelled photos to a report."""
+"""The evaluation of a finished model: labelled photos in, a report out."""
 
+import dataclasses
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 from rich.console import Console
 from rich.progress import Progress
 
@@ -13,86 +12,96 @@ from models.engines import open_engine
 from models.engines.base import Engine
 from models.errors import EngineError
 from training.data import dataset
-from training.data.audit import Audit
-from training.evaluation import comparison, mistakes, robustness
-from training.evaluation.comparison import Comparison
-from training.evaluation.predictions import Judged, judge
+from training.evaluation import mistakes, robustness
+from training.evaluation.comparison import Comparison, compare
+from training.evaluation.predictions import Predictions, predict
 from training.fitting.recipe import Recipe
-from training.report import report
-from training.report.report import Findings
+from training.report import metrics_file, report
+from training.report.metrics_file import MetricsFile
+from training.report.report import AdditionalResults
+
+_BATCH = Recipe().batch
 
 
 def evaluate(
-    model: Path | None,
     data: Path,
-    split: str,
     out: Path,
+    *,
+    model: Path | None,
+    split: str,
     engine_name: EngineName,
     console: Console,
-    *,
     brief: bool,
     against: Path | None = None,
-) -> dict[str, Any]:
-    """Runs the bundle in `model` (None: foodsort's own) over one split of `data` and writes the report to `out`.
+) -> MetricsFile:
+    """Evaluates a bundle on one split of a data set and writes the report.
 
-    against: a second bundle, run over the same photos and compared. brief: `metrics.json` alone.
-    Returns the contents of `metrics.json`. Raises FoodsortError when a bundle or the data set is not one.
+    Args:
+        data: The data set.
+        out: Folder for the report.
+        model: The bundle; the shipped one if None.
+        split: Name of the split.
+        engine_name: The engine that runs the model.
+        console: Shows the progress.
+        brief: Writes only `metrics.json`.
+        against: A second bundle to compare with on the same photos.
+
+    Returns:
+        The contents of `metrics.json`.
+
+    Raises:
+        FoodsortError: A bundle or the data set is invalid, or the engine cannot run a bundle.
     """
     bundle = Bundle.load(model)
-    second = Bundle.load(against) if against is not None else None
+    other_bundle = Bundle.load(against) if against is not None else None
     frame = dataset.read(data, (split,))
-    engine = open_engine(engine_name, bundle, Recipe().batch)
-    second_engine = open_engine(engine_name, second, Recipe().batch) if second is not None else None
-    out.mkdir(parents=True, exist_ok=True)  # now rather than after minutes of work that could not be kept
+    engine = open_engine(engine_name, bundle, _BATCH)
+    other_engine = open_engine(engine_name, other_bundle, _BATCH) if other_bundle is not None else None
+    out.mkdir(parents=True, exist_ok=True)  # now, because the results of minutes of work have to be saved there
+    comparison = None
     with Progress(console=console) as progress:
-        judged = judge(bundle, engine, frame, progress)
-        compared = None
-        if second is not None and second_engine is not None:
-            other = judge(second, second_engine, frame, progress)
-            compared = comparison.compare(judged, other, (bundle.model_name, second.model_name))
+        predictions = predict(bundle, engine, frame, progress)
+        if other_bundle is not None and other_engine is not None:
+            other = predict(other_bundle, other_engine, frame, progress)
+            comparison = compare(predictions, other, (bundle.model_name, other_bundle.model_name))
     if brief:
-        found = report.summary(judged, Findings(against=compared))
-        report.write_summary(out, found)
-        return found
-    return write_report(out, split, judged, engine, dataset.root(data), console, against=compared)
+        metrics = metrics_file.build(predictions, against=comparison)
+        metrics_file.write(out, metrics)
+        return metrics
+    root = dataset.root(data)
+    results = additional_results(predictions, engine, root, console)
+    results = dataclasses.replace(results, against=comparison)
+    return report.write(out, predictions, results, split=split, root=root)
 
 
-def write_report(
-    out: Path,
-    split: str,
-    judged: Judged,
-    engine: Engine,
-    root: Path,
-    console: Console,
-    *,
-    against: Comparison | None = None,
-    audit: Audit | None = None,
-    history: pd.DataFrame | None = None,
-) -> dict[str, Any]:
-    """Measures what a whole report tells beside `judged`, which `engine` ran, and writes it to the folder `out`.
+def additional_results(predictions: Predictions, engine: Engine, root: Path, console: Console) -> AdditionalResults:
+    """Measures the robustness, compares the engines and collects the worst mistakes.
 
-    root: the data set's folder. against, audit, history: see `report.Findings`. Returns the contents of `metrics.json`.
+    Args:
+        predictions: The predictions for a split.
+        engine: The engine that made them.
+        root: The folder that names of photos are relative to.
+        console: Shows the progress.
     """
     with Progress(console=console) as progress:
-        disturbed = robustness.measure(judged, engine, progress)
-        engines = _engines(judged, progress)
-    # The activation maps are the network's, which the scripted engine does not run.
-    explaining = engine if engine.name != "scripted" else None
-    sheet = mistakes.sheet(mistakes.find(judged), judged, root, explaining)
-    findings = Findings(disturbed, engines, against, sheet, audit, history)
-    return report.write(out, split, judged, findings, root)
+        robustness_results = robustness.measure(predictions, engine, progress)
+        engines = _compare_engines(predictions, progress)
+    # The scripted engine does not run the network, so it has no activation maps.
+    explaining_engine = engine if engine.name != "scripted" else None
+    gallery = mistakes.build_gallery(mistakes.find(predictions), predictions, root, explaining_engine)
+    return AdditionalResults(robustness=robustness_results, engines=engines, mistakes=gallery)
 
 
-def _engines(judged: Judged, progress: Progress) -> Comparison | None:
-    """The bundle's 8-bit model against its float32 one; None when it has none or one of the two does not run here."""
-    if INT8 not in judged.bundle.card.files or judged.engine == "scripted":
+def _compare_engines(predictions: Predictions, progress: Progress) -> Comparison | None:
+    """Compares the bundle's float32 and 8-bit models; None if one of them is missing or cannot run here."""
+    if INT8 not in predictions.bundle.card.files or predictions.engine_name == "scripted":
         return None
-    is_int8 = judged.engine.startswith("openvino")
+    is_int8 = predictions.engine_name.startswith("openvino")
     try:
-        engine = open_engine("tensorflow" if is_int8 else "openvino", judged.bundle, Recipe().batch)
+        engine = open_engine("tensorflow" if is_int8 else "openvino", predictions.bundle, _BATCH)
     except EngineError as error:
-        progress.console.print(f"not compared: {error}", markup=False)
+        progress.console.print(f"engines not compared: {error}", markup=False)
         return None
-    other = judge(judged.bundle, engine, judged.photos, progress)
-    first, second = (other, judged) if is_int8 else (judged, other)
-    return comparison.compare(first, second, (first.engine, second.engine))
+    other = predict(predictions.bundle, engine, predictions.photos, progress)
+    float32, int8 = (other, predictions) if is_int8 else (predictions, other)
+    return compare(float32, int8, (float32.engine_name, int8.engine_name))

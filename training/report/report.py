@@ -1,10 +1,7 @@
-"""What a training or an evaluation leaves for people and programs to read."""
+"""The files that a training or an evaluation leaves."""
 
-import dataclasses
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from sklearn.metrics import classification_report
@@ -13,113 +10,109 @@ from models.decision import Floats
 from models.filenames import escape_name
 from training.data.audit import Audit
 from training.data.dataset import CLASSES
-from training.evaluation import comparison, mistakes
+from training.evaluation import mistakes
 from training.evaluation.comparison import Comparison
-from training.evaluation.metrics import expected_calibration_error, metrics
-from training.evaluation.mistakes import Sheet
-from training.evaluation.predictions import Judged
-from training.evaluation.robustness import Row
-from training.fitting.features import Labels, Unreadable
+from training.evaluation.mistakes import MistakeGallery
+from training.evaluation.predictions import Predictions
+from training.evaluation.robustness import RobustnessResult
+from training.fitting.features import Labels, UnreadablePhoto
 from training.report import document as documents
-from training.report import figures
+from training.report import metrics_file, plots
 from training.report.document import Document, Section
+from training.report.metrics_file import MetricsFile
 from training.report.sections import model, photos, quality
 
 
 @dataclass(frozen=True)
-class Findings:
-    """What a report tells beside the figures of the run itself; what is None or empty has no chapter.
+class AdditionalResults:
+    """Results besides the predictions themselves. A result that is None or empty has no section.
 
-    robustness: a row a disturbance. engines: float32 against 8-bit integers. against: this bundle against another.
-    mistakes: cards of the worst. audit: of the data set before the training. history: of the training, a row an epoch.
+    Attributes:
+        robustness: One result for each perturbation.
+        engines: The float32 model (first) and the 8-bit model (second).
+        against: This bundle (first) and another one (second).
+        mistakes: The worst mistakes.
+        audit: The audit of the data set before the training.
+        history: The history of fine-tuning, one row an epoch.
     """
 
-    robustness: list[Row] = dataclasses.field(default_factory=list)
+    robustness: list[RobustnessResult] = field(default_factory=list)
     engines: Comparison | None = None
     against: Comparison | None = None
-    mistakes: Sheet | None = None
+    mistakes: MistakeGallery | None = None
     audit: Audit | None = None
     history: pd.DataFrame | None = None
 
 
-def summary(judged: Judged, findings: Findings) -> dict[str, Any]:
-    """The contents of `metrics.json`: those of `metrics`, and what was measured beside them."""
-    found = metrics(judged.p_food, judged.labels, judged.threshold)
-    found["ece_uncalibrated"] = expected_calibration_error(judged.p_raw, judged.labels, judged.threshold)
-    if findings.robustness:
-        found["robustness"] = {
-            row.disturbance: {
-                "accuracy": row.accuracy,
-                "accuracy_ci95": list(row.accuracy_ci95),
-                "changed": row.changed,
-            }
-            for row in findings.robustness
-        }
-    for name, compared in (("engines", findings.engines), ("against", findings.against)):
-        if compared is not None:
-            found[name] = comparison.as_json(compared)
-    return found
+def write(out: Path, predictions: Predictions, results: AdditionalResults, *, split: str, root: Path) -> MetricsFile:
+    """Writes the report of an evaluation.
 
+    The files are `report.html`, `report.md` and its figures, `metrics.json`, `classification_report.txt`,
+    `confusion_matrix.png`, `mistakes.csv`, and `unreadable.csv` if photos were left out.
 
-def write_summary(out: Path, found: dict[str, Any]) -> None:
-    """Writes `metrics.json`."""
-    (out / "metrics.json").write_text(json.dumps(found, indent=2) + "\n")
+    Args:
+        out: The folder.
+        predictions: The predictions for the split.
+        results: The content of the optional sections.
+        split: Name of the split.
+        root: The folder that names of photos are relative to.
 
-
-def write(out: Path, split: str, judged: Judged, findings: Findings, root: Path) -> dict[str, Any]:
-    """Writes the whole report of one run over a split to the folder `out` and returns the contents of `metrics.json`.
-
-    Files: `report.html` and `report.md` with their figures, `metrics.json`, `classification_report.txt`,
-    `confusion_matrix.png`, `mistakes.csv`, and `unreadable.csv` if a photo was left out. Names are relative to `root`.
+    Returns:
+        The contents of `metrics.json`.
     """
-    found = summary(judged, findings)
-    write_summary(out, found)
-    text = classification(judged.p_food, judged.labels, judged.threshold)
+    metrics = metrics_file.build(
+        predictions, robustness_results=results.robustness, engines=results.engines, against=results.against
+    )
+    metrics_file.write(out, metrics)
+    text = classification_text(predictions.p_food, predictions.labels, predictions.threshold)
     (out / "classification_report.txt").write_text(text)
-    figures.confusion(found, split).savefig(out / "confusion_matrix.png", dpi=150)
-    mistakes.write(out, mistakes.find(judged), root)
-    write_unreadable(out, judged.unreadable)
-    documents.write(out, document(split, judged, found, findings, root))
-    return found
+    plots.confusion(metrics, split).savefig(out / "confusion_matrix.png", dpi=150)
+    mistakes.write(out, mistakes.find(predictions), root)
+    write_unreadable(out, predictions.unreadable)
+    documents.write(out, document(predictions, results, metrics, split=split, root=root))
+    return metrics
 
 
-def document(split: str, judged: Judged, found: dict[str, Any], findings: Findings, root: Path) -> Document:
-    """The report as a document, in the order in which a person asks."""
-    parts: list[Section | None] = [
-        quality.key_figures(judged, found, split),
-        quality.ranking(judged),
-        quality.sureness(judged, found),
-        photos.worst(findings.mistakes, int(judged.wrong.sum())) if findings.mistakes else None,
-        photos.disturbed(found, findings.robustness) if findings.robustness else None,
-        photos.by_source(judged),
-        model.against(findings.against, root) if findings.against else None,
-        model.engines(findings.engines) if findings.engines else None,
-        model.audited(findings.audit) if findings.audit else None,
-        model.trained(findings.history) if findings.history is not None else None,
-        photos.left_out(judged.unreadable, root) if judged.unreadable else None,
-        model.model(judged.bundle, judged.engine),
+def document(
+    predictions: Predictions, results: AdditionalResults, metrics: MetricsFile, *, split: str, root: Path
+) -> Document:
+    """Builds the report as a document."""
+    wrong = int(predictions.wrong.sum())
+    sections: list[Section | None] = [
+        quality.metrics_section(predictions, metrics, split),
+        quality.curves_section(predictions),
+        quality.calibration_section(predictions, metrics),
+        photos.mistakes_section(results.mistakes, wrong) if results.mistakes else None,
+        photos.robustness_section(metrics, results.robustness) if results.robustness else None,
+        photos.sources_section(predictions),
+        model.comparison_section(results.against, root) if results.against else None,
+        model.engines_section(results.engines) if results.engines else None,
+        model.audit_section(results.audit) if results.audit else None,
+        model.training_section(results.history) if results.history is not None else None,
+        photos.unreadable_section(predictions.unreadable, root) if predictions.unreadable else None,
+        model.model_section(predictions.bundle, predictions.engine_name),
     ]
     return Document(
-        title=f"{judged.bundle.card.name} on {split}",
-        about=f"{found['n']:,} photos, run by {judged.engine}",
-        headlines=quality.headlines(found),
-        sections=[part for part in parts if part is not None],
+        title=f"{predictions.bundle.card.name} on {split}",
+        subtitle=f"{metrics['n']:,} photos, run by {predictions.engine_name}",
+        headlines=quality.headlines(metrics),
+        sections=[section for section in sections if section is not None],
     )
 
 
-def classification(p_food: Floats, labels: Labels, threshold: float) -> str:
-    """scikit-learn's classification report as text."""
+def classification_text(p_food: Floats, labels: Labels, threshold: float) -> str:
+    """Returns scikit-learn's classification report as text."""
     predicted = (p_food >= threshold).astype(int)
     return str(
         classification_report(labels, predicted, labels=[0, 1], target_names=CLASSES, digits=4, zero_division=0.0)
     )
 
 
-def write_unreadable(out: Path, unreadable: list[Unreadable]) -> None:
-    """Writes `unreadable.csv` (path, kind, message) when a picture was left out, and removes an older one otherwise."""
+def write_unreadable(out: Path, unreadable: list[UnreadablePhoto]) -> None:
+    """Writes `unreadable.csv` (path, kind, message) if photos were left out, and deletes an older one otherwise."""
     if not unreadable:
         (out / "unreadable.csv").unlink(missing_ok=True)
     else:
         out.mkdir(parents=True, exist_ok=True)
-        shown_safely = [one._replace(path=escape_name(one.path)) for one in unreadable]
-        pd.DataFrame(shown_safely).to_csv(out / "unreadable.csv", index=False)
+        escaped = [photo._replace(path=escape_name(photo.path)) for photo in unreadable]
+        pd.DataFrame(escaped).to_csv(out / "unreadable.csv", index=False)

@@ -20,21 +20,21 @@ def drawn(tmp_path: Path, *entries: Entry) -> Image.Image:
         return image.convert("RGB")
 
 
-def test_photos_lie_in_rows_of_eight_with_words_below(red: str, tmp_path: Path) -> None:
+def test_photos_are_in_rows_of_eight_with_captions_below(red: str, tmp_path: Path) -> None:
     one = drawn(tmp_path, Entry(red, "food → non_food", "P(food) 0.1", "red.png"))
     ten = drawn(tmp_path, *[Entry(red, "", "", "")] * 10)
     assert ten.width == 8 * (one.width - 8) + 8
     assert ten.height == 2 * (one.height - 8) + 8
     pixels = np.asarray(one)
     assert (pixels[8:200, 8:200] == (250, 0, 0)).all()
-    words = pixels[200:, :, 0]
-    assert all((words[line * 16 : line * 16 + 16] < 128).any() for line in range(3))
+    captions = pixels[200:, :, 0]
+    assert all((captions[line * 16 : line * 16 + 16] < 128).any() for line in range(3))
 
 
-def test_the_words_are_those_given_and_of_a_long_name_the_end_is_seen(red: str, tmp_path: Path) -> None:
+def test_captions_show_the_entry_and_the_end_of_a_long_name(red: str, tmp_path: Path) -> None:
     sheets = [
-        drawn(tmp_path, Entry(red, *words)).tobytes()
-        for words in (
+        drawn(tmp_path, Entry(red, *caption)).tobytes()
+        for caption in (
             ("a", "b", "c" * 100 + "1.jpg"),
             ("a", "b", "c" * 100 + "2.jpg"),
             ("a", "b", "d" + "c" * 100 + "1.jpg"),
@@ -46,13 +46,13 @@ def test_the_words_are_those_given_and_of_a_long_name_the_end_is_seen(red: str, 
     assert len(set(sheets)) == 4
 
 
-def test_a_photo_that_cannot_be_read_is_grey(tmp_path: Path) -> None:
+def test_an_unreadable_photo_is_grey(tmp_path: Path) -> None:
     (tmp_path / "no.jpg").write_text("no picture")
     for name in ("no.jpg", "gone.jpg"):
         pixels = np.asarray(drawn(tmp_path, Entry(str(tmp_path / name), "", "", "")))
         assert (pixels[8:200, 8:200] == 128).all()
 
 
-def test_a_sheet_stays_small_enough_to_open(red: str, tmp_path: Path) -> None:
+def test_a_sheet_has_a_largest_size(red: str, tmp_path: Path) -> None:
     sizes = {drawn(tmp_path, *[Entry(red, "", "", "")] * count).size for count in (96, 120)}
     assert len(sizes) == 1

@@ -9,7 +9,7 @@ from training.data.dataset import SPLITS, DatasetError, digest, read
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A data set of two photos a split; every file has bytes of its own."""
+    """A data set of two photos in each split; all files differ."""
     for split in SPLITS:
         (tmp_path / "set" / split).mkdir(parents=True)
         for name in ("0_1.jpg", "1_1.jpg"):
@@ -34,13 +34,13 @@ def test_labels_and_splits_come_from_names_and_folders(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["0_x.JPG", "1_two words.jpeg", "0_a.b.png", "1_1.gif", "0_1.HEIC"])
-def test_pictures_are_photos_however_their_names_are_spelt(folder: Path, name: str) -> None:
+def test_photos_are_recognized_by_extension(folder: Path, name: str) -> None:
     (folder / "evaluation" / name).touch()
     assert str(folder / "evaluation" / name) in list(read(folder)["path"])
 
 
 @pytest.mark.parametrize("name", ["2_1.jpg", "01_1.jpg", "1_.jpg", "1.jpg", "1_1.txt", "1_1.jpg.part", "manifest.csv"])
-def test_files_of_other_names_are_left_alone(folder: Path, name: str) -> None:
+def test_files_with_other_names_are_ignored(folder: Path, name: str) -> None:
     (folder / "evaluation" / name).touch()
     assert len(read(folder)) == 6
 
@@ -55,7 +55,7 @@ def test_a_split_that_is_missing_is_named(folder: Path, split: str) -> None:
 
 
 def test_a_folder_that_is_missing_is_named(folder: Path) -> None:
-    with pytest.raises(DatasetError, match=r"none is not there"):
+    with pytest.raises(DatasetError, match=r"none does not exist"):
         read(folder / "none")
 
 
@@ -68,12 +68,12 @@ def test_a_split_without_one_of_the_labels_is_named(folder: Path, label: int) ->
     assert f"found labels [{1 - label}]" in str(caught.value)
 
 
-def test_only_the_splits_asked_for_have_to_be_there(folder: Path) -> None:
+def test_only_the_requested_splits_have_to_exist(folder: Path) -> None:
     shutil.rmtree(folder / "training")
     assert set(read(folder, ("evaluation",))["split"]) == {"evaluation"}
 
 
-def test_the_digest_does_not_depend_on_where_the_photos_lie(folder: Path, tmp_path: Path) -> None:
+def test_the_digest_does_not_depend_on_the_paths(folder: Path, tmp_path: Path) -> None:
     before = digest(read(folder))
     shutil.copytree(folder, tmp_path / "copy")
     (tmp_path / "copy/training/1_1.jpg").rename(tmp_path / "copy/training/1_another.jpg")
@@ -95,7 +95,7 @@ def test_the_digest_changes_with_a_photos_split_and_label(folder: Path, moved: s
     assert digest(read(folder)) != before
 
 
-def test_a_photo_that_cannot_be_read_counts_as_such(folder: Path) -> None:
+def test_the_digest_counts_unreadable_photos(folder: Path) -> None:
     before = digest(read(folder))
     (folder / "training/1_9.jpg").symlink_to(folder / "nowhere")
     assert digest(read(folder)) != before
@@ -131,12 +131,12 @@ def test_a_folder_per_class_holds_pictures_of_every_format_that_is_read(
 def test_two_layouts_in_one_split_are_refused(by_class: Path) -> None:
     (by_class / "training/1_1.jpg").touch()
     with pytest.raises(
-        DatasetError, match=r"training holds photos like 1_1\.jpg beside the folder non_food; move them"
+        DatasetError, match=r"training has both photos like 1_1\.jpg and the folder non_food; move the photos"
     ):
         read(by_class)
 
 
-def test_a_manifest_beside_the_splits_says_where_photos_come_from_and_nothing_else(folder: Path) -> None:
+def test_a_manifest_beside_the_splits_provides_only_the_sources(folder: Path) -> None:
     (folder / "manifest.tsv").write_text("file\tlabel\tsource_repo\ntraining/0_1.jpg\t1\tweb\ngone.jpg\t7\tweb\n")
     frame = read(folder)
     known = frame[frame["source"] != ""]
@@ -162,6 +162,6 @@ def test_a_manifest_that_lacks_a_label_is_named(folder: Path) -> None:
         read(folder / "mine.csv", ("training",))
 
 
-def test_lists_are_relative_to_the_folder_or_to_the_folder_of_the_manifest(folder: Path) -> None:
+def test_the_root_is_the_folder_or_the_folder_of_the_manifest(folder: Path) -> None:
     (folder / "mine.csv").touch()
     assert dataset.root(folder) == dataset.root(folder / "mine.csv") == folder

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from training.data import duplicates
-from training.data.duplicates import NEAR_BITS, Pair, find, near_pairs
+from training.data.duplicates import NEAR_BITS, RowPair, find, near_pairs
 
 
 def framed(*photos: tuple[str, str, int, int]) -> pd.DataFrame:
@@ -16,9 +16,9 @@ FAR = 2**40 - 1
 """Differs from 0 in 40 bits."""
 
 
-def test_pairs_are_those_that_a_comparison_one_by_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(duplicates, "_ROWS", 7)  # tiles that end in the middle
-    monkeypatch.setattr(duplicates, "_COLUMNS", 16)
+def test_pairs_equal_those_of_a_comparison_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicates, "_TILE_ROWS", 7)  # tiles that end in the middle
+    monkeypatch.setattr(duplicates, "_TILE_COLUMNS", 16)
     random = np.random.default_rng(1)
     p_hash = random.integers(0, 2**64, 60, np.uint64) & np.uint64(0xFF)
     d_hash = random.integers(0, 2**64, 60, np.uint64) & np.uint64(0xFF00000000000000)
@@ -28,12 +28,12 @@ def test_pairs_are_those_that_a_comparison_one_by_one_finds(monkeypatch: pytest.
         for j in range(i + 1, 60)
         if (bits := int(p_hash[i] ^ p_hash[j]).bit_count() + int(d_hash[i] ^ d_hash[j]).bit_count()) <= 4
     }
-    found = near_pairs(p_hash, d_hash, 4)
-    assert {(i, j): bits for i, j, bits in found} == expected
-    assert len(found) == len(expected) > 10
+    result = near_pairs(p_hash, d_hash, 4)
+    assert {(i, j): bits for i, j, bits in result} == expected
+    assert len(result) == len(expected) > 10
 
 
-def test_no_photos_have_no_pairs() -> None:
+def test_without_photos_there_are_no_pairs() -> None:
     assert near_pairs(np.empty(0, np.uint64), np.empty(0, np.uint64), 4) == []
 
 
@@ -41,17 +41,17 @@ def test_both_hashes_count() -> None:
     half = 2 ** (NEAR_BITS // 2) - 1
     hashes = [(0, 0), (half, half << 50), (half, half << 50 | 1 << 20)]
     frame = framed(*(("training", str(number), *pair) for number, pair in enumerate(hashes)))
-    assert find(frame).pairs == [Pair(0, 1, NEAR_BITS, exact=False), Pair(1, 2, 1, exact=False)]
+    assert find(frame).pairs == [RowPair(0, 1, NEAR_BITS, exact=False), RowPair(1, 2, 1, exact=False)]
 
 
-def test_copies_within_training_are_told_and_stay() -> None:
+def test_copies_within_training_are_found_and_stay() -> None:
     frame = framed(("training", "a", 0, 0), ("training", "b", FAR, 0), ("training", "a", 0, 0), ("training", "a", 0, 0))
-    found = find(frame)
-    assert found.pairs == [Pair(0, 2, 0, exact=True), Pair(0, 3, 0, exact=True)]
-    assert found.leaks == []
+    result = find(frame)
+    assert result.pairs == [RowPair(0, 2, 0, exact=True), RowPair(0, 3, 0, exact=True)]
+    assert result.leaks == []
 
 
-def test_every_training_photo_that_is_held_out_too_leaks_with_its_closest_twin() -> None:
+def test_every_training_photo_with_a_held_out_duplicate_leaks_with_the_closest_one() -> None:
     frame = framed(
         ("training", "a", 0, 0),  # the same bytes as in evaluation
         ("training", "b", 0b111, 0),  # three bits from it, one from validation's
@@ -61,19 +61,19 @@ def test_every_training_photo_that_is_held_out_too_leaks_with_its_closest_twin()
         ("training", "a", 0, 0),
     )
     assert sorted(find(frame).leaks) == [
-        Pair(0, 2, 0, exact=True),
-        Pair(1, 3, 1, exact=False),
-        Pair(5, 2, 0, exact=True),
+        RowPair(0, 2, 0, exact=True),
+        RowPair(1, 3, 1, exact=False),
+        RowPair(5, 2, 0, exact=True),
     ]
 
 
-def test_twins_in_validation_and_evaluation_are_told_and_leave_training_alone() -> None:
-    found = find(framed(("validation", "a", 0, 0), ("evaluation", "b", 1, 0), ("training", "c", FAR, 0)))
-    assert found.pairs == [Pair(0, 1, 1, exact=False)]
-    assert found.leaks == []
+def test_duplicates_across_validation_and_evaluation_are_found_and_are_no_leaks() -> None:
+    result = find(framed(("validation", "a", 0, 0), ("evaluation", "b", 1, 0), ("training", "c", FAR, 0)))
+    assert result.pairs == [RowPair(0, 1, 1, exact=False)]
+    assert result.leaks == []
 
 
-def test_rows_are_positions_whatever_the_index_says() -> None:
+def test_rows_are_counted_by_position() -> None:
     frame = framed(("training", "a", 0, 0), ("evaluation", "a", 0, 0))
     frame.index = pd.Index([70, 30])
-    assert find(frame).leaks == [Pair(0, 1, 0, exact=True)]
+    assert find(frame).leaks == [RowPair(0, 1, 0, exact=True)]

@@ -11,10 +11,10 @@ from rich.progress import Progress
 
 from tests.training.conftest import Jpeg
 from training.data.duplicates import NEAR_BITS
-from training.data.image_facts import Facts, gather, read, sharpness
+from training.data.image_facts import ImageFacts, gather, read_facts, sharpness
 
 
-def apart(one: Facts, other: Facts) -> int:
+def bits_apart(one: ImageFacts, other: ImageFacts) -> int:
     return (one.p_hash ^ other.p_hash).bit_count() + (one.d_hash ^ other.d_hash).bit_count()
 
 
@@ -24,8 +24,8 @@ def photo(tmp_path: Path, jpeg: Jpeg) -> Path:
     return tmp_path / "one.jpg"
 
 
-def test_the_facts_of_a_photo_are_those_of_its_file(photo: Path) -> None:
-    facts = read(str(photo))
+def test_facts_match_the_file(photo: Path) -> None:
+    facts = read_facts(str(photo))
     assert facts.sha256 == hashlib.sha256(photo.read_bytes()).hexdigest()
     assert (facts.width, facts.height, facts.format) == (160, 120, "JPEG")
     assert facts.bytes == photo.stat().st_size
@@ -45,25 +45,25 @@ def test_a_changed_copy_has_nearly_the_same_hashes(photo: Path, tmp_path: Path, 
         "coarse": image,
     }[change]
     changed.save(tmp_path / "copy.jpg", quality=30 if change == "coarse" else 85)
-    assert apart(read(str(photo)), read(str(tmp_path / "copy.jpg"))) <= NEAR_BITS
+    assert bits_apart(read_facts(str(photo)), read_facts(str(tmp_path / "copy.jpg"))) <= NEAR_BITS
 
 
 def test_other_photos_have_other_hashes(tmp_path: Path, jpeg: Jpeg) -> None:
-    seen = []
+    all_facts = []
     for number in range(8):
         (tmp_path / f"{number}.jpg").write_bytes(jpeg(1, number))
-        seen.append(read(str(tmp_path / f"{number}.jpg")))
-    assert min(apart(one, other) for one in seen for other in seen if one is not other) > NEAR_BITS
+        all_facts.append(read_facts(str(tmp_path / f"{number}.jpg")))
+    assert min(bits_apart(one, other) for one in all_facts for other in all_facts if one is not other) > NEAR_BITS
 
 
-def test_a_plain_picture_is_not_sharp_and_an_edge_is() -> None:
+def test_a_uniform_picture_is_not_sharp_and_an_edge_is() -> None:
     plain = np.full((5, 5), 200, np.uint8)
     assert sharpness(plain) == 0
     plain[2, 2] = 0  # the middle of the 3 × 3 inner pixels: 4 × 200 there, 200 at each of its four neighbours
     assert sharpness(plain) == pytest.approx((800 + 4 * 200) / 9)
 
 
-def test_a_file_that_is_no_picture_says_why_and_stops_nothing(photo: Path, tmp_path: Path) -> None:
+def test_an_unreadable_file_has_an_error_and_does_not_stop_the_others(photo: Path, tmp_path: Path) -> None:
     (tmp_path / "cut.jpg").write_bytes(photo.read_bytes()[:-500])
     frame = pd.DataFrame(
         {
@@ -83,4 +83,4 @@ def test_a_file_that_is_no_picture_says_why_and_stops_nothing(photo: Path, tmp_p
     assert facts["message"].iloc[1] == "No such file or directory"
     assert facts["sha256"].map(bool).tolist() == [True, False, True]
     assert facts["p_hash"].dtype == facts["d_hash"].dtype == np.uint64
-    assert facts["p_hash"].iloc[2] == read(str(photo)).p_hash
+    assert facts["p_hash"].iloc[2] == read_facts(str(photo)).p_hash

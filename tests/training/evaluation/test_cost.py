@@ -11,8 +11,8 @@ from training.evaluation.cost import multiply_adds
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
-def counted(network: Any) -> int:
-    """Multiply-adds of the layers with a kernel: its size, at each place of the layer's output."""
+def count_multiply_adds(network: Any) -> int:
+    """Multiply-adds of the layers with a kernel: the size of the kernel times the positions of the output."""
     layers = [layer for layer in network.layers if hasattr(layer, "kernel")]
     return sum(math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1]) for layer in layers)
 
@@ -20,7 +20,7 @@ def counted(network: Any) -> int:
 @pytest.mark.parametrize("side", [224, 320])
 def test_the_cost_of_a_picture_is_that_of_the_networks_layers(side: int) -> None:
     load_tensorflow()
-    assert multiply_adds(side) == pytest.approx(counted(resnet50.backbone(resnet50.build(side))), rel=1e-9)
+    assert multiply_adds(side) == pytest.approx(count_multiply_adds(resnet50.backbone(resnet50.build(side))), rel=1e-9)
 
 
 def test_the_cost_grows_with_the_area() -> None:

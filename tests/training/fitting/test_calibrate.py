@@ -7,21 +7,21 @@ from training.fitting.features import Labels
 
 
 def drawn(photos: int, seed: int, temperature: float) -> tuple[Floats, Labels]:
-    """Logits and labels that are food as often as the logistic function of logit ÷ temperature says."""
+    """Logits and labels; a label is food with the probability of logit ÷ temperature."""
     random = np.random.default_rng(seed)
     logits = random.normal(0, 3 * temperature, photos)
     return logits, (random.random(photos) < probability(logits, temperature)).astype(np.int64)
 
 
 def decided(p_food: Floats, labels: Labels, at: Thresholds) -> tuple[int, int]:
-    """How many photos are not set aside, and how many of those get the wrong label."""
-    given = [label(float(p), at, unsure=True) for p in p_food]
-    kept = [(one, truth) for one, truth in zip(given, labels, strict=True) if one != "unsure"]
+    """The number of photos that are not set aside, and of wrong labels among them."""
+    labels_with_unsure = [label(float(p), at, unsure=True) for p in p_food]
+    kept = [(one, truth) for one, truth in zip(labels_with_unsure, labels, strict=True) if one != "unsure"]
     return len(kept), sum((one == "food") != (truth == 1) for one, truth in kept)
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5])
-def test_the_temperature_that_labels_were_drawn_with_is_found(temperature: float) -> None:
+def test_the_temperature_of_the_labels_is_found(temperature: float) -> None:
     logits, labels = drawn(20_000, 1, temperature)
     assert fit_temperature(logits, labels) == pytest.approx(temperature, rel=0.05)
 
@@ -43,7 +43,7 @@ def test_nothing_is_set_aside_when_nothing_is_wrong() -> None:
 
 
 def test_nothing_is_set_aside_when_few_enough_are_wrong() -> None:
-    # The surest photo is wrong, so one in one is, then one in two; over all of them it is one in ten.
+    # The most confident photo is wrong: the error rate falls from one in one to one in ten over all photos.
     p_food = np.linspace(0.99, 0.6, 10)
     assert choose_thresholds(p_food, [0] + [1] * 9, 0.1) == Thresholds()
 
@@ -56,7 +56,7 @@ def test_the_photos_up_to_the_first_mistake_are_decided() -> None:
     assert [label(float(p), at, unsure=True) for p in p_food] == ["food", "non_food", "food", "unsure", "unsure"]
 
 
-def test_when_the_surest_is_wrong_everything_is_set_aside() -> None:
+def test_when_the_most_confident_photo_is_wrong_everything_is_set_aside() -> None:
     p_food = np.array([0.95, 0.1, 0.8])
     at = choose_thresholds(p_food, [0, 0, 1], 0.0)
     assert [label(float(p), at, unsure=True) for p in p_food] == ["unsure"] * 3
@@ -64,15 +64,15 @@ def test_when_the_surest_is_wrong_everything_is_set_aside() -> None:
 
 @pytest.mark.parametrize("rate", [0.0, 0.002, 0.02, 0.05, 0.25])
 @pytest.mark.parametrize("decimals", [1, 2, 16])
-def test_at_most_the_wanted_share_of_the_decided_is_wrong(rate: float, decimals: int) -> None:
+def test_the_error_rate_of_decided_photos_is_at_most_the_allowed_one(rate: float, decimals: int) -> None:
     for seed in range(10):
         logits, labels = drawn(150, seed, 1.0)
-        p_food = np.clip(probability(logits, 1.0).round(decimals), 0.001, 0.999)  # rounded ones are equally sure
+        p_food = np.clip(probability(logits, 1.0).round(decimals), 0.001, 0.999)  # rounding makes confidences equal
         at = choose_thresholds(p_food, labels, rate)
         kept, wrong = decided(p_food, labels, at)
         assert wrong <= rate * kept
         if kept < len(labels):
-            sureness = np.unique(np.maximum(p_food, 1 - p_food))
-            for high in sureness[sureness < at.unsure_high]:  # setting fewer aside leaves too many mistakes
+            confidence = np.unique(np.maximum(p_food, 1 - p_food))
+            for high in confidence[confidence < at.unsure_high]:  # setting fewer aside leaves too many mistakes
                 kept, wrong = decided(p_food, labels, Thresholds(food=0.5, unsure_low=1 - high, unsure_high=high))
                 assert wrong > rate * kept

@@ -10,8 +10,8 @@ from rich.progress import Progress
 from models.engines.tensorflow import load_tensorflow
 from models.errors import FoodsortError
 from models.images.decode import Fit, Pixels
-from training.fitting.checkpoint import Work
-from training.fitting.feature_cache import change, decoded, seen
+from training.fitting.checkpoint import Checkpoint
+from training.fitting.feature_cache import FeatureCache, decode_split, view_transform
 from training.fitting.recipe import Recipe
 
 FIT = Fit(8)
@@ -20,7 +20,7 @@ RECIPE = Recipe(fit=FIT, batch=3)
 
 @pytest.fixture
 def frame(tmp_path: Path) -> pd.DataFrame:
-    """Ten grey photos whose level is ten times their number; the fourth is no picture."""
+    """Ten grey photos whose level is ten times their number; the fourth is not an image."""
     paths = [tmp_path / f"{number}.png" for number in range(10)]
     for number, path in enumerate(paths):
         Image.new("L", (9, 7), 10 * number).save(path)
@@ -29,14 +29,14 @@ def frame(tmp_path: Path) -> pd.DataFrame:
 
 
 def left_half(pixels: Pixels) -> npt.NDArray[np.float32]:
-    """Mean of the left half of each picture, (n, 1)."""
+    """Mean of the left half of each photo, (n, 1)."""
     return np.asarray(pixels[:, :, :4].mean(axis=(1, 2, 3))[:, None], np.float32)
 
 
-def test_photos_are_decoded_once_and_the_unreadable_are_known_ever_after(frame: pd.DataFrame, tmp_path: Path) -> None:
+def test_photos_are_decoded_once_and_unreadable_ones_are_remembered(frame: pd.DataFrame, tmp_path: Path) -> None:
     with Progress(disable=True) as progress:
         for _ in range(2):
-            photos = decoded(frame, FIT, Work(tmp_path / "out", {}), progress)
+            photos = decode_split(frame, FIT, Checkpoint(tmp_path / "out", {}), progress)
             assert photos.pixels[:, 0, 0, 0].tolist() == [0, 10, 20, 40, 50, 60, 70, 80, 90]
             assert photos.labels.tolist() == [0, 1, 0, 0, 1, 0, 1, 0, 1]
             assert [(one.path, one.kind) for one in photos.unreadable] == [(frame["path"][3], "not_an_image")]
@@ -44,12 +44,12 @@ def test_photos_are_decoded_once_and_the_unreadable_are_known_ever_after(frame: 
                 Path(path).unlink(missing_ok=True)
 
 
-def test_a_split_of_which_nothing_can_be_read_is_told(frame: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_split_without_a_readable_photo_is_an_error(frame: pd.DataFrame, tmp_path: Path) -> None:
     with Progress(disable=True) as progress, pytest.raises(FoodsortError, match="no training photo could be read"):
-        decoded(frame[3:4], FIT, Work(tmp_path / "out", {}), progress)
+        decode_split(frame[3:4], FIT, Checkpoint(tmp_path / "out", {}), progress)
 
 
-def test_each_view_goes_through_once(frame: pd.DataFrame, tmp_path: Path) -> None:
+def test_each_view_is_computed_once(frame: pd.DataFrame, tmp_path: Path) -> None:
     for path in frame["path"]:
         image = Image.new("L", (8, 8), 200)
         image.paste(20, (0, 0, 4, 8))
@@ -60,12 +60,12 @@ def test_each_view_goes_through_once(frame: pd.DataFrame, tmp_path: Path) -> Non
         calls.append(len(pixels))
         return left_half(pixels)
 
-    work = Work(tmp_path / "out", {})
+    checkpoint = Checkpoint(tmp_path / "out", {})
     with Progress(disable=True) as progress:
-        photos = decoded(frame, FIT, work, progress)
+        photos = decode_split(frame, FIT, checkpoint, progress)
         for _ in range(2):
-            plain = seen(run, photos, 0, RECIPE, work, progress, np.float16)
-            mirrored = seen(run, photos, 1, RECIPE, work, progress, np.float32)
+            plain = FeatureCache(run, np.float16, RECIPE, checkpoint).view(photos, 0, progress)
+            mirrored = FeatureCache(run, np.float32, RECIPE, checkpoint).view(photos, 1, progress)
         assert progress.finished
     assert calls == [3, 3, 3, 1] * 2
     assert [str(plain.dtype), str(mirrored.dtype)] == ["float16", "float32"]
@@ -74,13 +74,13 @@ def test_each_view_goes_through_once(frame: pd.DataFrame, tmp_path: Path) -> Non
     assert mirrored[:, 0].tolist() == [200] * 10
 
 
-def test_other_views_are_changed_photos_that_depend_on_the_seed_and_the_view_alone() -> None:
+def test_other_views_are_augmented_and_depend_only_on_the_seed_and_the_view() -> None:
     load_tensorflow()
     pixels = np.random.default_rng(1).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
-    first = change(2, 1)(pixels)
+    first = view_transform(2, 1)(pixels)
     assert str(first.dtype) == "uint8"
     assert first.shape == pixels.shape
-    assert all((changed != picture).mean() > 0.5 for changed, picture in zip(first, pixels, strict=True))
-    np.testing.assert_array_equal(change(2, 1)(pixels), first)
-    assert not np.array_equal(change(3, 1)(pixels), first)
-    assert not np.array_equal(change(2, 2)(pixels), first)
+    assert all((augmented != picture).mean() > 0.5 for augmented, picture in zip(first, pixels, strict=True))
+    np.testing.assert_array_equal(view_transform(2, 1)(pixels), first)
+    assert not np.array_equal(view_transform(3, 1)(pixels), first)
+    assert not np.array_equal(view_transform(2, 2)(pixels), first)

@@ -31,23 +31,23 @@ def network() -> Any:
     return keras.Model(features, head.attach(features, 1))
 
 
-def test_the_head_says_what_the_support_vector_machine_says(features: npt.NDArray[np.float32]) -> None:
-    seen = np.asarray(head.submodel(network(), "features", head.COMPARED)(features))
-    np.testing.assert_allclose(np.linalg.norm(seen[:, :16], axis=1), 1, rtol=1e-5)
-    np.testing.assert_allclose(seen[:, 17], seen[:, 16] ** 2, rtol=1e-5)
-    labels = (seen[:, 3] + 0.02 * seen[:, 16] > np.median(seen[:, 3])).astype(np.int64)
-    machine = svm.fit(seen[:150], labels[:150], RECIPE)
+def test_the_head_equals_the_support_vector_machine(features: npt.NDArray[np.float32]) -> None:
+    inputs = np.asarray(head.submodel(network(), "features", head.COMPARED)(features))
+    np.testing.assert_allclose(np.linalg.norm(inputs[:, :16], axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(inputs[:, 17], inputs[:, 16] ** 2, rtol=1e-5)
+    labels = (inputs[:, 3] + 0.02 * inputs[:, 16] > np.median(inputs[:, 3])).astype(np.int64)
+    svm_head = svm.fit(inputs[:150], labels[:150], RECIPE)
     reference = SVC(C=3.0, gamma=1.5)
-    weighed = np.c_[seen[:, :16], 0.2 * seen[:, 16]]
-    reference.fit(weighed[:150], labels[:150])
-    logits = np.asarray(machine.put_on(network())(features))[:, 0]
-    np.testing.assert_allclose(logits, reference.decision_function(weighed), atol=1e-4)
+    scaled = np.c_[inputs[:, :16], 0.2 * inputs[:, 16]]
+    reference.fit(scaled[:150], labels[:150])
+    logits = np.asarray(svm_head.attach_to(network())(features))[:, 0]
+    np.testing.assert_allclose(logits, reference.decision_function(scaled), atol=1e-4)
     assert ((logits > 0) == (labels == 1))[150:].mean() > 0.8
 
 
 def test_evidence_is_the_best_food_class_against_the_best_other_one(features: npt.NDArray[np.float32]) -> None:
-    whole = network()
-    foods, others = (np.asarray(head.submodel(whole, "features", name)(features)) for name in (head.FOODS, head.OTHERS))
+    model = network()
+    foods, others = (np.asarray(head.submodel(model, "features", name)(features)) for name in (head.FOODS, head.OTHERS))
     assert (foods.shape[1], others.shape[1]) == (45, 955)
-    seen = np.asarray(head.submodel(whole, "features", head.COMPARED)(features))
-    np.testing.assert_allclose(seen[:, 16], foods.max(axis=1) - others.max(axis=1), rtol=1e-4, atol=1e-5)
+    inputs = np.asarray(head.submodel(model, "features", head.COMPARED)(features))
+    np.testing.assert_allclose(inputs[:, 16], foods.max(axis=1) - others.max(axis=1), rtol=1e-4, atol=1e-5)

@@ -4,26 +4,26 @@ from pathlib import Path
 
 import pytest
 
-from training.evaluation.mistakes import Card
+from training.evaluation.mistakes import MistakeCard
 from training.report import document
-from training.report.document import Document, Drawing, Headline, Section, Table
+from training.report.document import Document, Headline, Section, SvgFigure, Table
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0"/></svg>'
 PHOTO = "data:image/jpeg;base64,AAAA"
 DOCUMENT = Document(
     title="tiny on evaluation",
-    about="8 photos",
-    headlines=[Headline("98.5 %", "right", "97.5 to 99.1 %"), Headline("–", "ROC AUC", "")],
+    subtitle="8 photos",
+    headlines=[Headline("98.5 %", "accuracy", "97.5 to 99.1 %"), Headline("–", "ROC AUC", "")],
     sections=[
         Section(
             "one",
-            "Chapter <one>",
-            words=["A & 7 % B."],
-            drawings=[Drawing("roc.svg", SVG, "ROC curve"), Drawing("confusion_matrix.png", SVG, "matrix")],
-            tables=[Table(["photo", "why"], [["1_<b>.jpg", "a | b"]], "Left out"), Table(["nothing"], [])],
-            points=["Warning: <i>"],
+            "Section <one>",
+            paragraphs=["A & 7 % B."],
+            figures=[SvgFigure("roc.svg", SVG, "ROC curve"), SvgFigure("confusion_matrix.png", SVG, "matrix")],
+            tables=[Table(["photo", "error"], [["1_<b>.jpg", "a | b"]], "Left out"), Table(["nothing"], [])],
+            bullets=["Warning: <i>"],
         ),
-        Section("two", "Mistakes", cards=[Card("1_<b>.jpg", "food", 0.03, 'a"b', PHOTO, PHOTO)]),
+        Section("two", "Mistakes", cards=[MistakeCard("1_<b>.jpg", "food", 0.03, 'a"b', PHOTO, PHOTO)]),
     ],
 )
 
@@ -52,12 +52,12 @@ def html(written: Path) -> str:
     return (written / "report.html").read_text()
 
 
-def test_the_figures_lie_beside_the_text_and_a_png_is_left_to_its_maker(written: Path) -> None:
+def test_svg_figures_are_written_beside_the_report_and_a_png_is_not(written: Path) -> None:
     assert {path.name for path in written.iterdir()} == {"report.html", "report.md", "roc.svg"}
     assert (written / "roc.svg").read_text() == SVG
 
 
-def test_names_of_files_are_never_markup(html: str) -> None:
+def test_names_of_files_are_escaped(html: str) -> None:
     reader = Reader()
     reader.feed(html)
     assert not {"b", "i", "one"} & set(reader.tags)
@@ -65,17 +65,17 @@ def test_names_of_files_are_never_markup(html: str) -> None:
     assert "a&#34;b" in html
 
 
-def test_the_page_needs_nothing_from_outside(html: str) -> None:
+def test_the_page_is_self_contained(html: str) -> None:
     reader = Reader()
     reader.feed(html)
     sources = [value for name, value in reader.attributes if name in {"src", "href", "srcset", "data", "action"}]
-    assert len(sources) == 2 + 2 + 2  # chapters, drawings, the photo and its map
+    assert len(sources) == 2 + 2 + 2  # sections, figures, the photo and its activation map
     assert all(value and value.startswith(("#", "data:image/")) for value in sources)
     assert not {"script", "link", "iframe", "base"} & set(reader.tags)
     assert not re.search(r"url\(|@import", html)
 
 
-def test_every_chapter_is_in_the_contents(html: str) -> None:
+def test_every_section_is_in_the_contents(html: str) -> None:
     for anchor in ("one", "two"):
         assert f'href="#{anchor}"' in html
         assert f'id="{anchor}"' in html
@@ -91,18 +91,18 @@ def test_the_page_shows_figures_tables_and_cards(html: str) -> None:
     assert html.count("<article>") == 1
 
 
-def test_the_text_links_its_figures_and_shows_no_photo(written: Path) -> None:
+def test_the_markdown_links_its_figures_and_has_no_photos(written: Path) -> None:
     lines = (written / "report.md").read_text().splitlines()
     for line in (
         "# tiny on evaluation",
-        "| right | **98.5 %** | 97.5 to 99.1 % |",
-        "## Chapter &lt;one&gt;",
+        "| accuracy | **98.5 %** | 97.5 to 99.1 % |",
+        "## Section &lt;one&gt;",
         "A &amp; 7 % B.",
         "- Warning: &lt;i&gt;",
         "![ROC curve](roc.svg)",
         "![matrix](confusion_matrix.png)",
         "Left out:",
-        "| photo | why |",
+        "| photo | error |",
         "|---|---|",
         r"| 1_&lt;b&gt;.jpg | a \| b |",
     ):

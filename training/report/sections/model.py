@@ -1,4 +1,4 @@
-"""The model beside others, how it came to be, and what it is."""
+"""Sections about the model: comparisons, the audit of its data, its training, its card."""
 
 from pathlib import Path
 
@@ -9,118 +9,117 @@ from training.data.audit import Audit
 from training.data.dataset import CLASSES
 from training.evaluation import cost
 from training.evaluation.comparison import Comparison
-from training.evaluation.mistakes import relative
-from training.report import figures
-from training.report.document import Drawing, Section, Table
-from training.report.sections.numbers import first_rows, percent, percent_range
+from training.evaluation.mistakes import relative_path
+from training.report import plots
+from training.report.document import Section, SvgFigure, Table
+from training.report.sections.formatting import percent, percent_interval, truncated_table
 
 
-def against(found: Comparison, root: Path) -> Section:
-    """A second bundle over the same photos, whose names are relative to `root`."""
-    test = found.test
-    columns = (found.differing[name] for name in ("path", "label", "p_first", "p_second"))
-    differing = [
-        [relative(path, root), CLASSES[label], f"{this:.3f}", f"{that:.3f}"]
-        for path, label, this, that in zip(*columns, strict=True)
+def comparison_section(comparison: Comparison, root: Path) -> Section:
+    """Compares this bundle with another one on the same photos; names are relative to `root`."""
+    test = comparison.test
+    columns = (comparison.disagreements[name] for name in ("path", "label", "p_first", "p_second"))
+    disagreements = [
+        [relative_path(path, root), CLASSES[label], f"{p_first:.3f}", f"{p_second:.3f}"]
+        for path, label, p_first, p_second in zip(*columns, strict=True)
     ]
+    counts = [f"{count:,}" for count in (test.both, test.only_first, test.only_second, test.neither)]
     return Section(
-        "against",
-        "Against another",
-        words=[
-            f"This: {found.first}. That: {found.second}. On {found.n:,} photos this is right on "
-            f"{percent(found.accuracy[0], 2)}, that on {percent(found.accuracy[1], 2)}. If neither were better, so large a "
-            f"difference would still come about with probability p = {test.p:.3g} (McNemar's exact test)."
+        anchor="against",
+        title="Comparison with another model",
+        paragraphs=[
+            f"Model A is {comparison.first}; model B is {comparison.second}. On {comparison.n:,} photos the accuracy "
+            f"of A is {percent(comparison.accuracy[0], 2)} and that of B is {percent(comparison.accuracy[1], 2)}. If "
+            f"neither were better, a difference at least this large would occur with probability p = {test.p:.3g} "
+            "(McNemar's exact test)."
         ],
         tables=[
-            Table(
-                ["both right", "only this", "only that", "neither", "p"],
-                [[*(f"{count:,}" for count in test[:4]), f"{test.p:.3g}"]],
-            ),
-            first_rows(["photo", "label", "P(food), this", "that"], differing, "Photos on which they differ"),
-        ],
-    )
-
-
-def engines(found: Comparison) -> Section:
-    """The 8-bit model against the float32 one."""
-    return Section(
-        "engines",
-        "Engines",
-        words=[
-            f"The bundle holds the network twice: for TensorFlow, and with 8-bit integers for OpenVINO. On these {found.n:,} "
-            f"photos the two give {found.test.only_first + found.test.only_second:,} photos another label (McNemar's exact "
-            f"p = {found.test.p:.3g}), and P(food) differs by at most {found.largest:.3f}. It was checked on the "
-            "processor that is named here; others may round otherwise."
-        ],
-        tables=[
-            Table(
-                ["ran by", "right"],
-                [
-                    [name, percent(share, 2)]
-                    for name, share in zip((found.first, found.second), found.accuracy, strict=True)
-                ],
-            )
-        ],
-    )
-
-
-def audited(audit: Audit) -> Section:
-    """What the audit before the training found."""
-    rows = [[split, *(f"{n:,}" for n in counts.values())] for split, counts in audit.photos.items()]
-    told = [
-        [
-            one.given,
-            percent(one.accuracy, 1),
-            percent_range(one.accuracy_ci95, 1),
-            percent(one.majority, 1),
-            f"{one.skill:.2f}",
-            "yes" if one.suspicious else "no",
-        ]
-        for one in audit.shortcuts
-    ]
-    exact = sum(one.exact for one in audit.duplicates)
-    words = [
-        f"Before the training: {len(audit.unreadable):,} photos unreadable, {exact:,} exact and "
-        f"{len(audit.duplicates) - exact:,} near twins; {len(audit.leaks):,} training photos were in another split too and "
-        "left training. audit.md has them all."
-    ]
-    if audit.one_sided is not None:
-        words.append(f"{percent(audit.one_sided, 0)} of the photos come from sources with one label alone.")
-    return Section(
-        "audit",
-        "Audit",
-        words=words,
-        tables=[
-            Table(["split", *CLASSES], rows),
-            Table(
-                ["told from", "right", "95 % interval", "commoner label", "skill", "suspicious"],
-                told,
-                "How much of validation shallow models tell without looking at the picture",
+            Table(["both right", "only A right", "only B right", "neither right", "p"], [[*counts, f"{test.p:.3g}"]]),
+            truncated_table(
+                ["photo", "label", "P(food), A", "P(food), B"], disagreements, "Photos that A and B label differently"
             ),
         ],
-        points=[f"Warning: {warning}" for warning in audit.warnings],
     )
 
 
-def trained(epochs: pd.DataFrame) -> Section:
-    """How the training went."""
-    drawing = Drawing("history.svg", figures.svg(figures.history(epochs)), "Loss and accuracy by epoch")
-    return Section("history", "Training", words=[f"{len(epochs)} epochs."], drawings=[drawing])
-
-
-def model(bundle: Bundle, engine: str) -> Section:
-    """What was judged."""
-    card, side = bundle.card, bundle.card.fit.side
+def engines_section(comparison: Comparison) -> Section:
+    """Compares the 8-bit model with the float32 model."""
+    changed = comparison.test.only_first + comparison.test.only_second
     rows = [
-        # The digest of the weights: a bundle's own is another one as soon as its card holds these figures.
+        [name, percent(accuracy, 2)]
+        for name, accuracy in zip((comparison.first, comparison.second), comparison.accuracy, strict=True)
+    ]
+    return Section(
+        anchor="engines",
+        title="Engines",
+        paragraphs=[
+            "The bundle holds the network twice: in float32 for TensorFlow, and in 8-bit integers for OpenVINO. They "
+            f"label {changed:,} of these {comparison.n:,} photos differently (McNemar's exact p = "
+            f"{comparison.test.p:.3g}), and P(food) differs by at most {comparison.largest_difference:.3f}. Other "
+            "processors than the one below may round differently."
+        ],
+        tables=[Table(["engine", "accuracy"], rows)],
+    )
+
+
+def audit_section(audit: Audit) -> Section:
+    """Shows the audit of the data set before the training."""
+    exact = sum(pair.exact for pair in audit.duplicates)
+    paragraphs = [
+        f"The audit before the training found {len(audit.unreadable):,} unreadable photos, {exact:,} exact duplicates "
+        f"and {len(audit.duplicates) - exact:,} near-duplicates. {len(audit.leaks):,} training photos had a duplicate "
+        "in another split and were removed from training. audit.md lists them all."
+    ]
+    if audit.one_sided_share is not None:
+        paragraphs.append(f"{percent(audit.one_sided_share, 0)} of the photos come from sources with one label only.")
+    counts = [[split, *(f"{n:,}" for n in by_label.values())] for split, by_label in audit.counts.items()]
+    shortcuts = [
+        [
+            shortcut.features,
+            percent(shortcut.accuracy, 1),
+            percent_interval(shortcut.accuracy_ci95, 1),
+            percent(shortcut.majority, 1),
+            f"{shortcut.skill:.2f}",
+            "yes" if shortcut.suspicious else "no",
+        ]
+        for shortcut in audit.shortcuts
+    ]
+    return Section(
+        anchor="audit",
+        title="Audit",
+        paragraphs=paragraphs,
+        bullets=[f"Warning: {warning}" for warning in audit.warnings],
+        tables=[
+            Table(["split", *CLASSES], counts),
+            Table(
+                header=["features", "accuracy", "95 % interval", "more frequent label", "skill", "suspicious"],
+                rows=shortcuts,
+                caption="Accuracy on validation of shallow models that do not see the picture's content",
+            ),
+        ],
+    )
+
+
+def training_section(epochs: pd.DataFrame) -> Section:
+    """Shows the history of fine-tuning, one row an epoch."""
+    figure = SvgFigure("history.svg", plots.svg(plots.history(epochs)), "Loss and accuracy by epoch")
+    return Section("history", "Training", paragraphs=[f"{len(epochs)} epochs."], figures=[figure])
+
+
+def model_section(bundle: Bundle, engine_name: str) -> Section:
+    """Shows the model's card."""
+    card = bundle.card
+    side = card.fit.side
+    rows = [
+        # The digest of the weights, not of the bundle: that one changes when the card gets these metrics.
         ["model", f"{card.name}, made {card.created_at:%Y-%m-%d}; weights {card.files[NETWORK][:12]}"],
-        ["run by", engine],
-        ["picture", f"{side} × {side} px, {card.fit.mode}"],
-        ["cost of a picture", f"{cost.multiply_adds(side) / 1e9:.2f} G multiply-adds; it grows with the side squared"],
+        ["engine", engine_name],
+        ["input", f"{side} × {side} px, {card.fit.mode}"],
+        ["cost of a photo", f"{cost.multiply_adds(side) / 1e9:.2f} G multiply-adds, proportional to the side squared"],
         ["temperature", f"{card.temperature:.4f}"],
-        ["food from P(food)", f"{card.thresholds.food:.4f}"],
+        ["food if P(food) ≥", f"{card.thresholds.food:.4f}"],
         ["unsure between", f"{card.thresholds.unsure_low:.4f} and {card.thresholds.unsure_high:.4f}"],
-        ["trained on data with digest", card.data_sha256[:12]],
+        ["digest of the training data", card.data_sha256[:12]],
         ["libraries", ", ".join(f"{name} {release}" for name, release in card.libraries.items())],
     ]
-    return Section("model", "Model", tables=[Table(["what", "is"], rows, prose=True)])
+    return Section("model", "Model", tables=[Table(["property", "value"], rows, prose=True)])

@@ -1,100 +1,119 @@
-"""Which photos the model gets wrong: the worst, disturbed ones, by source; and which it could not be shown."""
+"""Sections about photos: mistakes, robustness, sources, unreadable photos."""
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from models.filenames import escape_name
 from models.intervals import wilson_interval
-from training.evaluation.mistakes import TABLE, Sheet, relative
-from training.evaluation.predictions import Judged
-from training.evaluation.robustness import Row
-from training.fitting.features import Unreadable
+from training.evaluation.metrics import Metrics
+from training.evaluation.mistakes import FILENAME, MistakeGallery, relative_path
+from training.evaluation.predictions import Predictions
+from training.evaluation.robustness import RobustnessResult
+from training.fitting.features import UnreadablePhoto
 from training.report.document import Section, Table
-from training.report.sections.numbers import first_rows, percent, percent_range
+from training.report.sections.formatting import percent, percent_interval, truncated_table
 
-_DISTURBED = {
-    "small": "96 px and back",
+_PERTURBATION_NAMES = {
+    "small": "downscaled to 96 px",
     "squeezed": "JPEG quality 20",
     "blurred": "blurred",
-    "grey": "grey",
-    "turned": "turned by 90°",
+    "grey": "greyscale",
+    "turned": "rotated by 90°",
     "darker": "30 % darker",
-    "centre": "middle half of each side",
+    "centre": "cropped to the centre",
 }
 
 
-def worst(sheet: Sheet, wrong: int) -> Section:
-    """The cards of the worst mistakes."""
+def mistakes_section(gallery: MistakeGallery, wrong: int) -> Section:
+    """Shows the worst mistakes.
+
+    Args:
+        gallery: The worst mistakes.
+        wrong: Number of all mistakes.
+    """
     if not wrong:
-        return Section("mistakes", "Mistakes", words=["None."])
-    which = "them all" if len(sheet.cards) == wrong else f"the {len(sheet.cards)} worst"
-    words = [
-        f"{wrong:,} photos get the wrong label; {TABLE} lists them. report.html shows {which} as the network sees them, "
-        "the furthest on the wrong side first."
+        return Section("mistakes", "Mistakes", paragraphs=["None."])
+    shown_mistakes = "all of them" if len(gallery.cards) == wrong else f"the {len(gallery.cards)} worst"
+    paragraphs = [
+        f"Photos with a wrong label: {wrong:,}. {FILENAME} lists them. report.html shows {shown_mistakes} as the "
+        "network sees them, the most confident mistake first."
     ]
-    if sheet.strongest is not None:
-        words.append(
-            "Beside each photo is its class activation map: what each place adds to the logit, to first order. Orange "
-            f"speaks for food, blue against it; the colour is fullest from {sheet.strongest:.2g} of logit on, on all "
-            "pictures alike."
+    if gallery.heat_scale is not None:
+        paragraphs.append(
+            "The class activation map of each photo shows, to first order, how much each region adds to the logit. "
+            "Orange is evidence for food, blue is evidence against it. All maps share one scale, on which the colours "
+            f"saturate at a logit of {gallery.heat_scale:.2g}."
         )
-    return Section("mistakes", "Worst mistakes", words=words, cards=sheet.cards)
+    return Section("mistakes", "Worst mistakes", paragraphs=paragraphs, cards=gallery.cards)
 
 
-def disturbed(found: dict[str, Any], rows: list[Row]) -> Section:
-    """What is right after each disturbance."""
-    table = [["as they are", percent(found["accuracy"], 1), percent_range(found["accuracy_ci95"], 1), "", ""]]
-    table += [
+def robustness_section(metrics: Metrics, results: list[RobustnessResult]) -> Section:
+    """Shows the accuracy after each perturbation."""
+    unperturbed = [
+        "unchanged",
+        percent(metrics["accuracy"], 1),
+        percent_interval(metrics["accuracy_ci95"], 1),
+        "",
+        "",
+    ]
+    perturbed = [
         [
-            _DISTURBED[row.disturbance],
-            percent(row.accuracy, 1),
-            percent_range(row.accuracy_ci95, 1),
-            f"{100 * (row.accuracy - found['accuracy']):+.1f}".replace("-", "−"),
-            f"{row.changed:,}",
+            _PERTURBATION_NAMES[result.perturbation],
+            percent(result.accuracy, 1),
+            percent_interval(result.accuracy_ci95, 1),
+            f"{100 * (result.accuracy - metrics['accuracy']):+.1f}".replace("-", "−"),
+            f"{result.changed:,}",
         ]
-        for row in rows
+        for result in results
     ]
     return Section(
-        "robustness",
-        "Robustness",
-        words=[
-            "The same photos, each disturbed at its own size before it is fitted to the network's square: the longer side "
-            "scaled to 96 px and back, stored as JPEG of quality 20, blurred by 2 px at 320 px, without colour, turned by "
-            "a quarter, 30 % darker, and the middle half of each side alone."
+        anchor="robustness",
+        title="Robustness",
+        paragraphs=[
+            "The same photos are perturbed at their original size, before they are resized for the network. The "
+            "perturbations: the longer side scaled down to 96 px and up again, JPEG compression of quality 20, a blur "
+            "of 2 px at 320 px, greyscale, a rotation by 90°, 30 % less brightness, and a crop to the middle half of "
+            "each side."
         ],
-        tables=[Table(["photos", "right", "95 % interval", "points", "labels that change"], table)],
+        tables=[
+            Table(
+                header=["photos", "accuracy", "95 % interval", "difference, points", "labels that change"],
+                rows=[unperturbed, *perturbed],
+            )
+        ],
     )
 
 
-def by_source(judged: Judged) -> Section | None:
-    """Accuracy by source, the largest first; None when no source is known."""
-    sources = judged.photos["source"]
+def sources_section(predictions: Predictions) -> Section | None:
+    """Shows the accuracy by source, the largest first; None if no source is known."""
+    sources = predictions.photos["source"]
     if (sources == "").all():
         return None
-    photos = pd.DataFrame({"source": sources, "label": judged.labels, "right": ~judged.wrong})
-    grouped = photos.groupby("source")[["label", "right"]].agg(["size", "sum"])
-    rows = [
-        [
-            escape_name(str(source)) or "unknown",
-            f"{row['label', 'size']:,}",
-            percent(row["right", "sum"] / row["label", "size"], 1),
-            percent_range(wilson_interval(int(row["right", "sum"]), int(row["label", "size"])), 1),
-            f"{row['label', 'size'] - row['right', 'sum']:,}",
-            percent(row["label", "sum"] / row["label", "size"], 0),
-        ]
-        for source, row in grouped.sort_values(("label", "size"), ascending=False, kind="stable").iterrows()
-    ]
+    photos = pd.DataFrame({"source": sources, "food": predictions.labels, "right": ~predictions.wrong})
+    by_source = photos.groupby("source").agg(count=("right", "size"), right=("right", "sum"), food=("food", "sum"))
+    rows = []
+    for source, row in by_source.sort_values("count", ascending=False, kind="stable").iterrows():
+        count, right, food = int(row["count"]), int(row["right"]), int(row["food"])
+        rows.append(
+            [
+                escape_name(str(source)) or "unknown",
+                f"{count:,}",
+                percent(right / count, 1),
+                percent_interval(wilson_interval(right, count), 1),
+                f"{count - right:,}",
+                percent(food / count, 0),
+            ]
+        )
     return Section(
-        "sources",
-        "Sources",
-        words=["A source with few photos says little: its interval is wide."],
-        tables=[first_rows(["source", "photos", "right", "95 % interval", "wrong", "food"], rows)],
+        anchor="sources",
+        title="Sources",
+        paragraphs=["The intervals of sources with few photos are wide."],
+        tables=[truncated_table(["source", "photos", "accuracy", "95 % interval", "wrong", "food"], rows)],
     )
 
 
-def left_out(unreadable: list[Unreadable], root: Path) -> Section:
-    """The photos that could not be read; their names are relative to `root`."""
-    rows = [[relative(one.path, root), escape_name(one.message)] for one in unreadable]
-    return Section("unreadable", "Left out", tables=[first_rows(["photo", "why"], rows, prose=True)])
+def unreadable_section(unreadable: list[UnreadablePhoto], root: Path) -> Section:
+    """Lists the photos that could not be read; names are relative to `root`."""
+    rows = [[relative_path(photo.path, root), escape_name(photo.message)] for photo in unreadable]
+    return Section("unreadable", "Unreadable photos", tables=[truncated_table(["photo", "error"], rows, prose=True)])

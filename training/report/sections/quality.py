@@ -1,4 +1,4 @@
-"""How good the model is: figures, curves, calibration."""
+"""Sections about the quality of the model: metrics, curves, calibration."""
 
 from typing import Any
 
@@ -6,122 +6,133 @@ from sklearn.metrics import classification_report
 
 from training.data.dataset import CLASSES
 from training.evaluation import curves
-from training.evaluation.predictions import Judged
-from training.report import figures
-from training.report.document import Drawing, Headline, Section, Table
-from training.report.sections.numbers import number, number_range, percent, percent_range
+from training.evaluation.metrics import Metrics
+from training.evaluation.predictions import Predictions
+from training.report import plots
+from training.report.document import Headline, Section, SvgFigure, Table
+from training.report.metrics_file import MetricsFile
+from training.report.sections.formatting import number, number_interval, percent, percent_interval
 
 
-def headlines(found: dict[str, Any]) -> list[Headline]:
-    """Accuracy, ROC AUC, calibration error and F1 of the contents of `metrics.json`."""
+def headlines(metrics: Metrics) -> list[Headline]:
+    """Returns accuracy, ROC AUC, F1 and calibration error."""
     return [
         Headline(
-            percent(found["accuracy"], 1), f"right, of {found['n']:,} photos", percent_range(found["accuracy_ci95"], 1)
+            value=percent(metrics["accuracy"], 1),
+            name=f"accuracy on {metrics['n']:,} photos",
+            interval=percent_interval(metrics["accuracy_ci95"], 1),
         ),
-        Headline(number(found["roc_auc"]), "ROC AUC", number_range(found["roc_auc_ci95"])),
-        Headline(number(found["f1"]), "F1 of food", number_range(found["f1_ci95"])),
-        Headline(number(found["ece"]), "calibration error (ECE)", number_range(found["ece_ci95"])),
+        Headline(number(metrics["roc_auc"]), "ROC AUC", number_interval(metrics["roc_auc_ci95"])),
+        Headline(number(metrics["f1"]), "F1 of food", number_interval(metrics["f1_ci95"])),
+        Headline(number(metrics["ece"]), "calibration error (ECE)", number_interval(metrics["ece_ci95"])),
     ]
 
 
-def key_figures(judged: Judged, found: dict[str, Any], split: str) -> Section:
-    """All figures with their intervals, the classification report, the confusion matrix."""
+def metrics_section(predictions: Predictions, metrics: MetricsFile, split: str) -> Section:
+    """Shows the metrics with their intervals, the classification report and the confusion matrix."""
     rows = [
-        ["accuracy", percent(found["accuracy"], 2), percent_range(found["accuracy_ci95"], 2)],
-        ["precision of food", percent(found["precision"], 2), percent_range(found["precision_ci95"], 2)],
-        ["recall of food", percent(found["recall"], 2), percent_range(found["recall_ci95"], 2)],
-        ["F1 of food", number(found["f1"]), number_range(found["f1_ci95"])],
-        ["ROC AUC", number(found["roc_auc"]), number_range(found["roc_auc_ci95"])],
-        ["calibration error (ECE)", number(found["ece"]), number_range(found["ece_ci95"])],
-        ["the same before the temperature", number(found["ece_uncalibrated"]), ""],
+        ["accuracy", percent(metrics["accuracy"], 2), percent_interval(metrics["accuracy_ci95"], 2)],
+        ["precision of food", percent(metrics["precision"], 2), percent_interval(metrics["precision_ci95"], 2)],
+        ["recall of food", percent(metrics["recall"], 2), percent_interval(metrics["recall_ci95"], 2)],
+        ["F1 of food", number(metrics["f1"]), number_interval(metrics["f1_ci95"])],
+        ["ROC AUC", number(metrics["roc_auc"]), number_interval(metrics["roc_auc_ci95"])],
+        ["calibration error (ECE)", number(metrics["ece"]), number_interval(metrics["ece_ci95"])],
+        ["calibration error before calibration", number(metrics["ece_uncalibrated"]), ""],
     ]
-    (true_negative, false_positive), (false_negative, true_positive) = found["confusion"]
+    (true_negatives, false_positives), (false_negatives, true_positives) = metrics["confusion"]
     return Section(
-        "figures",
-        "Figures",
-        words=[
-            f"Of {found['n']:,} photos {false_positive + false_negative:,} get the wrong label: {false_positive:,} of "
-            f"{true_negative + false_positive:,} others are called food, and {false_negative:,} of "
-            f"{false_negative + true_positive:,} photos of food are missed. A photo is called food from "
-            f"P(food) = {found['threshold']:.2f} on.",
-            "Intervals are at 95 %: Wilson's for accuracy, percentiles of a bootstrap over the photos for the others. The "
-            "calibration error is that of the confidence in the label, over 15 bins of equally many photos.",
+        anchor="metrics",
+        title="Metrics",
+        paragraphs=[
+            f"The model labels {false_positives + false_negatives:,} of {metrics['n']:,} photos wrongly: "
+            f"{false_positives:,} of {true_negatives + false_positives:,} photos of non_food are called food, and "
+            f"{false_negatives:,} of {false_negatives + true_positives:,} photos of food are missed. A photo is called "
+            f"food if P(food) is at least {metrics['threshold']:.2f}.",
+            "The 95 % interval of the accuracy is Wilson's; the others are bootstrap percentiles over the photos. The "
+            "calibration error (ECE) compares the confidence in the predicted label with the accuracy, over 15 bins of "
+            "equally many photos.",
         ],
-        drawings=[
-            Drawing(
-                "confusion_matrix.png",
-                figures.svg(figures.confusion(found, split)),
-                f"Confusion matrix: {true_negative} of non_food and {true_positive} of food are right, "
-                f"{false_positive} and {false_negative} are wrong.",
+        figures=[
+            SvgFigure(
+                file="confusion_matrix.png",
+                svg=plots.svg(plots.confusion(metrics, split)),
+                caption=f"Confusion matrix: {true_negatives} photos of non_food and {true_positives} of food are "
+                f"right, {false_positives} and {false_negatives} are wrong.",
             )
         ],
-        tables=[Table(["figure", "value", "95 % interval"], rows), _classification(judged)],
+        tables=[Table(["metric", "value", "95 % interval"], rows), _classification_table(predictions)],
     )
 
 
-def _classification(judged: Judged) -> Table:
+def _classification_table(predictions: Predictions) -> Table:
     by_class: dict[str, Any] = classification_report(
-        judged.labels,
-        judged.p_food >= judged.threshold,
+        predictions.labels,
+        predictions.p_food >= predictions.threshold,
         labels=[0, 1],
         target_names=CLASSES,
         output_dict=True,
         zero_division=0.0,
     )
-    names = ("precision", "recall", "f1-score")
+    metrics = ("precision", "recall", "f1-score")
     rows = [
-        [one, *(f"{by_class[one][name]:.4f}" for name in names), f"{by_class[one]['support']:,.0f}"]
-        for one in (*CLASSES, "macro avg", "weighted avg")
+        [name, *(f"{by_class[name][metric]:.4f}" for metric in metrics), f"{by_class[name]['support']:,.0f}"]
+        for name in (*CLASSES, "macro avg", "weighted avg")
     ]
-    return Table(["class", *names, "photos"], rows, "Classification report (scikit-learn)")
+    return Table(["class", *metrics, "photos"], rows, caption="Classification report (scikit-learn)")
 
 
-def ranking(judged: Judged) -> Section | None:
-    """ROC and precision–recall curves; None when one label alone is there."""
-    if len(set(judged.labels)) < 2:
+def curves_section(predictions: Predictions) -> Section | None:
+    """Shows the ROC and precision–recall curves; None if the photos have one label only."""
+    if len(set(predictions.labels)) < 2:
         return None
-    given = (judged.p_food, judged.labels, judged.threshold)
+    roc = plots.roc(predictions.p_food, predictions.labels, predictions.threshold)
+    precision_recall = plots.precision_recall(predictions.p_food, predictions.labels, predictions.threshold)
     return Section(
-        "curves",
-        "Curves",
-        words=[
-            "What other thresholds would give. The dot is the threshold in use; where there is a small "
-            "picture, it shows the corner that a perfect model reaches."
+        anchor="curves",
+        title="Curves",
+        paragraphs=[
+            "The curves show the effect of other thresholds. The dot is the current threshold. The inset, if there is "
+            "one, enlarges the corner of a perfect model."
         ],
-        drawings=[
-            Drawing("roc.svg", figures.svg(figures.roc(*given)), "ROC curve"),
-            Drawing("precision_recall.svg", figures.svg(figures.precision_recall(*given)), "Precision–recall curve"),
+        figures=[
+            SvgFigure("roc.svg", plots.svg(roc), "ROC curve"),
+            SvgFigure("precision_recall.svg", plots.svg(precision_recall), "Precision–recall curve"),
         ],
     )
 
 
-def sureness(judged: Judged, found: dict[str, Any]) -> Section:
-    """Reliability before and after the temperature, and what setting unsure photos aside does."""
-    card = judged.bundle.card
-    chosen = curves.decided(judged.p_food, judged.labels, card.thresholds)
-    before, after = (curves.reliability(p_food, judged.labels) for p_food in (judged.p_raw, judged.p_food))
-    curve = curves.risk_coverage(judged.p_food, judged.labels, judged.threshold)
+def calibration_section(predictions: Predictions, metrics: MetricsFile) -> Section:
+    """Shows the reliability before and after calibration, and the effect of setting unsure photos aside."""
+    card = predictions.bundle.card
+    labels = predictions.labels
+    chosen = curves.operating_point(predictions.p_food, labels, card.thresholds)
+    reliability = plots.reliability(
+        before=curves.reliability_bins(predictions.p_uncalibrated, labels),
+        after=curves.reliability_bins(predictions.p_food, labels),
+    )
+    curve = curves.risk_coverage(predictions.p_food, labels, predictions.threshold)
     return Section(
-        "sureness",
-        "Calibration",
-        words=[
-            f"A temperature of {card.temperature:.3f}, fitted on validation, makes probabilities of logits. It takes the "
-            f"calibration error from {found['ece_uncalibrated']:.4f} to {found['ece']:.4f}. Where the points lie on the "
-            "dotted line, as many photos are food as the model says; the bars are Wilson's intervals.",
+        anchor="calibration",
+        title="Calibration",
+        paragraphs=[
+            f"A temperature of {card.temperature:.3f}, fitted on validation, turns logits into probabilities. It "
+            f"changes the calibration error from {metrics['ece_uncalibrated']:.4f} to {metrics['ece']:.4f}. For points "
+            "on the dotted line, P(food) equals the share of food; the bars are Wilson's 95 % intervals.",
             f"With a folder for unsure photos (P(food) strictly between {card.thresholds.unsure_low:.4f} and "
-            f"{card.thresholds.unsure_high:.4f}), {percent(1 - chosen.coverage, 1)} are set aside, and of the others "
-            f"{percent(chosen.risk, 2)} get the wrong label.",
+            f"{card.thresholds.unsure_high:.4f}), {percent(1 - chosen.coverage, 1)} of the photos are set aside. Of "
+            f"the others, {percent(chosen.risk, 2)} get a wrong label.",
         ],
-        drawings=[
-            Drawing(
-                "reliability.svg",
-                figures.svg(figures.reliability(before, after)),
-                "Reliability diagram, and below it how many photos have such a probability",
+        figures=[
+            SvgFigure(
+                file="reliability.svg",
+                svg=plots.svg(reliability),
+                caption="Reliability diagram, with the number of photos by P(food) below",
             ),
-            Drawing(
-                "risk_coverage.svg",
-                figures.svg(figures.risk_coverage(curve, chosen)),
-                "Risk over coverage, the least sure photos set aside first; the dot is the bundle's choice",
+            SvgFigure(
+                file="risk_coverage.svg",
+                svg=plots.svg(plots.risk_coverage(curve, chosen)),
+                caption="Risk–coverage curve: the least confident photos are set aside first; the dot is the bundle's "
+                "operating point",
             ),
         ],
     )

@@ -11,7 +11,7 @@ from models.engines.tensorflow import load_tensorflow
 from models.errors import EngineError
 from models.images.decode import Pixels
 from models.resnet50 import LAST_MAP
-from training.fitting.export import export_int8
+from training.fitting.quantization import export_int8
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
 pytestmark = pytest.mark.filterwarnings(
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-def pictures(photos: int) -> Pixels:
-    """Random smooth pictures: uint8 (n, 224, 224, 3)."""
+def smooth_photos(photos: int) -> Pixels:
+    """Random smooth photos: uint8 (n, 224, 224, 3)."""
     coarse = np.random.default_rng(photos).integers(0, 256, (photos, 7, 7, 3), dtype=np.uint8)
     return coarse.repeat(32, axis=1).repeat(32, axis=2)
 
@@ -33,16 +33,16 @@ def network() -> Any:
 
 @pytest.fixture(scope="module")
 def exported(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """The shipped model with an int8 model beside it, calibrated on a few pictures."""
+    """The shipped model with an int8 model beside it, calibrated on a few photos."""
     folder = tmp_path_factory.mktemp("bundle")
     save_network(network, folder / "model.keras")
-    names = export_int8(network, pictures(16), folder)
+    names = export_int8(network, smooth_photos(16), folder)
     assert names == (INT8, INT8_WEIGHTS)
     card = Bundle.load().card
     return Bundle.write(folder, card.model_copy(update={"files": dict.fromkeys(("model.keras", *names), "")}))
 
 
-def test_the_files_are_small_and_vouched_for(exported: Bundle) -> None:
+def test_the_files_are_small_and_their_digests_are_checked(exported: Bundle) -> None:
     assert (exported.folder / INT8_WEIGHTS).stat().st_size < 30e6
     assert set(exported.card.files) == {"model.keras", INT8, INT8_WEIGHTS}
     (exported.folder / INT8_WEIGHTS).rename(exported.folder / "away")
@@ -51,36 +51,36 @@ def test_the_files_are_small_and_vouched_for(exported: Bundle) -> None:
     (exported.folder / "away").rename(exported.folder / INT8_WEIGHTS)
 
 
-def test_auto_runs_it_on_a_cpu_and_it_says_nearly_what_the_network_says(exported: Bundle, network: Any) -> None:
+def test_auto_runs_it_on_a_cpu_and_its_logits_are_close_to_the_networks(exported: Bundle, network: Any) -> None:
     engine = open_engine("auto", exported, 32)
     assert engine.name.startswith("openvino int8")
     assert engine.largest == 8
-    seen = pictures(16)
-    expected = np.asarray(network(seen))[:, 0]
-    logits = engine.logits(seen)
+    pixels = smooth_photos(16)
+    expected = np.asarray(network(pixels))[:, 0]
+    logits = engine.logits(pixels)
     assert logits.dtype == np.float32
     assert np.corrcoef(logits, expected)[0, 1] > 0.97
-    alone = np.concatenate([engine.logits(seen[index : index + 1]) for index in range(5)])
-    np.testing.assert_allclose(engine.logits(seen[:5]), alone, atol=1e-3)
+    alone = np.concatenate([engine.logits(pixels[index : index + 1]) for index in range(5)])
+    np.testing.assert_allclose(engine.logits(pixels[:5]), alone, atol=1e-3)
 
 
-def test_its_last_map_survives_and_is_nearly_the_networks(exported: Bundle, network: Any) -> None:
+def test_its_last_map_exists_and_is_close_to_the_networks(exported: Bundle, network: Any) -> None:
     import keras
 
-    seen = pictures(3)
-    expected = np.asarray(keras.Model(network.input, network.get_layer(LAST_MAP).output)(seen))
-    last_map = OpenVinoEngine(exported, 1).last_map(seen)
+    pixels = smooth_photos(3)
+    expected = np.asarray(keras.Model(network.input, network.get_layer(LAST_MAP).output)(pixels))
+    last_map = OpenVinoEngine(exported, 1).last_map(pixels)
     assert last_map.shape == expected.shape == (3, 7, 7, 2048)
     assert np.corrcoef(last_map.ravel(), expected.ravel())[0, 1] > 0.9
 
 
-def test_a_bundle_without_it_is_run_by_tensorflow_and_openvino_says_why_not(plain: Bundle) -> None:
+def test_without_it_tensorflow_runs_the_bundle_and_openvino_gives_an_error(plain: Bundle) -> None:
     assert open_engine("auto", plain, 1).name.startswith("tensorflow")
     with pytest.raises(EngineError, match="holds no OpenVINO model"):
         OpenVinoEngine(plain, 1)
 
 
-def test_a_broken_model_is_told(exported: Bundle, tmp_path: Path) -> None:
+def test_a_broken_model_is_an_error(exported: Bundle, tmp_path: Path) -> None:
     for name in exported.card.files:
         (tmp_path / name).write_bytes(b"not a model")
     broken = Bundle.write(tmp_path, exported.card)

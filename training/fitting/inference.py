@@ -1,4 +1,4 @@
-"""The fastest way to run the part of a network that is not being trained."""
+"""Fast inference with the frozen part of a network."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     import keras
 
 
-def runner(network: "keras.Model") -> Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]:
-    """A network of one output as a function, array (n, …) → float32 array (n, …), the channels last.
+def compile_for_inference(network: "keras.Model") -> Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]:
+    """Compiles a network with one output into a function.
 
-    TensorFlow on a GPU; on a CPU OpenVINO, which computes in bfloat16 where the CPU is made for it.
+    It runs on TensorFlow if there is a GPU. On a CPU it runs on OpenVINO, which computes in bfloat16 if the CPU has
+    instructions for it.
+
+    Returns:
+        A function from an array (n, …) to a float32 array (n, …), channels last.
     """
     function = trace(network)
     if gpu_present():

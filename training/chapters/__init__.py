@@ -1,1 +1,0 @@
-"""The chapters of a report, each a Section from the figures that it tells."""
