@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: how fast foodsort and others sort the same photos with the same network, side by side in one run."""
+"""`python -m benchmarks`: throughput of foodsort and of others, with the same photos and network, side by side."""
 
 import argparse
 import json
@@ -11,150 +11,192 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import race
+from benchmarks import trial
 from benchmarks.chart import draw
-from benchmarks.contestants import CONTESTANTS, FOODSORT, Contestant
-from benchmarks.limit import Cost
+from benchmarks.comparison import NOTES, Comparison
+from benchmarks.competitors import COMPETITORS, FOODSORT, Competitor
 from benchmarks.machine import machine
-from benchmarks.rates import START, Rate, Run, rate
-from benchmarks.standing import NOTES, Standing
-from benchmarks.workloads import WORKLOADS, lay
+from benchmarks.stage_costs import StageCosts
+from benchmarks.throughput import STARTUP_PHOTOS, RunTime, Throughput, throughput
+from benchmarks.workloads import DEFAULT_PHOTOS, WORKLOADS, write_photos
 
-PHOTOS = race.PROJECT.parent / "shared/data/bench"
 LIMIT = "limit"
+"""Name that selects the measurement of the upper bound."""
 
-Note = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 def main() -> None:
-    """Measures, prints the tables, writes what was asked for; exits 1 with a message where the photos are missing."""
-    given = _arguments()
-    say = Console(highlight=False, soft_wrap=True).print
-    note = Console(highlight=False, soft_wrap=True, stderr=True).print
-    here = machine()
-    say(f"{here.processor}, {here.cores} cores, {' '.join(here.flags)}")
-    say(", ".join(f"{name} {version}" for name, version in here.versions.items()))
-    chosen = [one for one in CONTESTANTS if one.name in given.contestants]
-    standings = {}
+    """Measures, prints the tables and writes the files; exits with 1 and a message if photos are missing."""
+    arguments = _parse_arguments()
+    output = Console(highlight=False, soft_wrap=True)
+    log = Console(highlight=False, soft_wrap=True, stderr=True).print
+    this_machine = machine()
+    title = f"{this_machine.processor}, {this_machine.cores} cores"
+    output.print(f"{title}, {' '.join(this_machine.flags)}")
+    output.print(", ".join(f"{name} {version}" for name, version in this_machine.versions.items()))
+    competitors = [competitor for competitor in COMPETITORS if competitor.name in arguments.competitors]
+    comparisons: dict[str, Comparison] = {}
     try:
         with tempfile.TemporaryDirectory(prefix="foodsort-bench-") as folder:
-            laid = {}
-            for name in given.workloads:
-                number = WORKLOADS[name].quick if given.quick else WORKLOADS[name].photos
-                laid[name] = lay(WORKLOADS[name], number, given.photos, Path(folder, name))
-            export(chosen, exported := Path(folder, "exported"), note)
-            prepare(chosen, next(iter(laid.values())), exported, note)
-            for name, photos in laid.items():
-                rounds = Rounds(name, chosen, photos, exported, note)
-                rounds.measure(given.rounds, limited=LIMIT in given.contestants)
-                standings[name] = standing = rounds.standing(here.cores)
-                say("", standing.table(name), *standing.lines(), sep="\n")
-    except (FileNotFoundError, race.Failed) as error:
+            photos_by_workload = {}
+            for name in arguments.workloads:
+                workload = WORKLOADS[name]
+                number = workload.quick if arguments.quick else workload.photos
+                photos_by_workload[name] = write_photos(workload, number, arguments.photos, Path(folder, name))
+            exported = Path(folder, "exported")
+            export(competitors, exported, log)
+            warm_up(competitors, next(iter(photos_by_workload.values())), exported, log)
+            for name, photos in photos_by_workload.items():
+                rounds = Rounds(name, competitors, photos, exported, log)
+                rounds.measure(arguments.rounds, limit=LIMIT in arguments.competitors)
+                comparison = comparisons[name] = rounds.comparison(this_machine.cores)
+                output.print("", comparison.table(name), *comparison.lines(), sep="\n")
+    except (FileNotFoundError, trial.TrialFailed) as error:
         sys.exit(f"benchmarks: {error}")
-    say("", NOTES, sep="\n")
-    if given.json:
-        workloads = {name: standing.as_json() for name, standing in standings.items()}
-        found = {"machine": here._asdict(), "rounds": given.rounds, "workloads": workloads}
-        given.json.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    if given.chart:
-        given.chart.write_text(draw(standings, f"{here.processor}, {here.cores} cores"), encoding="utf-8")
+    output.print("", NOTES, sep="\n")
+    if arguments.json:
+        results = {
+            "machine": this_machine._asdict(),
+            "rounds": arguments.rounds,
+            "workloads": {name: comparison.as_json() for name, comparison in comparisons.items()},
+        }
+        arguments.json.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if arguments.chart:
+        arguments.chart.write_text(draw(comparisons, title), encoding="utf-8")
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    names = [*(one.name for one in CONTESTANTS), LIMIT]
-    parser.add_argument("--photos", type=Path, default=PHOTOS, help="folder with web/ and phone/ (%(default)s)")
-    parser.add_argument("--contestants", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
-    parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
-    parser.add_argument("--rounds", type=int, help="how often each sorts each workload (3; quick: 1)")
-    parser.add_argument("--quick", action="store_true", help="few photos: shows that all run, hardly how fast they are")
-    parser.add_argument("--json", type=Path, help="file to write all figures to")
+    names = [*(competitor.name for competitor in COMPETITORS), LIMIT]
+    parser.add_argument(
+        "--photos", type=Path, default=DEFAULT_PHOTOS, help="folder with web/ and phone/ (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--competitors",
+        nargs="+",
+        choices=names,
+        default=names,
+        metavar="NAME",
+        help=f"competitors to measure (default: all of {', '.join(names)})",
+    )
+    parser.add_argument(
+        "--workloads", nargs="+", choices=WORKLOADS, default=list(WORKLOADS), help="photos to sort (default: all)"
+    )
+    parser.add_argument("--rounds", type=int, help="runs of each competitor on each workload (default: 3; quick: 1)")
+    parser.add_argument(
+        "--quick", action="store_true", help="sort few photos: shows that everything runs, not how fast it is"
+    )
+    parser.add_argument("--json", type=Path, help="file to write all results to")
     parser.add_argument("--chart", type=Path, help="SVG file to draw")
-    given = parser.parse_args()
-    if given.rounds is None:
-        given.rounds = 1 if given.quick else 3
-    if given.rounds < 1:
+    arguments = parser.parse_args()
+    if arguments.rounds is None:
+        arguments.rounds = 1 if arguments.quick else 3
+    if arguments.rounds < 1:
         parser.error("--rounds must be at least 1")
-    return given
+    return arguments
 
 
-def export(chosen: list[Contestant], folder: Path, note: Note) -> None:
-    """Writes the network in the forms that the contestants read. Raises Failed."""
+def export(competitors: list[Competitor], folder: Path, log: Log) -> None:
+    """Exports the network in the formats that the competitors read. Raises TrialFailed."""
     folder.mkdir()
-    if any(one.script for one in chosen):
-        note("exporting the network")
-        onnx = ["onnx"] if any(one.of == "onnx" for one in chosen) else []
+    if any(competitor.script for competitor in competitors):
+        log("exporting the network")
+        onnx = ["onnx"] if any(competitor.library == "onnx" for competitor in competitors) else []
         try:
-            race.execute([sys.executable, "-m", "benchmarks.export", str(folder), *onnx])
-        except race.Failed as failure:
-            raise race.Failed(
-                f"the network cannot be exported ({failure}); `make bench` installs what it takes"
+            trial.execute([sys.executable, "-m", "benchmarks.export", str(folder), *onnx])
+        except trial.TrialFailed as failure:
+            raise trial.TrialFailed(
+                f"the network cannot be exported ({failure}); `make bench` installs the packages it needs"
             ) from failure
 
 
-def prepare(chosen: list[Contestant], photos: list[Path], exported: Path, note: Note) -> None:
-    """Has foodsort make once what it keeps in its cache from then on. What fails here will be told when it is measured."""
-    for one in chosen:
-        if not one.script:
-            note(f"a first run of {one.name}")
-            with suppress(race.Failed):
-                race.run(one, photos[:START], exported)
+def warm_up(competitors: list[Competitor], photos: list[Path], exported: Path, log: Log) -> None:
+    """Runs foodsort once, so that its cache is filled. Failures are ignored here; the measurement shows them."""
+    for competitor in competitors:
+        if not competitor.script:
+            log(f"warm-up of {competitor.name}")
+            with suppress(trial.TrialFailed):
+                trial.run(competitor, photos[:STARTUP_PHOTOS], exported)
 
 
 class Rounds:
-    """The runs of one workload."""
+    """The runs of all competitors on one workload."""
 
-    def __init__(self, workload: str, chosen: list[Contestant], photos: list[Path], exported: Path, note: Note) -> None:
-        self._workload, self._chosen, self._photos, self._exported, self._note = (
-            workload,
-            chosen,
-            photos,
-            exported,
-            note,
-        )
-        self._runs: dict[str, list[Run]] = {one.name: [] for one in chosen}
-        self._short: dict[str, list[Run]] = {one.name: [] for one in chosen}
-        self._labels: dict[str, race.Labels] = {}
-        self._failed: dict[str, str] = {}
-        self._costs: list[Cost] = []
+    def __init__(
+        self, workload: str, competitors: list[Competitor], photos: list[Path], exported: Path, log: Log
+    ) -> None:
+        self._workload = workload
+        self._competitors = competitors
+        self._photos = photos
+        self._exported = exported
+        self._log = log
+        self._runs: dict[str, list[RunTime]] = {competitor.name: [] for competitor in competitors}
+        self._short_runs: dict[str, list[RunTime]] = {competitor.name: [] for competitor in competitors}
+        self._labels: dict[str, trial.Labels] = {}
+        self._failures: dict[str, str] = {}
+        self._costs: list[StageCosts] = []
 
-    def measure(self, rounds: int, *, limited: bool) -> None:
-        """All in turn in each round, every second round backwards, so that a busy moment hits no one alone."""
+    def measure(self, rounds: int, *, limit: bool) -> None:
+        """Runs all competitors in each round; every second round in reverse, so that interference affects all of them.
+
+        Args:
+            rounds: Number of rounds.
+            limit: Whether to measure the costs for the upper bound.
+        """
         for number in range(rounds):
-            for one in self._chosen[:: -1 if number % 2 else 1]:
-                if one.name not in self._failed:
-                    self._run(one, f"{self._workload}, round {number + 1} of {rounds}, {one.name}")
-            if limited:
-                self._costs.append(race.cost(self._photos[0].parent))
+            for competitor in self._competitors[:: -1 if number % 2 else 1]:
+                if competitor.name not in self._failures:
+                    self._run(competitor, f"{self._workload}, round {number + 1} of {rounds}, {competitor.name}")
+            if limit:
+                self._costs.append(trial.measure_stage_costs(self._photos[0].parent))
 
-    def _run(self, one: Contestant, where: str) -> None:
+    def _run(self, competitor: Competitor, title: str) -> None:
+        name = competitor.name
         try:
-            short, _ = race.run(one, self._photos[:START], self._exported)
-            taken, self._labels[one.name] = race.run(one, self._photos, self._exported)
-        except race.Failed as failure:
-            self._failed[one.name] = str(failure)
-            self._note(f"{where}: failed: {failure}")
+            short_run, _ = trial.run(competitor, self._photos[:STARTUP_PHOTOS], self._exported)
+            run, self._labels[name] = trial.run(competitor, self._photos, self._exported)
+        except trial.TrialFailed as failure:
+            self._failures[name] = str(failure)
+            self._log(f"{title}: failed: {failure}")
             return
-        self._short[one.name].append(short)
-        self._runs[one.name].append(taken)
-        self._note(f"{where}: {taken.seconds:.1f} s")
+        self._short_runs[name].append(short_run)
+        self._runs[name].append(run)
+        self._log(f"{title}: {run.seconds:.1f} s")
 
-    def standing(self, cores: int) -> Standing:
-        """What came of it. A contestant that failed once has no rate."""
-        rates: dict[str, Rate] = {}
-        for name in (one.name for one in self._chosen if one.name not in self._failed):
+    def comparison(self, cores: int) -> Comparison:
+        """Returns the results. A competitor that failed once has no throughput."""
+        throughputs: dict[str, Throughput] = {}
+        for name in (competitor.name for competitor in self._competitors if competitor.name not in self._failures):
             try:
-                rates[name] = rate(len(self._photos), self._runs[name], self._short[name])
+                throughputs[name] = throughput(len(self._photos), self._runs[name], self._short_runs[name])
             except ValueError as error:
-                self._failed[name] = str(error)
-        differing: dict[str, int] = {}
-        if (ours := self._labels.get(FOODSORT.name)) is not None:
-            differing = {
-                name: sum(label != ours[photo] for photo, label in labels.items())
-                for name, labels in self._labels.items()
-            }
-        cost = Cost(*map(statistics.median_low, zip(*self._costs, strict=True))) if self._costs else None
-        return Standing(len(self._photos), cores, rates, differing, self._failed, cost)
+                self._failures[name] = str(error)
+        return Comparison(
+            photos=len(self._photos),
+            cores=cores,
+            throughputs=throughputs,
+            differing=self._differing(),
+            failures=self._failures,
+            stage_costs=self._median_costs(),
+        )
+
+    def _differing(self) -> dict[str, int]:
+        ours = self._labels.get(FOODSORT.name)
+        if ours is None:
+            return {}
+        return {
+            name: sum(label != ours[photo] for photo, label in labels.items()) for name, labels in self._labels.items()
+        }
+
+    def _median_costs(self) -> StageCosts | None:
+        if not self._costs:
+            return None
+        return StageCosts(
+            decode=statistics.median_low(costs.decode for costs in self._costs),
+            inference=statistics.median_low(costs.inference for costs in self._costs),
+            batch=statistics.median_low(costs.batch for costs in self._costs),
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.export FOLDER [onnx]`: foodsort's network as files that other libraries read, all in float32."""
+"""`python -m benchmarks.export FOLDER [onnx]`: foodsort's network in float32, in the formats of other libraries."""
 
 import shutil
 import sys
@@ -10,7 +10,7 @@ from models.engines.tensorflow import load_tensorflow
 
 
 def main(folder: Path, *, onnx: bool) -> None:
-    """Writes model.keras, network.xml with network.bin and, with `onnx` (tf2onnx makes it), network.onnx."""
+    """Writes model.keras, network.xml and network.bin, and with `onnx` also network.onnx (by tf2onnx)."""
     load_tensorflow()
     import keras
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.isolation PHOTOS`: what decoding in processes of their own costs, against threads of the daemon."""
+"""`python -m benchmarks.isolation PHOTOS`: cost of decoding in sandboxed processes, compared with threads."""
 
 import argparse
 import os
@@ -8,7 +8,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import redirect_stderr
 from functools import partial
 from pathlib import Path
 
@@ -17,27 +16,31 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.engines import processor
+from benchmarks.in_process import replaced, started_service
 from daemon.decoders.pool import DecoderPool
 from daemon.inbox.claims import Claimed
 from daemon.monitoring.log import configure
-from daemon.monitoring.progress import Progress
 from daemon.pipeline import decode
+from daemon.retry import Retrier
 from daemon.service import runtime
-from daemon.service.lifecycle import Service
 from daemon.settings import ImageSettings, Settings
 from models.errors import FoodsortError
 from models.images import decode as images
-from models.images.decode import Fit, Picture
+from models.images.decode import Fit, Picture, Within
 
 _LIMITS = ImageSettings()
 
 
-class Threads(DecoderPool):
-    """What decoding was before: no process, no limit, in the thread that asks."""
+class ThreadDecoders(DecoderPool):
+    """Decodes in the calling thread: no process, no limits."""
 
-    def __init__(self, fit: Fit, max_pixels: int, timeout_s: float) -> None:
-        self._fit, self._max_pixels = fit, max_pixels
+    def __init__(
+        self, fit: Fit | Within, max_pixels: int, timeout_s: float, size: int = 0, retrier: Retrier | None = None
+    ) -> None:
+        self._fit = fit
+        self._max_pixels = max_pixels
         self.size = max(2, len(os.sched_getaffinity(0)))
+        self.deaths = 0
 
     def decode(self, fd: int) -> Picture:
         """Decodes the photo open as `fd`. Raises ImageError, OSError."""
@@ -46,103 +49,118 @@ class Threads(DecoderPool):
             return images.decode(file.read(), self._fit, self._max_pixels)
 
     def stop(self) -> None:
-        """There is nothing to stop."""
+        """Does nothing: there are no processes."""
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Does nothing: there are no processes."""
 
 
-class Processes(DecoderPool):
-    """What decoding is, all workers up before the clock starts, as they are when a network has been loaded meanwhile."""
+class ProcessDecoders(DecoderPool):
+    """The daemon's decoders, all started before the measurement, as they are while the network loads."""
 
-    def __init__(self, fit: Fit, max_pixels: int, timeout_s: float) -> None:
-        super().__init__(fit, max_pixels, timeout_s)
-        for _ in range(self.size):  # they take turns
+    def __init__(
+        self, fit: Fit | Within, max_pixels: int, timeout_s: float, size: int = 0, retrier: Retrier | None = None
+    ) -> None:
+        super().__init__(fit, max_pixels, timeout_s, size=size, retrier=retrier)
+        for _ in range(self.size):  # each call goes to the next process
             self.network()
 
 
 def main() -> None:
-    """Prints the table; exits 1 with a message when there is no photo."""
+    """Prints the table; exits with 1 and a message if there is no photo."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.isolation", description=__doc__)
     parser.add_argument("photos", type=Path, help="folder of photos")
-    parser.add_argument("--count", type=int, default=1000, help="how many copies, each made distinct, are sorted")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each way is taken")
-    given = parser.parse_args()
+    parser.add_argument(
+        "--count", type=int, default=1000, help="number of distinct copies to sort (default: %(default)s)"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each variant (default: %(default)s)")
+    arguments = parser.parse_args()
     configure(terminal=False)
-    table = Table("way", "threads, photos/s", "processes, photos/s", "ratio of medians", "ratios")
+    table = Table("measured", "threads, photos/s", "processes, photos/s", "ratio of medians", "ratios")
     try:
         with tempfile.TemporaryDirectory() as folder:
-            copies = copied(given.photos, Path(folder, "photos"), given.count)
-            for name, way in {"decode": decoded, "daemon": sorted_by_daemon}.items():
-                table.add_row(name, *compared(partial(way, copies), len(copies), given.rounds))
+            copies = copy_photos(arguments.photos, Path(folder, "photos"), arguments.count)
+            for name, measure in {"decode": decode_all, "daemon": sort_all}.items():
+                table.add_row(name, *compare(partial(measure, copies), len(copies), arguments.rounds))
     except FoodsortError as error:
         parser.exit(1, f"benchmarks: {error}\n")
-    said = (
-        f"{given.count} copies of {given.photos}, {given.rounds} rounds of both in turn, load {os.getloadavg()[0]:.1f}"
+    title = (
+        f"{arguments.count} copies of {arguments.photos}, {arguments.rounds} rounds of both variants, "
+        f"load {os.getloadavg()[0]:.1f}"
     )
-    Console(highlight=False).print(said, processor(), table, sep="\n")
+    Console(highlight=False).print(title, processor(), table, sep="\n")
 
 
-def copied(photos: Path, folder: Path, count: int) -> list[Path]:
-    """Copies of the photos of a folder, over and over, each with its number at its end. Raises FoodsortError."""
-    found = sorted(path for path in photos.iterdir() if path.is_file())
-    if not found:
+def copy_photos(photos: Path, folder: Path, count: int) -> list[Path]:
+    """Makes `count` copies of the photos of a folder, each with its number at its end. Raises FoodsortError."""
+    originals = sorted(path for path in photos.iterdir() if path.is_file())
+    if not originals:
         raise FoodsortError(f"{photos} holds no photos; name a folder that does")
     folder.mkdir()
-    copies = [folder / f"{number:06}{found[number % len(found)].suffix}" for number in range(count)]
+    copies = [folder / f"{number:06}{originals[number % len(originals)].suffix}" for number in range(count)]
     for number, copy in enumerate(copies):
-        copy.write_bytes(found[number % len(found)].read_bytes() + b"%06d" % number)
-    os.sync()  # so that no round waits for the disk more than another
+        copy.write_bytes(originals[number % len(originals)].read_bytes() + b"%06d" % number)
+    os.sync()  # so that no round waits longer for the disk than another
     return copies
 
 
-def compared(seconds: Callable[[type[DecoderPool]], float], count: int, rounds: int) -> list[str]:
-    """Photos a second with threads and with processes (medians), and their ratio, of the medians and of each round."""
-    took: dict[type[DecoderPool], list[float]] = {Threads: [], Processes: []}
+def compare(measure: Callable[[type[DecoderPool]], float], count: int, rounds: int) -> list[str]:
+    """Measures both variants.
+
+    Args:
+        measure: Returns the seconds that a variant takes for all photos.
+        count: Number of photos.
+        rounds: Number of rounds after a warm-up.
+
+    Returns:
+        Median photos a second with threads and with processes, their ratio, and the ratio of each round.
+    """
+    seconds: dict[type[DecoderPool], list[float]] = {ThreadDecoders: [], ProcessDecoders: []}
     for number in range(rounds + 1):
-        for kind in list(took)[:: 1 if number % 2 else -1]:  # neither always goes first
-            took[kind].append(seconds(kind))
-    without, isolated = (np.array(times[1:]) for times in took.values())  # the first warms
-    ratios = " ".join(f"{ratio:.3f}" for ratio in without / isolated)
-    medians = statistics.median(without), statistics.median(isolated)
-    return [f"{count / medians[0]:.1f}", f"{count / medians[1]:.1f}", f"{medians[0] / medians[1]:.3f}", ratios]
+        for variant in list(seconds)[:: 1 if number % 2 else -1]:  # the order alternates
+            seconds[variant].append(measure(variant))
+    threads, processes = (np.array(times[1:]) for times in seconds.values())  # without the warm-up
+    threads_s = statistics.median(threads)
+    processes_s = statistics.median(processes)
+    ratios = " ".join(f"{ratio:.3f}" for ratio in threads / processes)
+    return [f"{count / threads_s:.1f}", f"{count / processes_s:.1f}", f"{threads_s / processes_s:.3f}", ratios]
 
 
-def decoded(copies: list[Path], kind: type[DecoderPool]) -> float:
-    """Seconds to hash and decode all, as the daemon's threads do."""
-    with kind(Fit(), _LIMITS.max_pixels, _LIMITS.timeout_s) as decoders, ThreadPoolExecutor(decoders.size) as threads:
-        list(threads.map(lambda path: _read(path, decoders), copies[: 4 * decoders.size]))  # everything has started
+def decode_all(copies: list[Path], variant: type[DecoderPool]) -> float:
+    """Returns the seconds to hash and decode all photos, as the daemon's threads do."""
+    with (
+        variant(Fit(), _LIMITS.max_pixels, _LIMITS.timeout_s) as decoders,
+        ThreadPoolExecutor(decoders.size) as threads,
+    ):
+        read = partial(_read, decoders=decoders)
+        list(threads.map(read, copies[: 4 * decoders.size]))  # warm-up
         start = time.perf_counter()
-        list(threads.map(lambda path: _read(path, decoders), copies))
+        list(threads.map(read, copies))
         return time.perf_counter() - start
 
 
-def sorted_by_daemon(copies: list[Path], kind: type[DecoderPool]) -> float:
-    """Seconds for `foodsort run --once` with the scripted engine over all, from the first look to the end."""
+def sort_all(copies: list[Path], variant: type[DecoderPool]) -> float:
+    """Returns the seconds of `foodsort run --once` with the scripted engine on all photos."""
     with tempfile.TemporaryDirectory(dir=copies[0].parents[1]) as folder:
         shutil.copytree(copies[0].parent, Path(folder, "inbox"))
         os.sync()
         settings = Settings.model_validate({"model": {"engine": "scripted"}, "watch": {"settle_s": 0.1}})
-        setattr(runtime, "DecoderPool", kind)  # noqa: B010  # mypy knows that it is a class
         with (
-            Path(os.devnull).open("w") as nowhere,
-            redirect_stderr(nowhere),
-            Progress(Console(quiet=True)) as progress,
+            replaced(runtime, "DecoderPool", variant),
+            started_service(Path(folder), settings, once=True) as service,
         ):
-            daemon = Service(Path(folder), settings, progress, once=True, dry_run=False)
-            daemon.start()
             start = time.perf_counter()
-            daemon.run()
-            took = time.perf_counter() - start
-        if daemon.counts.total() != len(copies):
-            raise FoodsortError(f"{daemon.counts} of {len(copies)} photos were sorted")
-        return took
+            service.run()
+            seconds = time.perf_counter() - start
+        if service.counts.total() != len(copies):
+            raise FoodsortError(f"{service.counts} of {len(copies)} photos were sorted")
+        return seconds
 
 
 def _read(path: Path, decoders: DecoderPool) -> None:
     fd = os.open(path, os.O_RDONLY)
     try:
-        claimed = Claimed(os.fsencode(path), b"", fd, os.fstat(fd), 0.0)
+        claimed = Claimed(path=os.fsencode(path), run_id=b"", fd=fd, stat=os.fstat(fd), stable_since=0.0)
         assert decode.read(claimed, decoders).picture
     finally:
         os.close(fd)

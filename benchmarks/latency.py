@@ -1,4 +1,4 @@
-"""`python -m benchmarks.latency`: from a photo's rename into an idle inbox to its row and its place, part by part."""
+"""`python -m benchmarks.latency`: time from a photo's rename into an idle inbox to its filing, stage by stage."""
 
 import argparse
 import os
@@ -7,7 +7,6 @@ import signal
 import tempfile
 import threading
 import time
-from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -16,133 +15,148 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import race
+from benchmarks.in_process import replaced, started_service
 from benchmarks.machine import machine
-from benchmarks.workloads import WORKLOADS, lay
+from benchmarks.workloads import DEFAULT_PHOTOS, WORKLOADS, write_photos
 from daemon import failpoints
 from daemon.inbox.intake import Intake
+from daemon.monitoring import status_file
 from daemon.monitoring.log import configure
-from daemon.monitoring.progress import Progress
-from daemon.service.lifecycle import Service
 from daemon.settings import Settings
 from models.bundle import Bundle
 from models.engines import open_engine
 from models.images.decode import decode
 
-PHOTOS = race.PROJECT.parent / "shared/data/bench"
-PARTS = ("event", "claimed", "batched", "classified", "recorded", "moved", "synced", "finished")
-"""What a photo passes, in order: the event is with the intake; its folder and its row are on the disk at the end."""
-WARMING = 10
-PATIENCE_S = 60.0
+STAGES = ("event", "claimed", "batched", "classified", "recorded", "moved", "synced", "finished")
+"""The stages of a photo in order, from the event in the intake to its folder and its row on the disk."""
+WARM_UP_PHOTOS = 10
+TIMEOUT_S = 60.0
 
 
 def main() -> None:
-    """Prints the table; exits 1 with a message where the photos are missing."""
+    """Prints the table; exits with 1 and a message if the photos are missing."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__)
-    parser.add_argument("--photos", type=Path, default=PHOTOS, help="folder with web/")
-    parser.add_argument("--number", type=int, default=200, help="how many photos are dropped, one at a time")
-    parser.add_argument("--pause", type=float, default=0.3, help="longest pause between two, in seconds")
-    parser.add_argument("--engine", default="auto", help="what runs the model")
-    parser.add_argument("--root", type=Path, action="append", help="folder on the disk to try, such as /dev/shm")
-    given = parser.parse_args()
-    here = machine()
-    say = Console(highlight=False, soft_wrap=True).print
-    say(f"{here.processor}, {here.cores} cores, {' '.join(here.flags)}, load {os.getloadavg()[0]:.1f}")
-    settings = Settings.model_validate({"model": {"engine": given.engine}})
-    for place in given.root or [Path(tempfile.gettempdir())]:
-        with tempfile.TemporaryDirectory(prefix="foodsort-latency-", dir=place) as folder:
+    parser.add_argument("--photos", type=Path, default=DEFAULT_PHOTOS, help="folder with web/ (default: %(default)s)")
+    parser.add_argument("--number", type=int, default=200, help="photos to drop, one at a time (default: %(default)s)")
+    parser.add_argument(
+        "--pause", type=float, default=0.3, help="longest pause between two photos, seconds (default: %(default)s)"
+    )
+    parser.add_argument("--engine", default="auto", help="engine that runs the model (default: %(default)s)")
+    parser.add_argument(
+        "--root",
+        type=Path,
+        action="append",
+        help="folder on the disk to measure, such as /dev/shm; repeatable (default: the system's temporary folder)",
+    )
+    arguments = parser.parse_args()
+    this_machine = machine()
+    output = Console(highlight=False, soft_wrap=True)
+    output.print(f"{this_machine.describe()}, {' '.join(this_machine.flags)}")
+    settings = Settings.model_validate({"model": {"engine": arguments.engine}})
+    for parent in arguments.root or [Path(tempfile.gettempdir())]:
+        with tempfile.TemporaryDirectory(prefix="foodsort-latency-", dir=parent) as folder:
+            number = arguments.number + WARM_UP_PHOTOS
             try:
-                photos = lay(WORKLOADS["web"], given.number + WARMING, given.photos, Path(folder, "photos"))
+                photos = write_photos(WORKLOADS["web"], number, arguments.photos, Path(folder, "photos"))
             except FileNotFoundError as error:
                 parser.exit(1, f"benchmarks: {error}\n")
             os.sync()
-            alone_ms = alone(photos[WARMING:], settings, given.pause)
-            stamps = Drops(photos, given.pause).through(Path(folder), settings)
-        say(f"{given.number} photos, one at a time, on {place}", table(1000 * stamps[WARMING:], alone_ms))
+            baseline_ms = measure_baseline(photos[WARM_UP_PHOTOS:], settings, arguments.pause)
+            stages_s = LatencyRun(photos, arguments.pause).measure(Path(folder), settings)
+        output.print(f"{arguments.number} photos, one at a time, on {parent}")
+        output.print(table(1000 * stages_s[WARM_UP_PHOTOS:], baseline_ms))
 
 
-def alone(photos: list[Path], settings: Settings, pause_s: float) -> npt.NDArray[np.float64]:
-    """Milliseconds to decode each photo from the page cache and to run the network on it, columns (decode, inference)."""
+def measure_baseline(photos: list[Path], settings: Settings, pause_s: float) -> npt.NDArray[np.float64]:
+    """Measures decoding (from the page cache) and inference outside of the daemon.
+
+    Returns:
+        Milliseconds (n, 2): decoding, inference.
+    """
     bundle = Bundle.load()
     engine = open_engine(settings.model.engine, bundle, settings.batch.max_size)
-    took = []
+    seconds = []
     for photo in photos:
-        time.sleep(random.uniform(0.1, 1) * pause_s)  # caches and clocks as a photo finds them that comes alone
-        data, start = photo.read_bytes(), time.perf_counter()
+        time.sleep(random.uniform(0.1, 1) * pause_s)  # so that CPU caches and clock speed are as for a single photo
+        data = photo.read_bytes()
+        begin = time.perf_counter()
         pixels = decode(data, bundle.card.fit).pixels
         decoded = time.perf_counter()
         engine.logits(pixels[None])
-        took.append((decoded - start, time.perf_counter() - decoded))
-    return 1000 * np.array(took)
+        seconds.append((decoded - begin, time.perf_counter() - decoded))
+    return 1000 * np.array(seconds)
 
 
-class Drops:
-    """Drops photos into a daemon of this process, one when the last is done, and stamps what they pass."""
+class LatencyRun:
+    """Drops photos into a daemon in this process, each after the one before is done, and times their stages."""
 
     def __init__(self, photos: list[Path], pause_s: float) -> None:
-        self._photos, self._pause_s = photos, pause_s
-        self._stamps: dict[str, float] = {}
+        self._photos = photos
+        self._pause_s = pause_s
+        self._times: dict[str, float] = {}
         self._done = threading.Event()
-        self._took: list[list[float]] = []
+        self._rows: list[list[float]] = []
 
-    def through(self, root: Path, settings: Settings) -> npt.NDArray[np.float64]:
-        """Seconds from the rename to each of PARTS, a row a photo."""
-        point, handle = failpoints.failpoint, Intake.handle
+    def measure(self, root: Path, settings: Settings) -> npt.NDArray[np.float64]:
+        """Returns the seconds (n, 8) from the rename of each photo to the end of each of STAGES."""
+        handle = Intake.handle
 
-        def handled(intake: Intake, message: Any) -> None:
-            self._stamp("event")
+        def timed_handle(intake: Intake, message: Any) -> None:
+            self._reach("event")
             handle(intake, message)
 
-        setattr(failpoints, "point", self._stamp)  # noqa: B010  # mypy knows that it is a function
-        setattr(Intake, "handle", handled)  # noqa: B010
         configure(terminal=False)
-        try:
-            with (
-                Path(os.devnull).open("w") as nowhere,
-                redirect_stderr(nowhere),
-                Progress(Console(quiet=True)) as progress,
-            ):
-                daemon = Service(root, settings, progress, once=False, dry_run=False)
-                daemon.start()
-                dropper = threading.Thread(target=self._drop, args=(root / "inbox",))
-                dropper.start()
-                daemon.run()
-                dropper.join()
-        finally:
-            failpoints.failpoint, Intake.handle = point, handle  # type: ignore[method-assign]
-        return np.array(self._took)
+        with (
+            replaced(failpoints, "failpoint", self._reach),
+            replaced(Intake, "handle", timed_handle),
+            started_service(root, settings, once=False) as service,
+        ):
+            dropper = threading.Thread(target=self._drop_photos, args=(root,))
+            dropper.start()
+            service.run()
+            dropper.join()
+        return np.array(self._rows)
 
-    def _stamp(self, name: str) -> None:
-        self._stamps.setdefault(name, time.perf_counter())
-        if name == "finished":
+    def _reach(self, stage: str) -> None:
+        self._times.setdefault(stage, time.perf_counter())
+        if stage == "finished":
             self._done.set()
 
-    def _drop(self, inbox: Path) -> None:
+    def _drop_photos(self, root: Path) -> None:
+        inbox = root / "inbox"
         try:
+            while status_file.read(root, inbox)["state"] == "starting":  # a photo before that causes no event
+                time.sleep(0.1)
             for photo in self._photos:
                 time.sleep(random.uniform(0.1, 1) * self._pause_s)
-                self._stamps.clear()
+                self._times.clear()
                 self._done.clear()
-                start = time.perf_counter()
+                begin = time.perf_counter()
                 photo.rename(inbox / photo.name)
-                if not self._done.wait(PATIENCE_S):
-                    raise TimeoutError(f"{photo.name} was not sorted; {self._stamps}")
-                self._took.append([self._stamps[name] - start for name in PARTS])
+                if not self._done.wait(TIMEOUT_S):
+                    raise TimeoutError(f"{photo.name} was not sorted; stages: {self._times}")
+                self._rows.append([self._times[stage] - begin for stage in STAGES])
         finally:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-def table(stamps_ms: npt.NDArray[np.float64], alone_ms: npt.NDArray[np.float64]) -> Table:
-    """Percentiles of each part and of the whole, and how they stand to decode plus one inference."""
-    whole = stamps_ms[:, -1]
-    rows = dict(zip(PARTS, np.diff(stamps_ms, axis=1, prepend=0).T, strict=True)) | {"all": whole}
-    rows |= {"decode alone": alone_ms[:, 0], "one inference alone": alone_ms[:, 1], "both alone": alone_ms.sum(1)}
-    shown = Table("part", "p50, ms", "p90, ms", "p99, ms")
+def table(stages_ms: npt.NDArray[np.float64], baseline_ms: npt.NDArray[np.float64]) -> Table:
+    """Builds the table: percentiles of each stage and of the total, and the ratio of the total to the baseline."""
+    total = stages_ms[:, -1]
+    durations = np.diff(stages_ms, axis=1, prepend=0).T
+    rows = dict(zip(STAGES, durations, strict=True)) | {
+        "total": total,
+        "decode alone": baseline_ms[:, 0],
+        "inference alone": baseline_ms[:, 1],
+        "both alone": baseline_ms.sum(axis=1),
+    }
+    result = Table("stage", "p50, ms", "p90, ms", "p99, ms")
     for name, values in rows.items():
-        shown.add_row(name, *(f"{value:.2f}" for value in np.percentile(values, (50, 90, 99))))
-    base = float(np.median(alone_ms.sum(1)))
-    shown.add_row("all ÷ median of both", *(f"{value / base:.2f}" for value in np.percentile(whole, (50, 90, 99))))
-    return shown
+        result.add_row(name, *(f"{value:.2f}" for value in np.percentile(values, (50, 90, 99))))
+    median_baseline = float(np.median(baseline_ms.sum(axis=1)))
+    ratios = np.percentile(total, (50, 90, 99)) / median_baseline
+    result.add_row("total ÷ median of both alone", *(f"{ratio:.2f}" for ratio in ratios))
+    return result
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a figure depends on beside the code: the CPU, its cores and flags, the versions of the libraries."""
+"""The machine that a benchmark runs on: CPU, cores, load, versions of the libraries."""
 
 import importlib.metadata
 import os
@@ -13,19 +13,35 @@ LIBRARIES = ("foodsort", "tensorflow", "keras", "openvino", "onnxruntime", "nump
 
 
 class Machine(NamedTuple):
-    """The CPU's name, those of its flags that speed a network up, cores that may be used, versions by library."""
+    """A machine.
+
+    Attributes:
+        processor: Name of the CPU.
+        flags: Its instruction sets that speed a network up.
+        cores: Cores that this process may use.
+        versions: Versions by library.
+    """
 
     processor: str
     flags: tuple[str, ...]
     cores: int
     versions: dict[str, str]
 
+    def describe(self) -> str:
+        """Returns the CPU, its cores and the current load."""
+        return f"{self.processor}, {self.cores} cores, load {os.getloadavg()[0]:.1f}"
+
 
 def machine() -> Machine:
-    """This one."""
-    words = set(Path("/proc/cpuinfo").read_text().split())
-    installed = {one.name.lower(): one.version for one in importlib.metadata.distributions() if one.name}
+    """Returns this machine."""
+    cpu_flags = set(Path("/proc/cpuinfo").read_text().split())
+    installed = {
+        package.name.lower(): package.version for package in importlib.metadata.distributions() if package.name
+    }
     versions = {name: installed[name] for name in LIBRARIES if name in installed}
-    cores = len(os.sched_getaffinity(0))
-    flags = tuple(flag for flag in FLAGS if flag in words)
-    return Machine(processor(), flags, cores, {"python": platform.python_version()} | versions)
+    return Machine(
+        processor=processor(),
+        flags=tuple(flag for flag in FLAGS if flag in cpu_flags),
+        cores=len(os.sched_getaffinity(0)),
+        versions={"python": platform.python_version()} | versions,
+    )

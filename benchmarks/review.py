@@ -1,7 +1,6 @@
-"""`python -m benchmarks.review`: how soon the review page answers with many photos, SQLite and PostgreSQL side by side."""
+"""`python -m benchmarks.review`: response times of the review page with many photos, on SQLite and PostgreSQL."""
 
 import argparse
-import os
 import statistics
 import tempfile
 import time
@@ -14,25 +13,34 @@ from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.collection import databases
 from benchmarks.machine import machine
+from benchmarks.synthetic_database import databases
 from tests.daemon.web.conftest import reviewing
 
+MIN_ROWS = 10_000
 
-class Figure(NamedTuple):
-    """Times of one address in ms: the first answer, and the median and the slowest of those that followed."""
+
+class ResponseTimes(NamedTuple):
+    """The response times of one page, in milliseconds.
+
+    Attributes:
+        first_ms: Of the first request.
+        median_ms: Median of the other requests.
+        slowest_ms: Slowest of the other requests.
+    """
 
     first_ms: float
     median_ms: float
     slowest_ms: float
 
 
-def addresses(rows: int) -> dict[str, str]:
-    """What is asked, in words and as the page's own addresses have it; the collection ends on 25 November 2026, at noon."""
-    some, deep = rows // 3, rows // 2
+def pages(rows: int) -> dict[str, str]:
+    """Returns the paths of the requested pages by description. The newest photo is of 25 November 2026, noon."""
+    photo = rows // 3
+    middle = rows // 2
     return {
         "the first view": "/",
-        "more, after half of the photos": f"/cards?after={deep}",
+        "more, after half of the photos": f"/cards?after={middle}",
         "new photos, none": f"/cards?newer={rows}",
         "food": "/?show=food",
         "unsure (rare, old)": "/?show=unsure",
@@ -40,15 +48,15 @@ def addresses(rows: int) -> dict[str, str]:
         "one day, food": "/?since=2026-11-24&until=2026-11-24&show=food",
         "least certain first": "/?order=certainty",
         "least certain first, food": "/?order=certainty&show=food",
-        "at most 60 % sure": "/?certainty=0.6",
+        "at most 60 % certain": "/?certainty=0.6",
         "labelled by a person": "/?corrected=1",
-        "name, one": f"/?name=IMG_{some:08}.jpg",
+        "name, one": f"/?name=IMG_{photo:08}.jpg",
         "name, some": "/?name=IMG_00001",
         "name, rare and old": "/?name=trip_",
         "name, none": "/?name=nothing",
         "name, a pattern": "/?name=*99.jpg",
-        "one photo": f"/photo/{some}",
-        "one photo among the least certain": f"/photo/{some}?order=certainty",
+        "one photo": f"/photo/{photo}",
+        "one photo among the least certain": f"/photo/{photo}?order=certainty",
         "failed": "/failed",
         "overview": "/overview",
         "overview of a year": "/overview?period=year",
@@ -58,49 +66,51 @@ def addresses(rows: int) -> dict[str, str]:
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.review", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000, help="photos in the database (%(default)s)")
-    parser.add_argument("--repeats", type=int, default=10, help="how often each is asked after a first time")
-    parser.add_argument("--folder", type=Path, help="where to put the databases; else the system's temporary folder")
-    given = parser.parse_args()
-    if given.rows < 10_000 or given.repeats < 1:
-        parser.error("--rows: 10000 at least; --repeats: 1 at least")
-    say = Console(highlight=False, soft_wrap=True, width=160).print
-    here = machine()
-    say(f"{here.processor}, {here.cores} cores, load {os.getloadavg()[0]:.1f}; {given.rows} photos")
-    with tempfile.TemporaryDirectory(prefix="foodsort-review-", dir=given.folder) as folder:
+    parser.add_argument("--rows", type=int, default=1_000_000, help="photos in the database (default: %(default)s)")
+    parser.add_argument(
+        "--repeats", type=int, default=10, help="requests of each page after a first one (default: %(default)s)"
+    )
+    parser.add_argument("--folder", type=Path, help="folder for the databases (default: the system's temporary folder)")
+    arguments = parser.parse_args()
+    if arguments.rows < MIN_ROWS or arguments.repeats < 1:
+        parser.error(f"--rows must be at least {MIN_ROWS}, --repeats at least 1")
+    output = Console(highlight=False, soft_wrap=True, width=160)
+    output.print(f"{machine().describe()}; {arguments.rows} photos")
+    with tempfile.TemporaryDirectory(prefix="foodsort-review-", dir=arguments.folder) as folder:
         root = Path(folder)
         (root / "inbox").mkdir()
-        columns = {
-            name: _measure(root, database, given.rows, given.repeats) for name, database in databases(root, given.rows)
+        times = {
+            name: _measure(root, database, arguments.rows, arguments.repeats)
+            for name, database in databases(root, arguments.rows)
         }
-    say(table(columns))
+    output.print(table(times))
 
 
-def table(columns: dict[str, dict[str, Figure]]) -> Table:
-    """A row an address: the median of each database's answers, and in brackets the first and the slowest of the others, in ms."""
-    shown = Table("asked for", *(f"{name}, ms" for name in columns), box=MARKDOWN)
-    for asked in next(iter(columns.values())):
-        times = (figures[asked] for figures in columns.values())
-        shown.add_row(asked, *(f"{one.median_ms:.0f} ({one.first_ms:.0f}, {one.slowest_ms:.0f})" for one in times))
-    return shown
+def table(times_by_database: dict[str, dict[str, ResponseTimes]]) -> Table:
+    """Builds a table with one row for each page; a cell has the median and, in brackets, the first and the slowest."""
+    result = Table("page", *(f"{name}, ms" for name in times_by_database), box=MARKDOWN)
+    for page in next(iter(times_by_database.values())):
+        times = (times_by_page[page] for times_by_page in times_by_database.values())
+        result.add_row(page, *(f"{one.median_ms:.0f} ({one.first_ms:.0f}, {one.slowest_ms:.0f})" for one in times))
+    return result
 
 
-def _measure(root: Path, database: sa.URL, rows: int, repeats: int) -> dict[str, Figure]:
+def _measure(root: Path, database: sa.URL, rows: int, repeats: int) -> dict[str, ResponseTimes]:
     setting = database.render_as_string(hide_password=False)
     with (
         reviewing(root, FOODSORT_DATABASE__URL=setting) as address,
         httpx.Client(base_url=address, timeout=120) as client,
     ):
-        return {asked: _figure(client, path, repeats) for asked, path in addresses(rows).items()}
+        return {page: _request(client, path, repeats) for page, path in pages(rows).items()}
 
 
-def _figure(client: httpx.Client, path: str, repeats: int) -> Figure:
+def _request(client: httpx.Client, path: str, repeats: int) -> ResponseTimes:
     times = []
     for _ in range(repeats + 1):
         begin = time.perf_counter()
         client.get(path).raise_for_status()
         times.append((time.perf_counter() - begin) * 1e3)
-    return Figure(times[0], statistics.median(times[1:]), max(times[1:]))
+    return ResponseTimes(first_ms=times[0], median_ms=statistics.median(times[1:]), slowest_ms=max(times[1:]))
 
 
 if __name__ == "__main__":

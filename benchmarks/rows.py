@@ -1,7 +1,6 @@
-"""`python -m benchmarks.rows`: what questions to a results database of many photos cost, SQLite and PostgreSQL side by side."""
+"""`python -m benchmarks.rows`: query times of a results database with many photos, on SQLite and PostgreSQL."""
 
 import argparse
-import os
 import statistics
 import tempfile
 import time
@@ -15,75 +14,83 @@ from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.collection import databases
 from benchmarks.machine import machine
-from benchmarks.questions import Ask, of_foodsort, of_people
+from benchmarks.queries import Query, daemon_queries, document_queries
+from benchmarks.synthetic_database import databases
 from daemon.database import connections
 from daemon.database.recorder import Recorder
 from models.bundle import Bundle
 
 SLOW_MS = 1000.0
+MIN_ROWS = 10_000
 
 
-class Figure(NamedTuple):
-    """One question: times in ms, the first (cold caches of the connection) and the median of the others, rows, the plans."""
+class QueryTimes(NamedTuple):
+    """The result of one query.
+
+    Attributes:
+        first_ms: Time of the first execution, with cold caches.
+        median_ms: Median time of the others.
+        rows: Number of rows.
+        plans: The query plans.
+    """
 
     first_ms: float
     median_ms: float
-    found: int
+    rows: int
     plans: list[str]
 
 
 def main() -> None:
-    """Prints the table, and the plans of what is slow."""
+    """Prints the table, and the plans of slow queries."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rows", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000, help="photos in the database (%(default)s)")
-    parser.add_argument("--repeats", type=int, default=3, help="how often each question is asked after a first time")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="photos in the database (default: %(default)s)")
     parser.add_argument(
-        "--folder", type=Path, help="where to put the databases; the system's temporary folder otherwise"
+        "--repeats", type=int, default=3, help="executions of each query after a first one (default: %(default)s)"
     )
-    given = parser.parse_args()
-    if given.rows < 10_000 or given.repeats < 1:
-        parser.error("--rows: 10000 at least; --repeats: 1 at least")
-    say = Console(highlight=False, soft_wrap=True, width=160).print
-    here = machine()
-    say(f"{here.processor}, {here.cores} cores, load {os.getloadavg()[0]:.1f}; {given.rows} photos")
-    with tempfile.TemporaryDirectory(prefix="foodsort-rows-", dir=given.folder) as folder:
-        found = databases(Path(folder), given.rows)
-        columns = {name: measure(address, given.rows, given.repeats) for name, address in found}
-    say(table(columns))
-    for name, figures in columns.items():
-        for question, figure in figures.items():
-            if figure.median_ms > SLOW_MS:
-                say("", f"{name}: {question}", *figure.plans, sep="\n  ", markup=False)
+    parser.add_argument("--folder", type=Path, help="folder for the databases (default: the system's temporary folder)")
+    arguments = parser.parse_args()
+    if arguments.rows < MIN_ROWS or arguments.repeats < 1:
+        parser.error(f"--rows must be at least {MIN_ROWS}, --repeats at least 1")
+    output = Console(highlight=False, soft_wrap=True, width=160)
+    output.print(f"{machine().describe()}; {arguments.rows} photos")
+    with tempfile.TemporaryDirectory(prefix="foodsort-rows-", dir=arguments.folder) as folder:
+        times_by_database = {
+            name: measure(address, arguments.rows, arguments.repeats)
+            for name, address in databases(Path(folder), arguments.rows)
+        }
+    output.print(table(times_by_database))
+    for database, times_by_query in times_by_database.items():
+        for query, times in times_by_query.items():
+            if times.median_ms > SLOW_MS:
+                output.print("", f"{database}: {query}", *times.plans, sep="\n  ", markup=False)
 
 
-def table(columns: dict[str, dict[str, Figure]]) -> Table:
-    """A row a question, with each database's median in ms."""
-    shown = Table("question", *(f"{name}, ms" for name in columns), "rows", box=MARKDOWN)
-    first, *_ = columns.values()
-    for question, figure in first.items():
-        times = (_rounded(figures[question].median_ms) for figures in columns.values())
-        shown.add_row(question, *times, str(figure.found))
-    return shown
+def table(times_by_database: dict[str, dict[str, QueryTimes]]) -> Table:
+    """Builds a table with one row for each query: each database's median in ms, and the number of rows."""
+    result = Table("query", *(f"{name}, ms" for name in times_by_database), "rows", box=MARKDOWN)
+    for query, first_times in next(iter(times_by_database.values())).items():
+        medians = (_format_ms(times_by_query[query].median_ms) for times_by_query in times_by_database.values())
+        result.add_row(query, *medians, str(first_times.rows))
+    return result
 
 
-def measure(address: sa.URL, rows: int, repeats: int) -> dict[str, Figure]:
-    """Asks each question `repeats` times, after a first time."""
+def measure(address: sa.URL, rows: int, repeats: int) -> dict[str, QueryTimes]:
+    """Executes each query once, then `repeats` times."""
     engine = connections.connect_to_write(address)
-    results = Recorder(engine)
-    results.use_model(Bundle.load())
+    recorder = Recorder(engine)
+    recorder.use_model(Bundle.load())
     try:
-        asked = of_people(engine) | of_foodsort(engine, results, rows)
-        return {name: _figure(engine, ask, repeats) for name, ask in asked.items()}
+        queries = document_queries(engine) | daemon_queries(engine, recorder, rows)
+        return {name: _measure(engine, query, repeats) for name, query in queries.items()}
     finally:
         engine.dispose()
 
 
-def _figure(engine: sa.Engine, ask: Ask, repeats: int) -> Figure:
-    with _statements(engine) as statements:
-        first, found = _timed(ask)
-    times = [_timed(ask)[0] for _ in range(repeats)]
+def _measure(engine: sa.Engine, query: Query, repeats: int) -> QueryTimes:
+    with _captured_statements(engine) as statements:
+        first_ms, rows = _time(query)
+    times = [_time(query)[0] for _ in range(repeats)]
     explain = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
     plans = []
     with engine.connect() as connection:
@@ -91,33 +98,33 @@ def _figure(engine: sa.Engine, ask: Ask, repeats: int) -> Figure:
             cursor = connection.connection.cursor()
             cursor.execute(f"{explain} {statement}", values)
             plans += [str(line[-1]) for line in cursor.fetchall()]
-    return Figure(first, statistics.median(times), found, plans)
+    return QueryTimes(first_ms=first_ms, median_ms=statistics.median(times), rows=rows, plans=plans)
 
 
-def _timed(ask: Ask) -> tuple[float, int]:
+def _time(query: Query) -> tuple[float, int]:
     begin = time.perf_counter()
-    found = ask()
-    return (time.perf_counter() - begin) * 1e3, found
+    rows = query()
+    return (time.perf_counter() - begin) * 1e3, rows
 
 
-def _rounded(ms: float) -> str:
+def _format_ms(ms: float) -> str:
     return f"{ms:.1f}" if ms < 10 else f"{ms:.0f}"
 
 
 @contextmanager
-def _statements(engine: sa.Engine) -> Iterator[list[tuple[str, Any]]]:
-    """What is asked meanwhile, with its values; of what is said of many rows at once, the first."""
-    seen: list[tuple[str, Any]] = []
+def _captured_statements(engine: sa.Engine) -> Iterator[list[tuple[str, Any]]]:
+    """Captures the statements of the block with their values; of executemany, the first values."""
+    statements: list[tuple[str, Any]] = []
 
-    def see(_connection: Any, _cursor: Any, statement: str, values: Any, _context: Any, many: bool) -> None:
+    def capture(_connection: Any, _cursor: Any, statement: str, values: Any, _context: Any, many: bool) -> None:
         if not statement.startswith(("PRAGMA", "INSERT")):
-            seen.append((statement, values[0] if many else values))
+            statements.append((statement, values[0] if many else values))
 
-    sa.event.listen(engine, "before_cursor_execute", see)
+    sa.event.listen(engine, "before_cursor_execute", capture)
     try:
-        yield seen
+        yield statements
     finally:
-        sa.event.remove(engine, "before_cursor_execute", see)
+        sa.event.remove(engine, "before_cursor_execute", capture)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,21 @@
-"""What is sorted: photos as the web has them, as phones take them, and both."""
+"""The workloads: photos as on the web, photos from phones, and a mixture."""
 
 from pathlib import Path
 from typing import NamedTuple
 
+PROJECT = Path(__file__).parents[1]
+DEFAULT_PHOTOS = PROJECT.parent / "shared/data/bench"
+"""Folder with the photos in web/ and phone/."""
+
 
 class Workload(NamedTuple):
-    """How many photos are sorted, in a full and in a quick run, and from which folders they come, in turn."""
+    """A set of photos to sort.
+
+    Attributes:
+        photos: Number of photos in a full run.
+        quick: Number of photos in a quick run.
+        folders: Folders that the photos come from, in turn.
+    """
 
     photos: int
     quick: int
@@ -19,23 +29,30 @@ WORKLOADS = {
 }
 
 
-def lay(workload: Workload, number: int, photos: Path, into: Path) -> list[Path]:
-    """Writes `number` photos of the folders below `photos`, again and again but distinct by some bytes at their ends.
+def write_photos(workload: Workload, number: int, source: Path, target: Path) -> list[Path]:
+    """Writes the photos of a workload, repeatedly if needed; some bytes at the end make each one distinct.
 
-    Raises FileNotFoundError that names a folder without photos.
+    Args:
+        workload: The workload.
+        number: Number of photos to write.
+        source: Parent of the workload's folders.
+        target: New folder for the photos.
+
+    Raises:
+        FileNotFoundError: A folder has no photos.
     """
-    sources = {name: sorted((photos / name).glob("*.*")) for name in workload.folders}
-    for name, found in sources.items():
-        if not found:
-            raise FileNotFoundError(f"{photos / name} holds no photos; name the folder above it with --photos")
-    into.mkdir()
-    taken = dict.fromkeys(sources, 0)
-    laid = []
-    for one in range(number):
-        name = workload.folders[one % len(workload.folders)]
-        source = sources[name][taken[name] % len(sources[name])]
-        taken[name] += 1
-        path = into / f"{one:04}{source.suffix}"
-        path.write_bytes(source.read_bytes() + b"%08d" % one)
-        laid.append(path)
-    return laid
+    sources = {name: sorted((source / name).glob("*.*")) for name in workload.folders}
+    for name, paths in sources.items():
+        if not paths:
+            raise FileNotFoundError(f"{source / name} holds no photos; name the folder above it with --photos")
+    target.mkdir()
+    used = dict.fromkeys(sources, 0)
+    written = []
+    for index in range(number):
+        name = workload.folders[index % len(workload.folders)]
+        original = sources[name][used[name] % len(sources[name])]
+        used[name] += 1
+        path = target / f"{index:04}{original.suffix}"
+        path.write_bytes(original.read_bytes() + b"%08d" % index)
+        written.append(path)
+    return written

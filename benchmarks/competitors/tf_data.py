@@ -1,4 +1,4 @@
-"""A `tf.data` pipeline that decodes in parallel and ahead, a `tf.function`, batches of as many photos as the last word says."""
+"""A `tf.data` pipeline that decodes in parallel and ahead, and a `tf.function`. The last argument is the batch size."""
 
 import shutil
 import sqlite3
@@ -17,14 +17,14 @@ database.execute("CREATE TABLE results (name TEXT, label TEXT, logit REAL)")
 
 
 def read(path: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The path and its pixels."""
+    """Reads the pixels of a photo; also returns its path."""
     image = tf.image.resize(tf.io.decode_jpeg(tf.io.read_file(path), channels=3), (224, 224))
     return path, tf.cast(tf.round(image), tf.uint8)
 
 
 @tf.function(input_signature=[tf.TensorSpec((None, 224, 224, 3), tf.uint8)])  # type: ignore[untyped-decorator]
 def logits(pixels: tf.Tensor) -> tf.Tensor:
-    """The network's answers, (n,)."""
+    """Computes the logits (n,)."""
     return network(pixels, training=False)[:, 0]
 
 

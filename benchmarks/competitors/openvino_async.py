@@ -1,4 +1,4 @@
-"""OpenVINO as its asynchronous Python sample has it: a queue infers while the next photo is read; `f32` as in the plain loop."""
+"""OpenVINO as in its asynchronous Python sample: a queue infers while the next photo is read. `f32` selects float32."""
 
 import shutil
 import sqlite3
@@ -22,7 +22,7 @@ logits: dict[Path, float] = {}
 
 
 def done(request: Any, path: Path) -> None:
-    """Called by one of the queue's threads."""
+    """Stores the logit; runs in a thread of the queue."""
     logits[path] = float(request.get_output_tensor().data[0, 0])
 
 

@@ -1,4 +1,4 @@
-"""A results database of many photos, the same in SQLite and in PostgreSQL, as if one had come every second."""
+"""A synthetic results database of many photos, one a second; the same in SQLite and in PostgreSQL."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from tests.programs import postgres
 
 BATCH = 64
 NEWEST = datetime(2026, 11, 25, 12, tzinfo=UTC)
-"""When the last photo came: a day that docs/database.md asks for."""
+"""Time of the newest photo, on a day that the queries of docs/database.md use."""
 
-_AT_ONCE = 500_000  # rows in one transaction
+_TRANSACTION_ROWS = 500_000
 _TIME = "%Y-%m-%dT%H:%M:%S.000000Z"
 
-# Rare values are of old rows: whoever walks from the newest meets them last.
+# Rare values are in old rows, the worst case for a scan from the newest row.
 _PHOTOS = f"""
 WITH RECURSIVE n(i) AS (SELECT :first UNION ALL SELECT i + 1 FROM n WHERE i < :last),
 facts AS (
@@ -33,7 +33,7 @@ facts AS (
     i - (i % 500 = 1) AS content, :begin + i AS at
   FROM n
 ),
-judged AS (
+classified AS (
   SELECT
     *, CASE label WHEN 'food' THEN 1 - chance * chance * chance / 2 WHEN 'non_food' THEN chance * chance * chance / 2
       WHEN 'unsure' THEN 0.4 + chance / 5 END AS probability
@@ -48,7 +48,8 @@ SELECT
   i, name, COALESCE(label, 'failed') || '/' || folder || name,
   CAST(COALESCE(label, 'failed') || '/' || folder || name AS BLOB),
   folder || name, CAST(folder || name AS BLOB), '1-1', '2049:' || i,
-  printf('%08x%056x', content * 2654435761 % 4294967296, content), 50000 + i % 1000, strftime('{_TIME}', at, 'unixepoch'),
+  printf('%08x%056x', content * 2654435761 % 4294967296, content), 50000 + i % 1000,
+  strftime('{_TIME}', at, 'unixepoch'),
   iif(label IS NULL, NULL, 'JPEG'), iif(label IS NULL, NULL, 4000), iif(label IS NULL, NULL, 3000),
   8 * (probability - 0.5), probability, label,
   CASE WHEN label IS NULL THEN 'failed' WHEN i % 1000 = 9 THEN 'undone' ELSE 'filed' END,
@@ -60,17 +61,18 @@ SELECT
   CASE WHEN i % 10 THEN strftime('%Y-%m-%dT%H:%M:%S', at - i % 2000 * 7200, 'unixepoch') END,
   CASE WHEN i % 4 = 1 THEN '+02:00' END,
   CASE i % 5 WHEN 1 THEN 'Canon EOS 80D' WHEN 2 THEN 'NIKON D750' WHEN 3 THEN 'Pixel 8' WHEN 4 THEN 'iPhone 15' END
-FROM judged
+FROM classified
 """
 
-_OTHERS = (
+_BATCHES_AND_EVENTS = (
     f"""
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i <= :rows / {BATCH})
     INSERT INTO batches SELECT i, strftime('{_TIME}', :begin + {BATCH} * i, 'unixepoch'), {BATCH}, 'bench', 300.0 FROM n
     """,
     f"""
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows / 100)
-    INSERT INTO events SELECT i, strftime('{_TIME}', :begin + 100 * i, 'unixepoch'), 'refused', 'a.jpg', 'it stays' FROM n
+    INSERT INTO events
+      SELECT i, strftime('{_TIME}', :begin + 100 * i, 'unixepoch'), 'refused', 'a.jpg', 'it stays' FROM n
     """,
 )
 
@@ -81,12 +83,15 @@ SELECT id, iif(id % 3, 'non_food', 'food'), filed_at FROM photos WHERE id % 1000
 
 
 def time_of(photo: int, rows: int) -> datetime:
-    """When a photo of so many came; the first is 1."""
+    """Returns the time of a photo, counted from 1, in a database of `rows` photos."""
     return NEWEST - timedelta(seconds=rows - photo)
 
 
 def build(folder: Path, rows: int) -> sa.URL:
-    """Makes a SQLite database; in a thousand photos one is undone, one failed, two are labelled by a person, two are copies."""
+    """Makes a SQLite database.
+
+    Of 1,000 photos one is undone, one failed, two are labelled by a person, and two are copies.
+    """
     address = addresses.database_url(folder, "")
     engine = connections.connect(address)
     Recorder(engine).use_model(Bundle.load())
@@ -98,10 +103,10 @@ def build(folder: Path, rows: int) -> sa.URL:
         ).all()
         for name, _ in indexes:
             connection.exec_driver_sql(f"DROP INDEX {name}")
-        for statement in _OTHERS:
+        for statement in _BATCHES_AND_EVENTS:
             connection.execute(sa.text(statement), {"rows": rows, "begin": begin})
-        for first in range(1, rows + 1, _AT_ONCE):
-            last = min(first + _AT_ONCE - 1, rows)
+        for first in range(1, rows + 1, _TRANSACTION_ROWS):
+            last = min(first + _TRANSACTION_ROWS - 1, rows)
             values = {"first": first, "last": last, "rare": rows // 2, "begin": begin}
             connection.execute(sa.text(_PHOTOS), values)
             connection.commit()
@@ -114,7 +119,7 @@ def build(folder: Path, rows: int) -> sa.URL:
 
 
 def databases(folder: Path, rows: int) -> Iterator[tuple[str, sa.URL]]:
-    """The same collection in SQLite and, where a server is installed, in PostgreSQL: each one's name and version, and address."""
+    """Yields the database in SQLite and, if a server is installed, in PostgreSQL: name with version, and address."""
     source = build(folder, rows)
     sqlite = f"SQLite {sqlite3.sqlite_version}"
     programs = postgres.programs()
@@ -123,18 +128,19 @@ def databases(folder: Path, rows: int) -> Iterator[tuple[str, sa.URL]]:
         yield sqlite, source
         return
     with postgres.served(programs, fsync=True) as cluster:
-        copy(source, address := cluster.make())  # before who measures adds rows
+        address = cluster.make()
+        copy(source, address)  # now, because measuring SQLite adds rows to it
         yield sqlite, source
         yield f"PostgreSQL {cluster.ask('SHOW server_version')[0][0].split()[0]}", address
 
 
 def copy(source: sa.URL, target: sa.URL) -> None:
-    """Makes the same rows in a PostgreSQL database that is empty, and lets it look at them, as it does by itself in time."""
-    reader, engine = sa.create_engine(source), connections.connect(target)
+    """Copies all rows to an empty PostgreSQL database and analyzes them, as autovacuum would do."""
+    reader = sa.create_engine(source)
+    engine = connections.connect(target)
     with reader.connect() as rows, engine.connect() as connection:
-        connection.exec_driver_sql(
-            "SET session_replication_role = replica"
-        )  # they refer to each other soundly as they are
+        # Foreign keys are not checked: the rows are consistent already.
+        connection.exec_driver_sql("SET session_replication_role = replica")
         indexes = connection.exec_driver_sql(
             "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND indexname LIKE 'ix%%'"
         ).all()
@@ -142,10 +148,10 @@ def copy(source: sa.URL, target: sa.URL) -> None:
             connection.exec_driver_sql(f"DROP INDEX {name}")
         for table in schema.metadata.sorted_tables:
             names = ", ".join(column.name for column in table.columns)
-            found = rows.execution_options(yield_per=10_000).exec_driver_sql(f"SELECT {names} FROM {table.name}")
+            table_rows = rows.execution_options(yield_per=10_000).exec_driver_sql(f"SELECT {names} FROM {table.name}")
             cursor = connection.connection.cursor()
             with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as lines:
-                for row in found:
+                for row in table_rows:
                     lines.write_row(row)
             connection.exec_driver_sql(f"SELECT setval('{table.name}_id_seq', max(id)) FROM {table.name}")
         for _, sql in indexes:

@@ -1,4 +1,4 @@
-"""ONNX Runtime on batches of 8 that a pool of threads, one a core, decodes ahead with Pillow."""
+"""ONNX Runtime on batches of 8. A thread for each core decodes photos ahead with Pillow."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ database.execute("CREATE TABLE results (name TEXT, label TEXT, logit REAL)")
 
 
 def read(path: Path) -> npt.NDArray[np.uint8]:
-    """Its pixels."""
+    """Reads the pixels of a photo."""
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB").resize((224, 224), Image.Resampling.BILINEAR))
 
