@@ -16,7 +16,7 @@ from daemon.database.recorder import Recorder
 from daemon.database.rows import BatchRow, PhotoRow, PriorRecord
 from daemon.database.timestamps import format_time
 from daemon.queries import results as results_query
-from daemon.queries.results import Filters
+from daemon.queries.filters import Filters
 from daemon.queries.selection import PhotoSelection
 from tests.programs import document
 
@@ -66,9 +66,9 @@ def daemon_queries(engine: sa.Engine, recorder: Recorder, rows: int) -> dict[str
         "results --name IMG_00001* (some)": results(name="IMG_00001*"),
         "results --name trip_* (rare, old)": results(name="trip_*"),
         "results --name nothing* (none)": results(name="nothing*"),
-        "results --state filed": results(state="filed"),
-        "results --state failed": results(state="failed"),
-        "results --state missing (none)": results(state="missing"),
+        "results --state filed": results(states=("filed",)),
+        "results --state failed": results(states=("failed",)),
+        "results --state missing (none)": results(states=("missing",)),
         "lookup.undone, 32 photos": lambda: len(lookup.undone(identities)),
         "lookup.duplicates, a batch": lambda: len(lookup.duplicates(digests)),
         "lookup.pending": lambda: len(lookup.pending()),

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,6 +19,8 @@ from rich.markup import escape
 from daemon.database import addresses, connections
 from daemon.monitoring import status_file
 from daemon.queries import results
+from daemon.queries.filters import Filters
+from daemon.queries.results import ResultRow
 from models.errors import FoodsortError
 
 MAX_PHOTOS = 40
@@ -108,8 +109,8 @@ def _sort(photos: list[Path], root: Path, daemon: "subprocess.Popen[bytes]", con
 
         _wait_until(partial(_has_rows, root, number), daemon, root / "daemon.log")
         row = _rows(root)[0]
-        colour = {"food": "green", "non_food": "cyan"}.get(row["label"], "red")
-        outcome = f"P(food) {row['probability']:.3f}" if row["label"] else row["error_message"]
+        colour = {"food": "green", "non_food": "cyan"}.get(row["label"] or "", "red")
+        outcome = f"P(food) {row['probability']:.3f}" if row["label"] else row["error_message"] or ""
         duration = f"{time.monotonic() - dropped:.2f} s"
         console.print(
             f"  inbox/{escape(photo.name):20} → [{colour}]{escape(row['path']):30}[/] {escape(outcome)}  {duration}"
@@ -121,12 +122,12 @@ def _has_rows(root: Path, number: int) -> bool:
     return len(_rows(root)) >= number
 
 
-def _rows(root: Path) -> list[dict[str, Any]]:
+def _rows(root: Path) -> list[ResultRow]:
     if not (root / addresses.FILE).exists():
         return []
     engine = connections.connect_to_read(addresses.database_url(root, ""))
     try:
-        return [row for row in results.rows(engine, results.Filters()) if row["state"] != "filing"]
+        return [row for row in results.rows(engine, Filters()) if row["state"] != "filing"]
     finally:
         engine.dispose()
 

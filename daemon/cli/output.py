@@ -4,13 +4,13 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 from daemon.cli.options import OutputFormat
 from models.filenames import ESCAPE_ERRORS
 
-Row = dict[str, Any]
+Row = Mapping[str, object]
 
 
 def write(rows: Iterable[Row], columns: Sequence[str], form: Literal["json", "jsonl", "csv"]) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from daemon.database.addresses import DatabaseError
-    from daemon.queries.results import Filters
+    from daemon.queries.filters import Filters
 
 TABLE_LIMIT = 50
 _MAX_COUNTED = 100_000  # photos, which takes a few milliseconds
@@ -59,7 +59,7 @@ def results(
     """
     from daemon.cli import output
     from daemon.database import addresses, connections
-    from daemon.queries.results import Filters
+    from daemon.queries.filters import Filters
     from daemon.settings import load
 
     if by and sort != "newest":
@@ -78,7 +78,7 @@ def results(
         since=since,
         until=until,
         min_probability=min_probability,
-        state=state,
+        states=(state,) if state else (),
         name=name,
         limit=limit and min(limit, _MAX_LIMIT),
         sort=sort,
@@ -129,7 +129,7 @@ def _print_remaining(engine: "sa.Engine", filters: "Filters", shown: int) -> Non
     """Prints on stderr that there are more photos, or may be: they are counted only where that is quick."""
     from daemon.queries import results as query
 
-    if not query.is_everything(filters):
+    if not filters.is_everything:
         typer.echo(f"{shown:,} shown; a higher --limit may show more", err=True)
         return
     count = query.count(engine, _MAX_COUNTED + 1)

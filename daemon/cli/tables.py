@@ -11,7 +11,7 @@ from models.filenames import escape_control_characters
 if TYPE_CHECKING:
     from rich.table import Table
 
-Row = Mapping[str, Any]
+    from daemon.queries.results import ResultRow
 
 _WHEN, _P_FOOD = "when (UTC)", "P(food)"
 _ORDER = ("id", _WHEN, "label", _P_FOOD, "taken", "camera", "model", "path")
@@ -24,7 +24,7 @@ _UNBOUNDED_WIDTH = 100_000  # without a terminal
 _STYLES = {"food": "green", "non_food": "cyan", "unsure": "yellow"}
 
 
-def photos(rows: Iterable[Row]) -> int:
+def photos(rows: "Iterable[ResultRow]") -> int:
     """Prints rows of the view `results`; returns their number."""
     from rich.cells import cell_len
     from rich.text import Text
@@ -42,7 +42,7 @@ def photos(rows: Iterable[Row]) -> int:
     return len(lines)
 
 
-def groups(rows: Iterable[Row], columns: Sequence[str]) -> None:
+def groups(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Prints rows of counts. The first column names the group; where room is short, the last counts are left out."""
     from rich.cells import cell_len
     from rich.text import Text
@@ -63,7 +63,7 @@ def groups(rows: Iterable[Row], columns: Sequence[str]) -> None:
     _print(table, min_width=_MIN_GROUP_WIDTH + sum(widths[1:]) + _GAP * len(widths[1:]))
 
 
-def follow(rows: Iterable[Row]) -> None:
+def follow(rows: "Iterable[ResultRow]") -> None:
     """Prints a line for each row of the view `results` as it comes; a terminal folds long lines."""
     sys.stdout.write(_line({name: name for name in _ORDER}))
     for row in rows:
@@ -74,7 +74,7 @@ def _line(cells: Mapping[str, str]) -> str:
     return f"{cells['id']:>7}  {cells[_WHEN]:16}  {cells['label']:12}  {cells[_P_FOOD]:>7}  {cells['path']}\n"
 
 
-def _cells(row: Row) -> dict[str, str]:
+def _cells(row: "ResultRow") -> dict[str, str]:
     return {
         "id": str(row["id"]),
         _WHEN: _minute(row["classified_at"] or row["claimed_at"]),
@@ -87,7 +87,7 @@ def _cells(row: Row) -> dict[str, str]:
     }
 
 
-def _label(row: Row) -> str:
+def _label(row: "ResultRow") -> str:
     """The label, marked if it is by a person, or the kind of error; and the state, unless it is a common one."""
     label = row["label"] or row["error_kind"] or ""
     mark = "*" if row["corrected_label"] else ""

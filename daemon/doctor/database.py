@@ -1,43 +1,50 @@
-"""The database: opens, of our schema; a file also undamaged and not locked."""
+"""Checks of the database: it opens and has our schema; an SQLite file is also undamaged and not locked."""
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 from daemon.database import addresses, connections, integrity
 from daemon.database.schema import REVISION
-from daemon.doctor import CheckedRoot, Finding
+from daemon.doctor.finding import CheckedRoot, Finding
 from models.errors import FoodsortError
 
+_LOCK_TIMEOUT_S = 0.5
 
-def check(place: CheckedRoot, *, quick: bool) -> Iterator[Finding]:
-    """Findings on the database; nothing of it is changed."""
+
+def check(root: CheckedRoot, *, quick: bool) -> Iterator[Finding]:
+    """Checks the database without changing it. quick: do not read all of it."""
     try:
-        address = addresses.database_url(place.root, place.settings.database.url)
+        address = addresses.database_url(root.path, root.settings.database.url)
         path = addresses.sqlite_file(address)
         if path is not None and not path.exists():
-            yield Finding("database", "ok", f"{path} is not there yet; `foodsort run` makes it")
+            yield Finding("database", "ok", f"{path} does not exist yet; `foodsort run` creates it")
             return
-        if path is not None and not quick and (wrong := integrity.find_damage(path)):
-            message = (
-                f"{path} is damaged ({wrong}); restore a backup, or let `foodsort run` move it aside and begin anew"
+        if path is not None and not quick and (damage := integrity.find_damage(path)):
+            yield Finding(
+                "database",
+                "problem",
+                f"{path} is damaged ({damage}); restore a backup,"
+                " or let `foodsort run` move it aside and start a new one",
             )
-            yield Finding("database", "problem", message)
             return
         connections.connect_to_read(address).dispose()
-        undamaged = ", undamaged" if path is not None and not quick else ""  # of a server's files nothing is known
-        yield Finding("database", "ok", f"{address!r} opens, of schema {REVISION}{undamaged}")
+        undamaged = ", undamaged" if path is not None and not quick else ""  # a server's files cannot be checked
+        yield Finding("database", "ok", f"{address!r} opens, schema {REVISION}{undamaged}")
         if path is not None:
-            yield from _lock(str(path))
+            yield from _lock(path)
     except FoodsortError as error:
         yield Finding("database", "problem", str(error))
 
 
-def _lock(path: str) -> Iterator[Finding]:
+def _lock(path: Path) -> Iterator[Finding]:
     try:
-        with closing(sqlite3.connect(path, timeout=0.5, isolation_level=None)) as connection:
+        with closing(sqlite3.connect(path, timeout=_LOCK_TIMEOUT_S, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("ROLLBACK")
     except sqlite3.Error as error:
-        message = f"{path} cannot be written now: {error}; end what holds it, and see to its rights and its disk"
+        message = (
+            f"{path} cannot be written: {error}; end the process that locks it, check its permissions and its disk"
+        )
         yield Finding("database", "warning", message)

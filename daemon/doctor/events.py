@@ -1,54 +1,64 @@
-"""Events: whether the system tells what happens in the inbox, and how near its limits are."""
+"""Checks of file events: whether they arrive from the inbox, and how close inotify is to its limits."""
 
 import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
-from daemon.doctor import CheckedRoot, Finding
+from daemon.doctor.finding import CheckedRoot, Finding
 from daemon.fs import mounts
 from daemon.inbox.ignore import IgnoreRules
 from daemon.inbox.inotify import PROBE, InotifySource
 from daemon.inbox.watcher import SELF_TEST_S
 
 _LIMITS = Path("/proc/sys/user")
-_NEAR = 0.8
+_NEAR_LIMIT = 0.8  # share of a limit in use
+_LOWEST_ADVICE = 128
 
 
-def check(place: CheckedRoot) -> Iterator[Finding]:
-    """Whether events come, and one finding a limit."""
-    if place.inbox.is_dir():
-        yield _events(place)
+class _Usage(NamedTuple):
+    """inotify watches and instances in use."""
+
+    watches: int
+    instances: int
+
+
+def check(root: CheckedRoot) -> Iterator[Finding]:
+    """Tries an event, and compares each limit with its use."""
+    if root.inbox.is_dir():
+        yield _event_arrives(root)
     else:
-        yield Finding("events", "ok", "not tried: there is no inbox yet")
-    watches, instances = _in_use()
-    yield from _limit("max_inotify_watches", "fs.inotify.max_user_watches", watches)
-    yield from _limit("max_inotify_instances", "fs.inotify.max_user_instances", instances)
+        yield Finding("events", "ok", "not tried: the inbox does not exist yet")
+    usage = _usage()
+    yield from _limit("max_inotify_watches", "fs.inotify.max_user_watches", usage.watches)
+    yield from _limit("max_inotify_instances", "fs.inotify.max_user_instances", usage.instances)
 
 
-def _events(place: CheckedRoot) -> Finding:
-    polled = f"the daemon looks every {place.settings.watch.poll_s:g} s instead"
-    mount = mounts.mount_of(place.inbox)
+def _event_arrives(root: CheckedRoot) -> Finding:
+    polling = f"the daemon polls the inbox every {root.settings.watch.poll_s:g} s instead"
+    mount = mounts.mount_of(root.inbox)
     if mount and mount.shared:
-        return Finding("events", "warning", f"on {mount.type} others may change files without an event; {polled}")
-    probe = place.inbox / f".foodsort-{os.fsdecode(PROBE)}-{os.getpid()}"
+        message = f"on {mount.type} others may change files without an event; {polling}"
+        return Finding("events", "warning", message)
+    probe = root.inbox / f".foodsort-{os.fsdecode(PROBE)}-{os.getpid()}"
     try:
-        # Nothing of the inbox is watched but its top: that tells, and takes one watch where a daemon holds many.
-        watch = InotifySource(
-            place.inbox, IgnoreRules(("*",)), lambda _: None, recursive=False, probe=os.fsencode(probe.name)
+        # Only the top folder: that is enough for the test and takes one watch, where a daemon needs many.
+        source = InotifySource(
+            root.inbox, IgnoreRules(("*",)), lambda _: None, recursive=False, probe=os.fsencode(probe.name)
         )
     except OSError as error:
-        return Finding("events", "warning", f"{error.strerror}; {polled}; raise the limit with sysctl")
+        return Finding("events", "warning", f"{error.strerror}; {polling}; raise the limit with sysctl")
     try:
         probe.touch()
         probe.unlink()
-        if watch.await_probe(SELF_TEST_S):
-            return Finding("events", "ok", "a file was written and its event came")
-        return Finding("events", "warning", f"a file was written and no event came of it; {polled}")
+        if source.await_probe(SELF_TEST_S):
+            return Finding("events", "ok", "a test file was written and its event came")
+        return Finding("events", "warning", f"a test file was written and no event came; {polling}")
     except OSError as error:
-        return Finding("events", "warning", f"whether they come cannot be tried: {error.strerror}")
+        return Finding("events", "warning", f"no test file can be written: {error.strerror}")
     finally:
-        watch.stop()
+        source.stop()
 
 
 def _limit(name: str, sysctl: str, used: int) -> Iterator[Finding]:
@@ -56,15 +66,16 @@ def _limit(name: str, sysctl: str, used: int) -> Iterator[Finding]:
         limit = int((_LIMITS / name).read_text())
     except (OSError, ValueError):
         return
-    said = f"{used} of {limit} of this user in use"
-    if used > limit * _NEAR:
-        yield Finding(name, "warning", f"{said}; raise it, for instance: sysctl {sysctl}={max(2 * limit, 128)}")
+    message = f"this user's processes use {used} of {limit}"
+    if used > limit * _NEAR_LIMIT:
+        advice = f"raise the limit, for example: sysctl {sysctl}={max(2 * limit, _LOWEST_ADVICE)}"
+        yield Finding(name, "warning", f"{message}; {advice}")
     else:
-        yield Finding(name, "ok", said)
+        yield Finding(name, "ok", message)
 
 
-def _in_use() -> tuple[int, int]:
-    """Watches and instances of inotify that processes of this user hold, as far as they may be seen."""
+def _usage() -> _Usage:
+    """Counts what processes of this user have open, as far as their descriptors are visible."""
     watches = instances = 0
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -75,4 +86,4 @@ def _in_use() -> tuple[int, int]:
                     if os.readlink(fd) == "anon_inode:inotify":
                         instances += 1
                         watches += (process / "fdinfo" / fd.name).read_text().count("inotify wd:")
-    return watches, instances
+    return _Usage(watches, instances)

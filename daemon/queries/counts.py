@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from daemon.database import snapshot
 from daemon.queries import results
 from daemon.queries.arguments import GroupBy
-from daemon.queries.results import Filters
+from daemon.queries.filters import Filters
+from daemon.queries.results import NO_HINTS, IndexHints
 
 COUNTS = ("photos", "food", "non_food", "unsure", "failed", "labelled", "corrected")
 """The counts of a group: all photos, photos by label, photos without a label, photos labelled by a person, and those of
@@ -34,15 +35,15 @@ def groups(engine: sa.Engine, filters: Filters, by: GroupBy) -> Iterator[dict[st
 
     def read(connection: sa.Connection) -> list[dict[str, Any]]:
         dialect = connection.dialect.name
-        query = select(filters, by, dialect, few_names=results.few_names(connection, filters))
+        query = select(filters, by, dialect, hints=results.index_hints(connection, filters, results.FEW))
         return [dict(row) for row in connection.execute(query).mappings()]
 
     yield from snapshot.read_snapshot(engine, read)
 
 
-def select(filters: Filters, by: GroupBy, dialect: str = "sqlite", *, few_names: bool = False) -> "sa.Select[Any]":
+def select(filters: Filters, by: GroupBy, dialect: str = "sqlite", *, hints: IndexHints = NO_HINTS) -> "sa.Select[Any]":
     """The query of `groups`."""
-    r = results.matching(filters, dialect, few_names=few_names).subquery("r").c
+    r = results.matching(filters, dialect, hints=hints).subquery("r").c
     day = sa.func.substr(sa.func.coalesce(r.classified_at, r.claimed_at), 1, 10)
     group = (day if by == "day" else r[by]).label(by)
     photos = sa.func.count().label("photos")

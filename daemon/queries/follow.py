@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
-from typing import Any
+from typing import cast
 
 import sqlalchemy as sa
 
@@ -12,15 +12,14 @@ from daemon.database.addresses import DatabaseError
 from daemon.database.schema import batches, photos, results
 from daemon.photo import FILING
 from daemon.queries import results as query
-from daemon.queries.results import Filters
+from daemon.queries.filters import Filters, conditions
+from daemon.queries.results import ResultRow
 from daemon.retry import back_off_s
 
 POLL_S = 0.5
 _LONGEST_RETRY_S = 5.0  # shorter than the daemon's own back-off: a person is watching
 _BATCHES = 16  # read in one transaction
 _PHOTOS = 500  # asked for by their ids in one query
-
-Row = dict[str, Any]
 
 
 class Follower:
@@ -53,7 +52,7 @@ class Follower:
         self._pending: set[int] = set()  # photos without an outcome, or with one that has not been yielded
         self._existing_yielded: int | None = 0  # of the existing rows; None: all
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[ResultRow]:
         """Yields the rows until `pause` returns False."""
         failures = 0
         try:
@@ -73,7 +72,7 @@ class Follower:
         finally:
             self._close()
 
-    def _new_rows(self) -> Iterator[Row]:
+    def _new_rows(self) -> Iterator[ResultRow]:
         engine = self._engine = self._engine or connections.connect_to_read(self._address)
         if self._newest_batch is None:
             with engine.connect() as connection:
@@ -89,7 +88,7 @@ class Follower:
                 rows = list(self._outcomes(connection))
             yield from rows
 
-    def _existing_rows(self, engine: sa.Engine, newest_batch: int) -> Iterator[Row]:
+    def _existing_rows(self, engine: sa.Engine, newest_batch: int) -> Iterator[ResultRow]:
         """Yields the rows that existed at first; continues where the last call failed."""
         if self._filters.limit is None:
             rows = query.rows(engine, replace(self._filters, sort="oldest"))
@@ -113,14 +112,14 @@ class Follower:
         self._pending.update(connection.execute(sa.select(photos.c.id).where(in_batches)).scalars())
         return self._newest_batch < newest
 
-    def _outcomes(self, connection: sa.Connection) -> Iterator[Row]:
+    def _outcomes(self, connection: sa.Connection) -> Iterator[ResultRow]:
         """The rows of those pending photos that have an outcome now and pass the filters."""
         pending = sorted(self._pending)
         for first in range(0, len(pending), _PHOTOS):
             ids = pending[first : first + _PHOTOS]
             # The limit makes it a query of its own, so that no index but that of the ids is considered.
             r = sa.select(results).where(results.c.id.in_(ids)).limit(len(ids)).subquery("r")
-            passes = sa.and_(sa.true(), *query.conditions(r.c, self._filters, connection.dialect.name))
+            passes = sa.and_(sa.true(), *conditions(r.c, self._filters, connection.dialect.name))
             if self._filters.label is not None:
                 passes = sa.and_(passes, r.c.label == self._filters.label)
             outcomes = sa.select(r, passes.label("passes")).where(r.c.state != FILING).order_by(r.c.id)
@@ -128,7 +127,7 @@ class Follower:
                 row = dict(outcome)
                 self._pending.discard(row["id"])
                 if row.pop("passes"):
-                    yield row
+                    yield cast(ResultRow, row)
 
     def _close(self) -> None:
         if self._engine is not None:

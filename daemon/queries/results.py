@@ -1,249 +1,229 @@
-"""Questions to the results database about its photos."""
+"""Photos from the view `results`: filtered, in order, page by page."""
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple, TypedDict, cast
 
 import sqlalchemy as sa
 
 from daemon.database import snapshot
 from daemon.database.schema import photos, results, reviews
-from daemon.database.timestamps import format_time
+from daemon.photo import State
 from daemon.queries import globs
-from daemon.queries.arguments import SortOrder
-from models.filenames import escape_control_characters, escape_name, unescape_name
+from daemon.queries.filters import Filters, conditions
+from daemon.queries.keyset import Key, Order
 
-Row = dict[str, Any]
+Select = sa.Select[Any] | sa.CompoundSelect[Any]
 
-_PAGE = 5000  # rows that are read at a time
-_FEW = 100_000
-"""Most photos that are found and sorted; where more begin alike, walking from the newest row soon meets enough of them."""
+_PAGE = 5000  # rows read in one transaction
+FEW = 100_000
+"""Most photos to find by a filter's index and sort. Of more, reading all photos in order soon meets enough of them."""
 
 
-@dataclass(frozen=True)
-class Filters:
-    """Which photos are asked for, and in which order.
+class ResultRow(TypedDict):
+    """A row of the view `results`. Times are UTC, ISO 8601 with microseconds, but for `taken_at`, the camera's."""
 
-    since, until: when they were classified. name: exact, or a pattern such as *.jpg, as `globs` says.
+    id: int
+    name: str
+    path: str
+    sha256: str
+    label: str | None
+    predicted_label: str | None
+    corrected_label: str | None
+    probability: float | None
+    state: State
+    model: str | None
+    classified_at: str | None
+    filed_at: str | None
+    inbox_path: str
+    size_bytes: int
+    format: str | None
+    width: int | None
+    height: int | None
+    error_kind: str | None
+    error_message: str | None
+    batch_id: int
+    attempts: int
+    first_failed_at: str | None
+    duplicate_of: int | None
+    taken_at: str | None
+    taken_offset: str | None
+    camera: str | None
+    certainty: float | None
+    logit: float | None
+    threshold: float | None
+    unsure_low: float | None
+    unsure_high: float | None
+    engine: str | None
+    modified_at: str
+    claimed_at: str
+    reviewed_at: str | None
+
+
+COLUMNS = tuple(ResultRow.__annotations__)
+"""The columns of the view, in order."""
+
+
+class IndexHints(NamedTuple):
+    """Filters by whose index SQLite should find the photos, and then sort them. PostgreSQL decides by its statistics.
+
+    Attributes:
+        name: Few names match the pattern.
+        certainty: Few photos have so low a certainty.
+        label: The label's index serves: it has the rows in order, or, by certainty, few photos have the label.
     """
 
-    label: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    min_probability: float | None = None
-    state: str | None = None
-    name: str | None = None
-    limit: int | None = None
-    sort: SortOrder = "newest"
+    name: bool = False
+    certainty: bool = False
+    label: bool = True
 
-    @property
-    def glob(self) -> str | None:
-        """The pattern for names, as names are shown; None when none is asked for."""
-        return escape_control_characters(self.name) if self.name is not None and globs.is_glob(self.name) else None
+
+NO_HINTS = IndexHints()
 
 
 def select(
     filters: Filters,
     dialect: str = "sqlite",
     *,
-    few_names: bool = False,
-    few_labelled: bool = True,
-    after: Row | None = None,
-) -> "sa.Select[Any] | sa.CompoundSelect[Any]":
-    """The rows of the view `results` that the filters let through, in order; by time where a time is asked for.
+    columns: Sequence[str] = COLUMNS,
+    order: Order | None = None,
+    after: Key | None = None,
+    hints: IndexHints = NO_HINTS,
+) -> Select:
+    """The query for one page of the rows that pass the filters.
 
-    dialect: SQLAlchemy's name for the kind of database.
-    few_names: SQLite shall find the names that begin as asked by their index. Without, it goes through the rows in order.
-    few_labelled: the same of the label; only by certainty, as the labels' index has all other orders.
-    after: the row behind which the wanted ones come.
+    Args:
+        filters: Which rows, and how many.
+        dialect: SQLAlchemy's name for the kind of database.
+        columns: Columns of the view.
+        order: Order of the rows (default: the filters' own).
+        after: Key of the row after which the page begins (default: the first page).
+        hints: Indexes to use on SQLite, see `index_hints`.
     """
-    order = _order(filters, dialect)
-    query = _unlabelled(filters, dialect, few_names=few_names)
-    if after is not None:
-        query = query.where(_behind(after, filters, dialect))
-    if filters.label is not None and not few_labelled:
-        return query.where(results.c.label == filters.label).order_by(*order).limit(filters.limit)
-    if filters.label is not None:
-        return of_label(query, filters.label, order, filters.limit, dialect)
-    return query.order_by(*order).limit(filters.limit)
+    order = order or filters.order
+    clauses = order.clauses(dialect)
+    # First: of two conditions on the same column, SQLite uses the first to narrow the search in an index.
+    start = () if after is None else (order.after(after, dialect),)
+    query = _unlabelled(filters, dialect, columns, hints, start)
+    if filters.label is None:
+        return query.order_by(*clauses).limit(filters.limit)
+    if not hints.label:
+        return query.where(results.c.label == filters.label).order_by(*clauses).limit(filters.limit)
+    parts = _parts(query, filters.label)
+    # SQLite merges parts that come in order. PostgreSQL would sort all of them, so each part has the limit, too.
+    if filters.limit is not None and dialect != "sqlite":
+        parts = [sa.select(part.order_by(*clauses).limit(filters.limit).subquery()) for part in parts]
+    return sa.union_all(*parts).order_by(*clauses).limit(filters.limit)
 
 
-def matching(filters: Filters, dialect: str, *, few_names: bool = False) -> "sa.Select[Any] | sa.CompoundSelect[Any]":
-    """All the rows that the filters let through, in no order."""
-    query = _unlabelled(filters, dialect, few_names=few_names)
+def matching(filters: Filters, dialect: str, *, hints: IndexHints = NO_HINTS) -> Select:
+    """The query for all rows that pass the filters, in no order."""
+    query = _unlabelled(filters, dialect, COLUMNS, hints)
     return query if filters.label is None else sa.union_all(*_parts(query, filters.label))
 
 
-def of_label(
-    query: "sa.Select[Any]", label: str, order: Sequence["sa.ColumnElement[Any]"], limit: int | None, dialect: str
-) -> "sa.CompoundSelect[Any]":
-    """Those rows of a question to the view `results` that have a label, a person's before the model's, in order.
+def index_hints(connection: sa.Connection, filters: Filters, few: int) -> IndexHints:
+    """Counts, up to `few`, the photos that the filters' indexes find."""
+    if connection.dialect.name != "sqlite":
+        return NO_HINTS
+    by_certainty = filters.label is not None and filters.sort == "certainty"
+    return IndexHints(
+        name=filters.glob is not None and _is_few(connection, _by_name(filters.glob), few),
+        certainty=filters.max_certainty is not None and _is_few(connection, _by_certainty(filters.max_certainty), few),
+        label=not by_certainty or _is_few(connection, _by_label(filters.label), few),
+    )
 
-    order: of columns by their names.
+
+def rows(engine: sa.Engine, filters: Filters) -> Iterator[ResultRow]:
+    """The rows that pass the filters, read some thousands at a time.
+
+    Each page is of one moment. No transaction stays open between pages: a slow consumer would make the database's log
+    grow. A row that changes before its page is read comes as it is then, or is left out if it no longer passes.
     """
-    parts = _parts(query, label)
-    # SQLite merges what comes in order already; PostgreSQL would sort it all, so each part gives no more than are wanted.
-    if limit is not None and dialect != "sqlite":
-        parts = [sa.select(part.order_by(*order).limit(limit).subquery()) for part in parts]
-    return sa.union_all(*parts).order_by(*order).limit(limit)
+    after: ResultRow | None = None
+    hints: IndexHints | None = None
+    remaining = filters.limit
+    while True:
+        page_size = _PAGE if remaining is None else min(_PAGE, remaining)
+        read = partial(_page, filters=replace(filters, limit=page_size), after=after, hints=hints)
+        page, hints = snapshot.read_snapshot(engine, read)
+        yield from page
+        if remaining is not None:
+            remaining -= len(page)
+        if len(page) < page_size or remaining == 0:
+            return
+        after = page[-1]
 
 
-def _parts(query: "sa.Select[Any]", label: str) -> list["sa.Select[Any]"]:
-    """There can be no index on the view's `label`, but on each of the two that it is one of; and both parts come in order."""
+def count(engine: sa.Engine, most: int, state: State | None = None) -> int:
+    """How many photos there are, or how many in one state, counted up to `most`."""
+    ids = sa.select(photos.c.id)
+    with engine.connect() as connection:
+        return _count(connection, ids if state is None else ids.where(photos.c.state == state), most)
+
+
+def _page(
+    connection: sa.Connection, filters: Filters, after: Key | None, hints: IndexHints | None
+) -> tuple[list[ResultRow], IndexHints]:
+    if hints is None:
+        hints = index_hints(connection, filters, FEW)
+    query = select(filters, connection.dialect.name, after=after, hints=hints)
+    return [cast(ResultRow, dict(row)) for row in connection.execute(query).mappings()], hints
+
+
+def _unlabelled(
+    filters: Filters,
+    dialect: str,
+    columns: Sequence[str],
+    hints: IndexHints,
+    start: "Sequence[sa.ColumnElement[bool]]" = (),
+) -> "sa.Select[Any]":
+    """The query for the rows that pass all filters but the label. start: where the page begins."""
     r = results.c
-    given = sa.select(reviews.c.photo_id).where(reviews.c.label == label)
-    return [
-        # PostgreSQL foresees how many photos have no review, but not how many have no `corrected_label`.
-        query.where(r.predicted_label == label, ~sa.exists().where(reviews.c.photo_id == r.id)),
-        query.where(r.id.in_(given), r.corrected_label == label),
-    ]
-
-
-def _unlabelled(filters: Filters, dialect: str, *, few_names: bool) -> "sa.Select[Any]":
-    """What is asked but for the label."""
-    r = results.c
-    query = sa.select(results).where(*conditions(r, filters, dialect))
-    if few_names and filters.glob:
-        query = query.where(r.id.in_(_beginning(globs.prefix(filters.glob))))
+    query = sa.select(*(r[name] for name in columns)).where(*start, *conditions(r, filters, dialect))
+    if hints.name and filters.glob is not None:
+        query = query.where(r.id.in_(_by_name(filters.glob)))
+    if hints.certainty and filters.max_certainty is not None:
+        query = query.where(r.id.in_(_by_certainty(filters.max_certainty)))
     return query
 
 
-def conditions(r: Any, filters: Filters, dialect: str) -> Iterator["sa.ColumnElement[bool]"]:
-    """What the filters ask of the columns of the view `results`, but for the label."""
-    if filters.since is not None:
-        yield r.classified_at >= format_time(filters.since)
-    if filters.until is not None:
-        yield r.classified_at < format_time(filters.until)
-    if filters.state is not None:
-        yield r.state == filters.state
-    if filters.name is not None:
-        yield _named(r.name, filters, dialect)
-    if filters.min_probability is not None:
-        # `probability` is P(food) whatever the label, so the label's own is asked for.
-        of_label = sa.case(
-            (r.label == "food", r.probability),
-            (r.label == "non_food", 1 - r.probability),
-            else_=sa.case((r.probability >= 0.5, r.probability), else_=1 - r.probability),
-        )
-        yield of_label >= filters.min_probability
-    if filters.sort == "certainty":
-        yield r.certainty.is_not(None)
+def _parts(query: "sa.Select[Any]", label: str) -> list["sa.Select[Any]"]:
+    """The rows by the model's label, and those by a person's: each has an index; the view's `label` cannot have one."""
+    r = results.c
+    reviewed = sa.select(reviews.c.photo_id).where(reviews.c.label == label)
+    return [
+        # PostgreSQL estimates how many photos have no review, but not how many have no `corrected_label`.
+        query.where(r.predicted_label == label, ~sa.exists().where(reviews.c.photo_id == r.id)),
+        query.where(r.id.in_(reviewed), r.corrected_label == label),
+    ]
 
 
-def rows(engine: sa.Engine, filters: Filters) -> Iterator[Row]:
-    """The rows as dictionaries, read as they are asked for, some thousands at a time.
-
-    Those are of one moment, and no transaction outlasts their reading: whoever takes them may be slow, and the database's
-    log would grow meanwhile. Rows that change on the way come as they are by then, or not at all where they have left.
-    """
-    last: Row | None = None
-    few: dict[str, bool] | None = None
-    left = filters.limit
-    while True:
-        most = _PAGE if left is None else min(_PAGE, left)
-
-        def ask(connection: sa.Connection, most: int = most, last: Row | None = last) -> list[Row]:
-            nonlocal few
-            few = few or {
-                "few_names": few_names(connection, filters),
-                "few_labelled": few_labelled(connection, filters),
-            }
-            query = select(replace(filters, limit=most), connection.dialect.name, after=last, **few)
-            return [dict(row) for row in connection.execute(query).mappings()]
-
-        page = snapshot.read_snapshot(engine, ask)
-        yield from page
-        left = left and left - len(page)
-        if len(page) < most or left == 0:
-            return
-        last = page[-1]
+def _by_label(label: str | None) -> "sa.CompoundSelect[Any]":
+    """The ids of photos with a label of the model's or a person's, by the indexes on labels."""
+    reviewed = sa.select(reviews.c.photo_id).where(reviews.c.label == label)
+    return sa.union_all(sa.select(photos.c.id).where(photos.c.predicted_label == label), reviewed)
 
 
-def is_everything(filters: Filters) -> bool:
-    """Whether no photo is left out, but by the limit."""
-    return filters == Filters(limit=filters.limit, sort=filters.sort) and filters.sort != "certainty"
+def _by_name(glob: str) -> "sa.CompoundSelect[Any]":
+    """The ids of photos whose names match, or are the pattern itself, by SQLite's index on names."""
+    ids = sa.select(photos.c.id)
+    return sa.union_all(
+        ids.where(globs.matches(photos.c.name, glob, "sqlite", by_index=True)), ids.where(photos.c.name == glob)
+    )
 
 
-def count(engine: sa.Engine, most: int) -> int:
-    """How many photos there are, as far as they are counted."""
-    some = sa.select(photos.c.id).limit(most).subquery()
-    with engine.connect() as connection:
-        return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
+def _by_certainty(most: float) -> "sa.Select[Any]":
+    """The ids of photos up to a certainty, by SQLite's index: the expression must be that of the index."""
+    certainty: sa.ColumnElement[float] = sa.literal_column("0.5 + abs(probability - 0.5)")
+    return sa.select(photos.c.id).where(certainty <= most)
 
 
-def _named(column: "sa.ColumnElement[Any]", filters: Filters, dialect: str) -> "sa.ColumnElement[bool]":
-    glob = filters.glob
-    if glob is None:
-        return column == escape_name(unescape_name(filters.name or ""))
-    if globs.is_beginning(glob):
-        beginning = globs.prefix(glob)
-        if dialect == "postgresql":  # it knows how many begin alike, and finds few by the index
-            return column.like(re.sub(r"([\\%_])", r"\\\1", beginning) + "%")
-        return sa.func.substr(column, 1, len(beginning)) == beginning
-    # A name may have brackets itself.
-    return sa.or_(globs.matches(column, glob, dialect), column == glob)
+def _is_few(connection: sa.Connection, ids: Select, few: int) -> bool:
+    return _count(connection, ids, few + 1) <= few
 
 
-def _keys(filters: Filters) -> tuple[str, ...]:
-    """The columns that rows are in the order of; only by the newest is it a descending one."""
-    if filters.sort in {"newest", "oldest"}:
-        by_time = filters.since is not None or filters.until is not None
-        return ("classified_at", "id") if by_time else ("id",)
-    return (filters.sort, "id")
-
-
-def _order(filters: Filters, dialect: str) -> list["sa.ColumnElement[Any]"]:
-    if filters.sort == "name" and dialect == "postgresql":  # by code points, as its index has them, and as SQLite does
-        return [sa.literal_column("name USING ~<~"), sa.asc("id")]
-    return [sa.desc(name) if filters.sort == "newest" else sa.asc(name) for name in _keys(filters)]
-
-
-def _behind(last: Row, filters: Filters, dialect: str) -> "sa.ColumnElement[bool]":
-    """Whether a row comes after the last one. None of the columns is NULL in the order of which rows are asked for."""
-    sign, (*first, _) = "<" if filters.sort == "newest" else ">", _keys(filters)
-    later: sa.ColumnElement[bool] = results.c.id.op(sign, is_comparison=True)(last["id"])
-    for name in first:
-        key, ends = results.c[name], "~" if (name, dialect) == ("name", "postgresql") else ""
-        # The first of these is all that an index needs to begin there.
-        not_before = key.op(f"{ends}{sign}={ends}", is_comparison=True)(last[name])
-        later = sa.and_(not_before, sa.or_(key != last[name], later))
-    return later
-
-
-def few_names(connection: sa.Connection, filters: Filters) -> bool:
-    """Whether SQLite's index on names pays: not where too many begin alike."""
-    if not filters.glob or connection.dialect.name != "sqlite":
-        return False
-    return is_few(connection, _beginning(globs.prefix(filters.glob)), _FEW)
-
-
-def few_labelled(connection: sa.Connection, filters: Filters) -> bool:
-    """Whether sorting all photos of a label pays, on SQLite: by certainty, where few have it."""
-    if filters.label is None or filters.sort != "certainty" or connection.dialect.name != "sqlite":
-        return True
-    return is_few(connection, labelled(filters.label), _FEW)
-
-
-def labelled(label: str) -> "sa.CompoundSelect[Any]":
-    """The ids of photos that the model or a person called so; an index knows them."""
-    given = sa.select(reviews.c.photo_id).where(reviews.c.label == label)
-    return sa.union_all(sa.select(photos.c.id).where(photos.c.predicted_label == label), given)
-
-
-def is_few(connection: sa.Connection, ids: "sa.Select[Any] | sa.CompoundSelect[Any]", most: int) -> bool:
-    """Whether a question has no more rows than that; they are not counted any further."""
-    some = ids.limit(most + 1).subquery()
-    return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one() <= most
-
-
-def _beginning(prefix: str) -> "sa.Select[Any]":
-    """The ids of photos whose names begin so, as a range of SQLite's order, which is that of code points."""
-    query = sa.select(photos.c.id).where(photos.c.name >= prefix)
-    kept = prefix.rstrip("\U0010ffff")
-    if not kept:
-        return query
-    last = ord(kept[-1])
-    after = chr(0xE000 if last == 0xD7FF else last + 1)  # between these two lie no characters
-    return query.where(photos.c.name < kept[:-1] + after)
+def _count(connection: sa.Connection, ids: Select, most: int) -> int:
+    """Counts rows up to `most`."""
+    return connection.execute(sa.select(sa.func.count()).select_from(ids.limit(most).subquery())).scalar_one()

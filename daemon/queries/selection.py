@@ -167,5 +167,5 @@ def _coarse_match(patterns: Iterable[str], dialect: str) -> "sa.ColumnElement[bo
 
 def _matcher(patterns: Iterable[str]) -> Callable[[Photo], bool]:
     """Whether a photo's path matches one of the patterns exactly."""
-    path_matchers = [globs.paths(pattern) for pattern in patterns]
+    path_matchers = [globs.path_matcher(pattern) for pattern in patterns]
     return lambda photo: any(matches(escape_name(photo.path)) for matches in path_matchers)

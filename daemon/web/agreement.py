@@ -1,16 +1,16 @@
-"""How far the model agrees with people, by the photos that they labelled. Pure."""
+"""How far the model agrees with people, from the photos that people labelled. Pure."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from models.intervals import wilson_interval
 
-LabelPair = Mapping[tuple[str, str], int]
-"""Photos by a person's label and the model's; the model may have said `unsure`."""
+LabelPairs = Mapping[tuple[str, str], int]
+"""Numbers of photos by a person's label and the model's, which may be `unsure`."""
 
 
 class Share(NamedTuple):
-    """So many of so many."""
+    """A number of photos and how many of them are right."""
 
     right: int
     of: int
@@ -22,15 +22,18 @@ class Share(NamedTuple):
 
     @property
     def ci95(self) -> tuple[float, float]:
-        """The 95 % interval, Wilson's."""
+        """Wilson's 95 % interval."""
         return wilson_interval(self.right, self.of)
 
 
 class Agreement(NamedTuple):
-    """Food is the positive class. A share of no photos is None.
+    """Metrics with food as the positive class; None where there is no photo to count.
 
-    photos: that people labelled and the model had judged. accuracy: right of those that it was sure of.
-    precision: food of what it called food. recall: called food of what is food; what it was not sure of counts as not found.
+    Attributes:
+        photos: Photos that people labelled and the model classified.
+        accuracy: Right labels among those that the model was sure of.
+        precision: Photos of food among those that the model labelled food.
+        recall: Photos that the model labelled food among those of food; `unsure` counts as missed.
     """
 
     photos: int
@@ -39,19 +42,19 @@ class Agreement(NamedTuple):
     recall: Share | None
 
 
-def agreement(said: LabelPair) -> Agreement:
-    """The figures of what people and the model said."""
+def agreement(pairs: LabelPairs) -> Agreement:
+    """Computes the metrics."""
 
     def count(people: tuple[str, ...], model: tuple[str, ...]) -> int:
-        return sum(said.get((person, its), 0) for person in people for its in model)
+        return sum(pairs.get((person, predicted), 0) for person in people for predicted in model)
 
     labels = ("food", "non_food")
-    both = count(("food",), ("food",))
+    true_positives = count(("food",), ("food",))
     return Agreement(
-        photos=sum(said.values()),
-        accuracy=_share(both + count(("non_food",), ("non_food",)), count(labels, labels)),
-        precision=_share(both, count(labels, ("food",))),
-        recall=_share(both, count(("food",), (*labels, "unsure"))),
+        photos=sum(pairs.values()),
+        accuracy=_share(true_positives + count(("non_food",), ("non_food",)), count(labels, labels)),
+        precision=_share(true_positives, count(labels, ("food",))),
+        recall=_share(true_positives, count(("food",), (*labels, "unsure"))),
     )
 
 

@@ -1,11 +1,11 @@
-"""What a person at the review page can change, and what a photo has been through."""
+"""Changes that a person makes at the review page."""
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import NamedTuple, get_args
 
 import sqlalchemy as sa
 
@@ -25,100 +25,118 @@ from daemon.web.history import Step, history
 PATIENCE_S = 5.0
 
 SINCE = "has been labelled since, and keeps that label"
-"""Why a label is not taken back that is no longer the newest."""
+"""Why a label is not withdrawn that is no longer the newest."""
 
 LabelIds = dict[int, int]
-"""Ids of the labels in `reviews` that were given, or taken back, by the ids of their photos."""
+"""Ids of labels in `reviews` by the ids of their photos."""
+
+
+class Changed(NamedTuple):
+    """The result of a change.
+
+    Attributes:
+        results: One result a photo, in the order of the ids; an id without a photo has none.
+        labels: The labels that were given, or withdrawn.
+    """
+
+    results: list[ActionResult]
+    labels: LabelIds
+
+
+class _Label(NamedTuple):
+    """A row of `reviews`."""
+
+    id: int
+    label: str
 
 
 class PhotoChanges:
-    """Changes photos for the page, one change at a time, in turn with commands in a shell. Any thread may call it."""
+    """Changes photos for the page, one change at a time, in turn with commands in a shell. Any thread may call it.
+
+    Every method raises ActionBusy or another FoodsortError.
+    """
 
     def __init__(self, root: Path, settings: Settings, engine: sa.Engine, patience_s: float = PATIENCE_S) -> None:
-        """engine: of a database that may be written to. patience_s: how long a change waits for others to end theirs."""
-        self._root, self._folders, self._engine, self._patience_s = root, settings.folders, engine, patience_s
+        """Opens nothing yet.
+
+        Args:
+            root: The root folder.
+            settings: Its settings.
+            engine: Its database, writable.
+            patience_s: How long a change waits for changes of other processes (s).
+        """
+        self._root = root
+        self._folders = settings.folders
+        self._engine = engine
+        self._patience_s = patience_s
         self._one_change = threading.Lock()
 
-    def label(self, ids: Sequence[int], label: PersonLabel) -> tuple[list[ActionResult], LabelIds]:
-        """Gives photos a person's label, see Corrections.correct. Raises ActionBusy or another FoodsortError, as all of these do.
+    def label(self, ids: Sequence[int], label: PersonLabel) -> Changed:
+        """Gives photos a person's label and moves them. A photo that has this label from a person gets no second one."""
+        with database_errors(), self._exclusive() as actions:
+            photos, results = self._select(ids, (FILED,), WHY_NOT_LABELLED)
+            before = self._newest_labels(photos)
+            same = {photo_id for photo_id, newest in before.items() if newest.label == label}
+            results += [ActionResult(photo, photo.path) for photo in photos if photo.id in same]
+            results += actions.correct.label((photo for photo in photos if photo.id not in same), label)
+            after = self._newest_labels(photos)
+        labels = {photo_id: newest.id for photo_id, newest in after.items() if newest != before.get(photo_id)}
+        return Changed(_in_order(results, ids), labels)
 
-        Each answers with one Back a photo, in the order of ids; an id that no photo has is passed over. What a person
-        called so already gets no second label.
+    def withdraw(self, ids: Sequence[int], labels: Sequence[int] | None = None) -> Changed:
+        """Takes back labels of photos, and the moves that they caused.
+
+        Args:
+            ids: Photos.
+            labels: As many ids of labels; only those are withdrawn, and only while they are the newest of their photos.
+                Without, the newest label of each photo is.
         """
-        given: LabelIds = {}
+        expected = dict(zip(ids, labels, strict=True)) if labels is not None else {}
+        with database_errors(), self._exclusive() as actions:
+            photos, results = self._select(ids, (FILED,), WHY_NOT_LABELLED)
+            newest = {photo_id: label.id for photo_id, label in self._newest_labels(photos).items()}
+            outdated = {photo_id for photo_id, label in newest.items() if expected.get(photo_id, label) != label}
+            results += [ActionResult(photo, problem=SINCE) for photo in photos if photo.id in outdated]
+            withdrawn = list(actions.correct.withdraw([photo for photo in photos if photo.id not in outdated]))
+        done = {result.photo.id: newest[result.photo.id] for result in withdrawn if not result.problem}
+        return Changed(_in_order(results + withdrawn, ids), done)
 
-        def work(actions: Actions, some: list[Photo]) -> Iterator[ActionResult]:
-            before = self._newest(some)
-            has = [photo for photo in some if photo.id in before and before[photo.id].label == label]
-            yield from (ActionResult(photo, photo.path) for photo in has)
-            yield from actions.correct.label((photo for photo in some if photo not in has), label)
-            after = self._newest(some)
-            given.update(
-                {photo.id: after[photo.id].id for photo in some if after.get(photo.id) != before.get(photo.id)}
-            )
+    def retry(self, ids: Sequence[int] | None) -> Changed:
+        """Returns failed photos to the inbox, to be sorted again. ids: None for all of them."""
+        with database_errors(), self._exclusive() as actions:
+            photos, results = self._select(ids, (FAILED,), WHY_NOT_MOVED)
+            results += actions.undo.move_to_inbox(photos, RETRY_FAILED)
+        return Changed(_in_order(results, ids or ()), {})
 
-        return self._change(ids, (FILED,), WHY_NOT_LABELLED, work), given
-
-    def withdraw(self, ids: Sequence[int], labels: Sequence[int] | None = None) -> tuple[list[ActionResult], LabelIds]:
-        """Takes back the newest label that a person gave each photo, see Corrections.withdraw.
-
-        labels: as many ids of labels; those alone, where they are the newest yet.
-        """
-        named = dict(zip(ids, labels, strict=True)) if labels is not None else {}
-        taken: LabelIds = {}
-
-        def work(actions: Actions, some: list[Photo]) -> Iterator[ActionResult]:
-            newest = {photo_id: review.id for photo_id, review in self._newest(some).items()}
-            fit = [
-                photo
-                for photo in some
-                if photo.id not in newest or named.get(photo.id, newest[photo.id]) == newest[photo.id]
-            ]
-            yield from (ActionResult(photo, problem=SINCE) for photo in some if photo not in fit)
-            for back in actions.correct.withdraw(fit):
-                if not back.problem:
-                    taken[back.photo.id] = newest[back.photo.id]
-                yield back
-
-        return self._change(ids, (FILED,), WHY_NOT_LABELLED, work), taken
-
-    def retry(self, ids: Sequence[int] | None) -> list[ActionResult]:
-        """Has failed photos sorted again. ids: None stands for all of them."""
-        return self._change(
-            ids, (FAILED,), WHY_NOT_MOVED, lambda actions, some: actions.undo.move_to_inbox(some, RETRY_FAILED)
-        )
-
-    def delete(self, ids: Sequence[int]) -> list[ActionResult]:
-        """Removes failed photos for good, see Deletions.delete."""
-        return self._change(ids, (FAILED,), WHY_NOT_DELETED, lambda actions, some: actions.delete.remove(some))
+    def delete(self, ids: Sequence[int]) -> Changed:
+        """Deletes failed photos permanently."""
+        with database_errors(), self._exclusive() as actions:
+            photos, results = self._select(ids, (FAILED,), WHY_NOT_DELETED)
+            results += actions.delete.remove(photos)
+        return Changed(_in_order(results, ids), {})
 
     def history(self, photo_id: int) -> list[Step]:
-        """What a photo has been through, oldest first; nothing when there is no such photo."""
+        """The history of a photo, oldest step first; empty if there is no such photo."""
         with database_errors(), self._engine.connect() as connection:
             return history(connection, photo_id)
 
-    def _change(
-        self,
-        ids: Sequence[int] | None,
-        states: tuple[State, ...],
-        why: Mapping[State, str],
-        work: Callable[[Actions, list[Photo]], Iterable[ActionResult]],
-    ) -> list[ActionResult]:
-        with database_errors(), self._exclusive() as actions:
-            photos = PhotoSelection(self._engine, self._root, get_args(State))
-            chosen = photos.by_ids(ids) if ids is not None else PhotoSelection(self._engine, self._root, states).all()
-            fit = [photo for photo in chosen if photo.state in states]
-            backs = list(work(actions, fit))
-            backs += [ActionResult(photo, problem=why[photo.state]) for photo in chosen if photo.state not in states]
-        order = {photo_id: at for at, photo_id in enumerate(ids or ())}
-        return sorted(backs, key=lambda back: order.get(back.photo.id, 0))
+    def _select(
+        self, ids: Sequence[int] | None, states: tuple[State, ...], reasons: Mapping[State, str]
+    ) -> tuple[list[Photo], list[ActionResult]]:
+        """The photos that are in one of the states, and for each of the others the reason why it stays as it is."""
+        if ids is None:
+            return PhotoSelection(self._engine, self._root, states).all(), []
+        photos = PhotoSelection(self._engine, self._root, get_args(State)).by_ids(ids)
+        refused = [ActionResult(photo, problem=reasons[photo.state]) for photo in photos if photo.state not in states]
+        return [photo for photo in photos if photo.state in states], refused
 
-    def _newest(self, some: Iterable[Photo]) -> dict[int, Any]:
-        """The newest label that a person gave each of these photos that has one, by the photo's id: its `id` and `label`."""
+    def _newest_labels(self, photos: Sequence[Photo]) -> dict[int, _Label]:
+        """The newest label that a person gave each photo, by the photo's id."""
         r = reviews.c
-        query = sa.select(r.photo_id, r.id, r.label).where(r.photo_id.in_([photo.id for photo in some])).order_by(r.id)
+        query = sa.select(r.photo_id, r.id, r.label).where(r.photo_id.in_([photo.id for photo in photos]))
         with self._engine.connect() as connection:
-            return {row.photo_id: row for row in connection.execute(query)}
+            rows = connection.execute(query.order_by(r.id)).all()
+        return {row.photo_id: _Label(row.id, row.label) for row in rows}
 
     @contextmanager
     def _exclusive(self) -> Iterator[Actions]:
@@ -133,3 +151,8 @@ class PhotoChanges:
                 yield actions
         finally:
             self._one_change.release()
+
+
+def _in_order(results: list[ActionResult], ids: Sequence[int]) -> list[ActionResult]:
+    order = {photo_id: position for position, photo_id in enumerate(ids)}
+    return sorted(results, key=lambda result: order.get(result.photo.id, 0))

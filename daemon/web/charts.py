@@ -1,17 +1,18 @@
-"""Columns of a chart, as shares of its width and height. Pure; templates draw them."""
+"""Geometry of stacked column charts. Pure; templates draw them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import floor, log10
 from typing import NamedTuple
 
-WIDTH, HEIGHT = 1000.0, 100.0
-"""Units in which a chart is drawn; a browser stretches them."""
+WIDTH = 1000.0
+HEIGHT = 100.0
+"""Size of a chart in its own units; a browser stretches it."""
 _GAP = 0.16
-"""Share of a column's room that stays free."""
+"""Share of a column's room that stays empty."""
 
 
 class Part(NamedTuple):
-    """A rectangle of a kind, in units; y counts from the top."""
+    """A rectangle of one kind, in units of the chart; y counts from the top."""
 
     kind: str
     x: float
@@ -21,7 +22,7 @@ class Part(NamedTuple):
 
 
 class Column(NamedTuple):
-    """Its parts, and the room that it has between its neighbours."""
+    """A column: its parts, and the room between its neighbours."""
 
     parts: list[Part]
     x: float
@@ -29,14 +30,19 @@ class Column(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """columns: left to right. top: what the chart's height stands for."""
+    """A chart.
+
+    Attributes:
+        columns: From left to right.
+        top: The count at the chart's full height.
+    """
 
     columns: list[Column]
     top: int
 
 
 def chart(stacks: Sequence[Mapping[str, int]]) -> Chart:
-    """Columns of counts by kind, stacked from the bottom in the order of the kinds."""
+    """Draws one column for each stack of counts by kind, from the bottom in the order of the kinds."""
     top = round_up(max((sum(stack.values()) for stack in stacks), default=0))
     room = WIDTH / max(len(stacks), 1)
     columns = [
@@ -56,7 +62,7 @@ def _parts(stack: Mapping[str, int], x: float, width: float, top: int) -> Iterab
 
 
 def round_up(count: int) -> int:
-    """The next even number that is 1, 2, 4, 6 or 8 times a power of ten, so that its half is a whole one, too; 2 at least."""
+    """The next even number that is 1, 2, 4, 6 or 8 times a power of ten, so that its half is whole; at least 2."""
     if count <= 2:
         return 2
     power = int(10 ** floor(log10(count)))

@@ -1,4 +1,4 @@
-"""Why the model said what it said: what each place of a photo spoke for, laid over it."""
+"""Explanations: a photo with a map of the places that speak for food and against it."""
 
 from functools import cached_property
 from threading import Lock
@@ -16,41 +16,52 @@ if TYPE_CHECKING:
 
 
 class Explainer:
-    """The network of a bundle, loaded when it is first asked, and kept."""
+    """Draws maps with the network of a bundle, which it loads for the first one and keeps."""
 
-    def __init__(self, bundle: Bundle, model: ModelSettings) -> None:
-        self._bundle, self._model = bundle, model
+    def __init__(self, bundle: Bundle, settings: ModelSettings) -> None:
+        self._bundle = bundle
+        self._settings = settings
         self._lock = Lock()
 
-    def over(self, picture: Pixels, seen: Pixels) -> Pixels:
-        """A picture, uint8 RGB (height, width, 3), in grey with the class activation map over it.
+    def overlay(self, photo: Pixels, model_input: Pixels) -> Pixels:
+        """Lays the class activation map over a photo.
 
-        seen: the same photo as the network sees it, uint8 RGB (side, side, 3). Raises EngineError, BundleError.
+        Args:
+            photo: uint8 RGB (height, width, 3).
+            model_input: The same photo as the network gets it, uint8 RGB (side, side, 3).
+
+        Returns:
+            The photo in grey under the map, uint8 RGB (height, width, 3).
+
+        Raises:
+            EngineError: The engine has no feature map.
+            BundleError: The network cannot be loaded.
         """
         from models.explain import complete, contributions
 
-        with self._lock:  # an engine answers such questions one at a time
-            activations = self._engine.last_map(seen[None])  # first: an engine without a map says so at once
-            found = complete(contributions(self._head, activations), self._engine.logits(seen[None]))
-        drawn = picture.copy()
-        covered = _covered(picture, self._bundle.card.fit)
-        drawn[covered] = heat.overlay(picture[covered], found[0], heat.scale(found))
+        batch = model_input[None]
+        with self._lock:  # an engine runs one such request at a time
+            activations = self._engine.last_map(batch)  # first, as an engine without a map raises immediately
+            maps = complete(contributions(self._head, activations), self._engine.logits(batch))
+        drawn = photo.copy()
+        visible = _visible(photo, self._bundle.card.fit)
+        drawn[visible] = heat.overlay(photo[visible], maps[0], heat.scale(maps))
         return drawn
 
     @cached_property
     def _engine(self) -> Engine:
-        return open_engine(self._model.engine, self._bundle, 1, self._model.precision)
+        return open_engine(self._settings.engine, self._bundle, 1, self._settings.precision)
 
     @cached_property
-    def _head(self) -> "keras.ModelSettings":
+    def _head(self) -> "keras.Model":
         from models.explain import load_head
 
         return load_head(self._bundle)
 
 
-def _covered(picture: Pixels, fit: Fit) -> tuple[slice, ...]:
-    """The rows and columns of a picture that the network has seen."""
-    sides = picture.shape[:2]
+def _visible(photo: Pixels, fit: Fit) -> tuple[slice, ...]:
+    """The rows and columns of a photo that the network sees."""
+    sides = photo.shape[:2]
     if fit.mode == "stretch":
         return tuple(slice(side) for side in sides)
     return tuple(slice((side - min(sides)) // 2, (side + min(sides)) // 2) for side in sides)

@@ -1,12 +1,11 @@
-"""How the page says things: labels, times, sizes, and how sure the model is."""
+"""Text for labels, times, sizes, and how sure the model is."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
 
-import sqlalchemy as sa
-
 from daemon.photo import State
 from daemon.queries.explanations import EXPLANATIONS
+from daemon.queries.results import ResultRow
 from models.plurals import plural
 
 LABELS = {"food": "food", "non_food": "not food", "unsure": "unsure", "failed": "failed"}
@@ -17,53 +16,49 @@ KINDS = {
     "truncated": "The picture is cut off",
     "corrupt": "The picture is damaged",
     "too_large": "The picture is too large",
-    "decoder_crashed": "The picture crashes what reads it",
-    "decoder_timeout": "The picture takes too long to read",
+    "decoder_crashed": "The picture crashes the decoder",
+    "decoder_timeout": "The picture takes too long to decode",
 }
 
 
 def label(name: str | None) -> str:
-    """A label as people say it."""
+    """A label's name for people."""
     return LABELS.get(name or "", name or "")
 
 
-def kind(name: str | None) -> str:
+def error_kind(name: str | None) -> str:
     """Why a photo failed, in a few words."""
     return KINDS.get(name or "", (name or "failed").replace("_", " ").capitalize())
 
 
 def place(state: State) -> str:
-    """Where a photo is that is not in the folder of its label; empty where it is."""
+    """Where a photo is; empty if it is in the folder of its label."""
     return EXPLANATIONS[state].place
 
 
-def sure(certainty: float | None) -> str:
-    """How sure the model is, as a share that is never rounded up to all."""
-    if certainty is None:
+def certainty(value: float | None) -> str:
+    """The model's certainty in per cent, never rounded up to 100."""
+    if value is None:
         return ""
-    return (
-        ">99.9 %"
-        if certainty > 0.999
-        else f"{100 * certainty:.1f} %"
-        if certainty > 0.99
-        else f"{certainty:.0%}"[:-1] + " %"
-    )
+    if value > 0.999:
+        return ">99.9 %"
+    return f"{100 * value:.1f} %" if value > 0.99 else f"{100 * value:.0f} %"
 
 
-def share(probability: float) -> str:
-    """P(food) in per cent, neither rounded up to all nor down to nothing."""
-    if 0.0005 <= probability < 0.9995:
-        return f"{100 * probability:.1f} %"
-    return ">99.9 %" if probability > 0.5 else "<0.1 %"
+def probability(value: float) -> str:
+    """A probability in per cent, rounded neither up to 100 nor down to 0."""
+    if 0.0005 <= value < 0.9995:
+        return f"{100 * value:.1f} %"
+    return ">99.9 %" if value > 0.5 else "<0.1 %"
 
 
-def when(time: str | None) -> str:
+def local_time(time: str | None) -> str:
     """A time of the database in this machine's time zone."""
     return f"{datetime.fromisoformat(time).astimezone():%-d %B %Y, %H:%M}" if time else ""
 
 
 def size(size_bytes: int) -> str:
-    """A size as people write it."""
+    """A size with its unit, to three digits."""
     amount = float(size_bytes)
     for unit in ("B", "kB", "MB", "GB"):
         if amount < 999.5:
@@ -72,25 +67,25 @@ def size(size_bytes: int) -> str:
     return f"{amount:.3g} TB"
 
 
-def count(number: int, what: str) -> str:
-    """So many things, such as 1 photo, 2 photos."""
-    return f"{number:,} {plural(number, what)}"
+def count(number: int, noun: str) -> str:
+    """A number and its noun, such as 1 photo, 2 photos."""
+    return f"{number:,} {plural(number, noun)}"
 
 
-def counted(counts: Mapping[str, int]) -> str:
-    """Photos by label, such as 12 food, 3 not food."""
+def label_counts(counts: Mapping[str, int]) -> str:
+    """Numbers of photos by label, such as 12 food, 3 not food."""
     return ", ".join(f"{number:,} {label(name)}" for name, number in counts.items() if number) or "nothing"
 
 
-def days(first: date, last: date) -> str:
-    """A day, or days."""
+def date_range(first: date, last: date) -> str:
+    """One day, or the first and the last of several."""
     if first == last:
         return f"{first:%-d %B %Y}"
     return f"{first:%-d %b} to {last:%-d %b %Y}"
 
 
-def lasting(seconds: float) -> str:
-    """A short time."""
+def duration(seconds: float) -> str:
+    """A duration in ms, s or min."""
     if seconds < 1:
         return f"{1000 * seconds:.0f} ms"
     if seconds < 10:
@@ -99,23 +94,23 @@ def lasting(seconds: float) -> str:
 
 
 def times(number: int) -> str:
-    """How often."""
+    """How often, such as once, 2 times."""
     return "once" if number == 1 else f"{number} times"
 
 
-def facts(row: sa.RowMapping) -> list[tuple[str, str]]:
-    """What is known of a photo, for a list of terms."""
+def facts(row: ResultRow) -> list[tuple[str, str]]:
+    """Terms and values about a photo; only those with a value."""
     picture = f"{row['width']} × {row['height']}, {row['format']}, " if row["width"] else ""
     taken = f"{datetime.fromisoformat(row['taken_at']):%-d %B %Y, %H:%M}" if row["taken_at"] else ""
-    said = [
-        ("Lies at", row["path"] or ""),
-        ("Came as", row["inbox_path"] if row["inbox_path"] != row["name"] else ""),
+    facts = [
+        ("Path", row["path"] or ""),
+        ("Original path", row["inbox_path"] if row["inbox_path"] != row["name"] else ""),
         ("Picture", picture + size(row["size_bytes"])),
         ("Taken", " ".join(filter(None, (taken, row["taken_offset"])))),
         ("Camera", row["camera"]),
-        ("Sorted", when(row["classified_at"])),
+        ("Sorted", local_time(row["classified_at"])),
         ("Model", row["model"]),
         ("Engine", row["engine"]),
         ("SHA-256", row["sha256"]),
     ]
-    return [(term, value) for term, value in said if value]
+    return [(term, value) for term, value in facts if value]

@@ -1,4 +1,4 @@
-"""What a photo has been through, in sentences."""
+"""The history of a photo, in sentences."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -9,18 +9,23 @@ from daemon.database.schema import batches, events, models, photos, reviews
 from daemon.queries.explanations import EXPLANATIONS
 
 _EVENTS = 10_000
-"""How many of the newest events are looked through: there is no index on their paths."""
+"""How many of the newest events are searched: there is no index on their paths."""
 
 
 class Step(NamedTuple):
-    """at: as it stands in the database, empty where that knows no time. said: one plain sentence, to be escaped for HTML."""
+    """One step of a photo's history.
+
+    Attributes:
+        at: Time as in the database; empty if the database has none.
+        sentence: Plain text, not HTML.
+    """
 
     at: str
-    said: str
+    sentence: str
 
 
 def history(connection: sa.Connection, photo_id: int) -> list[Step]:
-    """What a photo has been through, oldest first; nothing when there is no such photo."""
+    """The steps, oldest first; none if there is no such photo."""
     p, m, b = photos.c, models.c, batches.c
     query = (
         sa.select(photos, m.name.label("model"), b.engine)
@@ -31,20 +36,25 @@ def history(connection: sa.Connection, photo_id: int) -> list[Step]:
     photo = connection.execute(query).one_or_none()
     if photo is None:
         return []
-    steps = [*_sorted(photo), *_copy(connection, photo), *_labelled(connection, photo), *_told(connection, photo)]
-    known = sorted((step for step in steps if step.at), key=lambda step: step.at)
-    return [*_taken(photo), *known, *(step for step in steps if not step.at)]
+    steps = [
+        *_sorting(photo),
+        *_duplicate(connection, photo),
+        *_labels(connection, photo),
+        *_events(connection, photo),
+    ]
+    timed = sorted((step for step in steps if step.at), key=lambda step: step.at)
+    return [*_capture(photo), *timed, *(step for step in steps if not step.at)]
 
 
-def _taken(photo: Any) -> Iterator[Step]:
-    """The camera's clock knows no UTC, so this stands first whatever it says."""
+def _capture(photo: Any) -> Iterator[Step]:
+    """The step that comes first whatever its time: a camera's clock has no time zone."""
     if photo.taken_at or photo.camera:
         by = f" with a {photo.camera}" if photo.camera else ""
         yield Step((photo.taken_at or "") + (photo.taken_offset or ""), f"It was taken{by}.")
 
 
-def _sorted(photo: Any) -> Iterator[Step]:
-    again = f", for try {photo.attempts}" if photo.attempts > 1 else ""
+def _sorting(photo: Any) -> Iterator[Step]:
+    again = f", for attempt {photo.attempts}" if photo.attempts > 1 else ""
     yield Step(photo.claimed_at, f"It was taken out of the inbox{again}, where it was {photo.inbox_path}.")
     if photo.first_failed_at:
         first = "It failed for the first time" if photo.attempts > 1 or not photo.error_kind else "It failed"
@@ -53,8 +63,8 @@ def _sorted(photo: Any) -> Iterator[Step]:
     if photo.classified_at:
         yield Step(
             photo.classified_at,
-            f"The model {photo.model} called it {photo.predicted_label}: its probability of food is {photo.probability:.3f}"
-            f" (batch {photo.batch_id}, {photo.engine}).",
+            f"The model {photo.model} labelled it {photo.predicted_label}, with a probability of food of"
+            f" {photo.probability:.3f} (batch {photo.batch_id}, {photo.engine}).",
         )
     at = photo.filed_at if photo.state in {"filed", "failed", "deleting", "deleted", "duplicate"} else None
     if photo.state in {"undone", "undoing", "retry", "retrying"} and photo.filed_at:
@@ -62,7 +72,7 @@ def _sorted(photo: Any) -> Iterator[Step]:
     yield Step(at or "", EXPLANATIONS[photo.state].history.format(path=photo.path))
 
 
-def _copy(connection: sa.Connection, photo: Any) -> Iterator[Step]:
+def _duplicate(connection: sa.Connection, photo: Any) -> Iterator[Step]:
     if photo.duplicate_of is None:
         return
     path = connection.execute(sa.select(photos.c.path).where(photos.c.id == photo.duplicate_of)).scalar()
@@ -70,8 +80,8 @@ def _copy(connection: sa.Connection, photo: Any) -> Iterator[Step]:
     yield Step(photo.classified_at or "", f"It is an exact copy of {of}.")
 
 
-def _labelled(connection: sa.Connection, photo: Any) -> Iterator[Step]:
-    """A copy of a photo that was labelled has a row of its own, of the same time."""
+def _labels(connection: sa.Connection, photo: Any) -> Iterator[Step]:
+    """People's labels. An exact copy of a labelled photo has a label of its own, of the same time."""
     r = reviews.c
     other, first = photos.alias(), reviews.alias()
     copied = (
@@ -84,9 +94,9 @@ def _labelled(connection: sa.Connection, photo: Any) -> Iterator[Step]:
         yield Step(at, f"A person labelled {'an exact copy of it' if of_copy else 'it'} {label}.")
 
 
-def _told(connection: sa.Connection, photo: Any) -> Iterator[Step]:
+def _events(connection: sa.Connection, photo: Any) -> Iterator[Step]:
     e = events.c
     newest = sa.select(sa.func.max(e.id)).scalar_subquery()
     query = sa.select(e.at, e.message).where(e.id > newest - _EVENTS, e.path == photo.inbox_path).order_by(e.id)
     for at, message in connection.execute(query):
-        yield Step(at, f"Of a file of its name in the inbox was said: {message.rstrip('.')}.")
+        yield Step(at, f"Event for a file of this name in the inbox: {message.rstrip('.')}.")

@@ -1,4 +1,4 @@
-"""Pictures by the number of their row; never by a path."""
+"""Images of photos, addressed by the id of their row and never by a path."""
 
 import hashlib
 
@@ -8,36 +8,38 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from daemon.web.gallery import LAST_ID
+from daemon.web.services import services
 from daemon.web.thumbnails import ImageUnavailable
 
-AT_ONCE = 8
-"""How many requests for pictures may have a thread, of 40 that all requests share: pages do not wait for pictures."""
+CONCURRENT = 8
+"""Most requests for images that have a thread at the same time, of 40 threads for all requests."""
 
-_FOR_EVER = "private, max-age=31536000, immutable"
-"""Where a token is asked for, the browser asks each time instead, whether it may still show what it has."""
+_CACHE_FOREVER = "private, max-age=31536000, immutable"
 
 
 async def image(request: Request) -> Response:
-    """A small, a large, or an explaining picture of a photo; where there is none, why, in words."""
-    state = request.app.state
-    pictures, photo_id = state.pictures, request.path_params["photo_id"]
-    make = {"thumb": pictures.thumbnail, "large": pictures.large, "why": pictures.why}.get(
+    """A small, a large, or an explained image of a photo; if there is none, the reason as text."""
+    shared = services(request)
+    photo_id = request.path_params["photo_id"]
+    thumbnails = shared.thumbnails
+    make = {"thumb": thumbnails.thumbnail, "large": thumbnails.large, "why": thumbnails.explanation}.get(
         request.path_params["picture"]
     )
     if make is None or photo_id > LAST_ID:
         raise HTTPException(404)
     try:
-        async with state.drawing:
-            if await request.is_disconnected():  # somebody has scrolled on meanwhile
+        async with shared.image_slots:
+            if await request.is_disconnected():  # the person has scrolled on
                 return Response()
-            data = await run_in_threadpool(make, photo_id)
-    except ImageUnavailable as none:
-        return PlainTextResponse(str(none), 404, {"Cache-Control": "no-store"})
-    tag = f'"{hashlib.sha256(data).hexdigest()}"'
-    headers = {"ETag": tag}
-    if request.query_params.get("v") and not state.sessions.asked_for:
-        # Other bytes, and the map of another model, have another digest, so another address.
-        headers["Cache-Control"] = _FOR_EVER
-    if request.headers.get("if-none-match") == tag:
+            jpeg = await run_in_threadpool(make, photo_id)
+    except ImageUnavailable as error:
+        return PlainTextResponse(str(error), 404, {"Cache-Control": "no-store"})
+    etag = f'"{hashlib.sha256(jpeg).hexdigest()}"'
+    headers = {"ETag": etag}
+    # With a token, the browser has to ask each time whether it may still show an image.
+    if request.query_params.get("v") and not shared.sessions.has_token:
+        # Other bytes, or the map of another model, have another digest and so another address.
+        headers["Cache-Control"] = _CACHE_FOREVER
+    if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
-    return Response(data, media_type="image/jpeg", headers=headers)
+    return Response(jpeg, media_type="image/jpeg", headers=headers)

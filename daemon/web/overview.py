@@ -1,4 +1,4 @@
-"""The overview: how many photos came, how the model judges them, whether people agree, how fast it goes, how full the disk is."""
+"""The overview: photos by time, predictions, agreement with people, throughput, and free disk space."""
 
 import shlex
 import shutil
@@ -14,24 +14,33 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daemon.database.timestamps import format_time
+from daemon.monitoring import status_file, status_text
 from daemon.monitoring.drift import WINDOW, Drift, DriftWindow
-from daemon.monitoring.status_file import read
-from daemon.monitoring.status_text import facts
 from daemon.settings import Settings
 from daemon.web.agreement import agreement
 from daemon.web.charts import chart
-from daemon.web.stats import EVER, Counts, Newest, Statistics
+from daemon.web.services import services
+from daemon.web.stats import ALL_TIME, Counts, NewestPhotos, Statistics
+from daemon.web.templating import render
 from models.bundle import Card
 from models.errors import FoodsortError
 from models.filenames import escape_name
 from models.reference import BINS, Reference
 
-PERIODS = {"week": (7, 1), "month": (30, 1), "year": (52, 7)}
-"""What the photos are counted over, by its name in the address: how many columns, of how many days each."""
+
+class Period(NamedTuple):
+    """A number of columns, each of some days."""
+
+    columns: int
+    days: int
+
+
+PERIODS = {"week": Period(7, 1), "month": Period(30, 1), "year": Period(52, 7)}
+"""Periods by their names in the address."""
 
 
 class Span(NamedTuple):
-    """Photos of some days: the first of them and the last, and what came."""
+    """Photos of some days, from the first to the last."""
 
     first: date
     last: date
@@ -39,7 +48,16 @@ class Span(NamedTuple):
 
 
 class Bin(NamedTuple):
-    """The photos that the model gives food from `low` to `high` per cent. expected: of as many, by the model's card."""
+    """Photos with a similar probability of food.
+
+    Attributes:
+        low: Lowest probability, in per cent.
+        high: Highest probability, in per cent.
+        photos: How many.
+        share: Their share of all photos, in [0, 1].
+        expected: The share in the reference of the model's card; None without a reference.
+        kind: food or non_food, by the card's threshold.
+    """
 
     low: int
     high: int
@@ -50,7 +68,14 @@ class Bin(NamedTuple):
 
 
 class Disk(NamedTuple):
-    """Sizes in bytes. room: for how many more photos like the newest, to two digits; None while there are none."""
+    """The root's disk.
+
+    Attributes:
+        free: Free bytes.
+        total: All bytes.
+        database: Bytes of the database; None if that is unknown.
+        room: How many more photos like the newest fit, to two digits; None without photos.
+    """
 
     free: int
     total: int
@@ -62,104 +87,109 @@ def page(request: Request) -> Response:
     """The overview."""
     period = request.query_params.get("period", "month")
     if period not in PERIODS:
-        raise HTTPException(400, f"There is no such period; there are {', '.join(PERIODS)}.")
-    state = request.app.state
-    tally: Statistics = state.tally
-    now, newest = datetime.now().astimezone(), tally.newest()
-    card = _card(newest)
-    spans, hours = days(tally, now.date(), *PERIODS[period]), _hours(tally, now)
+        raise HTTPException(400, f"There is no such period; use one of {', '.join(PERIODS)}.")
+    shared = services(request)
+    stats = shared.statistics
+    now = datetime.now().astimezone()
+    newest = stats.newest()
+    card = _parse_card(newest)
+    spans = spans_until(stats, now.date(), PERIODS[period])
     columns = spans[1:-1]
-    said = {
-        "where": "overview",
+    hours = _hours(stats, now)
+    root = escape_name(shlex.quote(str(shared.root)))
+    context = {
+        "section": "overview",
         "period": period,
         "periods": list(PERIODS),
         "totals": Counts(*(sum(counts) for counts in zip(*(span.counts for span in spans), strict=True))),
-        "labelled": tally.labelled(),
+        "labelled": stats.labelled(),
         "spans": columns,
         "by_day": chart([span.counts._asdict() for span in columns]),
         "hours": hours,
         "by_hour": chart([{"photos": hour.total} for hour in hours]),
-        "taking": _quantiles(newest.taking_s),
+        "durations": _quantiles(newest.durations_s),
         "bins": bins(newest.p_food, card) if card and newest.p_food else [],
-        "judged": len(newest.p_food),
+        "classified": len(newest.p_food),
         "model": newest.model,
         "drift": _drift(newest, card),
-        "agreement": agreement(tally.said()),
-        "export": ["foodsort export", "--root", escape_name(shlex.quote(str(state.root))), "--out labelled", "--split"],
-        "daemon": _daemon(state.root, state.settings),
-        "disk": _disk(state.root, newest, tally.database_bytes()),
+        "agreement": agreement(stats.label_pairs()),
+        "export": ["foodsort export", "--root", root, "--out labelled", "--split"],
+        "daemon": _daemon_facts(shared.root, shared.settings),
+        "disk": _disk(shared.root, newest, stats.database_bytes()),
     }
-    answer: Response = state.templates.TemplateResponse(request, "overview.html", said)
-    return answer
+    return render(request, "overview.html", context)
 
 
-def days(tally: Statistics, today: date, columns: int, step: int) -> list[Span]:
-    """What came on the days of this machine's time zone up to today, `step` of them at a time.
+def spans_until(stats: Statistics, today: date, period: Period) -> list[Span]:
+    """Photos of a period's columns up to today, in days of this machine's time zone.
 
-    Before these stands what came earlier, behind them what came later.
+    Returns:
+        A span for all time before, a span for each column, and one for all time after.
     """
-    firsts = [today + timedelta(days=1 - step * (columns - number)) for number in range(columns + 1)]
+    firsts = [
+        today + timedelta(days=1 - period.days * (period.columns - number)) for number in range(period.columns + 1)
+    ]
     edges = [format_time(datetime.combine(first, time.min)) for first in firsts]  # local midnights
-    counts = tally.between([EVER[0], *edges, EVER[1]])
+    counts = stats.between([ALL_TIME[0], *edges, ALL_TIME[1]])
     lasts = [first - timedelta(days=1) for first in firsts]
     return [Span(*span) for span in zip([date.min, *firsts], [*lasts, date.max], counts, strict=True)]
 
 
 def bins(p_food: Sequence[float], card: Card) -> list[Bin]:
-    """How P(food) is spread, in tenths, beside what the model's card expects."""
-    found = Reference.of(p_food, card.thresholds).histogram
+    """The distribution of P(food) in tenths, and the one that the model's card expects."""
+    histogram = Reference.of(p_food, card.thresholds).histogram
     expected = card.reference.histogram if card.reference else None
     step = 100 // BINS
     return [
         Bin(
-            number * step,
-            (number + 1) * step,
-            count,
-            count / len(p_food),
-            expected[number] / sum(expected) if expected else None,
-            "food" if (number + 0.5) / BINS >= card.thresholds.food else "non_food",
+            low=number * step,
+            high=(number + 1) * step,
+            photos=count,
+            share=count / len(p_food),
+            expected=expected[number] / sum(expected) if expected else None,
+            kind="food" if (number + 0.5) / BINS >= card.thresholds.food else "non_food",
         )
-        for number, count in enumerate(found)
+        for number, count in enumerate(histogram)
     ]
 
 
-def _hours(tally: Statistics, now: datetime) -> list[Counts]:
-    """What came in each of the last 24 hours, the one that is under way included."""
+def _hours(stats: Statistics, now: datetime) -> list[Counts]:
+    """Photos of each of the last 24 hours, including the current one."""
     end = now.replace(minute=0, second=0, microsecond=0).astimezone(UTC) + timedelta(hours=1)
-    return tally.between([format_time(end - timedelta(hours=hour)) for hour in range(24, -1, -1)])
+    return stats.between([format_time(end - timedelta(hours=hour)) for hour in range(24, -1, -1)])
 
 
-def _card(newest: Newest) -> Card | None:
-    """The card of the model that judged the newest photos; None where another version of foodsort wrote it."""
+def _parse_card(newest: NewestPhotos) -> Card | None:
+    """The card of the newest photos' model; None if another version of foodsort wrote one that this one cannot read."""
     try:
         return Card.model_validate_json(newest.card) if newest.card else None
     except ValidationError:
         return None
 
 
-def _drift(newest: Newest, card: Card | None) -> Drift | None:
+def _drift(newest: NewestPhotos, card: Card | None) -> Drift | None:
     return DriftWindow(card, reversed(newest.p_food[:WINDOW])).drift() if card else None
 
 
-def _quantiles(taking_s: Sequence[float]) -> tuple[float, float] | None:
-    """How long half of the photos took at most, and how long 95 % of them."""
-    if len(taking_s) < 2:
+def _quantiles(durations_s: Sequence[float]) -> tuple[float, float] | None:
+    """The median and the 95th percentile (s); None for fewer than two values."""
+    if len(durations_s) < 2:
         return None
-    cuts = statistics.quantiles(taking_s, n=20, method="inclusive")
+    cuts = statistics.quantiles(durations_s, n=20, method="inclusive")
     return cuts[9], cuts[18]
 
 
-def _daemon(root: Path, settings: Settings) -> list[tuple[str, str]]:
-    """What the daemon says of itself, but for the drift."""
+def _daemon_facts(root: Path, settings: Settings) -> list[tuple[str, str]]:
+    """The daemon's status but for the drift, as names and texts."""
     try:
-        state = read(root, root / settings.folders.inbox)
-    except (FoodsortError, OSError):  # the page may belong to somebody who may not read it
+        status = status_file.read(root, root / settings.folders.inbox)
+    except (FoodsortError, OSError):  # the page's user may lack the right to read it
         return []
-    return [(name, said) for name, said in facts(state, datetime.now(UTC)) if name != "drift"]
+    return [(name, text) for name, text in status_text.facts(status, datetime.now(UTC)) if name != "drift"]
 
 
-def _disk(root: Path, newest: Newest, database_bytes: int | None) -> Disk:
+def _disk(root: Path, newest: NewestPhotos, database_bytes: int | None) -> Disk:
     usage = shutil.disk_usage(root)
-    mean = statistics.fmean(newest.sizes_bytes) if newest.sizes_bytes else 0
-    room = int(float(f"{usage.free / mean:.2g}")) if mean else None
-    return Disk(usage.free, usage.total, database_bytes, room)
+    mean_bytes = statistics.fmean(newest.sizes_bytes) if newest.sizes_bytes else 0
+    room = int(float(f"{usage.free / mean_bytes:.2g}")) if mean_bytes else None
+    return Disk(free=usage.free, total=usage.total, database=database_bytes, room=room)

@@ -1,69 +1,70 @@
-"""Pages that show photos: the gallery, more of its cards, one photo, the failed ones."""
+"""Pages with photos: the gallery, more of its cards, one photo, the failed ones."""
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from daemon.web import formatting
-from daemon.web.filters import GalleryFilters, read
-from daemon.web.gallery import LAST_ID, Gallery, Page
+from daemon.web.filters import GalleryFilters, parse
+from daemon.web.gallery import LAST_ID, Page
+from daemon.web.services import services
+from daemon.web.templating import render
+
+_MOST_IDS = 200
 
 
 def gallery(request: Request) -> Response:
-    """The newest photos of those that are wanted; what follows comes as the person scrolls."""
-    wanted = read(request.query_params)
-    found = _gallery(request).page(wanted, request.query_params.get("after", ""))
-    return _shown(request, "gallery.html", wanted, found, where="photos")
+    """The first photos that pass the filters; the page's script asks for more as the person scrolls."""
+    filters = parse(request.query_params)
+    page = services(request).gallery.page(filters, request.query_params.get("after", ""))
+    return render(request, "gallery.html", {"filters": filters, "page": page, "section": "photos"})
 
 
 def cards(request: Request) -> Response:
-    """Cards alone: those that follow a photo (`after`), that came since (`newer`), or that are named (`ids`)."""
-    wanted, given = read(request.query_params), request.query_params
-    if "ids" in given:
-        found = Page(_gallery(request).cards([_number(one) for one in given["ids"].split(",")[:200]]))
-    elif "newer" in given:
-        found = _gallery(request).newer(wanted, _number(given["newer"]))
+    """Cards alone: those after a photo (`after`), those that arrived since one (`newer`), or those with given `ids`."""
+    parameters = request.query_params
+    filters = parse(parameters)
+    photos = services(request).gallery
+    if "ids" in parameters:
+        page = Page(photos.cards([_parse_id(number) for number in parameters["ids"].split(",")[:_MOST_IDS]]))
+    elif "newer" in parameters:
+        page = photos.newer(filters, _parse_id(parameters["newer"]))
     else:
-        found = _gallery(request).page(wanted, given.get("after", ""))
-    return _shown(request, "cards.html", wanted, found)
+        page = photos.page(filters, parameters.get("after", ""))
+    return render(request, "cards.html", {"filters": filters, "page": page})
 
 
 def photo(request: Request) -> Response:
-    """One photo, with all that is known of it."""
-    wanted, photo_id = read(request.query_params), request.path_params["photo_id"]
-    row = _gallery(request).photo(photo_id) if photo_id <= LAST_ID else None
+    """One photo, with all facts about it."""
+    shared = services(request)
+    filters = parse(request.query_params)
+    photo_id = request.path_params["photo_id"]
+    row = shared.gallery.photo(photo_id) if photo_id <= LAST_ID else None
     if row is None:
         raise HTTPException(404, f"There is no photo {photo_id}.")
-    newer, older = _gallery(request).beside(wanted, row)
-    history = request.app.state.desk.history(photo_id)
-    said = {"wanted": wanted, "photo": row, "newer": newer, "older": older, "history": history, "where": "photos"}
-    explained_by = request.app.state.pictures.explained_by
-    return _rendered(request, "photo.html", {**said, "facts": formatting.facts(row), "explained_by": explained_by})
+    newer, older = shared.gallery.neighbours(filters, row)
+    context = {
+        "filters": filters,
+        "photo": row,
+        "newer": newer,
+        "older": older,
+        "facts": formatting.facts(row),
+        "history": shared.changes.history(photo_id),
+        "model_sha256": shared.thumbnails.model_sha256,
+        "section": "photos",
+    }
+    return render(request, "photo.html", context)
 
 
 def failed(request: Request) -> Response:
-    """The photos of which no picture could be made, each with the reason; `/failures` gives those that follow alone."""
-    wanted = GalleryFilters(show="failed")
-    found = _gallery(request).page(wanted, request.query_params.get("after", ""))
-    alone = request.url.path == "/failures"
-    return _shown(request, "failures.html" if alone else "failed.html", wanted, found, where="failed")
+    """The photos that could not be decoded, each with the reason; `/failures` is the list alone."""
+    filters = GalleryFilters(show="failed")
+    page = services(request).gallery.page(filters, request.query_params.get("after", ""))
+    template = "failures.html" if request.url.path == "/failures" else "failed.html"
+    return render(request, template, {"filters": filters, "page": page, "section": "failed"})
 
 
-def _gallery(request: Request) -> Gallery:
-    gallery: Gallery = request.app.state.gallery
-    return gallery
-
-
-def _number(given: str) -> int:
-    if not given.isascii() or not given.isdigit() or len(given) > 20 or int(given) > LAST_ID:
-        raise HTTPException(400, "The address names no photo.")
-    return int(given)
-
-
-def _shown(request: Request, name: str, wanted: GalleryFilters, found: Page, **more: object) -> Response:
-    return _rendered(request, name, {"wanted": wanted, "page": found, **more})
-
-
-def _rendered(request: Request, name: str, said: dict[str, object]) -> Response:
-    answer: Response = request.app.state.templates.TemplateResponse(request, name, said)
-    return answer
+def _parse_id(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 20 or int(text) > LAST_ID:
+        raise HTTPException(400, "The address has no valid photo number.")
+    return int(text)

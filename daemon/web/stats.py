@@ -1,4 +1,4 @@
-"""What the overview asks the database: counts by time, how the newest photos were judged, what people said of them."""
+"""Counts for the overview: photos by time, the newest predictions, and people's labels."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -10,25 +10,27 @@ import sqlalchemy as sa
 
 from daemon.database.schema import models, photos, results, reviews
 from daemon.photo import DELETED, DELETING, FAILED, FILED, State
-from daemon.web.agreement import LabelPair
+from daemon.web.agreement import LabelPairs
 from daemon.web.gallery import SORTED
 
 NEWEST = 10_000
-"""How many photos are looked at one by one."""
-EVER = ("0000", "9999")
-"""Times before and after all others, as they stand in the database."""
+"""Most photos whose predictions are read."""
+_NEWEST_FILED = 1000
+"""Most photos whose times are read."""
+ALL_TIME = ("0000", "9999")
+"""Times before and after all others, as text in the database."""
 
 _ELSEWHERE = set(get_args(State)) - {*SORTED, FAILED, DELETING, DELETED}
-"""States of the few photos that may have a label and do not lie at their places, such as those that were undone."""
+"""States of photos that may have a label and are not in their folders, such as undone ones; there are few."""
 _LABELS = ("food", "non_food", "unsure")
-_SIZES = {
+_SIZE_QUERIES = {
     "sqlite": "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
     "postgresql": "SELECT pg_database_size(current_database())",
 }
 
 
 class Counts(NamedTuple):
-    """Photos at their places by label, a person's before the model's, and those that failed and lie there still."""
+    """Photos in their folders by label, a person's before the model's, and failed ones that still exist."""
 
     food: int = 0
     non_food: int = 0
@@ -41,64 +43,53 @@ class Counts(NamedTuple):
         return sum(self)
 
 
-class Newest(NamedTuple):
-    """The photos that were judged last, newest first, by the model of the very newest.
+class NewestPhotos(NamedTuple):
+    """The newest photos with a prediction of the newest photo's model.
 
-    card: that model's, as JSON; None where there is no photo. p_food: calibrated, in [0, 1]. sizes_bytes: of the files.
-    taking_s: how long the thousand newest took from the inbox to their place, of those that no person has moved since.
+    Attributes:
+        model: Name of that model; empty if there is no photo.
+        card: Its card, as JSON; None if there is no photo.
+        p_food: Calibrated P(food) in [0, 1], newest first.
+        sizes_bytes: Sizes of the files, newest first.
+        durations_s: Times from inbox to folder (s) of the newest photos that no person has moved since, newest first.
     """
 
-    model: str
-    card: str | None
-    p_food: list[float]
-    sizes_bytes: list[int]
-    taking_s: list[float]
+    model: str = ""
+    card: str | None = None
+    p_food: Sequence[float] = ()
+    sizes_bytes: Sequence[int] = ()
+    durations_s: Sequence[float] = ()
+
+
+class _Exception(NamedTuple):
+    """A photo that does not count under the model's label: its span's number, that label, its actual label or None."""
+
+    span: int
+    predicted: str
+    actual: str | None
 
 
 class Statistics:
-    """Asks through an engine of `database.reading`, whose every use opens the database anew."""
+    """Reads counts through an engine from `connections.connect_to_read`, which opens the database again for each use."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
     def between(self, edges: Sequence[str]) -> list[Counts]:
-        """Counts from each of n + 1 times, as they stand in the database, to the next: n of them."""
+        """Counts of n spans, from each of n + 1 times, as text in the database, to the next."""
         spans = list(pairwise(edges))
-        p = photos.c
-        columns = [
-            *((name, p.predicted_label == name, p.classified_at) for name in _LABELS),
-            ("failed", p.state == FAILED, p.filed_at),
-        ]
-        # Each is counted in an index alone, so that a million photos take a tenth of a second.
-        asked = sa.union_all(
-            *(
-                sa.select(
-                    sa.literal(number).label("number"),
-                    *(
-                        sa.select(sa.func.count()).where(of, at >= since, at < until).scalar_subquery().label(name)
-                        for name, of, at in columns
-                    ),
-                )
-                for number, (since, until) in enumerate(spans)
-            )
-        ).order_by("number")
         with self._engine.connect() as connection:
-            counted = [Counts(*row[1:]) for row in connection.execute(asked)]
-            for number, predicted, holds in self._otherwise(connection, spans):
-                counts = counted[number]._asdict()
-                counts[predicted] -= 1
-                if holds:
-                    counts[holds] += 1
-                counted[number] = Counts(**counts)
-        return counted
+            counts = [Counts(*row[1:]) for row in connection.execute(_by_prediction(spans))]
+            for number, predicted, actual in self._exceptions(connection, spans):
+                corrected = counts[number]._asdict()
+                corrected[predicted] -= 1
+                if actual:
+                    corrected[actual] += 1
+                counts[number] = Counts(**corrected)
+        return counts
 
-    def _otherwise(
-        self, connection: sa.Connection, spans: Sequence[tuple[str, str]]
-    ) -> Iterator[tuple[int, str, str | None]]:
-        """Photos that do not count by the model's label: the number of their span, that label, and the one that holds.
-
-        None holds for those that lie elsewhere.
-        """
+    def _exceptions(self, connection: sa.Connection, spans: Sequence[tuple[str, str]]) -> Iterator[_Exception]:
+        """Photos that a person labelled otherwise than the model, and those that are not in their folders."""
         r, p = results.c, photos.c
         corrected = sa.select(r.classified_at, r.predicted_label, r.corrected_label).where(
             r.id.in_(sa.select(reviews.c.photo_id)),
@@ -110,20 +101,19 @@ class Statistics:
         )
         starts = [since for since, _ in spans]
         for query, time in ((corrected, r.classified_at), (elsewhere, p.classified_at)):
-            for at, predicted, holds in connection.execute(query.where(time >= starts[0], time < spans[-1][1])):
-                yield bisect_right(starts, at) - 1, predicted, holds
+            for at, predicted, actual in connection.execute(query.where(time >= starts[0], time < spans[-1][1])):
+                yield _Exception(bisect_right(starts, at) - 1, predicted, actual)
 
     def labelled(self) -> int:
-        """How many photos people have labelled, of those at their places."""
+        """How many photos in their folders people have labelled."""
         id_ = reviews.c.photo_id
         elsewhere = sa.select(photos.c.id).where(photos.c.state.in_(_ELSEWHERE))
+        query = sa.select(sa.func.count(id_.distinct())).where(id_.not_in(elsewhere))
         with self._engine.connect() as connection:
-            return connection.execute(
-                sa.select(sa.func.count(id_.distinct())).where(id_.not_in(elsewhere))
-            ).scalar_one()
+            return connection.execute(query).scalar_one()
 
-    def said(self) -> LabelPair:
-        """What people said of photos that the model had judged: photos by both labels. Exact copies count once."""
+    def label_pairs(self) -> LabelPairs:
+        """Photos by a person's label and the model's. Exact copies count once."""
         r = results.c
         query = (
             sa.select(r.corrected_label, r.predicted_label, sa.func.count(r.sha256.distinct()))
@@ -134,42 +124,66 @@ class Statistics:
         with self._engine.connect() as connection:
             return {(person, model): count for person, model, count in connection.execute(query)}
 
-    def newest(self) -> Newest:
-        """The photos that were judged last."""
+    def newest(self) -> NewestPhotos:
+        """The newest predictions, sizes and durations."""
         p, m = photos.c, models.c
-        judged = sa.select(p.model_id).where(p.probability.is_not(None)).order_by(p.id.desc()).limit(1)
-        query = (
+        newest_model = sa.select(p.model_id).where(p.probability.is_not(None)).order_by(p.id.desc()).limit(1)
+        predictions = (
             sa.select(p.probability, p.size_bytes, p.model_id)
             .where(p.probability.is_not(None))
             .order_by(p.id.desc())
             .limit(NEWEST)
         )
-        untouched = (
+        unmoved = (
             sa.select(p.claimed_at, p.filed_at)
             .where(p.state == FILED, ~sa.exists().where(reviews.c.photo_id == p.id))
             .order_by(p.id.desc())
-            .limit(1000)
+            .limit(_NEWEST_FILED)
         )
         with self._engine.connect() as connection:
-            model = connection.execute(sa.select(m.id, m.name, m.card).where(m.id == judged.scalar_subquery())).first()
+            query = sa.select(m.id, m.name, m.card).where(m.id == newest_model.scalar_subquery())
+            model = connection.execute(query).first()
             if model is None:
-                return Newest("", None, [], [], [])
-            rows = [row for row in connection.execute(query) if row.model_id == model.id]
-            taking = [_seconds(row.claimed_at, row.filed_at) for row in connection.execute(untouched)]
-        return Newest(
-            model.name,
-            model.card,
-            [row.probability for row in rows],
-            [row.size_bytes for row in rows],
-            taking,
+                return NewestPhotos()
+            rows = [row for row in connection.execute(predictions) if row.model_id == model.id]
+            durations_s = [_duration_s(row.claimed_at, row.filed_at) for row in connection.execute(unmoved)]
+        return NewestPhotos(
+            model=model.name,
+            card=model.card,
+            p_food=[row.probability for row in rows],
+            sizes_bytes=[row.size_bytes for row in rows],
+            durations_s=durations_s,
         )
 
     def database_bytes(self) -> int | None:
-        """How large the database is; None for kinds of which that is not known."""
+        """Size of the database (bytes); None for kinds of databases that do not report it."""
         with self._engine.connect() as connection:
-            size = _SIZES.get(connection.dialect.name)
-            return int(connection.exec_driver_sql(size).scalar_one()) if size else None
+            query = _SIZE_QUERIES.get(connection.dialect.name)
+            return int(connection.exec_driver_sql(query).scalar_one()) if query else None
 
 
-def _seconds(since: str, until: str) -> float:
+def _by_prediction(spans: Sequence[tuple[str, str]]) -> "sa.CompoundSelect[tuple[int, ...]]":
+    """The query for each span's number and its photos by the model's label, and failed ones.
+
+    Each number is counted in an index alone, so that a million photos take a tenth of a second.
+    """
+    p = photos.c
+    columns = [
+        *((label, p.predicted_label == label, p.classified_at) for label in _LABELS),
+        ("failed", p.state == FAILED, p.filed_at),
+    ]
+    selects = [
+        sa.select(
+            sa.literal(number).label("number"),
+            *(
+                sa.select(sa.func.count()).where(condition, time >= since, time < until).scalar_subquery().label(name)
+                for name, condition, time in columns
+            ),
+        )
+        for number, (since, until) in enumerate(spans)
+    ]
+    return sa.union_all(*selects).order_by("number")
+
+
+def _duration_s(since: str, until: str) -> float:
     return (datetime.fromisoformat(until) - datetime.fromisoformat(since)).total_seconds()

@@ -1,4 +1,4 @@
-"""Photos as the review page shows them: decoded by processes that can reach nothing, written anew as JPEG, kept in memory."""
+"""Photos as the page shows them: decoded in sandboxed processes, encoded as JPEG again, cached in memory."""
 
 import hashlib
 import io
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import NamedTuple
 
 import cachetools
 import numpy as np
@@ -27,26 +27,40 @@ from models.errors import FoodsortError
 from models.images.decode import Fit, Pixels, Within
 
 THUMBNAIL_PX = 320
-"""Longest side of a thumbnail: twice what a phone's column is wide, for screens of fine dots."""
+"""Longest side of a thumbnail (px): twice the width of a column on a phone, for screens of high density."""
 LARGE_PX = 1600
-"""Longest side of a photo that is looked at alone."""
+"""Longest side of a large photo (px)."""
 CACHE_BYTES = 64 << 20
-"""What is kept in memory: some 4,000 thumbnails."""
+"""Size of the cache in memory (bytes): some 4,000 thumbnails."""
+_JPEG_QUALITY = 85
 
 
 class ImageUnavailable(FoodsortError):
-    """Raised when there is nothing to show of a photo. The message says why."""
+    """Raised when there is no image of a photo. The message has the reason."""
+
+
+class _File(NamedTuple):
+    """A photo's file, as its row describes it."""
+
+    path: bytes
+    sha256: str
+    size_bytes: int
+    modified_at: str
 
 
 class ThumbnailCache:
-    """Makes JPEG pictures of the photos of one root, by the ids of their rows; from as many threads as may be."""
+    """Makes JPEGs of the photos of one root, by the ids of their rows. Any thread may call it.
+
+    Attributes:
+        model_sha256: Digest of the model that `explanation` explains.
+    """
 
     def __init__(self, root: Path, settings: Settings, engine: sa.Engine) -> None:
-        """Starts decoders. Raises BundleError, OSError when there is no inbox."""
-        self._engine, self._images = engine, settings.images
+        """Loads the bundle and starts decoders. Raises BundleError, or OSError if there is no inbox."""
+        self._engine = engine
+        self._images = settings.images
         self._bundle = loaded_model.load(root, settings)
-        self.explained_by = self._bundle.sha256
-        """Digest of the model whose maps `why` draws."""
+        self.model_sha256 = self._bundle.sha256
         self._explainer = Explainer(self._bundle, settings.model)
         self._cache: cachetools.LRUCache[tuple[str, str], bytes] = cachetools.LRUCache(CACHE_BYTES, getsizeof=len)
         self._claims = Claims(root / settings.folders.inbox)
@@ -57,7 +71,7 @@ class ThumbnailCache:
         self._threads = ThreadPoolExecutor(self._pool(Within(THUMBNAIL_PX), 0).size)
 
     def close(self) -> None:
-        """Ends all that was started."""
+        """Stops decoders and threads, and closes the inbox."""
         for pool in self._pools.values():
             pool.stop()
         self._threads.shutdown()
@@ -67,50 +81,55 @@ class ThumbnailCache:
 
     def thumbnail(self, photo_id: int) -> bytes:
         """A small JPEG of a photo. Raises ImageUnavailable."""
-        return self._of(photo_id, "thumbnail", lambda fd: self._decode(fd, Within(THUMBNAIL_PX)))
+        return self._image(photo_id, "thumbnail", lambda fd: self._decode(fd, Within(THUMBNAIL_PX)))
 
     def large(self, photo_id: int) -> bytes:
         """A large JPEG of a photo. Raises ImageUnavailable."""
-        return self._of(photo_id, "large", lambda fd: self._decode(fd, Within(LARGE_PX)))
+        return self._image(photo_id, "large", lambda fd: self._decode(fd, Within(LARGE_PX)))
 
-    def why(self, photo_id: int) -> bytes:
-        """A large JPEG with what spoke for and against food laid over it, by the model of the settings. Raises ImageUnavailable."""
+    def explanation(self, photo_id: int) -> bytes:
+        """A large JPEG of a photo under the map of what spoke for food and against it. Raises ImageUnavailable."""
 
         def draw(fd: int) -> Pixels:
-            return self._explainer.over(self._decode(fd, Within(LARGE_PX)), self._decode(fd, self._bundle.card.fit))
+            photo = self._decode(fd, Within(LARGE_PX))
+            return self._explainer.overlay(photo, self._decode(fd, self._bundle.card.fit))
 
-        return self._of(photo_id, f"why {self._bundle.sha256}", draw)
+        return self._image(photo_id, f"explanation {self.model_sha256}", draw)
 
-    def _of(self, photo_id: int, kind: str, draw: Callable[[int], Pixels]) -> bytes:
+    def _image(self, photo_id: int, kind: str, draw: Callable[[int], Pixels]) -> bytes:
+        file = self._file(photo_id)
+        try:
+            fd = open_original(self._destinations, file.path)
+        except OriginalMissing as error:
+            raise ImageUnavailable(f"the photo {error}") from error
+        try:
+            # Each time, also if the image is cached: a photo that was removed or replaced is not shown.
+            if not _is_same(fd, file):
+                raise ImageUnavailable(f"the photo {CHANGED}")
+            return self._cached((kind, file.sha256), lambda: draw(fd))
+        finally:
+            os.close(fd)
+
+    def _file(self, photo_id: int) -> _File:
         p = photos.c
         query = sa.select(p.path_bytes, p.sha256, p.size_bytes, p.modified_at).where(p.id == photo_id)
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
             raise ImageUnavailable("there is no such photo")
-        try:
-            fd = open_original(self._destinations, row.path_bytes)
-        except OriginalMissing as gone:
-            raise ImageUnavailable(f"the photo {gone}") from gone
-        try:
-            # Looked for each time: what somebody took away, or put another file in the place of, is not shown.
-            if not _is_it(fd, row):
-                raise ImageUnavailable(f"the photo {CHANGED}")
-            return self._kept((kind, row.sha256), lambda: draw(fd))
-        finally:
-            os.close(fd)
+        return _File._make(row)
 
-    def _kept(self, key: tuple[str, str], draw: Callable[[], Pixels]) -> bytes:
+    def _cached(self, key: tuple[str, str], draw: Callable[[], Pixels]) -> bytes:
         with self._lock:
-            kept = self._cache.get(key)
-        if kept is None:
+            jpeg = self._cache.get(key)
+        if jpeg is None:
             try:
-                kept = _jpeg(self._threads.submit(draw).result())
+                jpeg = _encode(self._threads.submit(draw).result())
             except (FoodsortError, OSError, PoolStopped) as error:
-                raise ImageUnavailable(f"no picture can be made of it: {error}") from error
+                raise ImageUnavailable(f"no image can be made of it: {error}") from error
             with self._lock:
-                self._cache[key] = kept
-        return kept
+                self._cache[key] = jpeg
+        return jpeg
 
     def _decode(self, fd: int, fit: Fit | Within) -> Pixels:
         return self._pool(fit, 1).decode(fd).pixels
@@ -122,15 +141,16 @@ class ThumbnailCache:
             return self._pools[fit]
 
 
-def _is_it(fd: int, row: Any) -> bool:
+def _is_same(fd: int, expected: _File) -> bool:
+    """Whether an open file has the size and modification time of the row, or at least its sha256."""
     stat = os.fstat(fd)
-    if (stat.st_size, format_mtime(stat.st_mtime_ns)) == (row.size_bytes, row.modified_at):
+    if (stat.st_size, format_mtime(stat.st_mtime_ns)) == (expected.size_bytes, expected.modified_at):
         return True
     with os.fdopen(os.dup(fd), "rb") as file:
-        return bool(hashlib.file_digest(file, "sha256").hexdigest() == row.sha256)
+        return bool(hashlib.file_digest(file, "sha256").hexdigest() == expected.sha256)
 
 
-def _jpeg(pixels: Pixels) -> bytes:
+def _encode(pixels: Pixels) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "JPEG", quality=85)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "JPEG", quality=_JPEG_QUALITY)
     return file.getvalue()

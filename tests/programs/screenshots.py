@@ -1,7 +1,7 @@
-"""`python -m tests.programs.screenshots`: draws the pictures of docs/review.md, with the real model and real photographs.
+"""`python -m tests.programs.screenshots`: takes the screenshots of docs/review.md, with the real model and photographs.
 
-The photographs are parts of those that scikit-image and scikit-learn bring as samples. Their times are moved back, as if they
-had come over two weeks.
+The photographs are parts of the samples of scikit-image and scikit-learn. Their times are moved back, as if they had
+arrived over two weeks.
 """
 
 import argparse
@@ -31,19 +31,20 @@ NAMES = {
     "astronaut": "portrait",
 }
 PARTS = ((0, 0, 1, 1), (0, 0, 0.75, 0.75), (0.2, 0.1, 1, 0.9), (0.1, 0.25, 0.8, 1), (0.3, 0, 1, 0.7))
-"""Left, upper, right, lower edge as shares of the whole."""
-WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
+"""Left, upper, right, lower edge, in [0, 1]."""
+WIDE = {"width": 1280, "height": 800}
+PHONE = {"width": 360, "height": 740}
 
 
 def main() -> None:
-    """Writes docs/review/*.jpg, or into another folder."""
+    """Writes docs/review/*.jpg, or to another folder."""
     parser = argparse.ArgumentParser(prog="python -m tests.programs.screenshots", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/review"), help="folder for the pictures (%(default)s)")
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="foodsort-screenshots-") as folder:
         out = out.absolute()
-        os.chdir(folder)  # the page shows where the root is
+        os.chdir(folder)  # the page shows the root's path
         root = Path("photos")
         fill(root)
         command = [sys.executable, "-m", "daemon"]
@@ -56,7 +57,7 @@ def main() -> None:
 
 
 def fill(root: Path) -> None:
-    """Puts parts of the samples into the inbox of a new root, and two files that are no pictures."""
+    """Puts parts of the samples into the inbox of a new root, and two files that cannot be decoded."""
     inbox = root / "inbox"
     inbox.mkdir(parents=True)
     for number, part in enumerate(PARTS, 1):
@@ -71,51 +72,51 @@ def fill(root: Path) -> None:
 
 
 def spread(database: Path) -> None:
-    """Moves the times of the photos back, so that they came over two weeks."""
+    """Moves the times of the photos back, as if they had arrived over two weeks."""
     times = ("claimed_at", "classified_at", "filed_at", "first_failed_at")
     with closing(sqlite3.connect(database)) as rows, rows:
         photos = rows.execute(f"SELECT id, {', '.join(times)} FROM photos ORDER BY id").fetchall()
-        for number, (photo_id, *known) in enumerate(photos, 1):
+        for number, (photo_id, *before) in enumerate(photos, 1):
             ago = timedelta(days=14 * (1 - number / len(photos)) ** 1.5)
-            moved = [format_time(datetime.fromisoformat(at) - ago) if at else None for at in known]
+            moved = [format_time(datetime.fromisoformat(at) - ago) if at else None for at in before]
             rows.execute(
                 f"UPDATE photos SET {', '.join(f'{name} = ?' for name in times)} WHERE id = ?", (*moved, photo_id)
             )
 
 
 def draw(browser: Browser, address: str, out: Path) -> None:
-    """Takes the pictures, one after another, labelling photos on the way as a person would."""
-    for page in _opened(browser, "light", wide=True):
+    """Takes the screenshots, and labels photos in between as a person would."""
+    for page in _tab(browser, "light", wide=True):
         for name, key in (("breakfast", "f"), ("cat", "n"), ("temple", "n")):
             page.goto(f"{address}/?name={name}")
             page.keyboard.press("a")
             page.keyboard.press(key)
             page.locator(".toast").wait_for()
         page.goto(f"{address}/?order=certainty")
-        page.locator(".look").first.focus()
+        page.locator(".card-link").first.focus()
         page.keyboard.press("n")
         page.wait_for_timeout(600)
-        _taken(page, out / "uncertain.jpg")
+        _screenshot(page, out / "uncertain.jpg")
         page.goto(address)
         for _ in range(3):
             page.keyboard.press("Shift+ArrowRight")
-        _taken(page, out / "gallery.jpg")
+        _screenshot(page, out / "gallery.jpg")
         page.goto(f"{address}/?name=breakfast")
-        page.locator(".look").first.click()
+        page.locator(".card-link").first.click()
         page.get_by_role("button", name="Why?").click()
         page.locator(".map.shown").wait_for()
-        _taken(page, out / "why.jpg")
+        _screenshot(page, out / "why.jpg")
         page.goto(f"{address}/failed")
-        _taken(page, out / "failed.jpg")
-    for page in _opened(browser, "dark", wide=True):
+        _screenshot(page, out / "failed.jpg")
+    for page in _tab(browser, "dark", wide=True):
         page.goto(f"{address}/overview")
-        _taken(page, out / "overview.jpg", whole=True)
-    for page in _opened(browser, "dark", wide=False):
+        _screenshot(page, out / "overview.jpg", whole=True)
+    for page in _tab(browser, "dark", wide=False):
         page.goto(address)
-        _taken(page, out / "phone.jpg")
+        _screenshot(page, out / "phone.jpg")
 
 
-def _opened(browser: Browser, scheme: str, *, wide: bool) -> Iterator[Page]:
+def _tab(browser: Browser, scheme: str, *, wide: bool) -> Iterator[Page]:
     context = browser.new_context(
         viewport=WIDE if wide else PHONE,  # type: ignore[arg-type]
         color_scheme=scheme,  # type: ignore[arg-type]
@@ -126,9 +127,9 @@ def _opened(browser: Browser, scheme: str, *, wide: bool) -> Iterator[Page]:
     context.close()
 
 
-def _taken(page: Page, path: Path, *, whole: bool = False) -> None:
+def _screenshot(page: Page, path: Path, *, whole: bool = False) -> None:
     page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(600)  # what moves has come to rest
+    page.wait_for_timeout(600)  # animations have ended
     page.screenshot(path=path, type="jpeg", quality=82, full_page=whole)
 
 

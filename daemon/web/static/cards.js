@@ -1,24 +1,24 @@
 // Cards as the server renders them.
 
-import { ask } from "./ask.js";
+import { request } from "./request.js";
 
-/** The list of cards in an answer, not yet on the page. Throws when there is none. */
-export async function fetched(address) {
-  const answer = await ask(address);
-  if (answer.status === 401) location.reload();
-  const page = pageOf(await answer.text());
-  if (!answer.ok) throw new Error((page.querySelector("main p") ?? page.body).textContent.trim());
+/** Fetches a list of cards, which is not yet on the page. Throws an error for people. */
+export async function fetchList(address) {
+  const response = await request(address);
+  if (response.status === 401) location.reload();
+  const page = parsePage(await response.text());
+  if (!response.ok) throw new Error((page.querySelector("main p") ?? page.body).textContent.trim());
   return page.querySelector("ol");
 }
 
-const pageOf = (html) => new DOMParser().parseFromString(html, "text/html");
+const parsePage = (html) => new DOMParser().parseFromString(html, "text/html");
 
-export const parsed = (html) => pageOf(html).querySelector("ol");
+export const parseList = (html) => parsePage(html).querySelector("ol");
 
-/** An address with this page's filters and more. */
-export function asking(path, more) {
-  const words = new URLSearchParams(location.search);
-  words.delete("after");
-  for (const [name, value] of Object.entries(more)) words.set(name, value);
-  return `${path}?${words}`;
+/** An address with this page's filters and further parameters. */
+export function addressWith(path, more) {
+  const parameters = new URLSearchParams(location.search);
+  parameters.delete("after");
+  for (const [name, value] of Object.entries(more)) parameters.set(name, value);
+  return `${path}?${parameters}`;
 }

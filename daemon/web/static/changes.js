@@ -1,100 +1,108 @@
-// What was changed in this tab, newest last, so that it can be undone on whichever page one is.
+// Changes made in this tab, newest last, so that they can be undone on every page.
 
 import { post } from "./post.js";
 import { problem, toast } from "./toast.js";
 
-const DONE = "done"; // of each change pairs: the photo, and the label in the database that was given to it
+const CHANGES = "changes"; // a list of changes; each is a list of pairs: a photo and the label it got, by their ids
+const CHANGED = "changed"; // ids of photos whose cards may be outdated
+const NEXT_TOAST = "next-toast";
 const MOST = 200;
 
 function read(name) {
   return JSON.parse(sessionStorage.getItem(name) || "[]");
 }
 
-function keep(changes) {
-  sessionStorage.setItem(DONE, JSON.stringify(changes.filter((pairs) => pairs.length).slice(-MOST)));
+function save(changes) {
+  sessionStorage.setItem(CHANGES, JSON.stringify(changes.filter((pairs) => pairs.length).slice(-MOST)));
 }
 
-export function touched() {
-  return read("touched");
+export function changedIds() {
+  return read(CHANGED);
 }
 
-function touch(ids) {
-  sessionStorage.setItem("touched", JSON.stringify([...new Set([...touched(), ...ids])].slice(-MOST)));
+function addChanged(ids) {
+  sessionStorage.setItem(CHANGED, JSON.stringify([...new Set([...changedIds(), ...ids])].slice(-MOST)));
 }
 
-/** Shows a toast on the page that comes next. */
-export function later(words, undoable) {
-  sessionStorage.setItem("later", JSON.stringify({ words, undoable }));
+/** Stores a toast for the next page. */
+export function saveToast(message, undoable) {
+  sessionStorage.setItem(NEXT_TOAST, JSON.stringify({ message, undoable }));
 }
 
-export function sayLater(undo) {
-  const { words, undoable } = JSON.parse(sessionStorage.getItem("later") || "{}");
-  sessionStorage.removeItem("later");
-  if (words) toast(words, undoable ? undo : undefined);
+/** Shows the toast that the page before has stored. */
+export function showSavedToast(undo) {
+  const { message, undoable } = JSON.parse(sessionStorage.getItem(NEXT_TOAST) || "{}");
+  sessionStorage.removeItem(NEXT_TOAST);
+  if (message) toast(message, undoable ? undo : undefined);
 }
 
 let last = Promise.resolve();
-let underWay = 0;
+let pending = 0;
 
-/** One change after another: U takes back what was asked for last, also while that is under way. */
-function inTurn(deed) {
-  underWay += 1;
-  last = last.then(deed).finally(() => { underWay -= 1; });
+/** Runs one change after another, so that U undoes the last one even before it is answered. */
+function enqueue(change) {
+  pending += 1;
+  last = last.then(change).finally(() => { pending -= 1; });
   return last;
 }
 
-export const isBusy = () => underWay > 0;
+export const isBusy = () => pending > 0;
 
-/** Goes to another address once all changes are answered, and so can be undone there. */
-export function leave(go) {
-  last.then(go);
+/** Navigates once all changes are answered, so that they can be undone on the next page. */
+export function leave(navigate) {
+  last.then(navigate);
 }
 
-function told({ problems, done }) {
-  if (problems.length) problem(done.length ? `${problems.length} stay as they were:` : "That could not be done:", problems);
+function showProblems({ problems, done }) {
+  if (!problems.length) return;
+  const heading = problems.length === 1 ? "1 photo was not changed:" : `${problems.length} photos were not changed:`;
+  problem(done.length ? heading : "Nothing was changed:", problems);
 }
 
-/** Labels photos; answers {done, said, problems}, or null when it failed as a whole, which is said. */
-export function label(ids, name, each) {
-  return inTurn(async () => {
-    const answer = await changed("/label", ids, (some) => ({ ids: some, label: name }), each);
-    if (answer) keep([...read(DONE), answer.labels]);
-    return answer;
+/** Labels photos. Returns the result, see `post`, or null if the whole change failed; shows problems itself. */
+export function label(ids, name, onPart) {
+  return enqueue(async () => {
+    const result = await send("/label", ids, (part) => ({ ids: part, label: name }), onPart);
+    if (result) save([...read(CHANGES), result.labels]);
+    return result;
   });
 }
 
-/** Takes back what was changed last in this tab, where nobody has changed it since. Answers as `label` does, and null when there is nothing. */
-export function undo(each) {
-  return inTurn(async () => {
-    const changes = read(DONE);
+/**
+ * Undoes the last change of this tab, but for photos that were labelled since. Returns what `label` does; null if there
+ * is nothing to undo.
+ */
+export function undo(onPart) {
+  return enqueue(async () => {
+    const changes = read(CHANGES);
     const pairs = changes.pop();
     if (!pairs) {
       toast("There is nothing to undo.");
       return null;
     }
-    const named = (some) => ({ ids: some.map(([id]) => id), labels: some.map(([, given]) => given) });
-    const answer = await changed("/withdraw", pairs, named, each);
-    keep([...changes, answer ? answer.left : pairs]); // what was not answered can be undone yet
-    return answer;
+    const body = (part) => ({ ids: part.map(([id]) => id), labels: part.map(([, labelId]) => labelId) });
+    const result = await send("/withdraw", pairs, body, onPart);
+    save([...changes, result ? result.left : pairs]); // without a response, a photo can still be undone
+    return result;
   });
 }
 
-/** Takes the newest label of a photo back, whoever gave it. */
+/** Removes the newest label of a photo, whoever gave it. */
 export function withdraw(id) {
-  return inTurn(async () => {
-    const answer = await changed("/withdraw", [id], (ids) => ({ ids }), () => {});
-    const taken = new Set(answer?.labels.map(([, given]) => given));
-    keep(read(DONE).map((pairs) => pairs.filter(([, given]) => !taken.has(given))));
-    return answer;
+  return enqueue(async () => {
+    const result = await send("/withdraw", [id], (ids) => ({ ids }), () => {});
+    const removed = new Set(result?.labels.map(([, labelId]) => labelId));
+    save(read(CHANGES).map((pairs) => pairs.filter(([, labelId]) => !removed.has(labelId))));
+    return result;
   });
 }
 
-async function changed(what, items, asked, each) {
+async function send(path, items, body, onPart) {
   try {
-    const answer = await post(what, items, asked, each);
-    if (answer.done.length) touch(answer.done);
-    told(answer);
-    return answer;
+    const result = await post(path, items, body, onPart);
+    if (result.done.length) addChanged(result.done);
+    showProblems(result);
+    return result;
   } catch (error) {
     problem(error.message);
     return null;

@@ -1,76 +1,78 @@
-// Failed photos: another try, or away with them.
+// Failed photos: try again, or delete.
 
-import { fetched } from "./cards.js";
+import { fetchList } from "./cards.js";
 import { onKeys } from "./keys.js";
-import { endless } from "./older.js";
-import { once } from "./post.js";
+import { pageOnScroll } from "./paging.js";
+import { postOnce } from "./post.js";
 import { problem, toast } from "./toast.js";
 
 const list = document.getElementById("failures");
-const sure = document.getElementById("sure");
-const all = document.getElementById("retry-all");
+const dialog = document.getElementById("confirm");
+const retryAll = document.getElementById("retry-all");
 
 const rows = () => [...list.children];
-const first = (row) => row.querySelector("button");
+const firstButton = (row) => row.querySelector("button");
 const current = () => document.activeElement?.closest(".failure");
 
 function step(by) {
-  const some = rows();
-  const at = current() ? some.indexOf(current()) + by : 0;
-  const row = some[Math.min(Math.max(at, 0), some.length - 1)];
-  if (row) first(row).focus();
+  const all = rows();
+  const index = current() ? all.indexOf(current()) + by : 0;
+  const row = all[Math.min(Math.max(index, 0), all.length - 1)];
+  if (row) firstButton(row).focus();
 }
 
-async function drop(ids) {
-  const gone = rows().filter((row) => ids.includes(Number(row.dataset.id)));
-  const next = gone.length && gone.includes(current()) ? gone.at(-1).nextElementSibling || gone[0].previousElementSibling : null;
-  for (const row of gone) row.remove();
-  if (next?.isConnected) first(next).focus();
-  if (!rows().length) await more();
+async function remove(ids) {
+  const removed = rows().filter((row) => ids.includes(Number(row.dataset.id)));
+  const hadFocus = removed.length && removed.includes(current());
+  const next = hadFocus ? removed.at(-1).nextElementSibling || removed[0].previousElementSibling : null;
+  for (const row of removed) row.remove();
+  if (next?.isConnected) firstButton(next).focus();
+  if (!rows().length) await fetchMore();
   if (!rows().length) {
     document.getElementById("empty").hidden = false;
-    if (all) all.hidden = true;
+    if (retryAll) retryAll.hidden = true;
   }
 }
 
-async function change(row, what) {
+async function change(row, path) {
   row.setAttribute("aria-busy", "true");
-  await told(() => once(what, { ids: [Number(row.dataset.id)] }));
+  await send(path, [Number(row.dataset.id)]);
   row.removeAttribute("aria-busy");
 }
 
-async function told(deed) {
+/** ids: null for all failed photos. */
+async function send(path, ids) {
   try {
-    const answer = await deed();
-    await drop(answer.done);
-    if (answer.problems.length) problem("That could not be done:", answer.problems);
-    else if (answer.said) toast(answer.said);
+    const result = await postOnce(path, { ids });
+    await remove(result.done);
+    if (result.problems.length) problem("This was not changed:", result.problems);
+    else if (result.message) toast(result.message);
   } catch (error) {
     problem(error.message);
   }
 }
 
-function ask(row) {
-  document.getElementById("sure-name").textContent = row.dataset.name;
-  sure.returnValue = "";
-  sure.onclose = () => sure.returnValue === "delete" && change(row, "/delete");
-  sure.showModal();
+function confirmDelete(row) {
+  document.getElementById("confirm-name").textContent = row.dataset.name;
+  dialog.returnValue = "";
+  dialog.onclose = () => dialog.returnValue === "delete" && change(row, "/delete");
+  dialog.showModal();
 }
 
 list.addEventListener("click", (event) => {
   const row = event.target.closest(".failure");
-  const deed = event.target.closest("button")?.dataset.do;
-  if (deed === "retry") change(row, "/retry");
-  if (deed === "delete") ask(row);
+  const action = event.target.closest("button")?.dataset.action;
+  if (action === "retry") change(row, "/retry");
+  if (action === "delete") confirmDelete(row);
 });
-all?.addEventListener("click", async () => {
-  all.disabled = true;
-  await told(() => once("/retry", { ids: null }));
-  all.disabled = false;
+retryAll?.addEventListener("click", async () => {
+  retryAll.disabled = true;
+  await send("/retry", null);
+  retryAll.disabled = false;
 });
 
 onKeys(["j", "ArrowDown"], () => step(1));
 onKeys(["k", "ArrowUp"], () => step(-1));
 onKeys(["r"], () => { if (current()) change(current(), "/retry"); });
-onKeys(["Delete"], () => { if (current()) ask(current()); });
-const more = endless(list, (after) => fetched(`/failures?after=${after}`), () => {});
+onKeys(["Delete"], () => { if (current()) confirmDelete(current()); });
+const fetchMore = pageOnScroll(list, (after) => fetchList(`/failures?after=${after}`), () => {});

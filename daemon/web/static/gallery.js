@@ -1,84 +1,90 @@
 // The gallery: keys, labels, selection.
 
-import { asking, fetched, parsed } from "./cards.js";
-import { isBusy, label, leave, sayLater, touched, undo } from "./changes.js";
+import { addressWith, fetchList, parseList } from "./cards.js";
+import { changedIds, isBusy, label, leave, showSavedToast, undo } from "./changes.js";
 import * as grid from "./grid.js";
 import { onKeys } from "./keys.js";
 import "./live.js";
-import { sayWhatIsMissing } from "./missing.js";
-import { endless } from "./older.js";
+import { explainMissing } from "./missing.js";
+import { pageOnScroll } from "./paging.js";
 import { toast } from "./toast.js";
 
+const MOST_PAGES = 30;
 const bulk = document.getElementById("bulk");
 const list = document.getElementById("cards");
-const show = (part) => grid.renew(parsed(part.cards));
+const showPart = (part) => grid.update(parseList(part.cards));
 
-async function say(name) {
-  const many = grid.selected();
-  const some = many.length ? many : [grid.pointed()].filter(Boolean);
-  if (!some.length) return;
-  for (const card of some) card.setAttribute("aria-busy", "true");
-  if (!many.length) grid.step(1);
-  const answer = await label(some.map(grid.idOf), name, show);
-  for (const card of some) card.removeAttribute("aria-busy");
-  if (!answer) return;
-  if (many.length && !answer.problems.length) grid.clear();
-  if (answer.done.length && !answer.problems.length) toast(answer.said, takeBack);
+async function labelCards(name) {
+  const selected = grid.selected();
+  const cards = selected.length ? selected : [grid.focusedCard()].filter(Boolean);
+  if (!cards.length) return;
+  for (const card of cards) card.setAttribute("aria-busy", "true");
+  if (!selected.length) grid.step(1);
+  const result = await label(cards.map(grid.idOf), name, showPart);
+  for (const card of cards) card.removeAttribute("aria-busy");
+  if (!result) return;
+  if (selected.length && !result.problems.length) grid.clear();
+  if (result.done.length && !result.problems.length) toast(result.message, undoLast);
 }
 
-async function takeBack() {
-  const answer = await undo(show);
-  if (!answer?.done.length) return;
-  const card = grid.find(answer.done[0]);
-  if (card && answer.done.length === 1) grid.go(card);
-  if (!answer.problems.length) toast(answer.said);
+async function undoLast() {
+  const result = await undo(showPart);
+  if (!result?.done.length) return;
+  const card = grid.find(result.done[0]);
+  if (card && result.done.length === 1) grid.go(card);
+  if (!result.problems.length) toast(result.message);
 }
 
-const deeds = { food: () => say("food"), non_food: () => say("non_food"), all: grid.selectAll, clear: grid.clear };
-bulk.addEventListener("click", (event) => deeds[event.target.closest("button")?.dataset.do]?.());
-grid.onSelect((some) => {
-  bulk.hidden = !some.length;
-  document.getElementById("bulk-count").textContent = `${some.length} selected`;
+const actions = {
+  food: () => labelCards("food"),
+  non_food: () => labelCards("non_food"),
+  all: grid.selectAll,
+  clear: grid.clear,
+};
+bulk.addEventListener("click", (event) => actions[event.target.closest("button")?.dataset.action]?.());
+grid.onSelect((selected) => {
+  bulk.hidden = !selected.length;
+  document.getElementById("bulk-count").textContent = `${selected.length} selected`;
 });
 
-onKeys(["f"], deeds.food);
-onKeys(["n"], deeds.non_food);
-onKeys(["u"], () => { takeBack(); });
+onKeys(["f"], actions.food);
+onKeys(["n"], actions.non_food);
+onKeys(["u"], () => { undoLast(); });
 onKeys(["s", "j", "ArrowRight"], () => grid.step(1));
 onKeys(["k", "ArrowLeft"], () => grid.step(-1));
 onKeys(["ArrowDown"], () => grid.step(grid.columns()));
 onKeys(["ArrowUp"], () => grid.step(-grid.columns()));
-onKeys(["Shift+ArrowRight"], () => grid.stretch(1));
-onKeys(["Shift+ArrowLeft"], () => grid.stretch(-1));
-onKeys(["Shift+ArrowDown"], () => grid.stretch(grid.columns()));
-onKeys(["Shift+ArrowUp"], () => grid.stretch(-grid.columns()));
+onKeys(["Shift+ArrowRight"], () => grid.extend(1));
+onKeys(["Shift+ArrowLeft"], () => grid.extend(-1));
+onKeys(["Shift+ArrowDown"], () => grid.extend(grid.columns()));
+onKeys(["Shift+ArrowUp"], () => grid.extend(-grid.columns()));
 onKeys(["x"], () => grid.toggle());
 onKeys(["a"], grid.selectAll);
 onKeys(["Escape"], () => grid.clear());
 onKeys(["Enter"], (event) => {
   if (event.target.closest("a, button, summary, input")) return false;
-  grid.pointed()?.querySelector(".look").click();
+  grid.focusedCard()?.querySelector(".card-link").click();
 });
 
 list.addEventListener("click", (event) => {
-  const look = event.target.closest(".look");
-  if (!look || !isBusy() || event.defaultPrevented || event.ctrlKey || event.metaKey) return;
+  const link = event.target.closest(".card-link");
+  if (!link || !isBusy() || event.defaultPrevented || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
-  leave(() => location.assign(look.href));
+  leave(() => location.assign(link.href));
 });
 
-sayWhatIsMissing(list);
-const more = endless(list, (after) => fetched(asking("/cards", { after })), grid.adopt);
-const PAGES = 30;
+explainMissing(list);
+const fetchMore = pageOnScroll(list, (after) => fetchList(addressWith("/cards", { after })), grid.adopt);
 
-// Back from a photo: where one was, and with what was changed there. Some browsers show the page as it was first loaded.
+// Back from a photo: goes to its card, and updates the cards that were changed. Some browsers show the page as it was
+// first loaded.
 addEventListener("pageshow", async (event) => {
-  sayLater(takeBack);
-  const last = sessionStorage.getItem("last");
-  sessionStorage.removeItem("last");
-  for (let page = 0; last && page < PAGES && !grid.find(last) && (await more()); page += 1);
+  showSavedToast(undoLast);
+  const last = sessionStorage.getItem("last-photo");
+  sessionStorage.removeItem("last-photo");
+  for (let page = 0; last && page < MOST_PAGES && !grid.find(last) && (await fetchMore()); page += 1);
   grid.go(grid.find(last));
-  if (event.persisted && touched().length) {
-    grid.renew(await fetched(asking("/cards", { ids: touched().join(",") })));
+  if (event.persisted && changedIds().length) {
+    grid.update(await fetchList(addressWith("/cards", { ids: changedIds().join(",") })));
   }
 });

@@ -1,59 +1,59 @@
-// The cards on the page: which one is the current one, and which are selected.
+// The cards on the page: the current one, and the selected ones.
 
 const list = document.getElementById("cards");
-let now = null;
-let anchor = null;
-let before = new Set();
+let currentCard = null;
+let anchor = null; // where a range begins
+let selectedBefore = new Set(); // what was selected before the range
 
 export const cards = () => [...list.children];
-export const current = () => (now?.isConnected ? now : list.firstElementChild);
-export const selected = () => cards().filter((card) => card.classList.contains("picked"));
+export const current = () => (currentCard?.isConnected ? currentCard : list.firstElementChild);
+export const selected = () => cards().filter((card) => card.classList.contains("selected"));
 export const idOf = (card) => Number(card.dataset.id);
 export const find = (id) => document.getElementById(`photo-${id}`);
-const look = (card) => card.querySelector(".look");
-const box = (card) => card.querySelector("input");
+const link = (card) => card.querySelector(".card-link");
+const checkbox = (card) => card.querySelector("input");
 
-let changed = () => {};
-/** Calls this whenever other cards are selected. */
+let notify = () => {};
+/** Sets the function to call with the selected cards after each change of the selection. */
 export function onSelect(call) {
-  changed = call;
+  notify = call;
 }
 
-function pick(card, on) {
-  card.classList.toggle("picked", on);
-  box(card).checked = on;
+function select(card, on) {
+  card.classList.toggle("selected", on);
+  checkbox(card).checked = on;
 }
 
-function tellSelection() {
-  const some = selected();
-  list.classList.toggle("picking", some.length > 0);
-  changed(some);
+function selectionChanged() {
+  const now = selected();
+  list.classList.toggle("selecting", now.length > 0);
+  notify(now);
 }
 
-/** Makes cards reachable: by Tab only the current one, of perhaps thousands. */
-export function adopt(some) {
-  for (const card of some) {
-    look(card).tabIndex = -1;
-    box(card).tabIndex = -1;
-    box(card).checked = false;
+/** Prepares new cards: Tab reaches only the current one, of perhaps thousands. */
+export function adopt(fresh) {
+  for (const card of fresh) {
+    link(card).tabIndex = -1;
+    checkbox(card).tabIndex = -1;
+    checkbox(card).checked = false;
   }
-  if (!now?.isConnected && list.firstElementChild) mark(list.firstElementChild);
+  if (!currentCard?.isConnected && list.firstElementChild) setCurrent(list.firstElementChild);
 }
 
-function mark(card) {
-  if (now && now !== card) {
-    now.classList.remove("now");
-    look(now).tabIndex = box(now).tabIndex = -1;
+function setCurrent(card) {
+  if (currentCard && currentCard !== card) {
+    currentCard.classList.remove("current");
+    link(currentCard).tabIndex = checkbox(currentCard).tabIndex = -1;
   }
-  now = card;
-  card.classList.add("now");
-  look(card).tabIndex = box(card).tabIndex = 0;
+  currentCard = card;
+  card.classList.add("current");
+  link(card).tabIndex = checkbox(card).tabIndex = 0;
 }
 
 export function go(card) {
   if (!card) return;
-  mark(card);
-  look(card).focus({ preventScroll: true });
+  setCurrent(card);
+  link(card).focus({ preventScroll: true });
   card.scrollIntoView({ block: "nearest" });
 }
 
@@ -62,17 +62,19 @@ const isInView = (card) => {
   return bottom > 40 && top < innerHeight - 40;
 };
 
-/** The card that has the focus. Without one the first in view gets it, and none is answered: no key changes what is not marked. */
-export function pointed() {
+/**
+ * The card with the focus. Without one, focuses the first card in view and returns null: keys change focused cards only.
+ */
+export function focusedCard() {
   const card = document.activeElement?.closest(".card");
   if (card) return card;
   go(cards().find(isInView));
   return null;
 }
 
-/** Goes so many cards on. */
+/** Moves the focus by a number of cards. */
 export function step(by) {
-  const card = pointed();
+  const card = focusedCard();
   if (!card) return;
   anchor = null;
   const all = cards();
@@ -84,83 +86,85 @@ export function columns() {
 }
 
 export function toggle() {
-  const card = pointed();
+  const card = focusedCard();
   if (!card) return;
-  pick(card, !card.classList.contains("picked"));
+  select(card, !card.classList.contains("selected"));
+  startRange(card);
+  selectionChanged();
+}
+
+function startRange(card) {
   anchor = card;
-  before = new Set(selected());
-  tellSelection();
+  selectedBefore = new Set(selected());
 }
 
-/** Selects all between the card that was selected last and this one. */
-export function rangeTo(card) {
-  if (!anchor?.isConnected) {
-    anchor = current();
-    before = new Set(selected());
-  }
+/** Selects all cards from the last selected one to this one. */
+export function selectTo(card) {
+  if (!anchor?.isConnected) startRange(current());
   const all = cards();
-  const [from, to] = [all.indexOf(anchor), all.indexOf(card)].sort((a, b) => a - b);
-  all.forEach((one, at) => pick(one, (at >= from && at <= to) || before.has(one)));
-  tellSelection();
+  const [first, last] = [all.indexOf(anchor), all.indexOf(card)].sort((a, b) => a - b);
+  all.forEach((other, index) => select(other, (index >= first && index <= last) || selectedBefore.has(other)));
+  selectionChanged();
 }
 
-export function stretch(by) {
+/** Moves the focus by a number of cards, and selects the cards up to there. */
+export function extend(by) {
   const all = cards();
-  const from = pointed();
+  const from = focusedCard();
   const card = from && all[all.indexOf(from) + by];
   if (!card) return;
-  rangeTo(card);
+  selectTo(card);
   go(card);
 }
 
 export function selectAll() {
-  for (const card of cards()) pick(card, true);
-  tellSelection();
+  for (const card of cards()) select(card, true);
+  selectionChanged();
 }
 
 export function clear() {
-  for (const card of selected()) pick(card, false);
+  for (const card of selected()) select(card, false);
   anchor = null;
-  before.clear();
-  tellSelection();
+  selectedBefore.clear();
+  selectionChanged();
 }
 
-/** Shows cards as they are now in place of those that are there. */
-export function renew(fresh) {
+/** Updates cards on the page from a list of new ones. */
+export function update(fresh) {
   for (const card of [...fresh.children]) {
     const old = document.getElementById(card.id);
     if (!old) continue;
-    const was = { now: old === now, focused: old.contains(document.activeElement), picked: old.classList.contains("picked") };
-    // The same element, so that nothing that points to it is lost, and with the picture that it has.
+    const hadFocus = old.contains(document.activeElement);
+    const wasSelected = old.classList.contains("selected");
+    // The same element with the same image, so that references stay valid and nothing flickers.
     card.querySelector(".frame").replaceWith(old.querySelector(".frame"));
     old.dataset.label = card.dataset.label;
     old.toggleAttribute("data-by-hand", card.hasAttribute("data-by-hand"));
-    old.querySelector(".look").replaceChildren(...card.querySelector(".look").childNodes);
-    if (was.focused) look(old).focus({ preventScroll: true });
-    pick(old, was.picked);
+    link(old).replaceChildren(...link(card).childNodes);
+    if (hadFocus) link(old).focus({ preventScroll: true });
+    select(old, wasSelected);
     old.removeAttribute("aria-busy");
   }
 }
 
 list.addEventListener("focusin", (event) => {
   const card = event.target.closest(".card");
-  if (card) mark(card);
+  if (card) setCurrent(card);
 });
 
 list.addEventListener("click", (event) => {
   const card = event.target.closest(".card");
   if (!card) return;
-  const checkbox = event.target === box(card);
-  if (event.shiftKey && !event.ctrlKey && !event.metaKey && (checkbox || event.target.closest(".look"))) {
-    if (!checkbox) event.preventDefault();
-    rangeTo(card);
+  const onCheckbox = event.target === checkbox(card);
+  if (event.shiftKey && !event.ctrlKey && !event.metaKey && (onCheckbox || event.target.closest(".card-link"))) {
+    if (!onCheckbox) event.preventDefault();
+    selectTo(card);
     go(card);
-  } else if (checkbox) {
-    // Its own click has set the box already.
-    card.classList.toggle("picked", box(card).checked);
-    anchor = card;
-    before = new Set(selected());
-    tellSelection();
+  } else if (onCheckbox) {
+    // The click itself has set the checkbox already.
+    card.classList.toggle("selected", checkbox(card).checked);
+    startRange(card);
+    selectionChanged();
   }
 });
 

@@ -1,19 +1,23 @@
-// One key each. Letters can be switched off, for who dictates or hits them by mistake; they are never taken from a field.
+// Keyboard shortcuts. Letters can be switched off, for people who dictate or hit them by mistake. Fields keep their
+// letters.
 
-const WALKS = new Set(["j", "k", "s"]);
-const deeds = new Map();
+const REPEATABLE = new Set(["j", "k", "s"]);
+const actions = new Map();
 
-export function lettersAreKeys() {
+export function letterKeysOn() {
   return localStorage.getItem("letters") !== "off";
 }
 
-export function setLetters(on) {
+export function setLetterKeys(on) {
   localStorage.setItem("letters", on ? "on" : "off");
 }
 
-/** Calls `deed` on any of these keys, such as "f", "ArrowRight" or "Shift+ArrowRight". A deed that returns false leaves the key be. */
-export function onKeys(keys, deed) {
-  for (const key of keys) deeds.set(key, deed);
+/**
+ * Calls `action` on any of these keys, such as "f", "ArrowRight" or "Shift+ArrowRight". If it returns false, the browser
+ * handles the key.
+ */
+export function onKeys(keys, action) {
+  for (const key of keys) actions.set(key, action);
 }
 
 document.addEventListener("keydown", (event) => {
@@ -24,10 +28,10 @@ document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") field.blur();
     return;
   }
-  const letter = event.key.length === 1;
-  if (letter && event.key !== " " && event.key !== "?" && !lettersAreKeys()) return;
-  if (event.repeat && letter && !WALKS.has(event.key)) return; // a key held down labels one photo, not all that follow
-  const key = letter ? event.key.toLowerCase() : (event.shiftKey ? "Shift+" : "") + event.key;
-  const deed = deeds.get(key);
-  if (deed && deed(event) !== false) event.preventDefault();
+  const isLetter = event.key.length === 1;
+  if (isLetter && event.key !== " " && event.key !== "?" && !letterKeysOn()) return;
+  if (event.repeat && isLetter && !REPEATABLE.has(event.key)) return; // a key that is held down labels only one photo
+  const key = isLetter ? event.key.toLowerCase() : (event.shiftKey ? "Shift+" : "") + event.key;
+  const action = actions.get(key);
+  if (action && action(event) !== false) event.preventDefault();
 });

@@ -1,11 +1,13 @@
-// Photos that come while one looks: they appear at the top, or wait behind a button where that would move what one looks at.
+// New photos: they appear at the top, or behind a button if that would move the cards that the person looks at.
 
-import { asking, fetched } from "./cards.js";
+import { addressWith, fetchList } from "./cards.js";
 import { adopt, cards, current, find, selected } from "./grid.js";
 import { announce, problem } from "./toast.js";
 
-const EVERY_MS = 2000;
-const MOST_SHOWN = 600;
+const POLL_MS = 2000;
+const LONGEST_POLL_MS = 30000;
+const MOST_CARDS = 600;
+const TOP_PX = 160;
 const list = document.getElementById("cards");
 const button = document.getElementById("arrivals");
 let upto = Number(list.dataset.upto);
@@ -13,26 +15,26 @@ let waiting = [];
 let timer = 0;
 let failures = 0;
 
-const several = (number) => `${number} new photo${number === 1 ? "" : "s"}`;
+const count = (number) => `${number} new photo${number === 1 ? "" : "s"}`;
 
-function isInTheWay() {
-  const away = list.contains(document.activeElement) && current() !== list.firstElementChild;
-  return scrollY > 160 || selected().length > 0 || away;
+function wouldDisturb() {
+  const onOtherCard = list.contains(document.activeElement) && current() !== list.firstElementChild;
+  return scrollY > TOP_PX || selected().length > 0 || onOtherCard;
 }
 
 function show() {
-  const some = waiting.filter((card) => !find(card.dataset.id)).reverse();
+  const fresh = waiting.filter((card) => !find(card.dataset.id)).reverse();
   waiting = [];
   button.hidden = true;
-  if (!some.length) return;
-  for (const card of some) card.classList.add("fresh");
-  list.prepend(...some);
-  adopt(some);
+  if (!fresh.length) return;
+  for (const card of fresh) card.classList.add("arriving");
+  list.prepend(...fresh);
+  adopt(fresh);
   document.getElementById("empty").hidden = true;
-  // A page that is left open for days does not grow for ever; what is let go of comes again when one scrolls there.
-  const over = cards().slice(MOST_SHOWN);
-  if (over.length && scrollY < 160 && !selected().length) {
-    for (const card of over) card.remove();
+  // A page that stays open for days must not grow forever. Removed cards come back on scrolling down.
+  const excess = cards().slice(MOST_CARDS);
+  if (excess.length && scrollY < TOP_PX && !selected().length) {
+    for (const card of excess) card.remove();
     document.getElementById("older").hidden = false;
   }
 }
@@ -40,42 +42,42 @@ function show() {
 async function poll() {
   clearTimeout(timer);
   if (document.hidden) return;
-  let soon = EVERY_MS;
+  let pause = POLL_MS;
   try {
-    const fresh = await fetched(asking("/cards", { newer: upto }));
+    const newer = await fetchList(addressWith("/cards", { newer: upto }));
     failures = 0;
     const known = new Set(waiting.map((card) => card.id));
-    const some = [...fresh.children].filter((card) => !find(card.dataset.id) && !known.has(card.id));
-    upto = Math.max(upto, Number(fresh.dataset.upto));
-    if (fresh.dataset.more === "1") soon = 0;
-    waiting.push(...some);
-    if (some.length) arrived(some.length);
+    const fresh = [...newer.children].filter((card) => !find(card.dataset.id) && !known.has(card.id));
+    upto = Math.max(upto, Number(newer.dataset.upto));
+    if (newer.dataset.more === "1") pause = 0;
+    waiting.push(...fresh);
+    if (fresh.length) arrived(fresh.length);
   } catch {
     failures += 1;
     if (failures === 3) problem("foodsort review does not answer any more.");
-    soon = Math.min(EVERY_MS * 2 ** failures, 30000);
+    pause = Math.min(POLL_MS * 2 ** failures, LONGEST_POLL_MS);
   }
-  timer = setTimeout(poll, soon);
+  timer = setTimeout(poll, pause);
 }
 
 function arrived(number) {
-  if (isInTheWay()) {
-    button.textContent = several(waiting.length);
+  if (wouldDisturb()) {
+    button.textContent = count(waiting.length);
     button.hidden = false;
   } else {
     show();
   }
-  announce(several(number));
+  announce(count(number));
 }
 
 button.addEventListener("click", () => {
   scrollTo({ top: 0 });
   show();
-  list.querySelector(".look")?.focus({ preventScroll: true });
+  list.querySelector(".card-link")?.focus({ preventScroll: true });
 });
-// By certainty, a new photo may belong anywhere; and on a page that goes on from a photo none belongs to the top.
-const words = new URLSearchParams(location.search);
-if (words.get("order") !== "certainty" && !words.has("after")) {
-  timer = setTimeout(poll, EVERY_MS);
+// Sorted by certainty, a new photo may belong anywhere. On a page that continues after a photo, none belongs at the top.
+const parameters = new URLSearchParams(location.search);
+if (parameters.get("order") !== "certainty" && !parameters.has("after")) {
+  timer = setTimeout(poll, POLL_MS);
   document.addEventListener("visibilitychange", poll);
 }

@@ -1,24 +1,24 @@
-// Pictures that cannot be shown: why, in their place.
+// Images that cannot be shown: the reason takes their place.
 
-import { ask } from "./ask.js";
+import { request } from "./request.js";
 
-/** Why there is no picture at an address, in words. */
+/** The reason why there is no image at an address. */
 export function reason(address) {
-  return ask(address).then((answer) => answer.text(), (error) => error.message);
+  return request(address).then((response) => response.text(), (error) => error.message);
 }
 
-async function say(image) {
-  const words = document.createElement("span");
-  words.className = "missing";
-  words.textContent = await reason(image.src);
-  image.replaceWith(words);
+async function replace(image) {
+  const text = document.createElement("span");
+  text.className = "missing";
+  text.textContent = await reason(image.src);
+  image.replaceWith(text);
 }
 
-/** Has each picture inside that fails to load, now or later, replaced by the reason. */
-export function sayWhatIsMissing(place) {
-  // An error does not bubble, but is seen on its way down.
-  place.addEventListener("error", (event) => event.target.matches("img:not(.map)") && say(event.target), true);
-  for (const image of place.querySelectorAll("img")) {
-    if (image.complete && !image.naturalWidth) say(image);
+/** Replaces each image in an element that fails to load, now or later, by the reason. */
+export function explainMissing(element) {
+  // An error event does not bubble, but the capturing phase has it.
+  element.addEventListener("error", (event) => event.target.matches("img:not(.map)") && replace(event.target), true);
+  for (const image of element.querySelectorAll("img")) {
+    if (image.complete && !image.naturalWidth) replace(image);
   }
 }

@@ -1,25 +1,25 @@
-// What every page has: the help, and forms that leave out what is not asked for.
+// On every page: the help, and forms that leave out empty parameters.
 
-import { lettersAreKeys, onKeys, setLetters } from "./keys.js";
+import { letterKeysOn, onKeys, setLetterKeys } from "./keys.js";
 
 const help = document.getElementById("help");
 const letters = document.getElementById("letters");
 
 function openHelp() {
-  letters.checked = lettersAreKeys();
+  letters.checked = letterKeysOn();
   help.showModal();
 }
 
 onKeys(["?"], openHelp);
 document.getElementById("help-button")?.addEventListener("click", openHelp);
-letters.addEventListener("change", () => setLetters(letters.checked));
+letters.addEventListener("change", () => setLetterKeys(letters.checked));
 
 document.getElementById("filters")?.addEventListener("formdata", (event) => {
   for (const [name, value] of [...event.formData]) {
     if (!value || (name === "order" && value === "newest")) event.formData.delete(name);
   }
 });
-for (const field of document.querySelectorAll("#filters > .asks > select")) {
+for (const field of document.querySelectorAll("#filters > .controls > select")) {
   field.addEventListener("change", () => field.form.requestSubmit());
 }
 

@@ -1,85 +1,84 @@
 // One photo, large.
 
-import { isBusy, label, later, leave, sayLater, undo, withdraw } from "./changes.js";
+import { isBusy, label, leave, saveToast, showSavedToast, undo, withdraw } from "./changes.js";
 import { onKeys } from "./keys.js";
-import { reason, sayWhatIsMissing } from "./missing.js";
+import { explainMissing, reason } from "./missing.js";
 import { problem, toast } from "./toast.js";
 
-const photo = document.getElementById("photo");
-const id = Number(photo.dataset.id);
-const link = (name) => document.getElementById(name);
-sessionStorage.setItem("last", id);
+const id = Number(document.getElementById("photo").dataset.id);
+const element = (name) => document.getElementById(name);
+sessionStorage.setItem("last-photo", id);
 
-// In the place of this one, so that Back leads to the gallery from however many photos further on.
+// Replaces this page in the history, so that Back leads to the gallery after however many photos.
 function turn(name) {
-  const to = link(name);
-  if (to) leave(() => location.replace(to.href));
-  else toast(name === "next" ? "That was the last photo." : "This is the first photo.");
+  const link = element(name);
+  if (link) leave(() => location.replace(link.href));
+  else toast(name === "next" ? "This is the last photo." : "This is the first photo.");
 }
 
-for (const name of ["before", "next"]) {
-  link(name)?.addEventListener("click", (event) => {
+for (const name of ["previous", "next"]) {
+  element(name)?.addEventListener("click", (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     turn(name);
   });
 }
 
-const deeds = document.querySelector(".deeds");
+const buttons = document.querySelector(".actions");
 
-// One, and then this page gives way to another: the next key is meant for that.
-async function change(deed, then) {
-  if (!deeds || isBusy() || deeds.ariaBusy === "true") return;
-  deeds.ariaBusy = "true";
-  const answer = await deed();
-  if (answer?.done.length) then(answer);
-  else deeds.ariaBusy = "false";
+// One change only, as this page is left afterwards: the next key is meant for the next photo.
+async function change(send, then) {
+  if (!buttons || isBusy() || buttons.ariaBusy === "true") return;
+  buttons.ariaBusy = "true";
+  const result = await send();
+  if (result?.done.length) then(result);
+  else buttons.ariaBusy = "false";
 }
 
-function say(name) {
-  change(() => label([id], name), (answer) => {
-    later(answer.said, true);
-    if (link("next")) turn("next");
+function labelPhoto(name) {
+  change(() => label([id], name), (result) => {
+    saveToast(result.message, true);
+    if (element("next")) turn("next");
     else location.reload();
   });
 }
 
-async function takeBack() {
+async function undoLast() {
   if (isBusy()) return;
-  const answer = await undo(() => {});
-  if (!answer?.done.length) return;
-  later(answer.said, false);
-  location.replace(`/photo/${answer.done[0]}${location.search}`);
+  const result = await undo(() => {});
+  if (!result?.done.length) return;
+  saveToast(result.message, false);
+  location.replace(`/photo/${result.done[0]}${location.search}`);
 }
 
-function unlabel() {
-  change(() => withdraw(id), (answer) => {
-    later(answer.said, false);
+function removeLabel() {
+  change(() => withdraw(id), (result) => {
+    saveToast(result.message, false);
     location.reload();
   });
 }
 
-// Back in the history, where the gallery is just as it was left; but for who came here in another way.
+// Back in the history, where the gallery is as it was left; or to a new gallery if the person came another way.
 function back() {
   const before = window.navigation?.entries()[navigation.currentEntry.index - 1];
   leave(() => {
     if (before?.url && new URL(before.url).pathname === "/") history.back();
-    else location.assign(link("back").href);
+    else location.assign(element("back").href);
   });
 }
 
-link("back").addEventListener("click", (event) => {
+element("back").addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   back();
 });
 
-const why = link("why");
+const why = element("why");
 let map = null;
 
 function showMap(on) {
   map?.classList.toggle("shown", on);
-  link("why-words").hidden = !on;
+  element("why-text").hidden = !on;
 }
 
 function explain() {
@@ -89,36 +88,36 @@ function explain() {
   if (on && !map) {
     map = new Image();
     map.className = "map";
-    map.alt = "Where the model saw food, and where it saw something else";
+    map.alt = "The areas where the model saw food, and those where it saw something else";
     map.addEventListener("load", () => showMap(why.getAttribute("aria-pressed") === "true"));
-    map.addEventListener("error", explainNot);
+    map.addEventListener("error", showNoMap);
     map.src = why.dataset.map;
-    link("picture")?.after(map);
+    element("picture")?.after(map);
   } else {
     showMap(on);
   }
 }
 
-async function explainNot() {
+async function showNoMap() {
   why.setAttribute("aria-pressed", "false");
   map.remove();
   map = null;
-  problem("It cannot be explained:", [await reason(why.dataset.map)]);
+  problem("The prediction cannot be explained:", [await reason(why.dataset.map)]);
 }
 
-const does = { food: () => say("food"), non_food: () => say("non_food"), withdraw: unlabel };
-deeds?.addEventListener("click", (event) => does[event.target.closest("button")?.dataset.do]?.());
+const actions = { food: () => labelPhoto("food"), non_food: () => labelPhoto("non_food"), withdraw: removeLabel };
+buttons?.addEventListener("click", (event) => actions[event.target.closest("button")?.dataset.action]?.());
 why?.addEventListener("click", explain);
 
-onKeys(["f"], does.food);
-onKeys(["n"], does.non_food);
-onKeys(["u"], takeBack);
+onKeys(["f"], actions.food);
+onKeys(["n"], actions.non_food);
+onKeys(["u"], undoLast);
 onKeys(["w"], explain);
 onKeys(["s", "j", "ArrowRight"], () => turn("next"));
-onKeys(["k", "ArrowLeft"], () => turn("before"));
+onKeys(["k", "ArrowLeft"], () => turn("previous"));
 onKeys(["Escape"], back);
 
-sayLater(takeBack);
-sayWhatIsMissing(document.querySelector(".stage"));
-const ahead = link("next")?.dataset.picture;
-if (ahead) new Image().src = ahead;
+showSavedToast(undoLast);
+explainMissing(document.querySelector(".stage"));
+const nextImage = element("next")?.dataset.image;
+if (nextImage) new Image().src = nextImage; // loads it ahead

@@ -1,53 +1,54 @@
-// Changes, sent to the server. Every page shows the token without which it takes none.
+// Changes, sent to the server with the CSRF token of this page.
 
-import { ask } from "./ask.js";
+import { request } from "./request.js";
 
 const token = document.querySelector("meta[name=csrf]").content;
-const AT_ONCE = 50;
+const PER_REQUEST = 50;
 
-/** Asks for a change; answers with what became of it. Throws when it cannot be made, in words. */
-export async function once(what, body) {
-  const answer = await ask(what + location.search, {
+/** Sends one change and returns its result. Throws an error for people if it cannot be made. */
+export async function postOnce(path, body) {
+  const response = await request(path + location.search, {
     method: "POST",
     headers: { "Content-Type": "application/json", "X-CSRF-Token": token },
     body: JSON.stringify(body),
   });
-  const text = await answer.text();
-  if (!answer.ok) {
-    let said = text;
-    try { said = JSON.parse(text).said; } catch { /* plain words */ }
-    throw new Error(said || "That did not work.");
+  const text = await response.text();
+  if (!response.ok) {
+    let message = text;
+    try { message = JSON.parse(text).message; } catch { /* plain text */ }
+    throw new Error(message || "That did not work.");
   }
-  const done = JSON.parse(text);
-  count(done.failed);
-  return done;
+  const result = JSON.parse(text);
+  showFailedCount(result.failed);
+  return result;
 }
 
 /**
- * Does it for many, a few at a time; answers {done, labels, said, problems, left}. asked: makes a request's body of some of the items.
- * each: called with every part's answer. left: items of which nothing is known, as it failed on the way. Throws when it failed at once.
+ * Sends a change of many items, some at a time. Returns {done, labels, message, problems, left}.
+ * body: makes a request's body from some of the items. onPart: called with the result of each request.
+ * left: items whose result is unknown, because a later request failed. Throws if the first request fails.
  */
-export async function post(what, items, asked, each = () => {}) {
-  const all = { done: [], labels: [], problems: [], said: "", left: [] };
-  for (let from = 0; from < items.length; from += AT_ONCE) {
+export async function post(path, items, body, onPart = () => {}) {
+  const all = { done: [], labels: [], problems: [], message: "", left: [] };
+  for (let from = 0; from < items.length; from += PER_REQUEST) {
     let part;
     try {
-      part = await once(what, asked(items.slice(from, from + AT_ONCE)));
+      part = await postOnce(path, body(items.slice(from, from + PER_REQUEST)));
     } catch (error) {
       if (!from) throw error;
       all.problems.push(error.message);
       all.left = items.slice(from);
       break;
     }
-    each(part);
+    onPart(part);
     for (const name of ["done", "labels", "problems"]) all[name].push(...part[name]);
-    all.said = all.done.length > 1 ? `${all.done.length} photos are ${part.outcome}` : part.said || all.said;
+    all.message = all.done.length > 1 ? `${all.done.length} photos are ${part.outcome}` : part.message || all.message;
   }
   return all;
 }
 
-/** How many photos failed, in the page's head. */
-function count(failed) {
+/** Updates the number of failed photos in the page's header. */
+function showFailedCount(failed) {
   const badge = document.getElementById("failed-count");
   badge.textContent = failed >= 1000 ? "999+" : failed;
   badge.hidden = !failed;

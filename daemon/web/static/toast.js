@@ -1,54 +1,55 @@
-// Short words about what was done, with a way back; and what went wrong, which stays until it is read.
+// Toasts: short messages about changes, with Undo; and problems, which stay until they are closed.
 
-const place = document.getElementById("toasts");
+const container = document.getElementById("toasts");
 const status = document.getElementById("status");
-const LASTS_MS = 9000;
+const TOAST_MS = 9000;
 
-/** Has a screen reader say something when it comes to it. */
-export function announce(words) {
+/** Announces a message to screen readers. */
+export function announce(message) {
   status.textContent = "";
-  requestAnimationFrame(() => { status.textContent = words; });
+  requestAnimationFrame(() => { status.textContent = message; });
 }
 
-function made(words, kind) {
-  const toast = document.createElement("div");
-  toast.className = `toast ${kind}`;
-  const said = document.createElement("p");
-  said.textContent = words;
-  toast.append(said);
-  place.replaceChildren(toast);
-  return toast;
+function show(message, kind) {
+  const element = document.createElement("div");
+  element.className = `toast ${kind}`;
+  const paragraph = document.createElement("p");
+  paragraph.textContent = message;
+  element.append(paragraph);
+  container.replaceChildren(element);
+  return element;
 }
 
-function button(toast, words, deed) {
-  const one = document.createElement("button");
-  one.type = "button";
-  one.textContent = words;
-  one.addEventListener("click", () => { toast.remove(); deed(); });
-  toast.append(one);
+function addButton(element, text, action) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = text;
+  button.addEventListener("click", () => { element.remove(); action(); });
+  element.append(button);
 }
 
-export function toast(words, undo) {
-  const one = made(words, "");
-  if (undo) button(one, "Undo", undo);
-  announce(words);
+/** Shows a message for some seconds. undo: called by its button (default: no button). */
+export function toast(message, undo) {
+  const element = show(message, "");
+  if (undo) addButton(element, "Undo", undo);
+  announce(message);
   let timer;
-  const leave = () => { timer = setTimeout(() => one.remove(), LASTS_MS); };
-  one.addEventListener("pointerenter", () => clearTimeout(timer));
-  one.addEventListener("focusin", () => clearTimeout(timer));
-  one.addEventListener("pointerleave", leave);
-  one.addEventListener("focusout", leave);
-  leave();
+  const startTimer = () => { timer = setTimeout(() => element.remove(), TOAST_MS); };
+  element.addEventListener("pointerenter", () => clearTimeout(timer));
+  element.addEventListener("focusin", () => clearTimeout(timer));
+  element.addEventListener("pointerleave", startTimer);
+  element.addEventListener("focusout", startTimer);
+  startTimer();
 }
 
-/** What could not be done, and to which photo. */
-export function problem(words, each = []) {
-  const one = made(words, "problem");
-  one.setAttribute("role", "alert");
-  if (each.length) {
+/** Shows what went wrong, and a line for each photo. */
+export function problem(message, lines = []) {
+  const element = show(message, "problem");
+  element.setAttribute("role", "alert");
+  if (lines.length) {
     const list = document.createElement("ul");
-    for (const said of each) list.appendChild(document.createElement("li")).textContent = said;
-    one.firstChild.append(list);
+    for (const line of lines) list.appendChild(document.createElement("li")).textContent = line;
+    element.firstChild.append(list);
   }
-  button(one, "Close", () => {});
+  addButton(element, "Close", () => {});
 }

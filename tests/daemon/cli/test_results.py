@@ -13,14 +13,14 @@ import sqlalchemy as sa
 
 from daemon.database import addresses, schema
 from tests.daemon.conftest import Foodsort
-from tests.daemon.queries.test_results import add, begun
+from tests.daemon.queries.test_results import add, make_database
 
 FORMATS = ["table", "json", "jsonl", "csv"]
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = begun(addresses.database_url(tmp_path, ""))
+    engine = make_database(addresses.database_url(tmp_path, ""))
     for number in range(5):
         add(engine, f"{number}.jpg", 1 + number, camera="Canon" if number else None)
     yield engine
@@ -88,7 +88,7 @@ def test_watching_says_once_that_there_is_no_database_yet(tmp_path: Path) -> Non
         assert process.stdout
         assert process.stderr
         assert "waiting" in process.stderr.readline()
-        engine = begun(addresses.database_url(tmp_path, ""))
+        engine = make_database(addresses.database_url(tmp_path, ""))
         add(engine, "new.jpg", batch_id=3)
         engine.dispose()
         assert "new.jpg" in process.stdout.readline()

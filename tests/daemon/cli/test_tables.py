@@ -3,7 +3,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from rich.cells import cell_len
@@ -11,7 +11,8 @@ from rich.cells import cell_len
 from daemon.cli import tables
 from daemon.database import addresses
 from daemon.queries import counts
-from tests.daemon.queries.test_results import add, begun
+from daemon.queries.results import ResultRow
+from tests.daemon.queries.test_results import add, make_database
 from tests.programs.terminal import on_terminal
 
 LONG = "food/trip/" + "/".join(f"day{number:02}" for number in range(16)) + "/a-photo-with-a-name.jpg"
@@ -21,7 +22,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A root with rows of many kinds, which no photos belong to."""
-    engine = begun(addresses.database_url(tmp_path, ""))
+    engine = make_database(addresses.database_url(tmp_path, ""))
     add(engine, "soup.jpg", camera="Canon EOS 80D", taken_at="2026-05-06T07:08:09")
     add(engine, "sea.jpg", predicted_label="food", corrected=("non_food",))
     add(engine, "pond.jpg", state="undone")
@@ -147,7 +148,8 @@ def test_it_is_told_that_there_are_more(root: Path) -> None:
 def test_a_line_of_a_row_that_just_came_has_its_columns_under_their_heads(capsys: pytest.CaptureFixture[str]) -> None:
     row: dict[str, Any] = dict.fromkeys(("error_kind", "corrected_label", "taken_at", "camera", "model"))
     row |= {"id": 1234567, "classified_at": "2026-11-01T12:00:00.000000Z", "label": "food", "probability": 0.5}
-    tables.follow([row | {"state": "filed", "path": "food/a b.jpg"}])
+    row |= {"state": "filed", "path": "food/a b.jpg"}
+    tables.follow([cast(ResultRow, row)])
     head, line = capsys.readouterr().out.splitlines()
     for name, value in (("when (UTC)", "2026-11-01 12:00"), ("label", "food"), ("path", "food/a b.jpg")):
         assert head.index(name) == line.index(value)

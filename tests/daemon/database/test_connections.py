@@ -17,7 +17,7 @@ from alembic.migration import MigrationContext
 from daemon.database import addresses, connections, schema, snapshot
 from daemon.database.addresses import DatabaseError
 from models.bundle import Bundle
-from tests.daemon.queries.test_results import add, begun
+from tests.daemon.queries.test_results import add, make_database
 from tests.programs.postgres import Cluster, made
 
 
@@ -209,7 +209,7 @@ def test_many_threads_may_read_at_a_time(address: sa.URL, caplog: pytest.LogCapt
 
 
 def test_what_is_found_is_of_one_moment_where_writing_begins_meanwhile(file: sa.URL) -> None:
-    engine = begun(file)
+    engine = make_database(file)
     add(engine, "a")
     engine.dispose()
     reader = connections.connect_to_read(file)

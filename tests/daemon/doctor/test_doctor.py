@@ -14,17 +14,17 @@ from tests.daemon.inbox.test_watcher import limit_command
 Findings = dict[str, tuple[str, str]]
 
 
-def examined(root: Path, foodsort: Foodsort, *words: str) -> tuple[int, Findings]:
-    """Exit code, and by check the worst level with its message."""
-    code, out, err = foodsort("doctor", "--root", root, "--format", "json", *words)
+def examined(root: Path, foodsort: Foodsort, *options: str) -> tuple[int, Findings]:
+    """The exit code, and for each check the worst level with its message."""
+    code, out, err = foodsort("doctor", "--root", root, "--format", "json", *options)
     assert "Traceback" not in err
     return code, worst(out)
 
 
 def worst(out: str) -> Findings:
     order = ("ok", "warning", "problem")
-    found = sorted(json.loads(out), key=lambda finding: order.index(finding["level"]))
-    return {finding["check"]: (finding["level"], finding["message"]) for finding in found}
+    findings = sorted(json.loads(out), key=lambda finding: order.index(finding["level"]))
+    return {finding["check"]: (finding["level"], finding["message"]) for finding in findings}
 
 
 @pytest.fixture
@@ -34,12 +34,12 @@ def used(root: Path, photo: Photo, foodsort: Foodsort) -> Path:
     return root
 
 
-def test_a_root_in_order_is_in_order(used: Path, foodsort: Foodsort) -> None:
+def test_a_used_root_has_no_problem(used: Path, foodsort: Foodsort) -> None:
     before = sorted(used.rglob("*"))
-    code, found = examined(used, foodsort)
+    code, findings = examined(used, foodsort)
     assert sorted(used.rglob("*")) == before
     assert code == 0
-    assert {check for check, (level, _) in found.items() if level == "problem"} == set()
+    assert {check for check, (level, _) in findings.items() if level == "problem"} == set()
     assert {
         "settings",
         "daemon",
@@ -51,22 +51,22 @@ def test_a_root_in_order_is_in_order(used: Path, foodsort: Foodsort) -> None:
         "database",
         "model",
         "engine",
-    } <= set(found)
-    assert found["events"][0] == "ok"
-    assert "undamaged" in found["database"][1]
-    assert found["engine"] == ("ok", "scripted runs a picture")
-    assert found["decoders"][0] in {"ok", "warning"}  # by whether libseccomp is there
-    assert foodsort("doctor", "--root", used)[1].count("\n") >= len(found)
+    } <= set(findings)
+    assert findings["events"][0] == "ok"
+    assert "undamaged" in findings["database"][1]
+    assert findings["engine"] == ("ok", "scripted classifies a test image")
+    assert findings["decoders"][0] in {"ok", "warning"}  # depends on libseccomp
+    assert foodsort("doctor", "--root", used)[1].count("\n") >= len(findings)
 
 
 def test_before_the_first_run_nothing_is_a_problem(tmp_path: Path, foodsort: Foodsort) -> None:
-    code, found = examined(tmp_path, foodsort, "--quick")
+    code, findings = examined(tmp_path, foodsort, "--quick")
     assert code == 0
-    assert "foodsort run" in found["inbox"][1]
+    assert "foodsort run" in findings["inbox"][1]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_quick_look_does_without_the_libraries_that_are_slow_to_load(used: Path) -> None:
+def test_quick_loads_no_library_that_is_slow_to_import(used: Path) -> None:
     code = (
         "import sys; from daemon.cli import app\ntry: app(['doctor', '--root', sys.argv[1], '--quick'])\n"
         "except SystemExit as end: assert not end.code\nassert not {'tensorflow', 'openvino'} & set(sys.modules)"
@@ -74,23 +74,23 @@ def test_a_quick_look_does_without_the_libraries_that_are_slow_to_load(used: Pat
     subprocess.run([sys.executable, "-c", code, str(used)], check=True, capture_output=True)
 
 
-def test_a_running_daemon_is_seen_and_let_be(root: Path, foodsort: Foodsort) -> None:
+def test_a_running_daemon_is_found_and_not_disturbed(root: Path, foodsort: Foodsort) -> None:
     with running(root) as daemon:
-        code, found = examined(root, foodsort, "--quick")
+        code, findings = examined(root, foodsort, "--quick")
         assert code == 0
-        assert f"process {daemon.pid} " in found["daemon"][1]
+        assert f"process {daemon.pid} " in findings["daemon"][1]
 
 
-def test_folders_that_are_files_or_closed_are_problems(root: Path, foodsort: Foodsort) -> None:
+def test_a_file_in_the_place_of_a_folder_is_a_problem(root: Path, foodsort: Foodsort) -> None:
     (root / "food").touch()
-    code, found = examined(root, foodsort, "--quick")
+    code, findings = examined(root, foodsort, "--quick")
     assert code == 1
-    assert found["food"] == ("problem", f"{root}/food is no folder; move it away")
+    assert findings["food"] == ("problem", f"{root}/food is not a folder; move it away")
 
 
-def test_what_is_not_for_us_is_named(root: Path, photo: Photo) -> None:
+def test_files_of_another_user_are_named(root: Path, photo: Photo) -> None:
     if os.geteuid() != 0:
-        pytest.skip("only root may make another's files")
+        pytest.skip("only root may create another user's files")
     (root / "food").mkdir(mode=0o555)
     os.chown(root / "food", 12345, 12345)
     for name in ("theirs.jpg", "trip/theirs too.jpg"):
@@ -102,21 +102,21 @@ def test_what_is_not_for_us_is_named(root: Path, photo: Photo) -> None:
     without = "--bounding-set=-dac_override,-dac_read_search"
     command = [sys.executable, "-m", "daemon", "doctor", "--root", str(root), "--quick", "--format", "json"]
     done = subprocess.run(["setpriv", without, *command], capture_output=True, text=True, check=False)
-    found = worst(done.stdout)
+    findings = worst(done.stdout)
     assert done.returncode == 1, done.stderr
-    assert found["food"][0] == "problem"
-    assert "chown" in found["food"][1]
+    assert findings["food"][0] == "problem"
+    assert "chown" in findings["food"][1]
     assert all(name in done.stdout for name in ("theirs.jpg", "trip/theirs too.jpg"))
 
 
 @pytest.mark.system
-def test_another_filesystem_without_room_is_a_warning(root: Path, foodsort: Foodsort) -> None:
+def test_another_filesystem_and_a_full_one_are_warnings(root: Path, foodsort: Foodsort) -> None:
     with mounted(root / "food", "size=64k") as food:
         fill(food)
-        _, found = examined(root, foodsort, "--quick")
-        assert found["filesystem"][0] == "warning"
-        assert found["room"][0] == "warning"
-        assert str(food) in found["room"][1]
+        _, findings = examined(root, foodsort, "--quick")
+        assert findings["filesystem"][0] == "warning"
+        assert findings["room"][0] == "warning"
+        assert str(food) in findings["room"][1]
 
 
 def test_limits_and_missing_events_are_warnings(root: Path) -> None:
@@ -125,34 +125,34 @@ def test_limits_and_missing_events_are_warnings(root: Path) -> None:
         [*limit_command("max_inotify_watches", 0), *command], capture_output=True, text=True, check=True
     )
     assert worst(done.stdout)["events"][0] == "warning"
-    deaf = str(Path(__file__).parents[2] / "programs/no_events.py")
-    done = subprocess.run([sys.executable, deaf, *command], capture_output=True, text=True, check=True)
+    without_events = str(Path(__file__).parents[2] / "programs/no_events.py")
+    done = subprocess.run([sys.executable, without_events, *command], capture_output=True, text=True, check=True)
     assert "no event came" in worst(done.stdout)["events"][1]
 
 
-def test_a_damaged_database_is_a_problem_and_stays_where_it_is(used: Path, foodsort: Foodsort) -> None:
+def test_a_damaged_database_is_a_problem_and_is_not_moved(used: Path, foodsort: Foodsort) -> None:
     path = used / "foodsort.db"
     path.write_bytes(b"my diary" * 1000)
-    code, found = examined(used, foodsort)
+    code, findings = examined(used, foodsort)
     assert code == 1
-    assert "is damaged" in found["database"][1]
+    assert "is damaged" in findings["database"][1]
     assert path.read_bytes() == b"my diary" * 1000
 
 
 def test_a_locked_database_is_a_warning(used: Path, foodsort: Foodsort) -> None:
     with closing(sqlite3.connect(used / "foodsort.db")) as holder:
         holder.execute("BEGIN IMMEDIATE")
-        code, found = examined(used, foodsort, "--quick")
+        code, findings = examined(used, foodsort, "--quick")
     assert code == 0
-    assert found["database"][0] == "warning"
-    assert "locked" in found["database"][1]
+    assert findings["database"][0] == "warning"
+    assert "locked" in findings["database"][1]
 
 
-@pytest.mark.parametrize("words", [[], ["--quick"]])
+@pytest.mark.parametrize("options", [[], ["--quick"]])
 def test_a_missing_bundle_is_a_problem(
-    used: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, words: list[str]
+    used: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, options: list[str]
 ) -> None:
     monkeypatch.setenv("FOODSORT_MODEL__BUNDLE", "none")
-    code, found = examined(used, foodsort, *words)
+    code, findings = examined(used, foodsort, *options)
     assert code == 1
-    assert found["model"][0] == "problem"
+    assert findings["model"][0] == "problem"

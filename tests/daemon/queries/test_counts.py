@@ -7,14 +7,14 @@ import sqlalchemy as sa
 
 from daemon.queries import counts
 from daemon.queries.arguments import GroupBy
-from daemon.queries.results import Filters
-from tests.daemon.queries.test_results import add, begun
+from daemon.queries.filters import Filters
+from tests.daemon.queries.test_results import add, make_database
 
 
 @pytest.fixture
 def engine(address: sa.URL) -> Iterator[sa.Engine]:
     """With five photos of two days and two cameras, one of them failed and two labelled by a person."""
-    engine = begun(address)
+    engine = make_database(address)
     add(engine, "a1", 1, camera="Canon")
     add(engine, "a2", 1, predicted_label="non_food", camera="Canon", corrected=("food", "non_food"))
     add(engine, "b1", 2, corrected=("non_food",))
@@ -66,13 +66,13 @@ def test_others_come_by_how_many_photos_they_have(engine: sa.Engine) -> None:
         ({"label": "non_food"}, [1, 1]),
         ({"since": datetime(2026, 11, 2, tzinfo=UTC)}, [2]),
         ({"until": datetime(2026, 11, 2, tzinfo=UTC)}, [2]),
-        ({"state": "failed"}, [1]),
+        ({"states": ("failed",)}, [1]),
         ({"name": "b*"}, [3]),
         ({"name": "?1"}, [1, 1]),
         ({"name": "a1"}, [1]),
         ({"min_probability": 0.6}, [1]),
         ({"limit": 1}, [3]),
-        ({"state": "missing"}, []),
+        ({"states": ("missing",)}, []),
     ],
 )
 def test_groups_are_of_the_photos_that_the_filters_let_through(

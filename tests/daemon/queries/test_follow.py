@@ -8,15 +8,15 @@ import sqlalchemy as sa
 from daemon.database import addresses, connections, schema
 from daemon.photo import FILED, FILING
 from daemon.queries import follow
+from daemon.queries.filters import Filters
 from daemon.queries.follow import Follower
-from daemon.queries.results import Filters
-from tests.daemon.queries.test_results import DAY, add, begun
+from tests.daemon.queries.test_results import DAY, add, make_database
 from tests.programs.postgres import Cluster, made
 
 
 @pytest.fixture
 def engine(address: sa.URL) -> Iterator[sa.Engine]:
-    engine = begun(address)
+    engine = make_database(address)
     yield engine
     engine.dispose()
 
@@ -117,7 +117,7 @@ def test_a_photo_that_is_tried_again_comes_once_more(engine: sa.Engine) -> None:
 
 @pytest.mark.parametrize(
     "filters",
-    [Filters(label="food"), Filters(name="*.jpg", min_probability=0.7), Filters(name="a*"), Filters(state="filed")],
+    [Filters(label="food"), Filters(name="*.jpg", min_probability=0.7), Filters(name="a*"), Filters(states=("filed",))],
 )
 def test_only_what_is_asked_for_comes(engine: sa.Engine, filters: Filters) -> None:
     def three_more() -> None:
@@ -133,7 +133,7 @@ def test_a_database_that_is_not_there_yet_is_waited_for_and_that_is_told_once(tm
     address = addresses.database_url(tmp_path, "")
 
     def made_now() -> None:
-        engine = begun(address)
+        engine = make_database(address)
         add(engine, "a")
         engine.dispose()
 
@@ -145,7 +145,7 @@ def test_a_database_that_is_not_there_yet_is_waited_for_and_that_is_told_once(tm
 
 def test_a_database_that_was_made_anew_is_told_from_its_beginning(tmp_path: Path) -> None:
     address = addresses.database_url(tmp_path, "")
-    old = begun(address)
+    old = make_database(address)
     batch(old, 3)
     add(old, "old", batch_id=3)
     old.dispose()
@@ -155,7 +155,7 @@ def test_a_database_that_was_made_anew_is_told_from_its_beginning(tmp_path: Path
             file.unlink()
 
     def made_anew() -> None:
-        engine = begun(address)
+        engine = make_database(address)
         add(engine, "new")
         engine.dispose()
 
@@ -166,7 +166,7 @@ def test_a_database_that_was_made_anew_is_told_from_its_beginning(tmp_path: Path
 
 def test_a_server_that_is_away_for_a_while_is_waited_for(cluster: Cluster) -> None:
     with made(cluster) as address:
-        engine = begun(address)
+        engine = make_database(address)
         add(engine, "a")
 
         def back() -> None:
@@ -187,7 +187,7 @@ def test_a_server_that_is_away_for_a_while_is_waited_for(cluster: Cluster) -> No
 def test_a_locked_database_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "BUSY_TIMEOUT_S", 0.1)
     address = addresses.database_url(tmp_path, "")
-    engine = begun(address)
+    engine = make_database(address)
     add(engine, "a")
     engine.dispose()
     holder: list[sa.Connection] = []
@@ -211,7 +211,7 @@ def test_a_locked_database_is_waited_for(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_no_more_than_new_photos_are_looked_at(tmp_path: Path) -> None:
     plans: list[str] = []
-    engine = begun(addresses.database_url(tmp_path, ""))
+    engine = make_database(addresses.database_url(tmp_path, ""))
     add(engine, "a", state="filed")
 
     def come() -> None:
@@ -226,7 +226,7 @@ def test_no_more_than_new_photos_are_looked_at(tmp_path: Path) -> None:
         sa.event.listen(sa.Engine, "before_cursor_execute", see)
 
     try:
-        followed(engine.url, listen, come, lambda: None, filters=Filters(state="filed", label="food", name="b*"))
+        followed(engine.url, listen, come, lambda: None, filters=Filters(states=("filed",), label="food", name="b*"))
     finally:
         sa.event.remove(sa.Engine, "before_cursor_execute", see)
     engine.dispose()

@@ -56,26 +56,6 @@ def test_each_database_matches_as_a_shell_does(address: sa.URL, glob: str, found
 
 
 @pytest.mark.parametrize(
-    ("glob", "beginning", "only"),
-    [
-        ("IMG_*", "IMG_", True),
-        ("*", "", True),
-        ("a[*", "a[", True),
-        ("a**", "a", True),
-        ("*.jpg", "", False),
-        ("IMG_*.jpg", "IMG_", False),
-        ("a[1].jpg", "a", False),
-        ("a?", "a", False),
-        (r"a\x2a*", "a*", True),
-        (r"*\x2a*", "", False),
-        ("a", "a", False),
-    ],
-)
-def test_what_all_matches_begin_with_is_known(glob: str, beginning: str, only: bool) -> None:
-    assert (globs.prefix(glob), globs.is_beginning(glob)) == (beginning, only)
-
-
-@pytest.mark.parametrize(
     ("glob", "path", "matches"),
     [
         ("food/*.jpg", "food/a.jpg", True),
@@ -96,7 +76,7 @@ def test_what_all_matches_begin_with_is_known(glob: str, beginning: str, only: b
 def test_in_a_path_only_two_stars_go_beyond_a_slash_and_what_is_below_a_folder_counts(
     glob: str, path: str, matches: bool
 ) -> None:
-    assert globs.paths(glob)(path) is matches
+    assert globs.path_matcher(glob)(path) is matches
     if matches:  # as a database is asked before
         with closing(sqlite3.connect(":memory:")) as connection:
             rough = [globs.coarse(glob), globs.coarse(glob) + "/*"]

@@ -14,7 +14,8 @@ from daemon.database.timestamps import format_time
 from daemon.photo import FILED
 from daemon.queries import results
 from daemon.queries.arguments import PathArgument
-from daemon.queries.results import Filters
+from daemon.queries.filters import Filters
+from daemon.queries.results import IndexHints, ResultRow
 from daemon.queries.selection import PhotoSelection
 from tests.programs.postgres import Cluster, made
 
@@ -24,7 +25,7 @@ RARE: list[dict[str, Any]] = [
     {"since": datetime(2026, 11, 4, tzinfo=UTC)},
     {"until": datetime(2026, 11, 4, tzinfo=UTC)},
     {"label": "food", "since": datetime(2026, 11, 4, tzinfo=UTC)},
-    {"state": "failed"},
+    {"states": ("failed",)},
     {"name": "a"},
     {"name": "a*"},
 ]
@@ -32,28 +33,29 @@ RARE: list[dict[str, Any]] = [
 
 @pytest.fixture
 def engine(address: sa.URL) -> Iterator[sa.Engine]:
-    engine = begun(address)
+    engine = make_database(address)
     yield engine
     engine.dispose()
 
 
 @pytest.fixture
-def of_sqlite(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = begun(addresses.database_url(tmp_path, ""))
+def on_sqlite(tmp_path: Path) -> Iterator[sa.Engine]:
+    engine = make_database(addresses.database_url(tmp_path, ""))
     yield engine
     engine.dispose()
 
 
 @pytest.fixture
-def of_postgresql(cluster: Cluster) -> Iterator[sa.Engine]:
-    """With enough rows, all but a few of them alike, that it pays to think about how they are found."""
+def on_postgresql(cluster: Cluster) -> Iterator[sa.Engine]:
+    """With so many rows, almost all alike, that PostgreSQL uses its indexes for the others."""
     with made(cluster) as address:
-        engine = begun(address)
+        engine = make_database(address)
         add(engine, "a")
         names = [column.name for column in schema.photos.columns if column.name != "id"]
         time = "timestamp '2026-10-01' + number * interval '1 minute'"
         changed = {"name": "'IMG_' || number", "classified_at": f"to_char({time}, 'YYYY-MM-DD\"T\"HH24:MI:SS.USZ')"}
-        others = f"SELECT {', '.join(changed.get(name, name) for name in names)} FROM photos, generate_series(1, 20000) number"
+        values = ", ".join(changed.get(name, name) for name in names)
+        others = f"SELECT {values} FROM photos, generate_series(1, 20000) number"
         with engine.begin() as connection:
             connection.exec_driver_sql(f"INSERT INTO photos ({', '.join(names)}) {others}")
         add(engine, "b", 5, ("non_food",), state="failed")
@@ -63,7 +65,7 @@ def of_postgresql(cluster: Cluster) -> Iterator[sa.Engine]:
         engine.dispose()
 
 
-def begun(address: sa.URL) -> sa.Engine:
+def make_database(address: sa.URL) -> sa.Engine:
     """A new database with a model and two batches."""
     engine = connections.connect(address)
     with engine.begin() as connection:
@@ -76,7 +78,7 @@ def begun(address: sa.URL) -> sa.Engine:
 
 
 def add(engine: sa.Engine, name: str, day: int = 1, corrected: tuple[str, ...] = (), **values: Any) -> int:
-    """A row of a photo that is filed as food, unless something else is said, and of its batch; returns the photo's id."""
+    """Adds the row of a photo, filed as food by default, and that of its batch; returns the photo's id."""
     place = {"name": name, "path": name, "path_bytes": name.encode(), "inbox_path": name, "inbox_path_bytes": b"a"}
     facts = {"generation": "g", "identity": f"1:{name}", "sha256": name, "size_bytes": 1, "modified_at": DAY % 1}
     keys = {"batch_id": 1, "model_id": 1, "claimed_at": DAY % day, "classified_at": DAY % day, "filed_at": DAY % day}
@@ -99,21 +101,25 @@ def names(engine: sa.Engine, **filters: Any) -> list[str]:
     return [row["name"] for row in results.rows(engine, Filters(**filters))]
 
 
-def plan(engine: sa.Engine, statement: "sa.sql.Executable") -> str:
-    """How SQLite goes about a question; it does so alike with ten million rows, since nobody counts them for it."""
+def sqlite_plan(engine: sa.Engine, statement: "sa.sql.Executable") -> str:
+    """SQLite's plan for a query; without statistics it is the same for ten million rows."""
     text = str(statement.compile(engine, compile_kwargs={"literal_binds": True}))  # type: ignore[attr-defined]
     with engine.connect() as connection:
         return "\n".join(row[3] for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + text.replace("%", "%%")))
 
 
-def of_postgresql_plan(engine: sa.Engine, statement: "sa.sql.Executable") -> str:
-    """How PostgreSQL goes about a question."""
+def postgresql_plan(engine: sa.Engine, statement: "sa.sql.Executable") -> str:
+    """PostgreSQL's plan for a query."""
     with engine.connect() as connection:
         bound = statement.compile(connection)  # type: ignore[attr-defined]
         return "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {bound}", dict(bound.params)))
 
 
-def test_a_label_is_a_persons_last_word_or_else_the_networks(engine: sa.Engine) -> None:
+def test_a_row_has_the_columns_of_the_view() -> None:
+    assert list(ResultRow.__annotations__) == [column.name for column in schema.results.c]
+
+
+def test_a_label_is_a_persons_newest_or_else_the_models(engine: sa.Engine) -> None:
     add(engine, "a", corrected=("food", "non_food"))
     add(engine, "b")
     add(engine, "c", predicted_label="non_food")
@@ -125,7 +131,7 @@ def test_a_label_is_a_persons_last_word_or_else_the_networks(engine: sa.Engine) 
     assert names(engine, label="unsure") == []
 
 
-def test_a_time_gives_the_newest_by_time_first(engine: sa.Engine) -> None:
+def test_with_a_time_the_newest_by_time_come_first(engine: sa.Engine) -> None:
     for name, day in (("a", 5), ("b", 3), ("c", 4), ("d", 4)):
         add(engine, name, day)
     add(engine, "e", classified_at=None)
@@ -136,10 +142,10 @@ def test_a_time_gives_the_newest_by_time_first(engine: sa.Engine) -> None:
 
 
 @pytest.mark.parametrize("few", [0, 100_000])
-def test_a_beginning_is_found_by_its_exact_letters_whichever_way_is_taken(
+def test_a_prefix_matches_exactly_with_the_index_and_without(
     engine: sa.Engine, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(results, "_FEW", few)
+    monkeypatch.setattr(results, "FEW", few)
     for name in (
         "IMG",
         "IMG_1",
@@ -166,10 +172,10 @@ def test_a_beginning_is_found_by_its_exact_letters_whichever_way_is_taken(
 
 
 @pytest.mark.parametrize("filters", RARE)
-def test_what_is_rare_is_found_by_an_index_and_nothing_is_sorted(of_sqlite: sa.Engine, filters: dict[str, Any]) -> None:
-    found = plan(of_sqlite, results.select(Filters(limit=50, **filters), few_names=True))
-    assert "SCAN p" not in found
-    assert "ORDER BY" not in found.partition("RIGHT")[0]  # there are the few that a person corrected
+def test_rare_photos_are_found_by_an_index_without_sorting(on_sqlite: sa.Engine, filters: dict[str, Any]) -> None:
+    plan = sqlite_plan(on_sqlite, results.select(Filters(limit=50, **filters), hints=IndexHints(name=True)))
+    assert "SCAN p" not in plan
+    assert "ORDER BY" not in plan.partition("RIGHT")[0]  # after it are the few photos with a person's label
 
 
 @pytest.mark.parametrize(
@@ -182,49 +188,49 @@ def test_what_is_rare_is_found_by_an_index_and_nothing_is_sorted(of_sqlite: sa.E
         ({}, None),
     ],
 )
-def test_postgresql_finds_what_is_rare_by_an_index_too(
-    of_postgresql: sa.Engine, filters: dict[str, Any], index: str | None
+def test_postgresql_finds_rare_photos_by_an_index_too(
+    on_postgresql: sa.Engine, filters: dict[str, Any], index: str | None
 ) -> None:
-    asked = results.select(Filters(**{"limit": 50} | filters), "postgresql")
-    with of_postgresql.connect() as connection:
-        bound = asked.compile(connection)
-        found = "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {bound}", dict(bound.params)))
-    assert f" ix_photos_{index}" in found if index else "Backward using photos_pkey" in found
-    assert "Seq Scan on photos" not in found
+    query = results.select(Filters(**{"limit": 50} | filters), "postgresql")
+    with on_postgresql.connect() as connection:
+        bound = query.compile(connection)
+        plan = "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {bound}", dict(bound.params)))
+    assert f" ix_photos_{index}" in plan if index else "Backward using photos_pkey" in plan
+    assert "Seq Scan on photos" not in plan
 
 
 @pytest.mark.parametrize("filters", [{}, {"name": "IMG*"}])
-def test_what_is_frequent_is_read_from_the_newest_on(of_sqlite: sa.Engine, filters: dict[str, Any]) -> None:
-    found = plan(of_sqlite, results.select(Filters(limit=50, **filters)))
-    assert found.startswith("SCAN p\n")
-    assert "ORDER BY" not in found
+def test_frequent_photos_are_read_from_the_newest_on(on_sqlite: sa.Engine, filters: dict[str, Any]) -> None:
+    plan = sqlite_plan(on_sqlite, results.select(Filters(limit=50, **filters)))
+    assert plan.startswith("SCAN p\n")
+    assert "ORDER BY" not in plan
 
 
-def test_the_last_batch_is_the_newest_that_has_photos_in_place(engine: sa.Engine) -> None:
+def test_the_newest_batch_is_the_newest_with_filed_photos(engine: sa.Engine) -> None:
     first = add(engine, "a")
     add(engine, "b", batch_id=2, state="undone")
-    chosen = PhotoSelection(engine, Path("/"), UNDO.sources)
-    assert [photo.id for photo in chosen.newest_batch()] == [first]
+    selection = PhotoSelection(engine, Path("/"), UNDO.sources)
+    assert [photo.id for photo in selection.newest_batch()] == [first]
 
 
-def test_no_question_of_a_batch_or_a_person_goes_through_all_photos(of_sqlite: sa.Engine) -> None:
-    engine = of_sqlite
-    asked: list[str] = []
+def test_no_query_for_a_batch_or_a_time_reads_all_photos(on_sqlite: sa.Engine) -> None:
+    engine = on_sqlite
+    plans: list[str] = []
     add(engine, "a")
 
-    def see(_connection: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
+    def record_plan(_connection: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
         with engine.connect() as other:
             lines = other.connection.cursor().execute("EXPLAIN QUERY PLAN " + statement, values)
-            asked.extend(line[3] for line in lines)
+            plans.extend(line[3] for line in lines)
 
-    chosen = PhotoSelection(engine, Path("/"), UNDO.sources)
-    sa.event.listen(engine, "before_cursor_execute", see)
-    chosen.newest_batch()
-    chosen.by_batch(1)
-    chosen.filed_since(datetime(2026, 11, 4, tzinfo=UTC))
+    selection = PhotoSelection(engine, Path("/"), UNDO.sources)
+    sa.event.listen(engine, "before_cursor_execute", record_plan)
+    selection.newest_batch()
+    selection.by_batch(1)
+    selection.filed_since(datetime(2026, 11, 4, tzinfo=UTC))
     Lookup(engine).undone(["1:a"])
-    sa.event.remove(engine, "before_cursor_execute", see)
-    indexes = [line.split("USING ")[1] for line in asked if line.startswith(("SEARCH photos", "SCAN photos"))]
+    sa.event.remove(engine, "before_cursor_execute", record_plan)
+    indexes = [line.split("USING ")[1] for line in plans if line.startswith(("SEARCH photos", "SCAN photos"))]
     by_state = "INDEX ix_photos_state_filed_at (state=? AND filed_at>?)"
     by_batch = "INDEX ix_photos_batch_id (batch_id=?)"
     assert indexes == [by_batch] * 3 + [by_state, "INDEX ix_photos_identity_state (identity=? AND state=?)"]
@@ -233,20 +239,20 @@ def test_no_question_of_a_batch_or_a_person_goes_through_all_photos(of_sqlite: s
 CERTAIN = sa.select(schema.results).where(schema.results.c.certainty.is_not(None)).order_by("certainty", "id").limit(50)
 
 
-def test_the_least_certain_are_found_by_an_index(of_sqlite: sa.Engine) -> None:
-    found = plan(of_sqlite, CERTAIN)
-    assert "USING INDEX ix_photos_certainty" in found
-    assert "SCAN photos" not in found
+def test_the_least_certain_are_found_by_an_index(on_sqlite: sa.Engine) -> None:
+    plan = sqlite_plan(on_sqlite, CERTAIN)
+    assert "USING INDEX ix_photos_certainty" in plan
+    assert "SCAN photos" not in plan
 
 
-def test_postgresql_finds_the_least_certain_by_an_index_too(of_postgresql: sa.Engine) -> None:
-    with of_postgresql.connect() as connection:
+def test_postgresql_finds_the_least_certain_by_an_index_too(on_postgresql: sa.Engine) -> None:
+    with on_postgresql.connect() as connection:
         bound = CERTAIN.compile(connection)
-        found = "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {bound}", dict(bound.params)))
-    assert "ix_photos_certainty" in found
+        plan = "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {bound}", dict(bound.params)))
+    assert "ix_photos_certainty" in plan
 
 
-def test_rows_come_in_the_order_that_is_asked_for(engine: sa.Engine) -> None:
+def test_rows_come_in_the_order_of_the_filters(engine: sa.Engine) -> None:
     for name, probability in (("b", 0.9), ("B", 0.45), ("ä", 0.2), ("a", None)):
         add(engine, name, probability=probability)
     assert names(engine, sort="newest") == ["a", "ä", "B", "b"]
@@ -254,32 +260,32 @@ def test_rows_come_in_the_order_that_is_asked_for(engine: sa.Engine) -> None:
     assert names(engine, sort="name") == ["B", "a", "b", "ä"]
     assert names(engine, sort="certainty") == ["B", "ä", "b"]
     assert names(engine, sort="name", label="food", limit=2) == ["B", "a"]
-    assert names(engine, sort="certainty", label="food", state="filed", limit=1) == ["B"]
+    assert names(engine, sort="certainty", label="food", states=("filed",), limit=1) == ["B"]
     since = datetime(2026, 11, 1, tzinfo=UTC)
     assert names(engine, sort="oldest", since=since) == ["b", "B", "ä", "a"]
 
 
-def test_the_least_certain_of_a_frequent_label_are_found_in_that_order(of_sqlite: sa.Engine) -> None:
+def test_the_least_certain_of_a_frequent_label_are_found_in_that_order(on_sqlite: sa.Engine) -> None:
     filters = Filters(label="food", sort="certainty", limit=50)
-    found = plan(of_sqlite, results.select(filters, few_labelled=False))
-    assert "USING INDEX ix_photos_certainty" in found
-    assert "ORDER BY" not in found
+    plan = sqlite_plan(on_sqlite, results.select(filters, hints=IndexHints(label=False)))
+    assert "USING INDEX ix_photos_certainty" in plan
+    assert "ORDER BY" not in plan
 
 
 @pytest.mark.parametrize(("most", "few"), [(2, True), (1, False)])
 def test_the_least_certain_of_a_label_are_the_same_however_many_have_it(
-    of_sqlite: sa.Engine, monkeypatch: pytest.MonkeyPatch, most: int, few: bool
+    on_sqlite: sa.Engine, monkeypatch: pytest.MonkeyPatch, most: int, few: bool
 ) -> None:
-    monkeypatch.setattr(results, "_FEW", most)
-    add(of_sqlite, "sure")
-    add(of_sqlite, "other", predicted_label="non_food", probability=0.4)
-    add(of_sqlite, "corrected", predicted_label="non_food", corrected=("food",), probability=0.3)
-    with of_sqlite.connect() as connection:
-        assert results.few_labelled(connection, Filters(label="food", sort="certainty")) is few
-    assert names(of_sqlite, label="food", sort="certainty") == ["corrected", "sure"]
+    monkeypatch.setattr(results, "FEW", most)
+    add(on_sqlite, "sure")
+    add(on_sqlite, "other", predicted_label="non_food", probability=0.4)
+    add(on_sqlite, "corrected", predicted_label="non_food", corrected=("food",), probability=0.3)
+    with on_sqlite.connect() as connection:
+        assert results.index_hints(connection, Filters(label="food", sort="certainty"), most).label is few
+    assert names(on_sqlite, label="food", sort="certainty") == ["corrected", "sure"]
 
 
-def test_a_name_is_matched_as_it_is_shown_and_a_name_with_brackets_is_found_by_itself(engine: sa.Engine) -> None:
+def test_a_name_matches_as_it_is_shown_and_a_name_with_brackets_matches_itself(engine: sa.Engine) -> None:
     for name in ("a[1].jpg", "a1.jpg", "caf\\xe9.jpg", "esc\\x1b.jpg", "A1.jpg"):
         add(engine, name)
     assert names(engine, name="a[1].jpg") == ["a1.jpg", "a[1].jpg"]
@@ -290,41 +296,41 @@ def test_a_name_is_matched_as_it_is_shown_and_a_name_with_brackets_is_found_by_i
 
 
 @pytest.mark.parametrize(("sort", "index"), [("name", "ix_photos_name"), ("certainty", "ix_photos_certainty")])
-def test_an_index_has_the_order_that_is_asked_for(of_sqlite: sa.Engine, sort: Any, index: str) -> None:
-    found = plan(of_sqlite, results.select(Filters(limit=50, sort=sort)))
-    assert f"USING INDEX {index}" in found
-    assert "ORDER BY" not in found
+def test_each_order_has_an_index(on_sqlite: sa.Engine, sort: Any, index: str) -> None:
+    plan = sqlite_plan(on_sqlite, results.select(Filters(limit=50, sort=sort)))
+    assert f"USING INDEX {index}" in plan
+    assert "ORDER BY" not in plan
 
 
 @pytest.mark.parametrize(("sort", "index"), [("name", "ix_photos_name"), ("certainty", "ix_photos_certainty")])
-def test_postgresql_has_an_index_of_that_order_too(of_postgresql: sa.Engine, sort: Any, index: str) -> None:
-    assert index in of_postgresql_plan(of_postgresql, results.select(Filters(limit=50, sort=sort), "postgresql"))
+def test_postgresql_has_an_index_for_each_order_too(on_postgresql: sa.Engine, sort: Any, index: str) -> None:
+    assert index in postgresql_plan(on_postgresql, results.select(Filters(limit=50, sort=sort), "postgresql"))
 
 
-def test_a_pattern_finds_few_names_by_the_index(of_sqlite: sa.Engine) -> None:
+def test_a_pattern_of_few_names_uses_the_index(on_sqlite: sa.Engine) -> None:
     filters = Filters(limit=50, name="a[bc]*.jpg")
-    found = plan(of_sqlite, results.select(filters, few_names=True))
-    assert "SEARCH photos USING COVERING INDEX ix_photos_name" in found
-    assert "SCAN p" not in found
+    plan = sqlite_plan(on_sqlite, results.select(filters, hints=IndexHints(name=True)))
+    assert "SEARCH photos USING COVERING INDEX ix_photos_name" in plan
+    assert "SCAN p" not in plan
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
 def test_a_path_is_found_by_an_index_on_names(dialect: str, request: pytest.FixtureRequest) -> None:
-    engine: sa.Engine = request.getfixturevalue(f"of_{dialect}")
-    asked: list[str] = []
+    engine: sa.Engine = request.getfixturevalue(f"on_{dialect}")
+    plans: list[str] = []
 
-    def see(connection: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
+    def record_plan(connection: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
         explain = "EXPLAIN QUERY PLAN " if dialect == "sqlite" else "EXPLAIN "
         lines = connection.connection.cursor().execute(explain + statement, values)
-        asked.append("\n".join(str(line[-1]) for line in lines))
+        plans.append("\n".join(str(line[-1]) for line in lines))
 
     add(engine, "c", path="food/c", path_bytes=b"food/c")
-    sa.event.listen(engine, "before_cursor_execute", see)
+    sa.event.listen(engine, "before_cursor_execute", record_plan)
     assert len(PhotoSelection(engine, Path("/"), UNDO.sources).by_path(PathArgument("food/c"))) == 1
-    sa.event.remove(engine, "before_cursor_execute", see)
-    assert len(asked) == 1
-    assert "ix_photos_name" in asked[0]
-    assert "ix_photos_state" not in asked[0]
+    sa.event.remove(engine, "before_cursor_execute", record_plan)
+    assert len(plans) == 1
+    assert "ix_photos_name" in plans[0]
+    assert "ix_photos_state" not in plans[0]
 
 
 def test_times_before_the_year_1000_are_in_order_too() -> None:
@@ -335,39 +341,50 @@ def test_times_before_the_year_1000_are_in_order_too() -> None:
 @pytest.mark.parametrize(
     "filters", [{}, {"since": datetime(2026, 11, 2, tzinfo=UTC)}, {"label": "food"}, {"name": "I*"}]
 )
-def test_pages_are_what_one_question_gives(
+def test_pages_have_the_rows_of_one_query(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, sort: Any, filters: dict[str, Any]
 ) -> None:
-    for number in range(20):  # with some alike in each of the columns that are sorted by
+    for number in range(20):  # with equal values in each column of the orders
         corrected = ("non_food", "food") if number % 5 == 0 else ()
         add(engine, f"{'iI_'[number % 3]}MG", number // 6 + 1, corrected, probability=(number % 4) / 4)
-    asked = Filters(sort=sort, **filters)
+    ordered = Filters(sort=sort, **filters)
     with engine.connect() as connection:
-        expected = [dict(row) for row in connection.execute(results.select(asked, engine.dialect.name)).mappings()]
+        expected = [dict(row) for row in connection.execute(results.select(ordered, engine.dialect.name)).mappings()]
     assert len(expected) > 5
     for page in (1, 2, 3, len(expected)):
         monkeypatch.setattr(results, "_PAGE", page)
-        assert list(results.rows(engine, asked)) == expected
-        assert list(results.rows(engine, replace(asked, limit=5))) == expected[:5]
+        assert list(results.rows(engine, ordered)) == expected
+        assert list(results.rows(engine, replace(ordered, limit=5))) == expected[:5]
+
+
+@pytest.mark.parametrize("sort", ["newest", "oldest", "certainty", "name"])
+def test_a_reversed_order_goes_back_from_a_row(engine: sa.Engine, sort: Any) -> None:
+    for number in range(9):
+        add(engine, "aäB"[number % 3], number // 4 + 1, probability=(number % 4) / 4)
+    filters = Filters(sort=sort, since=datetime(2026, 11, 1, tzinfo=UTC))
+    rows = list(results.rows(engine, filters))
+    query = results.select(filters, engine.dialect.name, order=filters.order.reversed(), after=rows[6])
+    with engine.connect() as connection:
+        assert [row.id for row in connection.execute(query)] == [row["id"] for row in rows[5::-1]]
 
 
 @pytest.mark.parametrize("sort", ["newest", "certainty", "name"])
-def test_who_takes_rows_slowly_holds_no_transaction(
-    of_sqlite: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sort: Any
+def test_a_slow_consumer_holds_no_transaction(
+    on_sqlite: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sort: Any
 ) -> None:
     monkeypatch.setattr(results, "_PAGE", 2)
     for name in "abcde":
-        add(of_sqlite, name)
+        add(on_sqlite, name)
     reader = connections.connect_to_read(addresses.database_url(tmp_path, ""))
     rows = results.rows(reader, Filters(sort=sort))
     next(rows)
-    add(of_sqlite, "f")
-    with of_sqlite.connect() as connection:  # which waits for readers, and else empties the log
+    add(on_sqlite, "f")
+    with on_sqlite.connect() as connection:  # empties the log if there is no reader
         assert connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0] == 0
     assert len({row["id"] for row in rows}) >= 4
 
 
-def test_a_later_page_begins_where_the_index_says(of_sqlite: sa.Engine, of_postgresql: sa.Engine) -> None:
+def test_a_later_page_begins_in_the_index(on_sqlite: sa.Engine, on_postgresql: sa.Engine) -> None:
     since = datetime(2026, 10, 1, tzinfo=UTC)
     last = {"id": 9, "name": "a", "classified_at": DAY % 1, "certainty": 0.7}
     for filters, index in (
@@ -376,9 +393,9 @@ def test_a_later_page_begins_where_the_index_says(of_sqlite: sa.Engine, of_postg
         (Filters(limit=50, sort="name"), "name"),
         (Filters(limit=50, sort="certainty"), "certainty"),
     ):
-        found = plan(of_sqlite, results.select(filters, after=last))
+        plan = sqlite_plan(on_sqlite, results.select(filters, after=last))
         assert (
             "SEARCH p USING INTEGER PRIMARY KEY" if index == "pkey" else f"SEARCH p USING INDEX ix_photos_{index}"
-        ) in found
-        assert "ORDER BY" not in found.partition("RIGHT")[0]
-        assert index in of_postgresql_plan(of_postgresql, results.select(filters, "postgresql", after=last))
+        ) in plan
+        assert "ORDER BY" not in plan.partition("RIGHT")[0]
+        assert index in postgresql_plan(on_postgresql, results.select(filters, "postgresql", after=last))

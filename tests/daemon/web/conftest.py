@@ -23,25 +23,25 @@ from tests.daemon.conftest import FAST
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOST = socket.gethostname().lower()
-"""A name of this machine that browsers, unlike 127.0.0.1, do not take for a secure place; it leads to the loopback alone."""
+"""A name of this machine that browsers, unlike 127.0.0.1, do not regard as secure; it resolves to the loopback."""
 PATIENCE_MS = 20_000
-"""How long a browser is waited for on a busy machine."""
+"""How long a test waits for the browser on a busy machine."""
 expect.set_options(timeout=PATIENCE_MS)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @contextmanager
-def reviewing(root: Path, *words: str, **settings: str) -> Iterator[str]:
-    """`foodsort review` in a process of its own, at a free port; yields its address. Ctrl-C has to end it cleanly."""
-    command = [sys.executable, "-m", "daemon", "review", "--root", str(root), "--port", "0", *words]
+def reviewing(root: Path, *options: str, **settings: str) -> Iterator[str]:
+    """Runs `foodsort review` in its own process on a free port; yields its address. Ctrl-C has to end it cleanly."""
+    command = [sys.executable, "-m", "daemon", "review", "--root", str(root), "--port", "0", *options]
     environment = os.environ | FAST | settings
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     assert server.stdout is not None
     try:
-        said = server.stdout.readline()
-        found = re.search(r"http://\S+(?=/ )", said)
-        assert found, said + server.communicate(timeout=10)[1]
-        yield found[0]
+        line = server.stdout.readline()
+        address = re.search(r"http://\S+(?=/ )", line)
+        assert address, line + server.communicate(timeout=10)[1]
+        yield address[0]
         server.send_signal(signal.SIGINT)
         _, err = server.communicate(timeout=20)
         assert (server.returncode, err) == (0, "")
@@ -51,7 +51,7 @@ def reviewing(root: Path, *words: str, **settings: str) -> Iterator[str]:
 
 
 def sort(root: Path, photos: dict[str, bytes]) -> Path:
-    """A root in which photos, by their places in the inbox, have been sorted; their rows are numbered in this order."""
+    """A root with sorted photos, given by their paths in the inbox; their rows are numbered in this order."""
     for name, data in photos.items():
         path = root / "inbox" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A tab with nothing in it; nothing that its scripts do may fail."""
+    """An empty tab; none of its scripts may raise an error."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(PATIENCE_MS)
     tab = context.new_page()
@@ -92,12 +92,12 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def row(number: int, **other: Any) -> dict[str, Any]:
-    """A photo's row: each third not food; sure of it to 50 to 99 %; classified a minute after the one before."""
+    """A photo's row: every third is not food; certainty from 50 to 99 %; classified a minute after the one before."""
     name = f"{'soup' if number % 2 else 'Sea'}_{number:03}.jpg"
     at = format_time(NOON + timedelta(minutes=number))
     certainty = 0.5 + (number * 37 % 50) / 100
     label = "non_food" if number % 3 == 0 else "food"
-    said = {
+    values = {
         "id": number,
         "name": name,
         "path": name,
@@ -118,7 +118,7 @@ def row(number: int, **other: Any) -> dict[str, Any]:
         "classified_at": at,
         "filed_at": at,
     }
-    return said | other
+    return values | other
 
 
 FAILED = {
@@ -133,7 +133,7 @@ FAILED = {
 
 @pytest.fixture
 def engine(address: sa.URL) -> Iterator[sa.Engine]:
-    """A database of 200 photos; every tenth one failed but for number 150, which a person has called food, unlike the model."""
+    """A database of 200 photos; every tenth failed but for 150, which a person labelled food, unlike the model."""
     engine = connections.connect(address)
     with engine.begin() as connection:
         model = {"sha256": "0" * 64, "name": "m", "card": "{}", "first_used_at": format_time(NOON)}

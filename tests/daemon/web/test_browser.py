@@ -66,8 +66,8 @@ def place(root: Path, name: str) -> str:
     return str(next(row["path"] for row in rows(root) if row["name"] == name))
 
 
-def looked_at(page: Page, name: str) -> None:
-    """Waits until a photo is shown large, and its keys work."""
+def expect_open(page: Page, name: str) -> None:
+    """Waits until a photo is open and its keys work."""
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
     page.wait_for_load_state()
 
@@ -87,31 +87,31 @@ def test_photos_come_newest_first_with_pictures_and_labels(kept: str, page: Page
         assert image.evaluate("image => image.naturalWidth") == 96
 
 
-def test_a_letter_labels_a_photo_and_another_takes_it_back(photos: Path, page: Page) -> None:
+def test_one_key_labels_a_photo_and_another_undoes_it(photos: Path, page: Page) -> None:
     with reviewing(photos) as address:
         page.goto(address)
         page.keyboard.press("j")
-        expect(page.locator(".card .look").first).to_be_focused()
+        expect(page.locator(".card .card-link").first).to_be_focused()
         page.keyboard.press("n")
         expect(page.locator(".card .tag").first).to_have_text("not food")
-        expect(page.locator(".card .said").first).to_contain_text("by hand")
-        expect(page.locator(".card .look").nth(1)).to_be_focused()
+        expect(page.locator(".card .caption").first).to_contain_text("by hand")
+        expect(page.locator(".card .card-link").nth(1)).to_be_focused()
         expect(page.locator(".toast")).to_contain_text("bread.jpg is not food now")
         assert (photos / "non_food/bread.jpg").exists()
         page.keyboard.press("u")
         expect(page.locator(".card .tag").first).to_have_text("food")
-        expect(page.locator(".card .said").first).not_to_contain_text("by hand")
-        expect(page.locator(".card .look").first).to_be_focused()
+        expect(page.locator(".card .caption").first).not_to_contain_text("by hand")
+        expect(page.locator(".card .card-link").first).to_be_focused()
         assert place(photos, "bread.jpg") == "food/bread.jpg"
         assert (photos / "food/bread.jpg").exists()
 
 
-def test_many_photos_are_labelled_at_once_and_taken_back_by_the_toast(photos: Path, page: Page) -> None:
+def test_selected_photos_are_labelled_together_and_undone_by_the_toast(photos: Path, page: Page) -> None:
     with reviewing(photos) as address:
         page.goto(address)
         page.keyboard.press("j")
         page.keyboard.press("x")
-        page.locator(".card .look").nth(2).click(modifiers=["Shift"])
+        page.locator(".card .card-link").nth(2).click(modifiers=["Shift"])
         bulk = page.get_by_role("region", name="Selected photos")
         expect(bulk).to_contain_text("3 selected")
         bulk.get_by_role("button", name="Not food").click()
@@ -123,7 +123,7 @@ def test_many_photos_are_labelled_at_once_and_taken_back_by_the_toast(photos: Pa
         assert len(list((photos / "non_food").rglob("*.jpg"))) == 1
 
 
-def test_what_cannot_be_labelled_is_told_in_words_and_the_others_are(photos: Path, page: Page) -> None:
+def test_a_photo_that_cannot_be_labelled_is_reported_and_the_others_are_labelled(photos: Path, page: Page) -> None:
     with reviewing(photos) as address:
         page.goto(address)
         os.unlink(photos / "food/bread.jpg")
@@ -134,7 +134,7 @@ def test_what_cannot_be_labelled_is_told_in_words_and_the_others_are(photos: Pat
         expect(page.locator(".card .tag").first).to_have_text("food")
 
 
-def test_filters_stand_in_the_address_and_hold_for_neighbours(kept: str, page: Page) -> None:
+def test_filters_are_in_the_address_and_apply_to_neighbours(kept: str, page: Page) -> None:
     page.goto(kept)
     page.get_by_role("link", name="Not food", exact=True).click()
     expect(page).to_have_url(f"{kept}/?show=non_food")
@@ -149,68 +149,68 @@ def test_filters_stand_in_the_address_and_hold_for_neighbours(kept: str, page: P
     page.get_by_role("button", name="Show").click()
     expect(page).to_have_url(f"{kept}/?order=certainty&certainty=0.75")
     assert names(page) == ["maybe.jpg"]
-    page.get_by_role("link", name="Drop the filter: at most 75 % sure").click()
+    page.get_by_role("link", name="Remove filter: at most 75 % sure").click()
     expect(page).to_have_url(f"{kept}/?order=certainty")
     page.goto(f"{kept}/?show=food&name=*o*")
     page.locator(".card", has_text="soup.jpg").get_by_role("link").click()
-    looked_at(page, "soup.jpg")
+    expect_open(page, "soup.jpg")
     page.keyboard.press("j")
-    looked_at(page, SHOWN)
+    expect_open(page, SHOWN)
     assert page.url.endswith("?show=food&name=%2Ao%2A")
     page.keyboard.press("j")
     expect(page.locator(".toast")).to_have_text(re.compile("last photo"))
 
 
-def test_one_photo_shows_what_is_known_of_it_and_the_way_back_leads_to_its_card(kept: str, page: Page) -> None:
+def test_a_photo_shows_its_facts_and_escape_leads_back_to_its_card(kept: str, page: Page) -> None:
     page.goto(kept)
     page.keyboard.press("j")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    looked_at(page, "maybe.jpg")
+    expect_open(page, "maybe.jpg")
     expect(page.get_by_role("img", name="maybe.jpg")).to_have_js_property("complete", True)
-    expect(page.get_by_role("img", name=re.compile("The model gives food .* %; from 50 % on"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("Probability of food: .* %; threshold 50 %"))).to_be_visible()
     for fact in ("food/maybe.jpg", "96 × 64, JPEG", "scripted"):
         expect(page.locator(".facts")).to_contain_text(fact)
     assert page.locator(".history li").count() >= 1
     page.keyboard.press("k")
-    looked_at(page, "bread.jpg")
+    expect_open(page, "bread.jpg")
     page.keyboard.press("s")
-    looked_at(page, "maybe.jpg")
+    expect_open(page, "maybe.jpg")
     page.keyboard.press("Escape")
-    expect(page.locator(".card .look").nth(1)).to_be_focused()
+    expect(page.locator(".card .card-link").nth(1)).to_be_focused()
 
 
-def test_why_says_in_words_when_there_is_no_map(kept: str, page: Page) -> None:
+def test_why_has_a_message_if_there_is_no_map(kept: str, page: Page) -> None:
     page.goto(kept)
-    page.locator(".look").first.click()
-    looked_at(page, "bread.jpg")
+    page.locator(".card-link").first.click()
+    expect_open(page, "bread.jpg")
     page.get_by_role("button", name="Why?").click()
     expect(page.get_by_role("alert")).to_contain_text("scripted engine")
     expect(page.get_by_role("button", name="Why?")).to_have_attribute("aria-pressed", "false")
 
 
-def test_labelling_a_large_photo_goes_on_to_the_next_and_undo_comes_back(photos: Path, page: Page) -> None:
+def test_labelling_a_large_photo_opens_the_next_and_undo_comes_back(photos: Path, page: Page) -> None:
     with reviewing(photos) as address:
         page.goto(address)
-        page.locator(".look").first.click()
-        looked_at(page, "bread.jpg")
+        page.locator(".card-link").first.click()
+        expect_open(page, "bread.jpg")
         page.keyboard.press("n")
-        looked_at(page, "maybe.jpg")
+        expect_open(page, "maybe.jpg")
         expect(page.locator(".toast")).to_contain_text("bread.jpg is not food now")
         assert (photos / "non_food/bread.jpg").exists()
         page.keyboard.press("u")
-        looked_at(page, "bread.jpg")
+        expect_open(page, "bread.jpg")
         assert (photos / "food/bread.jpg").exists()
 
 
-def test_new_photos_appear_by_themselves_and_are_announced(photos: Path, page: Page) -> None:
+def test_new_photos_appear_and_are_announced(photos: Path, page: Page) -> None:
     with reviewing(photos) as address, running(photos):
         page.goto(address)
         expect(page.locator(".card")).to_have_count(5)
         (photos / "inbox/new.jpg").write_bytes(picture("non_food", 9))
         expect(page.locator(".card").first).to_contain_text("new.jpg")
         expect(page.get_by_role("status")).to_have_text("1 new photo")
-        # Who has gone on to another photo is not disturbed.
+        # They wait behind a button once another card has the focus.
         page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowRight")
         (photos / "inbox/newer.jpg").write_bytes(picture("non_food", 10))
@@ -219,7 +219,7 @@ def test_new_photos_appear_by_themselves_and_are_announced(photos: Path, page: P
         expect(page.locator(".card")).to_have_count(7)
 
 
-def test_a_failed_photo_that_was_mended_is_tried_again(root: Path, page: Page) -> None:
+def test_a_repaired_photo_is_retried(root: Path, page: Page) -> None:
     photos = sort(root, {"bill.pdf": b"%PDF"})  # a copy of it would count as another file
     with reviewing(photos) as address, running(photos):
         page.goto(f"{address}/failed")
@@ -235,12 +235,12 @@ def test_a_failed_photo_that_was_mended_is_tried_again(root: Path, page: Page) -
         assert place(photos, "bill.pdf") == "food/bill.pdf"
 
 
-def test_a_failed_photo_is_deleted_after_a_question(photos: Path, page: Page) -> None:
+def test_a_failed_photo_is_deleted_after_confirmation(photos: Path, page: Page) -> None:
     with reviewing(photos) as address:
         page.goto(f"{address}/failed")
         page.keyboard.press("j")
         page.keyboard.press("Delete")
-        dialog = page.get_by_role("dialog", name="Delete it for good?")
+        dialog = page.get_by_role("dialog", name="Delete permanently?")
         expect(dialog).to_contain_text("bill.pdf")
         page.keyboard.press("Enter")
         expect(dialog).to_be_hidden()
@@ -253,7 +253,7 @@ def test_a_failed_photo_is_deleted_after_a_question(photos: Path, page: Page) ->
         expect(page.get_by_text("Nothing failed.")).to_be_visible()
 
 
-def test_more_photos_come_as_one_scrolls(photos: Path, page: Page) -> None:
+def test_scrolling_loads_more_photos(photos: Path, page: Page) -> None:
     with closing(sqlite3.connect(photos / "foodsort.db")) as database, database:
         (columns,) = database.execute(
             "SELECT group_concat(name) FROM pragma_table_info('photos') WHERE name <> 'id'"
@@ -278,13 +278,13 @@ def test_nothing_is_wider_than_a_phone(kept: str, browser: Browser, path: str) -
     page.goto(kept + path)
     if path == "/":
         page.get_by_text("Filters", exact=True).click()
-        page.locator(".pick").first.click()
+        page.locator(".checkbox").first.click()
         expect(page.get_by_role("region", name="Selected photos")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     context.close()
 
 
-def test_everything_is_reached_by_the_keyboard_alone(kept: str, page: Page) -> None:
+def test_everything_works_by_keyboard(kept: str, page: Page) -> None:
     page.goto(kept)
     page.keyboard.press("?")
     help_ = page.get_by_role("dialog", name="Keys")
@@ -300,33 +300,33 @@ def test_everything_is_reached_by_the_keyboard_alone(kept: str, page: Page) -> N
     expect(bulk).to_contain_text("2 selected")
     page.keyboard.press("Escape")
     expect(bulk).to_be_hidden()
-    # Tab leads past the cards, of which there may be thousands, and back to where one was.
+    # Tab skips the other cards, of which there may be thousands, and Shift+Tab returns to the current one.
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     assert not page.evaluate("document.activeElement.closest('.grid')")
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Shift+Tab")
-    expect(page.locator(".card .look").nth(1)).to_be_focused()
+    expect(page.locator(".card .card-link").nth(1)).to_be_focused()
 
 
-def test_letters_can_be_switched_off_and_are_not_taken_from_a_field(photos: Path, page: Page) -> None:
+def test_letter_keys_can_be_switched_off_and_fields_keep_their_letters(photos: Path, page: Page) -> None:
     with reviewing(photos) as address:
         page.goto(address)
         page.get_by_role("searchbox").press_sequentially("n")
         expect(page.get_by_role("searchbox")).to_have_value("n")
         page.get_by_role("button", name="Keys and help").click()
-        page.get_by_role("checkbox", name=re.compile("Letters are keys")).uncheck()
+        page.get_by_role("checkbox", name=re.compile("Letter keys")).uncheck()
         page.get_by_role("button", name="Close").click()
         page.keyboard.press("ArrowRight")
         page.keyboard.press("n")
         page.keyboard.press("ArrowRight")
-        expect(page.locator(".card .look").nth(1)).to_be_focused()
+        expect(page.locator(".card .card-link").nth(1)).to_be_focused()
         assert place(photos, "bread.jpg") == "food/bread.jpg"
 
 
 def test_a_hostile_name_is_text(kept: str, page: Page) -> None:
-    asked: list[str] = []
-    page.on("dialog", lambda dialog: asked.append(dialog.message))
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: dialogs.append(dialog.message))
     page.goto(f"{kept}/?name=%3Cimg*")
     expect(page.locator(".card .name")).to_have_text(SHOWN)
     assert page.locator("img[src=x]").count() == 0
@@ -335,17 +335,17 @@ def test_a_hostile_name_is_text(kept: str, page: Page) -> None:
     expect(page.locator(".toast")).to_contain_text("<img src=x")
     page.keyboard.press("u")
     expect(page.locator(".card .tag")).to_have_text("food")
-    page.locator(".look").click()
-    looked_at(page, SHOWN)
+    page.locator(".card-link").click()
+    expect_open(page, SHOWN)
     assert page.locator("img[src=x]").count() == 0
-    assert asked == []
+    assert dialogs == []
 
 
 def test_another_sites_page_changes_nothing(photos: Path, page: Page) -> None:
     before = sorted(photos.rglob("*.jpg"))
     with reviewing(photos) as address:
         page.goto(address)
-        asked = json.dumps({"ids": [6], "label": "non_food"})
+        body = json.dumps({"ids": [6], "label": "non_food"})
         token = page.locator("meta[name=csrf]").get_attribute("content")
         page.context.route(
             "http://other.example/", lambda route: route.fulfill(body="<form method=post>", content_type="text/html")
@@ -354,8 +354,8 @@ def test_another_sites_page_changes_nothing(photos: Path, page: Page) -> None:
         fetches = """([to, token, body]) => Promise.all([{}, {"X-CSRF-Token": token}].map(headers =>
             fetch(to, {method: "POST", mode: headers["X-CSRF-Token"] ? "cors" : "no-cors", headers, body})
                 .then(answer => answer.type, () => "nothing")))"""
-        # Of the first, sent as a form would be, it is not even shown the refusal; before the second the browser asks, in vain.
-        assert page.evaluate(fetches, [f"{address}/label", token, asked]) == ["nothing", "nothing"]
+        # The first is sent as a form, and its refusal is hidden; before the second comes a preflight, which fails.
+        assert page.evaluate(fetches, [f"{address}/label", token, body]) == ["nothing", "nothing"]
         with page.expect_navigation() as answer:
             page.evaluate("to => { document.forms[0].action = to; document.forms[0].submit(); }", f"{address}/delete")
         assert answer.value.status == 403
@@ -385,7 +385,11 @@ def test_axe_finds_nothing_serious(kept: str, browser: Browser, scheme: str) -> 
             page.keyboard.press("?")
         if path == "/overview":
             page.get_by_text("As a table").click()
-        found = Axe().run(page).response["violations"]
-        serious = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in {"serious", "critical"}]
+        violations = Axe().run(page).response["violations"]
+        serious = [
+            (violation["id"], violation["nodes"][0]["html"])
+            for violation in violations
+            if violation["impact"] in {"serious", "critical"}
+        ]
         assert serious == [], path
     context.close()

@@ -11,7 +11,7 @@ def test_the_top_is_round_and_so_is_its_half(count: int, top: int) -> None:
     assert round_up(count) == top
 
 
-def test_columns_stand_on_the_ground_side_by_side_as_high_as_their_counts() -> None:
+def test_columns_are_side_by_side_from_the_bottom_as_high_as_their_counts() -> None:
     drawn = chart([{"food": 3, "non_food": 1}, {"food": 0, "non_food": 0}, {"food": 0, "non_food": 2}])
     assert drawn.top == 4
     assert [column.x for column in drawn.columns] == pytest.approx([0, WIDTH / 3, 2 * WIDTH / 3])
@@ -24,5 +24,5 @@ def test_columns_stand_on_the_ground_side_by_side_as_high_as_their_counts() -> N
             assert column.x < part.x < part.x + part.width < column.x + column.width
 
 
-def test_nothing_is_a_chart_without_columns() -> None:
+def test_without_counts_a_chart_has_no_columns() -> None:
     assert chart([]) == ([], 2)

@@ -1,4 +1,4 @@
-"""Requests for pictures, many at a time."""
+"""Many requests for images at the same time."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,25 +12,25 @@ import pytest
 from daemon.database import addresses, connections
 from daemon.settings import Settings
 from daemon.web.app import app
-from daemon.web.images import AT_ONCE
+from daemon.web.images import CONCURRENT
 from daemon.web.middleware import SecurityMiddleware
 from daemon.web.thumbnails import ThumbnailCache
 
 
 class Slow:
-    """Pictures that are not done before they may be."""
+    """Images that take until `may_end` is set."""
 
     def __init__(self) -> None:
-        self.begun: list[int] = []
+        self.started: list[int] = []
         self.may_end = Event()
 
     def thumbnail(self, photo_id: int) -> bytes:
-        """Takes its time."""
-        self.begun.append(photo_id)
+        """Waits."""
+        self.started.append(photo_id)
         assert self.may_end.wait(30)
-        return b"picture"
+        return b"image"
 
-    large = why = thumbnail
+    large = explanation = thumbnail
 
 
 @pytest.fixture
@@ -40,34 +40,34 @@ def slow() -> Slow:
 
 @pytest.fixture
 def page(tmp_path: Path, slow: Slow) -> Iterator[SecurityMiddleware]:
-    """A page without photos, whose pictures are slow."""
+    """A page without photos whose images are slow."""
     engine = connections.connect(addresses.IN_MEMORY)
     yield app(tmp_path, Settings(), engine, engine, cast(ThumbnailCache, slow))
     engine.dispose()
 
 
-def test_pages_come_while_many_pictures_are_made(page: SecurityMiddleware, slow: Slow) -> None:
-    async def asked() -> None:
+def test_pages_are_served_while_many_images_are_made(page: SecurityMiddleware, slow: Slow) -> None:
+    async def requests() -> None:
         async with (
             httpx.AsyncClient(transport=httpx.ASGITransport(page), base_url="http://127.0.0.1") as client,
-            asyncio.TaskGroup() as others,
+            asyncio.TaskGroup() as tasks,
         ):
             for number in range(60):
-                others.create_task(client.get(f"/photos/{number}/large.jpg"))
+                tasks.create_task(client.get(f"/photos/{number}/large.jpg"))
             try:
                 async with asyncio.timeout(20):
-                    while len(slow.begun) < AT_ONCE:
+                    while len(slow.started) < CONCURRENT:
                         await asyncio.sleep(0.01)
                     assert (await client.get("/cards")).status_code == 200
-                assert len(slow.begun) == AT_ONCE
+                assert len(slow.started) == CONCURRENT
             finally:
                 slow.may_end.set()
 
-    asyncio.run(asked())
-    assert sorted(slow.begun) == list(range(60))
+    asyncio.run(requests())
+    assert sorted(slow.started) == list(range(60))
 
 
-def test_no_picture_is_made_for_who_has_gone(page: SecurityMiddleware, slow: Slow) -> None:
+def test_no_image_is_made_for_a_client_that_has_disconnected(page: SecurityMiddleware, slow: Slow) -> None:
     scope = {
         "type": "http",
         "method": "GET",
@@ -82,4 +82,4 @@ def test_no_picture_is_made_for_who_has_gone(page: SecurityMiddleware, slow: Slo
     async def send(_message: Any) -> None: ...
 
     asyncio.run(page(scope, receive, send))
-    assert slow.begun == []
+    assert slow.started == []

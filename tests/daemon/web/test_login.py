@@ -26,7 +26,7 @@ def sign_in(page: Page, token: str = TOKEN) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
-def test_who_says_the_token_sees_and_labels_photos_until_they_sign_out(page: Page, locked: str) -> None:
+def test_the_token_gives_access_until_signing_out(page: Page, locked: str) -> None:
     page.goto(f"{locked}/photo/1?show=food")
     sign_in(page)
     expect(page).to_have_url(f"{locked}/photo/1?show=food")
@@ -51,9 +51,7 @@ def test_two_pages_on_one_host_do_not_sign_each_other_out(page: Page, locked: st
         expect(page.locator(".card")).to_have_count(2)
 
 
-def test_a_form_from_before_one_signed_in_elsewhere_leads_on_and_from_before_a_start_to_a_fresh_one(
-    page: Page, locked: str
-) -> None:
+def test_an_outdated_form_redirects_to_the_page_or_to_a_new_form(page: Page, locked: str) -> None:
     second = page.context.new_page()
     for tab in (page, second):
         tab.goto(f"{locked}/photo/1")
@@ -70,18 +68,18 @@ def test_a_form_from_before_one_signed_in_elsewhere_leads_on_and_from_before_a_s
     expect(page).to_have_url(f"{locked}/photo/2")
 
 
-def test_a_page_whose_session_has_ended_asks_for_the_token_by_itself(page: Page, locked: str) -> None:
-    page.goto(locked.replace("127.0.0.1", HOST))  # there Chromium does not say what it asks for
+def test_an_open_page_asks_for_the_token_when_its_session_ends(page: Page, locked: str) -> None:
+    page.goto(locked.replace("127.0.0.1", HOST))  # there Chromium sends no Sec-Fetch headers
     sign_in(page)
     expect(page.locator(".card")).to_have_count(2)
     page.context.clear_cookies()
     expect(page.get_by_label("Token")).to_be_visible()
 
 
-def test_a_wrong_token_is_told_and_many_have_to_wait(page: Page, locked: str) -> None:
+def test_a_wrong_token_is_reported_and_many_are_delayed(page: Page, locked: str) -> None:
     page.goto(f"{locked}/overview")
     for _ in range(5):
         sign_in(page, "wrong")
         expect(page.get_by_role("alert")).to_have_text("That is not the token.")
     sign_in(page)
-    expect(page.get_by_role("alert")).to_contain_text("too many tries")
+    expect(page.get_by_role("alert")).to_contain_text("Too many attempts")

@@ -1,4 +1,4 @@
-"""What the page answers to others than its own pages. Asked over HTTP, as a browser would and as it would not."""
+"""The page's responses to requests that its own pages would not make, over HTTP."""
 
 import asyncio
 import io
@@ -25,7 +25,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with one photo."""
     file = io.BytesIO()
     Image.new("RGB", (64, 64), (200, 0, 40)).save(file, "JPEG")
-    return sort(tmp_path_factory.mktemp("guarded") / "root", {"soup.jpg": file.getvalue()})
+    return sort(tmp_path_factory.mktemp("middleware") / "root", {"soup.jpg": file.getvalue()})
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +43,13 @@ def locked(photos: Path) -> Iterator[str]:
 
 
 def csrf(client: httpx.Client, path: str = "/") -> str:
-    found = re.search(r'name="csrf" content="([0-9a-f]{64})"', client.get(path).text)
-    assert found
-    return found[1]
+    token = re.search(r'name="csrf" content="([0-9a-f]{64})"', client.get(path).text)
+    assert token
+    return token[1]
 
 
 def own(address: str, token: str) -> dict[str, str]:
-    """Headers of a change that a page of ours makes."""
+    """Headers of a change that a page of this server makes."""
     return {"Origin": address, "Sec-Fetch-Site": "same-origin", "X-CSRF-Token": token}
 
 
@@ -58,7 +58,7 @@ def withdrawn(client: httpx.Client, headers: dict[str, str]) -> int:
 
 
 @pytest.mark.parametrize("host", ["localhost:{port}", "localhost", "127.0.0.1:1", "[::1]:{port}", "LOCALHOST"])
-def test_a_name_of_this_machine_is_answered(address: str, host: str) -> None:
+def test_requests_to_a_name_of_this_machine_are_answered(address: str, host: str) -> None:
     port = address.rpartition(":")[2]
     assert httpx.get(address, headers={"Host": host.format(port=port)}).status_code == 200
 
@@ -66,7 +66,7 @@ def test_a_name_of_this_machine_is_answered(address: str, host: str) -> None:
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "192.168.0.9", ""]
 )
-def test_another_name_that_was_made_to_lead_here_is_not(address: str, host: str) -> None:
+def test_requests_to_another_name_that_resolves_here_are_refused(address: str, host: str) -> None:
     for path in ("/", "/photos/1/thumb.jpg", "/static/page.js"):
         assert httpx.get(address + path, headers={"Host": host}).status_code == 421
 
@@ -88,26 +88,26 @@ def test_a_change_needs_our_origin_and_the_token_of_our_page(address: str) -> No
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-def test_another_site_may_lead_here_and_have_nothing_made(address: str, site: str) -> None:
-    def asked(path: str, mode: str, dest: str) -> int:
-        said = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
-        return httpx.get(address + path, headers=said).status_code
+def test_another_site_may_link_to_the_page_and_embed_nothing(address: str, site: str) -> None:
+    def status(path: str, mode: str, dest: str) -> int:
+        headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
+        return httpx.get(address + path, headers=headers).status_code
 
-    assert asked("/photo/1", "navigate", "document") == 200
-    assert asked("/photo/1", "navigate", "iframe") == 403
-    assert asked("/photos/1/thumb.jpg", "no-cors", "image") == 403
-    assert asked("/static/page.js", "no-cors", "script") == 403
-    assert asked("/cards", "cors", "empty") == 403
+    assert status("/photo/1", "navigate", "document") == 200
+    assert status("/photo/1", "navigate", "iframe") == 403
+    assert status("/photos/1/thumb.jpg", "no-cors", "image") == 403
+    assert status("/static/page.js", "no-cors", "script") == 403
+    assert status("/cards", "cors", "empty") == 403
 
 
-def test_nothing_is_changed_by_looking(address: str) -> None:
+def test_get_changes_nothing(address: str) -> None:
     for path in ("/label", "/withdraw", "/retry", "/delete", "/logout"):
         assert httpx.get(address + path).status_code == 405
     assert httpx.put(address + "/label").status_code == 405
     assert httpx.request("OPTIONS", address + "/label").status_code == 405
 
 
-def test_a_change_that_is_too_large_or_makes_no_sense_is_refused_in_words(address: str) -> None:
+def test_a_change_that_is_too_large_or_invalid_is_refused_with_a_message(address: str) -> None:
     with httpx.Client(base_url=address) as client:
         headers = own(address, csrf(client))
         assert client.post("/label", content=b" " * (65 << 10), headers=headers).status_code == 413
@@ -122,10 +122,10 @@ def test_a_change_that_is_too_large_or_makes_no_sense_is_refused_in_words(addres
         for body in bodies:
             answer = client.post("/label", json=body, headers=headers)
             assert answer.status_code == 400
-            assert answer.json()["said"].startswith("That cannot be asked for")
+            assert answer.json()["message"].startswith("The request is not valid")
 
 
-def test_every_answer_says_what_a_browser_may_do_with_it(address: str) -> None:
+def test_every_response_has_the_security_headers(address: str) -> None:
     for path in ("/", "/photo/1", "/failed", "/photos/1/thumb.jpg?v=1", "/static/review.css", "/photo/99", "/nothing"):
         answer = httpx.get(address + path).headers
         policy = answer["Content-Security-Policy"]
@@ -137,16 +137,16 @@ def test_every_answer_says_what_a_browser_may_do_with_it(address: str) -> None:
         assert "server" not in answer
 
 
-def test_what_nobody_foresaw_is_answered_in_words_and_under_the_same_rules(tmp_path: Path) -> None:
+def test_an_unexpected_error_has_a_message_and_the_security_headers(tmp_path: Path) -> None:
     engine, broken = connections.connect(addresses.IN_MEMORY), cast(ThumbnailCache, None)
     page = app(tmp_path, Settings(), engine, engine, broken)
     transport = httpx.ASGITransport(page, raise_app_exceptions=False)
 
-    async def asked() -> httpx.Response:
+    async def get() -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             return await client.get("/photos/1/thumb.jpg")
 
-    answer = asyncio.run(asked())
+    answer = asyncio.run(get())
     engine.dispose()
     assert answer.status_code == 500
     assert "Something went wrong" in answer.text
@@ -154,13 +154,13 @@ def test_what_nobody_foresaw_is_answered_in_words_and_under_the_same_rules(tmp_p
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_no_page_holds_a_script_or_style_of_its_own(address: str) -> None:
+def test_no_page_has_inline_scripts_or_styles(address: str) -> None:
     for path in ("/", "/photo/1", "/failed", "/photo/99", "/login"):
         text = httpx.get(address + path).text
         assert not re.search(r"<style|style=|\son\w+=|<script(?![^>]*\ssrc=)", text), path
 
 
-def test_pictures_are_kept_by_this_browser_for_ever_under_the_sha256_of_their_photo(address: str) -> None:
+def test_browsers_cache_images_forever_under_the_sha256_of_their_photo(address: str) -> None:
     named = re.search(r"/photos/1/thumb\.jpg\?v=[0-9a-f]{64}", httpx.get(address).text)
     assert named
     picture = httpx.get(address + named[0])
@@ -184,13 +184,13 @@ def test_pictures_are_kept_by_this_browser_for_ever_under_the_sha256_of_their_ph
         ("/cards?after=99999999999999999999999", 400),
     ],
 )
-def test_what_there_is_not_is_told_in_words(address: str, path: str, status: int) -> None:
+def test_invalid_addresses_have_a_message(address: str, path: str, status: int) -> None:
     answer = httpx.get(address + path)
     assert answer.status_code == status
     assert "Traceback" not in answer.text
 
 
-def test_without_the_token_nothing_is_seen_and_nothing_changed(locked: str) -> None:
+def test_without_the_token_nothing_can_be_seen_or_changed(locked: str) -> None:
     with httpx.Client(base_url=locked) as client:
         page = client.get("/photo/1?show=food")
         assert (page.status_code, page.headers["Location"]) == (303, "/login?next=%2Fphoto%2F1%3Fshow%3Dfood")
@@ -203,8 +203,8 @@ def test_without_the_token_nothing_is_seen_and_nothing_changed(locked: str) -> N
 
 def test_the_token_opens_the_page_until_one_signs_out(locked: str) -> None:
     with httpx.Client(base_url=locked) as client:
-        said = {"csrf": csrf(client, "/login"), "token": TOKEN, "next": "/photo/1"}
-        answer = client.post("/login", data=said, headers={"Origin": locked})
+        form = {"csrf": csrf(client, "/login"), "token": TOKEN, "next": "/photo/1"}
+        answer = client.post("/login", data=form, headers={"Origin": locked})
         assert (answer.status_code, answer.headers["Location"]) == (303, "/photo/1")
         cookie = answer.headers["Set-Cookie"]
         assert "HttpOnly" in cookie
@@ -227,35 +227,35 @@ def test_the_token_opens_the_page_until_one_signs_out(locked: str) -> None:
 @pytest.mark.parametrize(
     "onward", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "\t//x"]
 )
-def test_signing_in_leads_to_no_other_site(locked: str, onward: str) -> None:
+def test_signing_in_redirects_to_no_other_site(locked: str, onward: str) -> None:
     with httpx.Client(base_url=locked) as client:
-        said = {"csrf": csrf(client, "/login"), "token": TOKEN, "next": onward}
-        assert client.post("/login", data=said, headers={"Origin": locked}).headers["Location"] == "/"
+        form = {"csrf": csrf(client, "/login"), "token": TOKEN, "next": onward}
+        assert client.post("/login", data=form, headers={"Origin": locked}).headers["Location"] == "/"
 
 
-def test_a_stale_form_begins_no_session(locked: str) -> None:
-    said = {"csrf": "0" * 64, "token": TOKEN, "next": "//evil.example"}
+def test_an_outdated_form_starts_no_session(locked: str) -> None:
+    form = {"csrf": "0" * 64, "token": TOKEN, "next": "//evil.example"}
     with httpx.Client(base_url=locked) as client:
-        answer = client.post("/login", data=said, headers={"Origin": locked})
+        answer = client.post("/login", data=form, headers={"Origin": locked})
         assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=%2F%2Fevil.example")
         assert "Set-Cookie" not in answer.headers
         assert 'name="next" value="/"' in client.get(answer.headers["Location"]).text
-        assert client.post("/login", data=said, headers={"Origin": "https://evil.example"}).status_code == 403
+        assert client.post("/login", data=form, headers={"Origin": "https://evil.example"}).status_code == 403
 
 
-def test_where_no_token_is_asked_for_the_form_leads_on(address: str) -> None:
+def test_without_a_token_the_form_redirects(address: str) -> None:
     for onward, place in (("/failed", "/failed"), ("//%5B", "/"), ("/%09/%5B", "/")):
         answer = httpx.get(f"{address}/login?next={onward}")
         assert (answer.status_code, answer.headers["Location"]) == (303, place)
 
 
-def test_wrong_tokens_soon_have_to_wait(photos: Path) -> None:
+def test_wrong_tokens_are_soon_delayed(photos: Path) -> None:
     with reviewing(photos, FOODSORT_WEB__TOKEN=TOKEN) as address, httpx.Client(base_url=address) as client:
-        said = {"csrf": csrf(client, "/login"), "token": "wrong"}
+        form = {"csrf": csrf(client, "/login"), "token": "wrong"}
         headers = {"Origin": address, "X-Forwarded-For": "10.9.8.7"}
-        codes = [client.post("/login", data=said, headers=headers).status_code for _ in range(6)]
+        codes = [client.post("/login", data=form, headers=headers).status_code for _ in range(6)]
         assert codes == [403] * 5 + [429]
-        answer = client.post("/login", data=said | {"token": TOKEN}, headers=headers | {"X-Forwarded-For": "10.9.8.8"})
+        answer = client.post("/login", data=form | {"token": TOKEN}, headers=headers | {"X-Forwarded-For": "10.9.8.8"})
         assert answer.status_code == 429
         assert int(answer.headers["Retry-After"]) > 0
         assert "seconds" in answer.text

@@ -1,4 +1,4 @@
-"""The overview: what it counts, in a real browser, and the days that its columns stand for."""
+"""The overview: its counts, in a real browser, and the days of its columns."""
 
 import csv
 import os
@@ -16,17 +16,17 @@ from playwright.sync_api import Page, expect
 
 from daemon.database.schema import photos as photos_table
 from daemon.database.timestamps import format_time
-from daemon.web.overview import bins, days
+from daemon.web.overview import Period, bins, spans_until
 from daemon.web.stats import Counts, Statistics
 from models.bundle import Bundle
 from tests.daemon.conftest import running
 from tests.daemon.web.conftest import reviewing, sort
-from tests.daemon.web.test_browser import looked_at, picture
+from tests.daemon.web.test_browser import expect_open, picture
 
 
 @pytest.fixture
 def photos(root: Path) -> Path:
-    """A root: three photos of food, of which the model is not sure of one, one that is not, and a file that is no picture."""
+    """A root: three photos of food, one of them unsure, one of no food, and a file that is not an image."""
     return sort(
         root,
         {
@@ -48,8 +48,8 @@ def test_from_the_least_certain_photo_to_its_correction_to_a_data_set(photos: Pa
         page.goto(address)
         page.get_by_role("combobox", name="Order").select_option(label="Least certain first")
         expect(page.locator(".card").first).to_contain_text("maybe.jpg")
-        page.locator(".look").first.click()
-        looked_at(page, "maybe.jpg")
+        page.locator(".card-link").first.click()
+        expect_open(page, "maybe.jpg")
         page.get_by_role("button", name="Not food").click()
         expect(page.locator(".toast")).to_contain_text("maybe.jpg is not food now")
         assert (photos / "non_food/maybe.jpg").exists()
@@ -68,10 +68,10 @@ def test_from_the_least_certain_photo_to_its_correction_to_a_data_set(photos: Pa
     assert exported.read_bytes() == (photos / "non_food/maybe.jpg").read_bytes()
 
 
-def test_all_is_counted(photos: Path, page: Page) -> None:
+def test_everything_is_counted(photos: Path, page: Page) -> None:
     with reviewing(photos) as address:
         page.goto(f"{address}/?show=food")
-        page.locator(".look").first.focus()
+        page.locator(".card-link").first.focus()
         page.keyboard.press("n")
         expect(page.locator(".toast")).to_contain_text("bread.jpg is not food now")
         page.get_by_role("link", name="Overview").click()
@@ -83,7 +83,7 @@ def test_all_is_counted(photos: Path, page: Page) -> None:
         accuracy = page.get_by_role("row", name="Accuracy")
         expect(accuracy).to_contain_text("0.0 %")
         expect(accuracy).to_contain_text("0.0 to 79.3 %")
-        expect(page.get_by_role("region", name="Drift")).to_contain_text("It takes 200 photos")
+        expect(page.get_by_role("region", name="Drift")).to_contain_text("Drift needs 200 photos")
         throughput = page.get_by_role("region", name="Throughput")
         expect(throughput).to_contain_text("5 photos in the last 24 hours, 5 in the busiest hour.")
         expect(throughput).to_contain_text("not running")
@@ -95,14 +95,14 @@ def test_all_is_counted(photos: Path, page: Page) -> None:
         expect(page.locator(".card")).to_have_count(4)
 
 
-def test_a_daemon_that_runs_says_what_it_is_at(photos: Path) -> None:
+def test_a_running_daemon_shows_its_status(photos: Path) -> None:
     with reviewing(photos) as address, running(photos):
         for _ in range(100):
-            said = httpx.get(f"{address}/overview").text
-            if "watching, process" in said:
+            text = httpx.get(f"{address}/overview").text
+            if "watching, process" in text:
                 break
             time.sleep(0.1)
-        assert "watching, process" in said
+        assert "watching, process" in text
 
 
 def test_an_empty_root_has_an_overview(root: Path) -> None:
@@ -110,7 +110,7 @@ def test_an_empty_root_has_an_overview(root: Path) -> None:
     with reviewing(root) as address:
         answer = httpx.get(f"{address}/overview")
         assert answer.status_code == 200
-        assert "No photo was judged yet" in answer.text
+        assert "No photo has been classified yet" in answer.text
         assert "Nobody has labelled a photo yet" in answer.text
         wrong = httpx.get(f"{address}/overview?period=century")
         assert (wrong.status_code, "There is no such period" in wrong.text) == (400, True)
@@ -130,22 +130,22 @@ def test_a_day_is_one_of_this_machines_time_zone(
         for photo, hour, minute in ((1, 0, 0), (2, 23, 59)):
             at = format_time(datetime(2026, 11, 23, hour, minute).astimezone())
             connection.execute(p.update().where(p.c.id == photo).values(classified_at=at, predicted_label="food"))
-    before, *shown, after = days(Statistics(engine), date(2026, 11, 24), 3, 1)
+    before, *shown, after = spans_until(Statistics(engine), date(2026, 11, 24), Period(columns=3, days=1))
     assert [(span.first, span.last) for span in shown] == [
         (day, day) for day in (date(2026, 11, 22), date(2026, 11, 23), date(2026, 11, 24))
     ]
     assert [span.counts.food for span in shown] == [0, 2, 0]
     assert before.counts == Counts(failed=19)
     assert after.counts == Counts()
-    *_, week, _ = days(Statistics(engine), date(2026, 11, 24), 2, 7)
+    *_, week, _ = spans_until(Statistics(engine), date(2026, 11, 24), Period(columns=2, days=7))
     assert (week.first, week.last, week.counts.food) == (date(2026, 11, 18), date(2026, 11, 24), 2)
 
 
-def test_bins_hold_shares_beside_those_that_the_card_expects() -> None:
+def test_bins_have_shares_and_those_that_the_card_expects() -> None:
     card = Bundle.load().card
-    found = bins([0.0, 0.05, 0.1, 1.0], card)
-    assert [one.photos for one in found] == [2, 1, 0, 0, 0, 0, 0, 0, 0, 1]
-    assert [one.share for one in found][:2] == [0.5, 0.25]
-    assert [one.kind for one in found] == ["non_food"] * 5 + ["food"] * 5
-    assert sum(one.expected or 0 for one in found) == pytest.approx(1)
-    assert {one.expected for one in bins([0.5], card.model_copy(update={"reference": None}))} == {None}
+    binned = bins([0.0, 0.05, 0.1, 1.0], card)
+    assert [bin_.photos for bin_ in binned] == [2, 1, 0, 0, 0, 0, 0, 0, 0, 1]
+    assert [bin_.share for bin_ in binned][:2] == [0.5, 0.25]
+    assert [bin_.kind for bin_ in binned] == ["non_food"] * 5 + ["food"] * 5
+    assert sum(bin_.expected or 0 for bin_ in binned) == pytest.approx(1)
+    assert {bin_.expected for bin_ in bins([0.5], card.model_copy(update={"reference": None}))} == {None}

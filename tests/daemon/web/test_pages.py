@@ -1,4 +1,4 @@
-"""Long lists in a real browser: the way back into them, photos that come meanwhile or are gone, many that failed."""
+"""Long lists in a real browser: going back to them, new photos, missing photos, many failed photos."""
 
 import sqlite3
 from contextlib import closing
@@ -15,7 +15,7 @@ LONG = "x" * 200 + ".jpg"
 
 @pytest.fixture
 def photos(root: Path) -> Path:
-    """A root with a photo of a long name, a common one, and 64 files that are none."""
+    """A root with a photo of a long name, a common one, and 64 files that are not images."""
     return sort(root, {LONG: picture(1), "soup.jpg": picture(2)} | {f"{n:02}.pdf": b"%PDF" for n in range(64)})
 
 
@@ -36,20 +36,20 @@ def scroll_to_the_end(page: Page, address: str) -> None:
         page.mouse.wheel(0, 5000)
 
 
-def test_the_way_back_leads_to_a_photo_that_was_scrolled_to(photos: Path, page: Page) -> None:
+def test_going_back_scrolls_to_the_photo_that_was_open(photos: Path, page: Page) -> None:
     copies(photos, 200)
     with reviewing(photos) as address:
         scroll_to_the_end(page, address)
-        last = page.locator(".card .look").last
+        last = page.locator(".card .card-link").last
         last.click()
         expect(page.locator("h1")).to_have_text(LONG)
         page.wait_for_load_state()
         page.keyboard.press("Escape")
-        expect(page.locator(".card .look").last).to_be_focused()
+        expect(page.locator(".card .card-link").last).to_be_focused()
         expect(page.locator(".card:focus-within .name")).to_have_text(LONG)
 
 
-def test_escape_leads_to_the_photos_whichever_way_one_came(photos: Path, page: Page) -> None:
+def test_escape_leads_to_the_gallery_from_wherever_the_person_came(photos: Path, page: Page) -> None:
     with reviewing(photos) as address:
         page.goto(f"{address}/photo/1")
         page.goto(f"{address}/overview")
@@ -58,7 +58,7 @@ def test_escape_leads_to_the_photos_whichever_way_one_came(photos: Path, page: P
         expect(page).to_have_url(f"{address}/#photo-2")
 
 
-def test_a_selection_outlasts_new_photos_that_are_shown(photos: Path, page: Page) -> None:
+def test_a_selection_survives_new_photos(photos: Path, page: Page) -> None:
     copies(photos, 620)
     with reviewing(photos) as address:
         scroll_to_the_end(page, address)
@@ -69,21 +69,21 @@ def test_a_selection_outlasts_new_photos_that_are_shown(photos: Path, page: Page
         expect(page.get_by_role("region", name="Selected photos")).to_contain_text("1 selected")
         page.keyboard.press("Escape")
         copies(photos, 1)
-        expect(page.locator(".card")).to_have_count(600)  # a page that is left open does not grow for ever
+        expect(page.locator(".card")).to_have_count(600)  # a page that stays open does not grow forever
 
 
-@pytest.mark.parametrize("words", ["?order=certainty", "?after=9"])
-def test_new_photos_are_not_put_on_top_where_they_do_not_belong(photos: Path, page: Page, words: str) -> None:
-    asked: list[str] = []
+@pytest.mark.parametrize("query", ["?order=certainty", "?after=9"])
+def test_new_photos_do_not_appear_at_the_top_of_other_orders(photos: Path, page: Page, query: str) -> None:
+    requests: list[str] = []
     with reviewing(photos) as address:
-        page.goto(f"{address}/{words}")
-        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{address}/{query}")
+        page.on("request", lambda request: requests.append(request.url))
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         page.evaluate("fetch('/static/icon.svg').then((answer) => answer.text())")
-        assert [url for url in asked if "newer" in url] == []
+        assert [url for url in requests if "newer" in url] == []
 
 
-def test_a_photo_that_somebody_took_away_says_so_in_its_place(photos: Path, page: Page) -> None:
+def test_the_reason_takes_the_place_of_a_missing_photo(photos: Path, page: Page) -> None:
     (photos / "food/soup.jpg").unlink()
     with reviewing(photos) as address:
         page.goto(address)
@@ -94,7 +94,7 @@ def test_a_photo_that_somebody_took_away_says_so_in_its_place(photos: Path, page
         expect(page.locator(".stage")).to_contain_text("the photo is no longer there")
 
 
-def test_a_list_that_cannot_go_on_says_why(photos: Path, page: Page) -> None:
+def test_a_list_that_cannot_be_continued_has_a_message(photos: Path, page: Page) -> None:
     copies(photos, 100)
     with reviewing(photos) as address:
         page.route("**/cards?after=*", lambda route: route.abort())
@@ -103,7 +103,7 @@ def test_a_list_that_cannot_go_on_says_why(photos: Path, page: Page) -> None:
         expect(page.get_by_role("alert")).to_contain_text("foodsort review does not answer")
 
 
-def test_all_that_failed_are_tried_again_also_those_that_are_not_shown(photos: Path, page: Page) -> None:
+def test_all_failed_photos_are_retried_also_those_not_shown(photos: Path, page: Page) -> None:
     with reviewing(photos) as address:
         page.goto(f"{address}/failed")
         expect(page.locator("#failed-count")).to_have_text("64")
@@ -117,7 +117,7 @@ def test_all_that_failed_are_tried_again_also_those_that_are_not_shown(photos: P
 
 
 @pytest.mark.parametrize("size", [(360, 740), (640, 400)])
-def test_a_long_name_makes_nothing_wider_and_the_labels_are_in_reach(
+def test_a_long_name_makes_nothing_wider_and_the_buttons_stay_in_view(
     photos: Path, browser: Browser, size: tuple[int, int]
 ) -> None:
     context = browser.new_context(viewport={"width": size[0], "height": size[1]})

@@ -1,4 +1,4 @@
-"""Pictures for the review page, of real photos sorted by the real pipeline."""
+"""JPEGs for the review page, of real photos sorted by the real pipeline."""
 
 import io
 import os
@@ -24,9 +24,9 @@ from tests.daemon.conftest import Foodsort, Photo
 def opened(root: Path) -> Iterator[ThumbnailCache]:
     settings = load(root)
     engine = connections.connect_to_read(addresses.database_url(root, settings.database.url))
-    pictures = ThumbnailCache(root, settings, engine)
-    yield pictures
-    pictures.close()
+    thumbnails = ThumbnailCache(root, settings, engine)
+    yield thumbnails
+    thumbnails.close()
     engine.dispose()
 
 
@@ -44,7 +44,7 @@ def shape(data: bytes) -> tuple[int, int]:
 
 @pytest.fixture
 def wide(root: Path, foodsort: Foodsort) -> Path:
-    """A root with one photo, 2000 × 1000, whose camera wrote that it lies on its side, and where it was taken."""
+    """A root with one photo, 2000 × 1000, whose EXIF has an orientation and a position."""
     tags = Image.Exif()
     tags[0x0112] = 6
     tags.get_ifd(0x8825)[1] = "N"
@@ -56,29 +56,30 @@ def wide(root: Path, foodsort: Foodsort) -> Path:
 
 
 @pytest.mark.usefixtures("each_database")
-def test_a_photo_is_shown_upright_and_says_nothing_of_where_it_was_taken(wide: Path) -> None:
+def test_a_photo_is_upright_and_without_metadata(wide: Path) -> None:
     photo_id = ids(wide)["wide.jpg"]
-    with opened(wide) as pictures:
-        assert shape(pictures.thumbnail(photo_id)) == (THUMBNAIL_PX // 2, THUMBNAIL_PX)
-        assert shape(pictures.large(photo_id)) == (LARGE_PX // 2, LARGE_PX)
-        seen = np.asarray(Image.open(io.BytesIO(pictures.large(photo_id))))
+    with opened(wide) as thumbnails:
+        assert shape(thumbnails.thumbnail(photo_id)) == (THUMBNAIL_PX // 2, THUMBNAIL_PX)
+        assert shape(thumbnails.large(photo_id)) == (LARGE_PX // 2, LARGE_PX)
+        seen = np.asarray(Image.open(io.BytesIO(thumbnails.large(photo_id))))
     assert seen[10, 10, 1] > 200 > 40 > seen[-10, -10, 1]
 
 
-def test_why_lays_a_map_over_the_photo(wide: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_explanation_is_a_map_over_the_photo(wide: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOODSORT_MODEL__ENGINE", "openvino")
     photo_id = ids(wide)["wide.jpg"]
-    with opened(wide) as pictures:
+    with opened(wide) as thumbnails:
         large, why = (
-            np.asarray(Image.open(io.BytesIO(data))) for data in (pictures.large(photo_id), pictures.why(photo_id))
+            np.asarray(Image.open(io.BytesIO(data)))
+            for data in (thumbnails.large(photo_id), thumbnails.explanation(photo_id))
         )
         assert why.shape == large.shape
         assert np.abs(why.astype(int) - large).mean() > 20
-        again = pictures.why(photo_id)
-        assert pictures.why(photo_id) is again
+        again = thumbnails.explanation(photo_id)
+        assert thumbnails.explanation(photo_id) is again
 
 
-def test_the_network_is_loaded_for_the_first_why_alone(
+def test_the_network_is_loaded_only_for_the_first_explanation(
     root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for shade in range(2):
@@ -87,18 +88,18 @@ def test_the_network_is_loaded_for_the_first_why_alone(
     monkeypatch.setenv("FOODSORT_MODEL__ENGINE", "openvino")
     network = Mock(wraps=Bundle.load().load_network)
     monkeypatch.setattr(Bundle, "network", network)
-    found = ids(root)
-    with opened(root) as pictures:
-        assert pictures.why(found["0.jpg"]) != pictures.why(found["1.jpg"])
+    photo_ids = ids(root)
+    with opened(root) as thumbnails:
+        assert thumbnails.explanation(photo_ids["0.jpg"]) != thumbnails.explanation(photo_ids["1.jpg"])
     network.assert_called_once()
 
 
-def test_an_engine_without_a_map_says_so(wide: Path) -> None:
-    with opened(wide) as pictures, pytest.raises(ImageUnavailable, match="scripted engine has no feature map"):
-        pictures.why(ids(wide)["wide.jpg"])
+def test_an_engine_without_a_map_has_no_explanation(wide: Path) -> None:
+    with opened(wide) as thumbnails, pytest.raises(ImageUnavailable, match="scripted engine has no feature map"):
+        thumbnails.explanation(ids(wide)["wide.jpg"])
 
 
-def test_what_is_not_there_any_more_is_told_in_words(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_missing_and_replaced_photos_have_a_reason(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     for name in ("gone", "link", "fifo", "other", "touched", "folder"):
         (root / f"inbox/{name}.jpg").write_bytes(photo(shade=len(name)))
     (root / "inbox/none.jpg").write_bytes(b"%PDF")
@@ -111,58 +112,58 @@ def test_what_is_not_there_any_more_is_told_in_words(root: Path, photo: Photo, f
     (root / "food/folder.jpg").mkdir()
     (root / "food/other.jpg").write_bytes(photo("non_food", 9))
     os.utime(root / "food/touched.jpg")
-    found = ids(root)
-    with opened(root) as pictures:
+    photo_ids = ids(root)
+    with opened(root) as thumbnails:
         for name, why in (
             ("gone", "is no longer there"),
             ("link", "cannot be read"),
             ("fifo", "is no longer the photo"),
             ("folder", "is no longer the photo"),
             ("other", "is no longer the photo"),
-            ("none", "no picture can be made of it: not a picture"),
+            ("none", "no image can be made of it: not a picture"),
         ):
             with pytest.raises(ImageUnavailable, match=why):
-                pictures.thumbnail(found[f"{name}.jpg"])
+                thumbnails.thumbnail(photo_ids[f"{name}.jpg"])
         with pytest.raises(ImageUnavailable, match="no such photo"):
-            pictures.thumbnail(12345)
-        kept = pictures.thumbnail(found["touched.jpg"])
-        assert pictures.thumbnail(found["touched.jpg"]) is kept
+            thumbnails.thumbnail(12345)
+        cached = thumbnails.thumbnail(photo_ids["touched.jpg"])
+        assert thumbnails.thumbnail(photo_ids["touched.jpg"]) is cached
         (root / "food/touched.jpg").unlink()
         with pytest.raises(ImageUnavailable, match="no longer there"):
-            pictures.thumbnail(found["touched.jpg"])
+            thumbnails.thumbnail(photo_ids["touched.jpg"])
 
 
-def test_many_are_made_at_a_time_and_all_are_right(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_many_threads_get_the_right_thumbnails(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     for shade in range(30):
         (root / f"inbox/{shade}.jpg").write_bytes(photo(shade=shade * 6))
     assert foodsort("run", "--root", root, "--once")[0] == 0
-    found = ids(root)
-    with opened(root) as pictures, ThreadPoolExecutor(12) as threads:
-        made = threads.map(pictures.thumbnail, [found[f"{shade}.jpg"] for shade in range(30)] * 2)
+    photo_ids = ids(root)
+    with opened(root) as thumbnails, ThreadPoolExecutor(12) as threads:
+        made = threads.map(thumbnails.thumbnail, [photo_ids[f"{shade}.jpg"] for shade in range(30)] * 2)
         for number, data in enumerate(made):
             green = np.asarray(Image.open(io.BytesIO(data)))[..., 1].mean()
             assert green == pytest.approx(6 * (number % 30), abs=3)
 
 
-def test_what_is_kept_has_an_end(root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_has_a_limit(root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch) -> None:
     for shade in range(4):
         (root / f"inbox/{shade}.jpg").write_bytes(photo(shade=shade))
     assert foodsort("run", "--root", root, "--once")[0] == 0
-    found = ids(root)
-    with opened(root) as pictures:
-        size = len(pictures.thumbnail(found["0.jpg"]))
+    photo_ids = ids(root)
+    with opened(root) as thumbnails:
+        size = len(thumbnails.thumbnail(photo_ids["0.jpg"]))
     monkeypatch.setattr("daemon.web.thumbnails.CACHE_BYTES", 2 * size + 50)
-    with opened(root) as pictures:
-        first = pictures.thumbnail(found["0.jpg"])
-        assert pictures.thumbnail(found["0.jpg"]) is first
+    with opened(root) as thumbnails:
+        first = thumbnails.thumbnail(photo_ids["0.jpg"])
+        assert thumbnails.thumbnail(photo_ids["0.jpg"]) is first
         for shade in range(1, 4):
-            pictures.thumbnail(found[f"{shade}.jpg"])
-        assert pictures.thumbnail(found["0.jpg"]) is not first
+            thumbnails.thumbnail(photo_ids[f"{shade}.jpg"])
+        assert thumbnails.thumbnail(photo_ids["0.jpg"]) is not first
 
 
-def test_nothing_is_left_running(wide: Path) -> None:
-    with opened(wide) as pictures:
-        pictures.large(ids(wide)["wide.jpg"])
-        pids = {pid for pool in pictures._pools.values() for pid in pool.pids}
+def test_close_ends_all_workers(wide: Path) -> None:
+    with opened(wide) as thumbnails:
+        thumbnails.large(ids(wide)["wide.jpg"])
+        pids = {pid for pool in thumbnails._pools.values() for pid in pool.pids}
         assert len(pids) >= 3
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)

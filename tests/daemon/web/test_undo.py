@@ -1,4 +1,4 @@
-"""Undo in a real browser, where the network or the fingers are quicker or slower than one thinks."""
+"""Undo in a real browser, with slow and failing requests and with quick fingers."""
 
 import io
 import shutil
@@ -13,7 +13,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.daemon.web.conftest import reviewing, sort
 
 PHOTOS = 52
-"""A few more than are changed with one request."""
+"""A few more than one request changes."""
 
 
 def picture(shade: int) -> bytes:
@@ -41,12 +41,12 @@ def not_food(root: Path) -> set[str]:
 
 
 def labels(photos: Path) -> list[tuple[int, str]]:
-    """What people have said, by the photo's number."""
+    """People's labels, by the photo's number."""
     with closing(sqlite3.connect(photos / "foodsort.db")) as database:
         return list(database.execute("SELECT photo_id - 1, label FROM reviews ORDER BY id"))
 
 
-def test_undo_before_a_label_is_given_waits_for_it(photos: Path, page: Page) -> None:
+def test_undo_waits_for_a_label_in_flight(photos: Path, page: Page) -> None:
     held: list[Route] = []
     with reviewing(photos) as address:
         page.goto(address)
@@ -61,7 +61,7 @@ def test_undo_before_a_label_is_given_waits_for_it(photos: Path, page: Page) -> 
         assert not_food(photos) == set()
 
 
-def test_an_undo_that_no_answer_came_to_can_be_tried_again(photos: Path, page: Page) -> None:
+def test_an_undo_without_a_response_can_be_repeated(photos: Path, page: Page) -> None:
     with reviewing(photos) as address:
         page.goto(address)
         page.keyboard.press("j")
@@ -76,16 +76,16 @@ def test_an_undo_that_no_answer_came_to_can_be_tried_again(photos: Path, page: P
         assert not_food(photos) == set()
 
 
-def test_what_was_labelled_before_it_failed_is_told_and_can_be_undone(photos: Path, page: Page) -> None:
-    asked: list[Route] = []
+def test_a_change_that_failed_halfway_is_reported_and_can_be_undone(photos: Path, page: Page) -> None:
+    requests: list[Route] = []
 
-    def first_alone(route: Route) -> None:
-        asked.append(route)
-        route.continue_() if len(asked) == 1 else route.abort()
+    def only_first(route: Route) -> None:
+        requests.append(route)
+        route.continue_() if len(requests) == 1 else route.abort()
 
     with reviewing(photos) as address:
         page.goto(address)
-        page.route("**/label*", first_alone)
+        page.route("**/label*", only_first)
         page.keyboard.press("a")
         page.keyboard.press("n")
         expect(page.get_by_role("alert")).to_contain_text("does not answer")
@@ -96,7 +96,7 @@ def test_what_was_labelled_before_it_failed_is_told_and_can_be_undone(photos: Pa
         assert not_food(photos) == set()
 
 
-def test_what_somebody_else_said_since_is_not_taken_back(photos: Path, page: Page) -> None:
+def test_a_newer_label_of_somebody_else_is_not_undone(photos: Path, page: Page) -> None:
     with reviewing(photos) as address:
         page.goto(address)
         page.keyboard.press("j")
@@ -112,14 +112,14 @@ def test_what_somebody_else_said_since_is_not_taken_back(photos: Path, page: Pag
         assert labels(photos) == [(51, "non_food"), (51, "food")]
 
 
-def test_a_label_taken_back_by_its_button_is_not_undone_once_more(photos: Path, page: Page) -> None:
+def test_a_label_removed_by_its_button_is_not_undone_again(photos: Path, page: Page) -> None:
     with reviewing(photos) as address:
         page.goto(address)
-        for key in "jnknkn":  # the last two are the same, and say nothing new
+        for key in "jnknkn":  # the last two are the same label
             page.keyboard.press(key)
         expect(page.locator(".card .tag", has_text="not food")).to_have_count(1)
         page.goto(f"{address}/photo/52")
-        page.get_by_role("button", name="Take the label back").click()
+        page.get_by_role("button", name="Remove the label").click()
         expect(page.locator(".toast")).to_contain_text("51.jpg is as before")
         page.wait_for_load_state()
         page.keyboard.press("u")
@@ -139,7 +139,7 @@ def test_a_key_that_is_held_down_labels_one_photo(photos: Path, page: Page) -> N
         assert not_food(photos) == {"51.jpg", "50.jpg"}
 
 
-def test_no_key_labels_a_photo_that_is_not_marked(photos: Path, page: Page) -> None:
+def test_no_key_labels_a_photo_without_focus(photos: Path, page: Page) -> None:
     with reviewing(photos) as address:
         page.goto(address)
         page.mouse.wheel(0, 900)
@@ -154,7 +154,7 @@ def test_no_key_labels_a_photo_that_is_not_marked(photos: Path, page: Page) -> N
         assert not_food(photos) == {name}
 
 
-def test_two_keys_in_a_hurry_label_a_large_photo_once(photos: Path, page: Page) -> None:
+def test_two_quick_keys_label_a_large_photo_once(photos: Path, page: Page) -> None:
     held: list[Route] = []
     with reviewing(photos) as address:
         page.goto(f"{address}/photo/52")

@@ -1,0 +1,48 @@
+"""The objects that all requests share."""
+
+from asyncio import Semaphore
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from starlette.requests import Request
+from starlette.templating import Jinja2Templates
+
+from daemon.settings import Settings
+from daemon.web.auth import Sessions
+from daemon.web.changes import PhotoChanges
+from daemon.web.gallery import Gallery
+from daemon.web.stats import Statistics
+from daemon.web.thumbnails import ThumbnailCache
+
+
+@dataclass(frozen=True)
+class Services:
+    """What handlers use.
+
+    Attributes:
+        root: The root folder.
+        settings: Its settings.
+        sessions: Who may see the page.
+        gallery: Photos for cards.
+        statistics: Counts for the overview.
+        thumbnails: JPEGs of photos.
+        changes: What a person can change.
+        templates: HTML templates.
+        image_slots: Limits how many requests make an image at the same time.
+    """
+
+    root: Path
+    settings: Settings
+    sessions: Sessions
+    gallery: Gallery
+    statistics: Statistics
+    thumbnails: ThumbnailCache
+    changes: PhotoChanges
+    templates: Jinja2Templates
+    image_slots: Semaphore
+
+
+def services(request: Request) -> Services:
+    """The services of the application that got a request."""
+    return cast(Services, request.app.state.services)
