@@ -95,7 +95,7 @@ def _daemon(root: Path, console: Console) -> Iterator["subprocess.Popen[bytes]"]
 
 
 def _is_watching(root: Path) -> bool:
-    return bool(status_file.read(root, root / "inbox")["state"] == "watching")
+    return status_file.read(root, root / "inbox")["state"] == "watching"
 
 
 def _sort(photos: list[Path], root: Path, daemon: "subprocess.Popen[bytes]", console: Console) -> None:
