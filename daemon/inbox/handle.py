@@ -74,10 +74,14 @@ class InboxHandle:
         try:
             self._reopen()
         except (OSError, FoodsortError) as error:
-            retrier.note("inbox", f"the inbox {self.path} is gone: {error}", REOPEN_EVERY_S)
+            self.note_lost(retrier, str(error))
             return False
-        retrier.clear("inbox")
+        retrier.clear(self)
         return True
+
+    def note_lost(self, retrier: Retrier, reason: str) -> None:
+        """Reports the inbox as gone until `reopen` succeeds."""
+        retrier.note(self, f"the inbox {self.path} is gone: {reason}", REOPEN_EVERY_S)
 
     def _reopen(self) -> None:
         """Opens the folder but never creates it: photos would disappear below a mount that is missing and comes back.

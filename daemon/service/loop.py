@@ -146,7 +146,7 @@ class MainLoop:
         runtime.storage.event_log.record(
             "inbox_lost", f"the inbox {handle.path} is gone ({reason}); sorting goes on when it is back"
         )
-        runtime.retrier.note("inbox", f"the inbox {handle.path} is gone: {reason}")
+        handle.note_lost(runtime.retrier, reason)
         runtime.watcher.close()
         while runtime.pipeline.in_flight and not self._stopping.is_set() and not self.failed:
             self._heartbeat()
