@@ -101,7 +101,7 @@ def test_the_last_map_is_the_networks_and_only_made_ready_when_asked_for(
         made.append(network.output.shape)
         return trace(network)
 
-    monkeypatch.setattr(tensorflow, "traced", noted)
+    monkeypatch.setattr(tensorflow, "trace", noted)
     engine, pictures = TensorFlowEngine(toy("linear"), 4, "float32"), pixels(7, 32)
     logits = engine.logits(pictures)
     assert made == [(None, 1)]

@@ -36,11 +36,11 @@ tf = load_tensorflow()
 (cpu,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 places, traces = [], []
-traced = tensorflow.traced
+trace = tensorflow.trace
 
 def noted(network, *, compiled=False):
     places.extend(variable.value.device for variable in network.weights)
-    run = traced(network, compiled=compiled)
+    run = trace(network, compiled=compiled)
     def seen(pixels):
         answer = run(pixels)
         places.append(answer.device)
@@ -48,7 +48,7 @@ def noted(network, *, compiled=False):
         return answer
     return seen
 
-tensorflow.traced = noted
+tensorflow.trace = noted
 engine = TensorFlowEngine(Bundle.load(Path(sys.argv[1])), 6, "auto", "CPU:1")
 pixels = np.load(sys.argv[2])
 print(json.dumps({
@@ -88,7 +88,7 @@ def test_without_xla_the_network_runs_as_it_is_and_the_log_says_why(
 
         return fails if compiled else trace(network)
 
-    monkeypatch.setattr(tensorflow, "traced", without)
+    monkeypatch.setattr(tensorflow, "trace", without)
     engine = tensorflow.TensorFlowEngine(toy("linear"), 2, "float32", "CPU:0")
     pixels = np.zeros((3, 32, 32, 3), np.uint8)
     np.testing.assert_allclose(engine.logits(pixels), np.asarray(toy("linear").load_network()(pixels))[:, 0], atol=1e-4)
