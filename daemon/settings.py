@@ -1,4 +1,4 @@
-"""foodsort.toml, FOODSORT_* and flags: every setting with its type, its unit and one sentence."""
+"""All settings, from foodsort.toml and the FOODSORT_* variables: each with its type, its unit and a description."""
 
 import json
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from models import EngineName, Precision
@@ -15,13 +16,14 @@ from models.errors import FoodsortError
 from models.images.formats import DEFAULT_MAX_PIXELS
 
 FILE = "foodsort.toml"
-_PREFIX = "FOODSORT_"
+ENV_PREFIX = "FOODSORT_"
+ENV_DELIMITER = "__"
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class SettingsError(FoodsortError):
-    """Raised when a setting is unknown, of the wrong type or impossible."""
+    """Raised when a setting is unknown, has the wrong type or an invalid value."""
 
     exit_code = 2
 
@@ -31,130 +33,124 @@ class _Section(BaseModel):
 
 
 class FolderSettings(_Section):
-    """Folders, relative to the root or absolute."""
+    """The folders, relative to the root or absolute."""
 
     inbox: str = Field("inbox", min_length=1)
-    """Photos dropped here are sorted."""
+    """Photos in this folder are sorted."""
     food: str = Field("food", min_length=1)
-    """Photos of food go here."""
+    """Photos of food are moved here."""
     non_food: str = Field("non_food", min_length=1)
-    """All other photos go here."""
+    """All other photos are moved here."""
     failed: str = Field("failed", min_length=1)
-    """What cannot be classified goes here, with the reason beside it."""
+    """Files that cannot be classified are moved here, each with a file that gives the reason."""
     duplicates: str = Field("duplicates", min_length=1)
-    """Exact copies of photos that are filed already go here where images.duplicates is "skip"."""
+    """Exact duplicates of filed photos are moved here if images.duplicates is "skip"."""
     unsure: str = ""
-    """Name a folder to set photos aside that the model is not sure of."""
+    """Photos that the model is unsure about are moved here; empty: they go to food or non_food."""
 
     @model_validator(mode="after")
-    def _apart(self) -> "FolderSettings":
-        names = [
-            self.inbox,
-            self.food,
-            self.non_food,
-            self.failed,
-            self.duplicates,
-            *([self.unsure] if self.unsure else []),
-        ]
-        paths = [os.path.normpath(name) for name in names]
-        if len(set(paths)) < len(paths):
+    def _check_distinct(self) -> "FolderSettings":
+        inbox = os.path.normpath(self.inbox)
+        names = (self.food, self.non_food, self.failed, self.duplicates, self.unsure)
+        destinations = [os.path.normpath(name) for name in names if name]
+        if len({inbox, *destinations}) < 1 + len(destinations):
             raise ValueError("two folders have the same name; each needs its own")
-        for path in paths[1:]:
-            if (path + "/").startswith(paths[0] + "/"):
-                raise ValueError(f"{path} lies in the inbox, so its photos would be sorted again; move it out")
+        for path in destinations:
+            if path.startswith(inbox + "/"):
+                raise ValueError(f"{path} is in the inbox, so its photos would be sorted again; choose another folder")
         return self
 
 
 class WatchSettings(_Section):
-    """When a file of the inbox is ready."""
+    """When a file in the inbox is ready to be sorted."""
 
     rescan_s: Seconds = 60.0
-    """Seconds between two full looks at the inbox, whatever the events said."""
+    """Seconds between two full scans of the inbox while file events work."""
     poll_s: Seconds = 5.0
-    """Seconds between two full looks where the system does not tell all that happens in the inbox."""
+    """Seconds between two full scans of the inbox where file events do not work."""
     settle_s: Seconds = 2.0
-    """Seconds for which size and time of a file must stand still."""
+    """Seconds for which the size and time of a file must not change."""
     open_s: Seconds = 600.0
-    """Seconds to wait for the close of a file that was seen being written."""
+    """Seconds to wait at most for a program to close a file that it writes."""
     empty_s: Seconds = 10.0
-    """Seconds that a file of zero bytes is given."""
+    """Seconds after which a file that stays empty counts as failed."""
     truncated_s: Seconds = 30.0
-    """Seconds for which a cut-off or damaged picture must stand still before it counts as failed."""
+    """Seconds for which a truncated or damaged image must not change before it counts as failed."""
     ignore: tuple[str, ...] = ()
-    """Further names to leave alone, as shell patterns such as "*.xmp"."""
+    """More file names to ignore, as shell patterns such as "*.xmp"."""
 
 
 class ImageSettings(_Section):
-    """What pictures are read."""
+    """Which images are accepted."""
 
     max_pixels: int = Field(DEFAULT_MAX_PIXELS, gt=0)
-    """Most pixels a picture may have; larger ones fail as too_large."""
+    """Largest image in pixels (width × height); larger ones fail as too_large."""
     timeout_s: Seconds = 60.0
-    """Seconds that a picture may take to decode; what takes longer fails as decoder_timeout, after some tries."""
+    """Seconds that decoding an image may take; after several attempts it fails as decoder_timeout."""
     duplicates: Literal["file", "skip"] = "file"
-    """What is done with an exact copy: "file" it like any other, or "skip" it to folders.duplicates."""
+    """What happens to an exact duplicate: "file" moves it like any other photo, "skip" moves it to folders.duplicates."""
 
 
 class ModelSettings(_Section):
-    """What classifies."""
+    """The model and its engine."""
 
     bundle: str = ""
-    """Folder of a model bundle, relative to the root or absolute; empty: the one that comes with foodsort."""
+    """Folder of the model bundle, relative to the root or absolute; empty: the bundle that comes with foodsort."""
     engine: EngineName = "auto"
-    """What runs the model: auto, tensorflow, openvino, or scripted (a fake for trying things out)."""
+    """Inference engine; auto is the fastest on this machine, scripted is a fake for trials."""
     idle_unload_s: float = Field(0.0, ge=0, allow_inf_nan=False)
-    """Seconds without a photo after which the model is let go of until the next one; 0: never. TensorFlow keeps its memory."""
+    """Seconds without a photo before the model is unloaded; 0: never. TensorFlow does not free its memory."""
     precision: Precision = "auto"
-    """What it computes in: auto (int8 where the bundle has it, else what the engine finds fastest) or float32, slower."""
+    """Number format: auto is int8 if the bundle has it, else the fastest of the engine; float32 is slower."""
 
 
 class BatchSettings(_Section):
-    """How photos are gathered for the network."""
+    """How photos are batched for the network."""
 
     max_size: int = Field(32, ge=1, le=1024)
-    """Most photos in a batch."""
+    """Largest batch (photos)."""
     max_delay_ms: int = Field(200, ge=0, le=60_000)
-    """Milliseconds that a photo waits for others at most."""
+    """Milliseconds that a photo waits at most for others."""
 
 
 class DatabaseSettings(_Section):
     """Where results are recorded."""
 
     url: str = ""
-    """Database, as a SQLAlchemy URL such as postgresql://user@host/photos; empty: foodsort.db in the root."""
+    """Database as an SQLAlchemy URL such as postgresql://user@host/photos; empty: foodsort.db in the root."""
 
 
 class MetricsSettings(_Section):
-    """Figures for monitoring."""
+    """Metrics for monitoring."""
 
     listen: str = ""
-    """Address and port that serve /metrics and /healthz, such as "127.0.0.1:9108"; empty: none."""
+    """IP address and port that serve /metrics and /healthz, such as "127.0.0.1:9108"; empty: no server."""
 
     @field_validator("listen")
     @classmethod
-    def _an_address(cls, listen: str) -> str:
-        _address(listen)
+    def _check_listen(cls, listen: str) -> str:
+        _parse_address(listen)
         return listen
 
     @property
     def address(self) -> tuple[str, int] | None:
-        """IP address and port to listen at."""
-        return _address(self.listen)
+        """The IP address and port to listen at, None for no server."""
+        return _parse_address(self.listen)
 
 
-def _address(listen: str) -> tuple[str, int] | None:
-    """Raises ValueError for what is neither an IP address with a port nor empty."""
+def _parse_address(listen: str) -> tuple[str, int] | None:
+    """Parses an IP address with a port; None when empty; raises ValueError otherwise."""
     if not listen:
         return None
     try:
         host, _, port = listen.rpartition(":")
         number = int(port) if port.isascii() and port.isdigit() else 0
-        v6 = host.startswith("[") and host.endswith("]")
-        ip = ip_address(host[1:-1] if v6 else host)
-        if (ip.version == 6) != v6 or not 0 < number < 65536:
+        is_ipv6 = host.startswith("[") and host.endswith("]")
+        ip = ip_address(host[1:-1] if is_ipv6 else host)
+        if (ip.version == 6) != is_ipv6 or not 0 < number < 65536:
             raise ValueError
     except ValueError:
-        raise ValueError('is no IP address with a port, such as "127.0.0.1:9108" or "[::1]:9108"') from None
+        raise ValueError('is not an IP address with a port, such as "127.0.0.1:9108" or "[::1]:9108"') from None
     return str(ip), number
 
 
@@ -162,28 +158,28 @@ class WebSettings(_Section):
     """The review page."""
 
     token: str = ""
-    """What people say to see the page; 12 characters or more. Empty: nothing, and then only this machine may be served."""
+    """Token that people enter to see the page, 12 characters or more; empty: none, and only this machine is served."""
 
     @field_validator("token")
     @classmethod
-    def _hard_to_guess(cls, token: str) -> str:
+    def _check_length(cls, token: str) -> str:
         if 0 < len(token) < 12:
-            raise ValueError("is too easy to guess; take 12 characters or more")
+            raise ValueError("is too easy to guess; use 12 characters or more")
         return token
 
 
 class LogSettings(_Section):
-    """What is said while it runs."""
+    """The log."""
 
     format: Literal["auto", "json"] = "auto"
-    """Lines for a terminal, or with levels and fields for systemd's journal, as fits ("auto"), or JSON objects ("json")."""
+    """Log format: "auto" fits a terminal or systemd's journal, "json" writes JSON objects."""
 
 
 class Settings(BaseSettings):
-    """All settings. Flags beat environment variables, those beat the file, that beats the defaults."""
+    """All settings. Options override environment variables, which override the file, which overrides the defaults."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix=_PREFIX, env_nested_delimiter="__", env_ignore_empty=True
+        frozen=True, extra="forbid", env_prefix=ENV_PREFIX, env_nested_delimiter=ENV_DELIMITER, env_ignore_empty=True
     )
     file: ClassVar[Path | None] = None
 
@@ -206,15 +202,16 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The order of precedence; no .env file and no secrets folder."""
+        """Returns the sources in order of precedence; no .env file and no secrets folder."""
         file = TomlConfigSettingsSource(settings_cls, cls.file)
         return init_settings, env_settings, file
 
 
 def load(root: Path) -> Settings:
-    """The settings for a root, from its foodsort.toml (if there) and the environment.
+    """Loads the settings of a root from its foodsort.toml, if it exists, and the environment.
 
-    Raises SettingsError that names the file or variable, the key and what is allowed.
+    Raises:
+        SettingsError: A setting is wrong; the message names the file or variable, the key and the allowed values.
     """
     path = root / FILE
     try:
@@ -226,16 +223,26 @@ def load(root: Path) -> Settings:
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        raise SettingsError("\n".join(_explained(str(path), one) for one in error.errors())) from error
+        raise SettingsError("\n".join(_explain(str(path), details) for details in error.errors())) from error
     of_root = type("Settings", (Settings,), {"file": path, "__module__": __name__})
     try:
         return of_root()  # type: ignore[no-any-return]
-    except ValidationError as error:  # the file is sound, so it is a variable, or the two together
-        raise SettingsError("\n".join(_explained(_variable(one), one) for one in error.errors())) from error
+    except ValidationError as error:  # the file alone is valid, so the error is in a variable or in their combination
+        messages = [_explain(_variable_of(details), details) for details in error.errors()]
+        raise SettingsError("\n".join(messages)) from error
+
+
+def variable_name(*path: str) -> str:
+    """Returns the environment variable of a setting.
+
+    >>> variable_name("watch", "settle_s")
+    'FOODSORT_WATCH__SETTLE_S'
+    """
+    return ENV_PREFIX + ENV_DELIMITER.join(path).upper()
 
 
 def _check_file(path: Path) -> None:
-    """Checks the file alone and strictly: a number in quotes is fine in a variable, and a mistake in the file."""
+    """Validates the file alone and strictly: a quoted number is valid in a variable but a mistake in the file."""
     if path.exists():
         fields: dict[str, Any] = {
             name: (field.annotation, field.default) for name, field in Settings.model_fields.items()
@@ -245,30 +252,17 @@ def _check_file(path: Path) -> None:
         file.model_validate_json(text, strict=True)
 
 
-def _variable(error: Any) -> str:
-    names = [_PREFIX + "__".join(str(part).upper() for part in error["loc"][:depth]) for depth in (3, 2, 1)]
+def _variable_of(details: ErrorDetails) -> str:
+    parts = [str(part) for part in details["loc"]]
+    names = [variable_name(*parts[:depth]) for depth in (3, 2, 1)]
     return f"environment variable {next((name for name in names if name in os.environ), names[0])}"
 
 
-def _explained(source: str, error: Any) -> str:
-    location = [str(part) for part in error["loc"]]
+def _explain(source: str, details: ErrorDetails) -> str:
+    location = [str(part) for part in details["loc"]]
     key = ".".join(location)
-    if error["type"] == "extra_forbidden":
+    if details["type"] == "extra_forbidden":
         section = Settings.model_fields.get(location[0])
-        known = type(section.default).model_fields if section and len(location) > 1 else Settings.model_fields
-        return f"{source}: {key} is no setting; there are {', '.join(known)}"
-    return f"{source}: {key} = {error['input']!r}: {error['msg'].removeprefix('Value error, ')}"
-
-
-def template() -> str:
-    """A foodsort.toml with every setting at its default, commented out, each with its sentence."""
-    lines = ["# Settings of foodsort. Each line shows a default; take the # away to change it.", ""]
-    for section, field in Settings.model_fields.items():
-        lines.append(f"[{section}]")
-        defaults = field.default
-        for key, setting in type(defaults).model_fields.items():
-            value = getattr(defaults, key)
-            text = f'"{value}"' if isinstance(value, str) else str(list(value) if isinstance(value, tuple) else value)
-            lines += [f"# {setting.description}", f"#{key} = {text}"]
-        lines.append("")
-    return "\n".join(lines)
+        fields = type(section.default).model_fields if section and len(location) > 1 else Settings.model_fields
+        return f"{source}: {key} is not a setting; the settings are {', '.join(fields)}"
+    return f"{source}: {key} = {details['input']!r}: {details['msg'].removeprefix('Value error, ')}"

@@ -17,7 +17,8 @@ def init(
 
     Example: foodsort init photos
     """
-    from daemon.settings import FILE, FolderSettings, template
+    from daemon.settings import FILE, FolderSettings
+    from daemon.settings_text import template
 
     folders = FolderSettings()
     for name in (folders.inbox, folders.food, folders.non_food, folders.failed):

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from daemon.settings import MetricsSettings, Settings, SettingsError, load, template
+from daemon.settings import MetricsSettings, Settings, SettingsError, load
+from daemon.settings_text import reference, template
 
 
 def refused(root: Path, text: str) -> str:
@@ -32,17 +33,17 @@ def test_the_file_beats_defaults_and_variables_beat_the_file(tmp_path: Path, mon
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[watch]\nsetle_s = 1\n", "watch.setle_s is no setting; there are rescan_s, poll_s, settle_s"),
-        ("[wach]\nsettle_s = 1\n", "wach is no setting; there are folders, watch"),
+        ("[watch]\nsetle_s = 1\n", "watch.setle_s is not a setting; the settings are rescan_s, poll_s, settle_s"),
+        ("[wach]\nsettle_s = 1\n", "wach is not a setting; the settings are folders, watch"),
         ('[watch]\nsettle_s = "1"\n', "watch.settle_s = '1'"),
         ("[watch]\nsettle_s = 0\n", "watch.settle_s = 0"),
         ("[watch]\nsettle_s = inf\n", "watch.settle_s = "),
         ("[batch]\nmax_size = true\n", "batch.max_size = True"),
         ('[model]\nengine = "cuda"\n', "'auto', 'tensorflow', 'openvino' or 'scripted'"),
-        ('[folders]\nfood = "inbox/food"\n', "inbox/food lies in the inbox"),
+        ('[folders]\nfood = "inbox/food"\n', "inbox/food is in the inbox"),
         ('[folders]\nfood = "same"\nnon_food = "./same"\n', "the same name"),
         ('[folders]\ninbox = ""\n', "folders.inbox = ''"),
-        ('[metrics]\nlisten = "nonsense"\n', "metrics.listen = 'nonsense': is no IP address with a port"),
+        ('[metrics]\nlisten = "nonsense"\n', "metrics.listen = 'nonsense': is not an IP address with a port"),
         ("[watch\n", "is not TOML"),
         ("watch = 3\n", "watch = 3"),
     ],
@@ -72,7 +73,7 @@ def test_an_address_is_read(listen: str, address: tuple[str, int] | None) -> Non
      "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1: 80", "127.0.0.1:٩", "[[::1]]:9108", " 127.0.0.1:9108"],
 )  # fmt: skip
 def test_what_is_no_address_is_refused(listen: str) -> None:
-    with pytest.raises(ValidationError, match="is no IP address with a port"):
+    with pytest.raises(ValidationError, match="is not an IP address with a port"):
         MetricsSettings(listen=listen)
 
 
@@ -103,3 +104,8 @@ def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
     (tmp_path / "foodsort.toml").write_bytes(b"# caf\xe9\n")
     with pytest.raises(SettingsError, match=r"foodsort\.toml is not UTF-8, from byte 6 on"):
         load(tmp_path)
+
+
+def test_the_reference_in_the_docs_is_the_generated_one() -> None:
+    page = Path(__file__).parents[2] / "docs/settings.md"
+    assert page.read_text(encoding="utf-8") == reference(), "python -m daemon.settings_text > docs/settings.md"

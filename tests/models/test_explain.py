@@ -98,7 +98,7 @@ def test_a_head_that_is_kept_gives_the_same_maps_and_keeps_nothing_else_of_the_n
     expected = explain.class_activation_maps(bundle, engine, pictures)
     networks = [bundle.load_network()]
     loaded = weakref.ref(networks[0])
-    monkeypatch.setattr(Bundle, "network", lambda _: networks.pop())
+    monkeypatch.setattr(Bundle, "load_network", lambda _: networks.pop())
     judge = explain.load_head(bundle)
     gc.collect()
     assert loaded() is None

@@ -162,7 +162,7 @@ def test_wrong_settings_are_exit_code_2_and_touch_nothing(root: Path, foodsort: 
     (root / "foodsort.toml").write_text("[watch]\nsetle_s = 1\n")
     code, _, err = foodsort("run", "--root", root, "--once")
     assert code == 2
-    assert "setle_s is no setting" in err
+    assert "setle_s is not a setting" in err
     assert (root / "inbox/a.jpg").exists()
 
 

@@ -221,7 +221,7 @@ def test_an_invalid_address_is_an_error(root: Path, foodsort: Foodsort, monkeypa
     monkeypatch.setenv("FOODSORT_METRICS__LISTEN", "nonsense")
     code, _, err = foodsort("run", "--root", root, "--once")
     assert code == 2
-    assert "FOODSORT_METRICS__LISTEN: metrics.listen = 'nonsense': is no IP address with a port" in err
+    assert "FOODSORT_METRICS__LISTEN: metrics.listen = 'nonsense': is not an IP address with a port" in err
 
 
 @pytest.fixture

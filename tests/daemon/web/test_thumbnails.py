@@ -87,7 +87,7 @@ def test_the_network_is_loaded_only_for_the_first_explanation(
     assert foodsort("run", "--root", root, "--once")[0] == 0
     monkeypatch.setenv("FOODSORT_MODEL__ENGINE", "openvino")
     network = Mock(wraps=Bundle.load().load_network)
-    monkeypatch.setattr(Bundle, "network", network)
+    monkeypatch.setattr(Bundle, "load_network", network)
     photo_ids = ids(root)
     with opened(root) as thumbnails:
         assert thumbnails.explanation(photo_ids["0.jpg"]) != thumbnails.explanation(photo_ids["1.jpg"])
