@@ -6,7 +6,10 @@ import signal
 import threading
 
 VARIABLE = "FOODSORT_FAULT"
-"""Set only by tests. `POINT` or `POINT:N` kills the process at its first or N-th pass of a point; `POINT:N:hang` hangs it."""
+"""Set only by tests.
+
+`POINT` or `POINT:N` kills the process at its first or N-th pass of a point; `POINT:N:hang` hangs it.
+"""
 
 POINTS = (
     "claimed",  # the photo is in the claim folder and not opened yet

@@ -68,7 +68,7 @@ def contributions(head: "keras.Model", activations: Maps) -> Maps:
     return result
 
 
-def complete(class_activation_maps: Maps, logits: npt.ArrayLike) -> Maps:
+def complete(maps: Maps, logits: npt.ArrayLike) -> Maps:
     """Spreads the rest of each logit over all places, so that the maps add up to the logits.
 
     The rest is the bias of a linear head. Of a curved head it is most of the logit of a confident prediction. Without
@@ -82,9 +82,9 @@ def complete(class_activation_maps: Maps, logits: npt.ArrayLike) -> Maps:
     Returns:
         float32 (n, h, w).
     """
-    n, height, width = class_activation_maps.shape
-    rest = np.asarray(logits, np.float32) - class_activation_maps.sum(axis=(1, 2))
-    result: Maps = class_activation_maps + rest.reshape(n, 1, 1) / np.float32(height * width)
+    n, height, width = maps.shape
+    rest = np.asarray(logits, np.float32) - maps.sum(axis=(1, 2))
+    result: Maps = maps + rest.reshape(n, 1, 1) / np.float32(height * width)
     return result
 
 

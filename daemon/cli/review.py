@@ -52,7 +52,8 @@ def review(
     settings = load(root)
     if not settings.web.token and not _is_loopback(host):
         raise TokenRequired(
-            f"at {host} other people could see and move your photos; set a token that they must enter, 12 characters or more:"
+            f"at {host} other people could see and move your photos; set a token that they must enter,"
+            " 12 characters or more:"
             f' `token = "…"` under [web] in {root}/foodsort.toml, or FOODSORT_WEB__TOKEN'
         )
     address = addresses.database_url(root, settings.database.url)

@@ -28,7 +28,7 @@ def numbered(name: bytes, number: int, limit: int = MAX_NAME_BYTES) -> bytes:
 
 
 def candidates(name: bytes) -> Iterator[bytes]:
-    """Yields the names to try for a file, without end: `a.jpg`, `a (2).jpg`, `a (3).jpg`, …"""
+    """Yields the names to try for a file, without end: `a.jpg`, `a (2).jpg`, `a (3).jpg` and so on."""
     return (numbered(name, number) for number in itertools.count(1))
 
 

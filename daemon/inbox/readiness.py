@@ -98,10 +98,10 @@ class _WaitingFile:
 class ReadinessTracker:
     """The files that wait, each with the time at which it may be ready. All times are monotonic seconds.
 
-    It is a window on the inbox. During a scan, one half of the window is for files that the scan finds and the other half for
-    files of events, so that neither excludes the other; otherwise events may fill the whole window. A file without room is
-    left to the next scan. So the oldest file, which comes first, is the one that has been in the window longest: little
-    memory is not enough to sort a million files, and their own times are whatever their writers set.
+    It is a window on the inbox. During a scan, one half of the window is for files that the scan finds and the other
+    half for files of events, so that neither excludes the other; otherwise events may fill the whole window. A file
+    without room is left to the next scan. So the oldest file, which comes first, is the one that has been in the window
+    longest: little memory is not enough to sort a million files, and their own times are whatever their writers set.
 
     Attributes:
         scanning: Whether a scan is under way.

@@ -18,7 +18,7 @@ _DIALECTS = {"-- SQLite": "sqlite", "-- PostgreSQL": "postgresql"}
 
 
 class Query(NamedTuple):
-    """A question: its heading, `sql` or `python`, the kind of database that it is for (empty: any), its answer, head first."""
+    """A question: its heading, language (`sql` or `python`), database (empty: any), code, and answer with its header."""
 
     heading: str
     language: str

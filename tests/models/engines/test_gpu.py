@@ -1,4 +1,4 @@
-"""What runs on a GPU, tried on one of two logical devices that TensorFlow makes of the CPU; and what becomes of its photos."""
+"""Engines on a GPU, for which one of two logical devices on the CPU stands in, and the fallback to the CPU."""
 
 import json
 import subprocess
