@@ -14,7 +14,7 @@ from training.cli import app
 from training.data.dataset import DatasetError
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
 REQUIRED = {"n", "accuracy", "accuracy_ci95", "precision", "recall", "f1", "roc_auc", "ece", "confusion", "threshold"}
 

@@ -28,7 +28,7 @@ from training.fitting.recipe import Recipe
 from training.train import train
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
 QUIET = Console(quiet=True)
 TINY = Recipe(fit=Fit(side=64))
@@ -148,6 +148,7 @@ def test_the_history_has_a_row_an_epoch(bundle: Bundle) -> None:
     assert float(rows[2]["loss"]) < float(rows[1]["loss"])
 
 
+@pytest.mark.system  # takes minutes
 def test_an_interrupted_training_says_how_to_resume_and_gives_the_result_of_an_uninterrupted_one(
     trained: Trained, network: Any, tmp_path: Path
 ) -> None:
@@ -180,6 +181,7 @@ def test_training_learns_to_distinguish_red_from_blue(data: Path, weights: Path,
     assert bundle.card.metrics["evaluation"]["accuracy"] == 1.0
 
 
+@pytest.mark.system  # takes minutes
 def test_training_leaves_out_dropped_photos_and_duplicates_of_held_out_ones(
     data: Path, weights: Path, tmp_path: Path
 ) -> None:

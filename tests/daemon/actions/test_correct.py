@@ -16,6 +16,8 @@ from tests.daemon.actions.test_undo import COMMAND, drop, execute, kill_at, run_
 from tests.daemon.cli.test_run import rows, select
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def sorted_root(root: Path, photo: Photo, foodsort: Foodsort) -> Path:

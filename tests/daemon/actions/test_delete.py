@@ -14,6 +14,8 @@ from tests.daemon.actions.test_undo import COMMAND, drop, kill_at, run_once, sta
 from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, tree
 
+pytestmark = pytest.mark.slow
+
 BILL = "failed/trip/bill.pdf"
 REASONS = {"failed/a.pdf.error.json", f"{BILL}.error.json"}
 

@@ -16,6 +16,8 @@ from tests.daemon.actions.test_undo import COMMAND, drop, execute, run_once
 from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, mounted, tree
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:

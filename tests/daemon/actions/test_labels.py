@@ -13,6 +13,8 @@ from tests.daemon.actions.test_undo import COMMAND, drop, execute, kill_at, run_
 from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, tree
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def corrected(root: Path, each_database: None, photo: Photo, foodsort: Foodsort) -> Path:

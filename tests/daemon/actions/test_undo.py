@@ -16,6 +16,8 @@ from daemon.failpoints import VARIABLE
 from tests.daemon.cli.test_run import connect, rows, select
 from tests.daemon.conftest import Foodsort, Photo, mounted, running, tree, until
 
+pytestmark = pytest.mark.slow
+
 COMMAND = [sys.executable, "-m", "daemon"]
 
 

@@ -14,6 +14,8 @@ import pytest
 from daemon.database import addresses, connections
 from tests.daemon.conftest import Foodsort, Photo
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def sorted_root(root: Path, photo: Photo, foodsort: Foodsort) -> Path:

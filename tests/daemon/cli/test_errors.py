@@ -10,6 +10,8 @@ import pytest
 
 from tests.daemon.conftest import Foodsort, Photo
 
+pytestmark = pytest.mark.slow
+
 MISTAKES = [
     (2, "results --root ROOT --lable food", "--lable"),
     (2, "results --root ROOT --by colour", "colour"),

@@ -10,6 +10,8 @@ import pytest
 
 from tests.daemon.conftest import Foodsort, Photo
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = {"keras", "openvino", "tensorflow"}
 PICTURES = {"PIL", "pillow_heif"}
 DATABASES = {"alembic", "psycopg", "sqlalchemy"}

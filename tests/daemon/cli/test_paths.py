@@ -11,6 +11,8 @@ import pytest
 from daemon.queries.explanations import WHY_NOT_LABELLED
 from tests.daemon.conftest import Foodsort, Photo
 
+pytestmark = pytest.mark.slow
+
 ODD = [
     b"a\nb.jpg",
     b"esc\x1b[31m.jpg",

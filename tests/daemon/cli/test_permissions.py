@@ -10,6 +10,8 @@ import pytest
 
 from tests.daemon.conftest import Foodsort, Photo
 
+pytestmark = pytest.mark.slow
+
 
 def without_rights(*words: str | Path) -> "subprocess.CompletedProcess[str]":
     """Runs a command that may read and write no more than modes let it, even as root."""

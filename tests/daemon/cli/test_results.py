@@ -15,6 +15,8 @@ from daemon.database import addresses, schema
 from tests.daemon.conftest import Foodsort
 from tests.daemon.queries.test_results import add, make_database
 
+pytestmark = pytest.mark.slow
+
 FORMATS = ["table", "json", "jsonl", "csv"]
 
 

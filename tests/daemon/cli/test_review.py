@@ -16,6 +16,8 @@ from daemon.cli import review
 from tests.daemon.conftest import Foodsort, Photo
 from tests.daemon.web.conftest import reviewing, sort
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "a token that is long enough"
 
 

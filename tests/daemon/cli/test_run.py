@@ -23,6 +23,8 @@ from models.bundle import Bundle
 from models.decision import Thresholds
 from tests.daemon.conftest import Foodsort, Photo, tree
 
+pytestmark = pytest.mark.slow
+
 
 def rows(root: Path) -> list[dict[str, Any]]:
     return select(root, "SELECT * FROM results ORDER BY id")

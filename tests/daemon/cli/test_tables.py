@@ -15,6 +15,8 @@ from daemon.queries.results import ResultRow
 from tests.daemon.queries.test_results import add, make_database
 from tests.programs.terminal import on_terminal
 
+pytestmark = pytest.mark.slow
+
 LONG = "food/trip/" + "/".join(f"day{number:02}" for number in range(16)) + "/a-photo-with-a-name.jpg"
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 

@@ -12,8 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import pytest
+
 from tests.daemon.conftest import Photo, running, until
 from tests.daemon.inbox.test_watcher import sort_photo
+
+pytestmark = pytest.mark.slow
 
 DATASETTE = (sys.executable, "-m", "datasette")
 

@@ -14,6 +14,8 @@ from tests.daemon.cli.test_run import connect, rows, select
 from tests.daemon.conftest import Foodsort, Photo, tree
 from tests.daemon.service.test_recovery import die
 
+pytestmark = pytest.mark.slow
+
 NOW = "2026-11-24T12:00:00.000000Z"
 
 

@@ -20,6 +20,8 @@ from tests.daemon.inbox.test_watcher import event_messages, sort_photo
 from tests.daemon.service.test_storage import waits_for
 from tests.programs.postgres import Cluster, made
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def results(cluster: Cluster, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sa.URL]:

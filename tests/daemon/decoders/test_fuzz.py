@@ -1,10 +1,14 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, tree
 from tests.models.images.test_decode import KINDS, MANIFEST, ODD, needs_odd
 from tests.programs import fuzz
+
+pytestmark = pytest.mark.slow
 
 
 def test_damaged_pictures_each_end_in_one_place_with_one_row(root: Path) -> None:

@@ -11,6 +11,8 @@ import pytest
 from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running
 from tests.daemon.inbox.test_watcher import limit_command
 
+pytestmark = pytest.mark.slow
+
 Findings = dict[str, tuple[str, str]]
 
 

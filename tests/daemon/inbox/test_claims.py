@@ -18,6 +18,8 @@ from daemon.settings import load
 from tests.daemon.cli.test_run import rows, select
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
 
+pytestmark = pytest.mark.slow
+
 RENAME_EXCHANGE = 2  # linux/fs.h
 
 

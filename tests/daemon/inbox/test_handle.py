@@ -16,6 +16,8 @@ from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, mounted, running, status, until
 from tests.daemon.inbox.test_watcher import event_messages, sort_photo
 
+pytestmark = pytest.mark.slow
+
 
 def inbox_is_gone(root: Path) -> bool:
     return "is gone" in ((status(root)["waiting_for"] or {}).get("what") or "")

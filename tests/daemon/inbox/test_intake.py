@@ -13,6 +13,8 @@ import pytest
 from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def rare_scans(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

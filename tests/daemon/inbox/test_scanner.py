@@ -16,6 +16,8 @@ from daemon.settings import load
 from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, running, status, tree, until
 
+pytestmark = pytest.mark.slow
+
 SMALL = (sys.executable, "-m", "tests.programs.small_window")
 
 

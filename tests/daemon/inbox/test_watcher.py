@@ -13,6 +13,8 @@ import pytest
 from tests.daemon.cli.test_run import select
 from tests.daemon.conftest import Photo, running, status, until
 
+pytestmark = pytest.mark.slow
+
 LIMIT = 'echo $1 > /proc/sys/user/$0 && shift && exec "$@"'
 
 

@@ -23,6 +23,8 @@ from models.bundle import Bundle
 from tests.daemon.cli.test_run import select
 from tests.daemon.conftest import Foodsort, Photo, running, started, status, until
 
+pytestmark = pytest.mark.slow
+
 # A main loop without a tick for two seconds is stuck; the arguments are the daemon's command line.
 SHORT_LIMIT = """
 import runpy, sys

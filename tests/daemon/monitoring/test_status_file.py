@@ -13,6 +13,8 @@ from daemon.monitoring.status_text import lines
 from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running, status, until
 from tests.daemon.inbox.test_watcher import sort_photo
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 

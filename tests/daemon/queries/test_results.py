@@ -19,6 +19,8 @@ from daemon.queries.results import IndexHints, ResultRow
 from daemon.queries.selection import PhotoSelection
 from tests.programs.postgres import Cluster, made
 
+pytestmark = pytest.mark.slow
+
 DAY = "2026-11-%02dT12:00:00.000000Z"
 RARE: list[dict[str, Any]] = [
     {"label": "unsure"},

@@ -13,6 +13,8 @@ from daemon.failpoints import POINTS, VARIABLE
 from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, tree
 
+pytestmark = pytest.mark.slow
+
 MTIME_NS = 10**18 + 7
 FOOD, OTHERS, DAMAGED = 6, 3, 3
 

@@ -14,6 +14,8 @@ from models.bundle import CARD, Bundle
 from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Photo, running, status, tree, until
 
+pytestmark = pytest.mark.slow
+
 
 def started_reloads(notifications: list[str]) -> list[int]:
     return [index for index, message in enumerate(notifications) if message.startswith("RELOADING=1")]

@@ -1,8 +1,13 @@
 from pathlib import Path
 
+import pytest
+
 from tests.programs.soak import Soak
 
+pytestmark = pytest.mark.slow
 
+
+@pytest.mark.system  # takes minutes
 def test_a_daemon_killed_again_and_again_loses_doubles_and_changes_nothing(tmp_path: Path) -> None:
     audit = Soak(tmp_path / "root", seed=1).run(photos=100, kills=10)
     assert (audit.photos, audit.kills) == (100, 10)

@@ -14,6 +14,8 @@ from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running, started, status, until
 from tests.daemon.inbox.test_watcher import event_messages, sort_photo
 
+pytestmark = pytest.mark.slow
+
 # Sent to systemd before each pause of a retry; a root without room has no status.
 WAITING = "EXTEND_TIMEOUT_USEC=300000000"
 

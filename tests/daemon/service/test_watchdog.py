@@ -14,6 +14,8 @@ from daemon.database import addresses, connections
 from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Photo, running, started, status, until
 
+pytestmark = pytest.mark.slow
+
 IMPATIENT = (sys.executable, "-m", "tests.programs.impatient")
 STILL_S = 3.0  # many times the interval of a healthy daemon
 

@@ -20,6 +20,8 @@ from tests.daemon.actions.test_undo import drop, execute, kill_at, run_once, sta
 from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def root(root: Path, each_database: None, photo: Photo, foodsort: Foodsort) -> Path:

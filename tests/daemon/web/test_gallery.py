@@ -10,6 +10,8 @@ from daemon.web.filters import FilterError, GalleryFilters, parse
 from daemon.web.gallery import CardRow, Gallery, Page, page_key
 from tests.daemon.web.conftest import row
 
+pytestmark = pytest.mark.slow
+
 
 def pages(gallery: Gallery, filters: GalleryFilters) -> list[CardRow]:
     """All photos, page after page."""

@@ -17,6 +17,8 @@ from daemon.web.app import app
 from daemon.web.thumbnails import ThumbnailCache
 from tests.daemon.web.conftest import reviewing, sort
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "a token that is long enough"
 
 

@@ -23,6 +23,8 @@ from tests.daemon.conftest import running
 from tests.daemon.web.conftest import reviewing, sort
 from tests.daemon.web.test_browser import expect_open, picture
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def photos(root: Path) -> Path:

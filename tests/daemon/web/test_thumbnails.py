@@ -19,6 +19,8 @@ from models.bundle import Bundle
 from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def opened(root: Path) -> Iterator[ThumbnailCache]:
@@ -120,7 +122,7 @@ def test_missing_and_replaced_photos_have_a_reason(root: Path, photo: Photo, foo
             ("fifo", "is no longer the photo"),
             ("folder", "is no longer the photo"),
             ("other", "is no longer the photo"),
-            ("none", "no image can be made of it: not a picture"),
+            ("none", "no image can be made of it: not an image"),
         ):
             with pytest.raises(ImageUnavailable, match=why):
                 thumbnails.thumbnail(photo_ids[f"{name}.jpg"])

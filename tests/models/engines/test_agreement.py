@@ -15,7 +15,7 @@ from models.images.decode import Pixels
 from tests.models.conftest import Random, Toy
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
 PHOTOS = Path(__file__).parents[3].parent / "shared/data/bench/web"
 
@@ -33,6 +33,7 @@ def expected(photos: Pixels, network: Any) -> Logits:
 
 
 @needs_photos
+@pytest.mark.system  # takes minutes
 @pytest.mark.parametrize("kind", ["tensorflow", "openvino"])
 def test_an_engine_held_to_float32_agrees_with_keras_on_200_photos(
     shipped: Bundle, network: Any, photos: Pixels, expected: Logits, kind: str

@@ -22,7 +22,7 @@ from models.images.decode import Pixels
 from tests.models.conftest import Random, Toy
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from PIL import Image, ImageCms, ImageDraw
 from models.errors import ImageError, ImageErrorKind
 from models.images.decode import Fit, Pixels, Within, decode
 
+pytestmark = pytest.mark.slow
+
 ODD = Path(__file__).parents[3].parent / "shared/data/odd"
 LINES = (ODD / "MANIFEST.tsv").read_text().splitlines() if ODD.exists() else []
 MANIFEST = list(csv.DictReader(LINES, delimiter="\t"))

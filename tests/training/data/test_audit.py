@@ -7,6 +7,8 @@ import pytest
 from training.data.audit import ClassStatistics, audit
 from training.fitting.features import UnreadablePhoto
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = ["path", "label", "split", "source"]
 
 

@@ -16,7 +16,7 @@ from tests.training.test_train import QUIET, TINY
 from training.train import train
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
 PHOTOS = {"training": 4, "validation": 2, "evaluation": 2}
 
@@ -46,6 +46,7 @@ def labelled_photos(jpeg: Jpeg) -> dict[str, bytes]:
     return photos
 
 
+@pytest.mark.system  # takes minutes
 def test_a_model_is_trained_on_corrected_labels(tmp_path: Path, jpeg: Jpeg, weights: Path) -> None:
     root, data = tmp_path / "root", tmp_path / "data"
     foodsort("init", root)

@@ -7,6 +7,8 @@ import pytest
 from models.intervals import wilson_interval
 from training.data.shortcuts import MAX_SKILL_CONTENT_FREE, MAX_SKILL_WITH_COLOUR, Shortcut, measure
 
+pytestmark = pytest.mark.slow
+
 GROUPS = ["size and format", "sharpness", "colour", "all of these"]
 
 

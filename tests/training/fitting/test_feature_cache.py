@@ -14,6 +14,8 @@ from training.fitting.checkpoint import Checkpoint
 from training.fitting.feature_cache import FeatureCache, decode_split, view_transform
 from training.fitting.recipe import Recipe
 
+pytestmark = pytest.mark.slow
+
 FIT = Fit(8)
 RECIPE = Recipe(fit=FIT, batch=3)
 

@@ -16,7 +16,7 @@ from training.fitting.fit import FittedModel, fit
 from training.fitting.recipe import Recipe
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
 LAST = "conv5_block3_3_conv"
 

@@ -14,9 +14,10 @@ from models.resnet50 import LAST_MAP
 from training.fitting.quantization import export_int8
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation:DeprecationWarning", "ignore::DeprecationWarning:nncf"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning", "ignore::DeprecationWarning:nncf"),
+]
 
 
 def smooth_photos(photos: int) -> Pixels:
@@ -76,7 +77,7 @@ def test_its_last_map_exists_and_is_close_to_the_networks(exported: Bundle, netw
 
 def test_without_it_tensorflow_runs_the_bundle_and_openvino_gives_an_error(plain: Bundle) -> None:
     assert open_engine("auto", plain, 1).name.startswith("tensorflow")
-    with pytest.raises(EngineError, match="holds no OpenVINO model"):
+    with pytest.raises(EngineError, match="has no OpenVINO model"):
         OpenVinoEngine(plain, 1)
 
 
