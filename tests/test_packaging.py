@@ -24,12 +24,12 @@ def test_each_import_name_belongs_to_foodsort_alone(name: str) -> None:
 
 def test_every_package_is_listed_and_no_other() -> None:
     listed = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    found = {
+    owners = {
         ".".join(path.parent.relative_to(PROJECT).parts)
         for room in ("daemon", "models", "training")
         for path in (PROJECT / room).rglob("__init__.py")
     }
-    assert set(listed) == found
+    assert set(listed) == owners
 
 
 def test_the_wheel_holds_the_rooms_and_the_model_and_no_tests(tmp_path: Path) -> None:

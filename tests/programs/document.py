@@ -29,13 +29,13 @@ class Query(NamedTuple):
 
 def queries(path: Path = QUERIES) -> list[Query]:
     """The questions of a document, in order. Those that differ by the kind of database share the answer below them."""
-    found = []
+    questions = []
     for section in re.split(r"^(?=#+ )", path.read_text(), flags=re.MULTILINE):
         heading = section.partition("\n")[0].lstrip("# ")
         for language, code in re.findall(r"^```(sql|python)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL):
             dialect = _DIALECTS.get(code.partition("\n")[0], "")
-            found.append(Query(heading, language, dialect, code, list(_table(section.rpartition("```")[2]))))
-    return found
+            questions.append(Query(heading, language, dialect, code, list(_table(section.rpartition("```")[2]))))
+    return questions
 
 
 def answered(engine: sa.Engine, sql: str) -> list[list[str]]:

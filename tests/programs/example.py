@@ -134,12 +134,12 @@ def photo(row: dict[str, Any], ids: dict[str, int], failure: dict[str, Any]) -> 
 
 def moved(row: dict[str, Any], ids: dict[str, int], reviews: list[dict[str, Any]]) -> dict[str, Any]:
     """What a person's last label changes: where a photo lies, and since when."""
-    said = [review for review in reviews if review["photo_id"] == ids[row["inbox_path"]]]
-    if not said or said[-1]["label"] == row["predicted_label"]:
+    own_reviews = [review for review in reviews if review["photo_id"] == ids[row["inbox_path"]]]
+    if not own_reviews or own_reviews[-1]["label"] == row["predicted_label"]:
         return {}
     return {
-        **path_columns(f"{said[-1]['label']}/{row['inbox_path']}".encode()),
-        "filed_at": later(said[-1]["reviewed_at"], 0.25),
+        **path_columns(f"{own_reviews[-1]['label']}/{row['inbox_path']}".encode()),
+        "filed_at": later(own_reviews[-1]["reviewed_at"], 0.25),
     }
 
 

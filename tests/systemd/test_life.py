@@ -85,5 +85,5 @@ def test_systemd_is_told_what_it_is_at_and_the_journal_gets_fields(machine: Mach
     until(lambda: set(machine.results()) == {"soup.jpg", "bill.pdf"}, "both are taken")
     command = ("journalctl", "--output=json", "--unit=foodsort", "PHOTO=soup.jpg", "+", "PHOTO=bill.pdf")
     lines = [json.loads(line) for line in machine.call(*command).stdout.splitlines()]
-    found = {line["PHOTO"]: (line["PRIORITY"], line["TO"], "BATCH" in line) for line in lines if "TO" in line}
-    assert found == {"soup.jpg": ("6", "food/soup.jpg", True), "bill.pdf": ("4", "failed/bill.pdf", True)}
+    entries = {line["PHOTO"]: (line["PRIORITY"], line["TO"], "BATCH" in line) for line in lines if "TO" in line}
+    assert entries == {"soup.jpg": ("6", "food/soup.jpg", True), "bill.pdf": ("4", "failed/bill.pdf", True)}

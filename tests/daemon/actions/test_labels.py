@@ -103,8 +103,8 @@ def test_killed_between_the_steps(corrected: Path, photo: Photo, foodsort: Foods
         "food/trip/soup (2).jpg": photo(),
         "non_food/sea.jpg": photo("non_food"),
     }
-    found = {row["path"]: (row["state"], row["label"], row["corrected_label"]) for row in rows(corrected)}
-    assert found["food/trip/soup (2).jpg"] == ("filed", "food", None)
+    by_path = {row["path"]: (row["state"], row["label"], row["corrected_label"]) for row in rows(corrected)}
+    assert by_path["food/trip/soup (2).jpg"] == ("filed", "food", None)
     assert labels(corrected) == []
 
 

@@ -65,8 +65,8 @@ def test_groups_come_in_every_format(tmp_path: Path, engine: sa.Engine, foodsort
 )
 def test_sorted_as_asked(tmp_path: Path, engine: sa.Engine, foodsort: Foodsort, sort: str, names: str) -> None:
     words = ("results", "--root", tmp_path, "--sort", sort, "--format", "jsonl")
-    found = [json.loads(line)["name"] for line in foodsort(*words)[1].splitlines()]
-    assert found == [f"{name}.jpg" for name in names]
+    printed = [json.loads(line)["name"] for line in foodsort(*words)[1].splitlines()]
+    assert printed == [f"{name}.jpg" for name in names]
 
 
 @pytest.mark.parametrize("form", ["table", "jsonl", "csv"])

@@ -91,12 +91,12 @@ def test_80_columns_hold_what_matters_and_wide_terminals_more(root: Path) -> Non
 def test_a_persons_label_a_failure_and_an_unusual_state_are_marked(root: Path) -> None:
     lines = table(160, root)
     assert lines[-1] == "* by a person"
-    found = {line.split()[-1]: line for line in lines}
-    assert "non_food*" in found["sea.jpg"]
-    assert "food*" not in found["soup.jpg"]
-    assert "food, undone" in found["pond.jpg"]
-    assert "decoder_timeout" in found["bill.pdf"]
-    assert "2026-11-01 12:00" in found["bill.pdf"]  # when it was claimed
+    by_name = {line.split()[-1]: line for line in lines}
+    assert "non_food*" in by_name["sea.jpg"]
+    assert "food*" not in by_name["soup.jpg"]
+    assert "food, undone" in by_name["pond.jpg"]
+    assert "decoder_timeout" in by_name["bill.pdf"]
+    assert "2026-11-01 12:00" in by_name["bill.pdf"]  # when it was claimed
 
 
 def test_names_stand_as_they_are_and_nothing_of_a_camera_reaches_the_terminal(root: Path) -> None:

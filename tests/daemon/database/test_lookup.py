@@ -128,11 +128,11 @@ def test_exact_copies_are_set_aside_where_that_is_wished(
     assert len(tree(root)) == 4
     assert {"food/a.jpg", "duplicates/trip/b.jpg"} < set(tree(root))
     assert [path.name for path in (root / "non_food").iterdir()] in (["c.jpg"], ["d.jpg"])
-    found = {row["name"]: row for row in rows(root)}
-    b = found["b.jpg"]
-    assert (b["state"], b["label"], b["duplicate_of"]) == ("duplicate", "food", found["a.jpg"]["id"])
+    by_name = {row["name"]: row for row in rows(root)}
+    b = by_name["b.jpg"]
+    assert (b["state"], b["label"], b["duplicate_of"]) == ("duplicate", "food", by_name["a.jpg"]["id"])
     run(root, foodsort, e=photo())
-    assert rows(root)[-1]["duplicate_of"] == found["a.jpg"]["id"]
+    assert rows(root)[-1]["duplicate_of"] == by_name["a.jpg"]["id"]
 
 
 @pytest.mark.parametrize("at_a_time", ["1", "32"])

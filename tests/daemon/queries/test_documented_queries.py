@@ -91,6 +91,6 @@ def test_every_state_is_explained() -> None:
 
 
 def test_what_it_costs_is_said_of_every_question() -> None:
-    said = [row[0] for row in document.table(QUERIES, "What it costs")]
+    documented = [row[0] for row in document.table(QUERIES, "What it costs")]
     headings = list(dict.fromkeys(query.heading for query in ASKED if query.answer))
-    assert said[: len(headings)] == headings
+    assert documented[: len(headings)] == headings

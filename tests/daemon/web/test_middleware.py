@@ -215,15 +215,15 @@ def test_the_token_opens_the_page_until_one_signs_out(locked: str) -> None:
         assert client.get("/photo/1").status_code == 200
         picture = client.get("/photos/1/thumb.jpg?v=1")
         assert picture.headers["Cache-Control"] == "private, no-cache"
-        known = {"If-None-Match": picture.headers["ETag"]}
-        assert client.get("/photos/1/thumb.jpg?v=1", headers=known).status_code == 304
+        headers = {"If-None-Match": picture.headers["ETag"]}
+        assert client.get("/photos/1/thumb.jpg?v=1", headers=headers).status_code == 304
         assert client.get("/photos/1/large.jpg?v=1", headers={"If-None-Match": '"0"'}).status_code == 200
         assert withdrawn(client, own(locked, csrf(client))) == 200
         out = client.post("/logout", data={"csrf": csrf(client)}, headers={"Origin": locked})
         assert out.headers["Location"] == "/login"
         assert out.headers["Clear-Site-Data"] == '"cache"'
         assert client.get("/photo/1").status_code == 303
-        assert client.get("/photos/1/thumb.jpg?v=1", headers=known).status_code == 303
+        assert client.get("/photos/1/thumb.jpg?v=1", headers=headers).status_code == 303
 
 
 @pytest.mark.parametrize(
