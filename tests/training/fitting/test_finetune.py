@@ -19,7 +19,7 @@ from training.fitting.finetune import HISTORY, FinetuneData, finetune
 from training.fitting.recipe import Recipe
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
+pytestmark = [pytest.mark.system, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
 RECIPE = Recipe(finetune_epochs=3, finetune_batch=8, finetune_rate=1e-3, finetune_patience=9, seed=5)
 SCRIPT = (
@@ -78,7 +78,6 @@ def test_the_history_has_a_row_an_epoch_and_the_training_loss_falls(
     assert history["loss"][3] < history["loss"][1]
 
 
-@pytest.mark.system  # takes minutes
 def test_after_a_kill_at_any_moment_it_resumes_after_the_last_epoch_with_the_same_result(
     uninterrupted: tuple[pd.DataFrame, npt.NDArray[np.float32]], tmp_path: Path
 ) -> None:
