@@ -32,7 +32,7 @@ test-fast: setup
 
 # Needs root, and packages of Debian: systemd, util-linux, postgresql, chromium, gcc. A test without its package is skipped.
 test-system: setup
-	$(PYTEST) -n 4 -m system
+	$(PYTEST) -n 3 -m system
 
 # Sorts 2,000 photos and kills the daemon 100 times, in some minutes; reports lost and duplicated photos.
 soak: setup
