@@ -59,6 +59,8 @@ def test_connections_that_are_ended_under_way_lose_and_double_nothing(
             until(lambda begin=begin: len(os.listdir(root / "food")) > begin, daemon)  # type: ignore[misc]
             cluster.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", results.database)
         until(lambda: len(os.listdir(root / "food")) == 100, daemon)
+        # A stop would end the wait for the last rows; the next start finishes them.
+        until(lambda: {row["state"] for row in rows(root)} == {"filed"}, daemon)
         until(lambda: status(root)["waiting_for"] is None, daemon)
     check(root, photo, range(100))
 
