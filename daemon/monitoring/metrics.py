@@ -2,11 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
-from typing import Concatenate, ParamSpec
 
 import prometheus_client
-import structlog
 from prometheus_client import (
     CollectorRegistry,
     Histogram,
@@ -17,30 +14,14 @@ from prometheus_client import (
 )
 
 from daemon.monitoring.drift import Drift, DriftWindow
-from daemon.monitoring.stages import SECONDS, StageMonitor
+from daemon.monitoring.stages import SECONDS, StageMonitor, never_raises
 from daemon.photo import Destination, Failure, Prediction
 from models import Label, __version__
 from models.errors import ImageErrorKind
 
-log = structlog.get_logger()
-
 _PHOTOS = tuple(2**power for power in range(11))  # batch.max_size is 1,024 at most
 _PROBABILITIES = tuple(twentieth / 20 for twentieth in range(1, 21))
 _NO_LABEL = "none"
-
-P = ParamSpec("P")
-
-
-def _never_raises(record: Callable[Concatenate["Metrics", P], None]) -> Callable[Concatenate["Metrics", P], None]:
-    """Logs exceptions instead: no photo fails, and no thread ends, because of a metric."""
-
-    def safely(metrics: "Metrics", /, *args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            record(metrics, *args, **kwargs)
-        except Exception as error:  # noqa: BLE001
-            log.warning("a metric could not be recorded", kind="metrics", reason=repr(error))
-
-    return safely
 
 
 class Metrics:
@@ -107,17 +88,17 @@ class Metrics:
         """Adds predictions to this window from now on; each model has its own."""
         self._drift = window
 
-    @_never_raises
+    @never_raises
     def batch(self, photos: int) -> None:
         """Records the size of a batch."""
         self._batch.observe(photos)
 
-    @_never_raises
+    @never_raises
     def returned(self) -> None:
         """Records a photo that is given back to the inbox."""
         self._returned.inc()
 
-    @_never_raises
+    @never_raises
     def filed(
         self,
         *,

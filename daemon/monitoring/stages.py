@@ -5,9 +5,15 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, Literal, get_args
+from typing import Concatenate, Final, Literal, ParamSpec, TypeVar, get_args
 
+import structlog
 from prometheus_client import CollectorRegistry, Histogram
+
+log = structlog.get_logger()
+
+P = ParamSpec("P")
+S = TypeVar("S")
 
 Stage = Literal["decode", "look_up", "classify", "file"]
 """In the order of a photo's path. `look_up` asks the database what it knows of a batch."""
@@ -23,6 +29,18 @@ SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.
 _STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 _QUEUES: Final[tuple[Stage, ...]] = ("decode", "classify", "file")  # stages that photos wait for
 _MINUTES = 5
+
+
+def never_raises(record: Callable[Concatenate[S, P], None]) -> Callable[Concatenate[S, P], None]:
+    """Logs exceptions instead: no photo fails, and no thread ends, because of a metric."""
+
+    def safely(owner: S, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            record(owner, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001
+            log.warning("a metric could not be recorded", kind="metrics", reason=repr(error))
+
+    return safely
 
 
 class StageMonitor:
@@ -103,13 +121,17 @@ class StageMonitor:
         try:
             yield
         finally:
-            seconds = self._clock() - begun
-            self._add(stage, seconds / workers)
-            self._work_seconds[stage].observe(seconds)
+            self._worked(stage, self._clock() - begun, workers)
             self.leave(stage, photos)
         if then is not None:
             self.enter(then, photos)
 
+    @never_raises
+    def _worked(self, stage: Stage, seconds: float, workers: int) -> None:
+        self._add(stage, seconds / workers)
+        self._work_seconds[stage].observe(seconds)
+
+    @never_raises
     def waited(self, stage: Stage, since: float) -> None:
         """Observes that a photo or batch waited for a stage since then (monotonic s)."""
         self._wait_seconds[stage].observe(self._clock() - since)

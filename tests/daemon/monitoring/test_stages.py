@@ -143,3 +143,13 @@ def test_work_and_waits_are_observed(stages: StageMonitor, registry: CollectorRe
     assert registry.get_sample_value("foodsort_queue_seconds_sum", labels) == 3
     assert registry.get_sample_value("foodsort_queue_seconds_sum", {"stage": "classify"}) == 5
     assert registry.get_sample_value("foodsort_queue_seconds_count", {"stage": "look_up"}) is None
+
+
+def test_a_metric_that_cannot_be_recorded_stops_no_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monitor = StageMonitor(CollectorRegistry())
+    monkeypatch.setattr(monitor, "_work_seconds", {})
+    monkeypatch.setattr(monitor, "_wait_seconds", {})
+    monitor.enter("decode")
+    with monitor.work("decode", since=0.0, then="look_up"):
+        pass
+    assert (monitor._photos["decode"], monitor._photos["look_up"]) == (0, 1)
