@@ -2,8 +2,8 @@
 
 from collections import deque
 from collections.abc import Iterable
-from typing import NamedTuple
 
+from daemon.monitoring.status_document import DriftStatus
 from models.bundle import Card
 from models.reference import Reference, stability_index
 
@@ -13,31 +13,6 @@ ENOUGH = 200
 """Least photos for a comparison: chance alone brings the index of fewer photos near its limit."""
 SHIFTED = 0.25
 """Stability index above which the photos differ from those of the model; see `models.reference.stability_index`."""
-
-
-class Drift(NamedTuple):
-    """The newest photos, compared with the model's card.
-
-    Attributes:
-        photos: Number of newest photos.
-        stability: Population stability index of their P(food).
-        food: Share of food among them, in [0, 1].
-        unsure: Share of photos between the thresholds, in [0, 1].
-        expected_food: Share of food on the card.
-        expected_unsure: Share of photos between the thresholds on the card.
-    """
-
-    photos: int
-    stability: float
-    food: float
-    unsure: float
-    expected_food: float
-    expected_unsure: float
-
-    @property
-    def shifted(self) -> bool:
-        """Whether the difference is more than chance and normal variation."""
-        return self.stability > SHIFTED
 
 
 class DriftWindow:
@@ -58,17 +33,19 @@ class DriftWindow:
         """Adds photos, oldest first."""
         self._newest.extend(p_food)
 
-    def drift(self) -> Drift | None:
+    def drift(self) -> DriftStatus | None:
         """Compares the photos; None when they are few or the card has no reference."""
         newest = self._newest.copy()  # stays whole while other threads add photos
         if self._reference is None or len(newest) < ENOUGH:
             return None
         current = Reference.of(newest, self._thresholds)
-        return Drift(
-            photos=len(newest),
-            stability=stability_index(self._reference.histogram, current.histogram),
-            food=current.food,
-            unsure=current.unsure,
-            expected_food=self._reference.food,
-            expected_unsure=self._reference.unsure,
-        )
+        stability = stability_index(self._reference.histogram, current.histogram)
+        return {
+            "photos": len(newest),
+            "stability": stability,
+            "food": current.food,
+            "unsure": current.unsure,
+            "expected_food": self._reference.food,
+            "expected_unsure": self._reference.unsure,
+            "shifted": stability > SHIFTED,
+        }

@@ -13,8 +13,9 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from daemon.monitoring.drift import Drift, DriftWindow
+from daemon.monitoring.drift import DriftWindow
 from daemon.monitoring.stages import SECONDS, StageMonitor, never_raises
+from daemon.monitoring.status_document import DriftStatus
 from daemon.photo import Destination, Failure, Prediction
 from models import Label, __version__
 from models.errors import ImageErrorKind
@@ -80,7 +81,7 @@ class Metrics:
             self._failures.labels(kind.value)
 
     @property
-    def drift(self) -> Drift | None:
+    def drift(self) -> DriftStatus | None:
         """Drift of the newest photos; None while it is unknown."""
         return self._drift.drift() if self._drift else None
 

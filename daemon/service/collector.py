@@ -7,7 +7,7 @@ from contextlib import suppress
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from daemon.monitoring.drift import Drift
+from daemon.monitoring.status_document import DriftStatus
 from daemon.pipeline.loaded_model import LoadedModel
 from daemon.service.reporter import StatusReporter
 from daemon.service.runtime import ProcessContext
@@ -52,14 +52,14 @@ def _model(model: LoadedModel | None) -> Metric:
     return family
 
 
-def _drift(drift: Drift | None) -> Iterator[Metric]:
+def _drift(drift: DriftStatus | None) -> Iterator[Metric]:
     stability = GaugeMetricFamily("foodsort_drift", "Population stability index of P(food) against the model's card.")
     shares = GaugeMetricFamily("foodsort_share", "Share of the newest photos, and on the card.", labels=["of", "where"])
     if drift:
-        stability.add_metric([], drift.stability)
-        shares.add_metric(["food", "newest"], drift.food)
-        shares.add_metric(["food", "card"], drift.expected_food)
-        shares.add_metric(["unsure", "newest"], drift.unsure)
-        shares.add_metric(["unsure", "card"], drift.expected_unsure)
+        stability.add_metric([], drift["stability"])
+        shares.add_metric(["food", "newest"], drift["food"])
+        shares.add_metric(["food", "card"], drift["expected_food"])
+        shares.add_metric(["unsure", "newest"], drift["unsure"])
+        shares.add_metric(["unsure", "card"], drift["expected_unsure"])
     yield stability
     yield shares

@@ -10,10 +10,8 @@ from typing import Literal
 from daemon.database.timestamps import format_time
 from daemon.inbox.readiness import ReadinessTracker
 from daemon.monitoring import log
-from daemon.monitoring.drift import Drift
 from daemon.monitoring.health import Health, assess
 from daemon.monitoring.status_document import (
-    DriftStatus,
     ErrorStatus,
     PhotoCounts,
     RetryStatus,
@@ -141,7 +139,6 @@ class StatusReporter:
         model = runtime.model if runtime.is_open else None
         watcher = runtime.watcher if runtime.is_open else None
         pending = runtime.retrier.pending
-        drift = self._metrics.drift
         counts = self._metrics.counts.copy()
         return {
             "alive": True,
@@ -157,7 +154,7 @@ class StatusReporter:
             "slowest_stage": self._metrics.stages.slowest,
             "model": model.bundle.model_name if model else None,
             "engine": model.engine.name if model else None,
-            "drift": _drift_status(drift) if drift else None,
+            "drift": self._metrics.drift,
             "events": {"kind": watcher.kind, "why": watcher.degraded_reason or None} if watcher else None,
             "last_errors": [_shorten(error) for error in log.recent.copy()],
         }
@@ -207,18 +204,6 @@ def _photo_counts(counts: Counter[str]) -> PhotoCounts:
         "unsure": counts["unsure"],
         "duplicate": counts["duplicate"],
         "failed": counts["failed"],
-    }
-
-
-def _drift_status(drift: Drift) -> DriftStatus:
-    return {
-        "photos": drift.photos,
-        "stability": drift.stability,
-        "food": drift.food,
-        "unsure": drift.unsure,
-        "expected_food": drift.expected_food,
-        "expected_unsure": drift.expected_unsure,
-        "shifted": drift.shifted,
     }
 
 

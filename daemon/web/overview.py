@@ -15,7 +15,8 @@ from starlette.responses import Response
 
 from daemon.database.timestamps import format_time
 from daemon.monitoring import status_file, status_text
-from daemon.monitoring.drift import WINDOW, Drift, DriftWindow
+from daemon.monitoring.drift import WINDOW, DriftWindow
+from daemon.monitoring.status_document import DriftStatus
 from daemon.settings import Settings
 from daemon.web.agreement import agreement
 from daemon.web.charts import chart
@@ -167,7 +168,7 @@ def _parse_card(newest: NewestPhotos) -> Card | None:
         return None
 
 
-def _drift(newest: NewestPhotos, card: Card | None) -> Drift | None:
+def _drift(newest: NewestPhotos, card: Card | None) -> DriftStatus | None:
     return DriftWindow(card, reversed(newest.p_food[:WINDOW])).drift() if card else None
 
 
