@@ -7,7 +7,8 @@ import structlog
 
 from daemon.database.event_log import EventLog
 from daemon.inbox.claims import Claimed, Claims, FileChanged, FileRefused, Returned
-from daemon.inbox.readiness import FileStamp, ReadinessTracker, ReadyFile
+from daemon.inbox.readiness import ReadinessTracker, ReadyFile
+from daemon.inbox.stamp import FileStamp
 from daemon.inbox.undone import UndonePhotos
 from daemon.retry import Retrier
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from daemon import failpoints
 from daemon.fs import dirfd, names
-from daemon.inbox.readiness import FileStamp, ReadyFile
+from daemon.inbox.readiness import ReadyFile
+from daemon.inbox.stamp import FileStamp
 from daemon.retry import is_transient
 
 PRIVATE = b".foodsort"

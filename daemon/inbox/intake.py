@@ -9,8 +9,9 @@ from daemon.inbox.claimer import Claimer
 from daemon.inbox.claims import Claims
 from daemon.inbox.ignore import IgnoreRules
 from daemon.inbox.inotify import FileEvent
-from daemon.inbox.readiness import FileStamp, ReadinessTracker
+from daemon.inbox.readiness import ReadinessTracker
 from daemon.inbox.scanner import Entry, Scanner
+from daemon.inbox.stamp import FileStamp
 from daemon.inbox.undone import UndonePhotos
 from daemon.settings import WatchSettings
 

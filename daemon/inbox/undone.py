@@ -7,7 +7,7 @@ from daemon.database.recorder import Recorder
 from daemon.database.rows import InboxRow
 from daemon.database.timestamps import format_mtime
 from daemon.inbox.claims import Claims
-from daemon.inbox.readiness import FileStamp
+from daemon.inbox.stamp import FileStamp
 from daemon.retry import Retrier
 
 _PAGE_ROWS = 500

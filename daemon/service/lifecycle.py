@@ -10,7 +10,8 @@ from pathlib import Path
 import structlog
 
 from daemon.inbox.claims import Returned
-from daemon.inbox.readiness import WINDOW, ReadinessTracker
+from daemon.inbox.readiness import ReadinessTracker
+from daemon.inbox.window import WINDOW
 from daemon.monitoring.http_server import MetricsEndpoint
 from daemon.monitoring.progress import Progress
 from daemon.monitoring.systemd import Watchdog, notify

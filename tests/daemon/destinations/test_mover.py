@@ -11,7 +11,8 @@ from daemon.destinations.folders import DestinationFolders
 from daemon.destinations.move import Move
 from daemon.destinations.mover import PhotoMover, SourceMissing
 from daemon.inbox.claims import Claims
-from daemon.inbox.readiness import FileStamp, ReadyFile
+from daemon.inbox.readiness import ReadyFile
+from daemon.inbox.stamp import FileStamp
 from daemon.photo import Failure
 from daemon.settings import FolderSettings
 

@@ -12,8 +12,10 @@ import pytest
 
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claims, FileChanged, FileRefused
-from daemon.inbox.readiness import WINDOW, FileStamp, ReadinessTracker, ReadyFile
+from daemon.inbox.readiness import ReadinessTracker, ReadyFile
 from daemon.inbox.scanner import Scanner
+from daemon.inbox.stamp import FileStamp
+from daemon.inbox.window import WINDOW
 from daemon.settings import load
 from tests.daemon.cli.test_run import rows, select
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until

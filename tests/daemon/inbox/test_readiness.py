@@ -1,10 +1,7 @@
-import os
-import time
-from pathlib import Path
-
 import pytest
 
-from daemon.inbox.readiness import REFUSED_S, FileStamp, ReadinessTracker, ReadyFile
+from daemon.inbox.readiness import REFUSED_S, ReadinessTracker, ReadyFile
+from daemon.inbox.stamp import FileStamp
 
 SETTLE_S = 2.0
 OPEN_S = 600.0
@@ -181,39 +178,6 @@ def test_a_lost_close_event_is_replaced_by_observation(tracker: ReadinessTracker
     assert [tracker.pop_due(2), check(tracker, 3)] == [b"other", ReadyFile(A, STAMP, 1, overdue=False)]
 
 
-def test_the_oldest_file_is_known_until_all_are_cleared(tracker: ReadinessTracker) -> None:
-    tracker.observe(b"second", STAMP, 1)
-    tracker.observe(b"first", STAMP, 0)
-    assert tracker.oldest == (b"first", 0)
-    tracker.clear()
-    assert (tracker.oldest, tracker.pop_due(100), len(tracker)) == (None, None, 0)
-
-
-def test_the_file_that_waited_longest_comes_first(tracker: ReadinessTracker) -> None:
-    tracker.observe(b"second", STAMP, 1)
-    tracker.observe(b"first", STAMP, 0)
-    assert tracker.next_due_at() == 2
-    assert [tracker.pop_due(3), tracker.pop_due(3), tracker.pop_due(3)] == [b"first", b"second", None]
-
-
-def test_many_small_writes_take_one_place_in_the_queue(tracker: ReadinessTracker) -> None:
-    for moment in range(1000):
-        tracker.on_modified(A, float(moment))
-    assert tracker.pop_due(600) is None
-    assert tracker.next_due_at() == 999 + OPEN_S
-    assert tracker.pop_due(999 + OPEN_S) == A
-    assert tracker.pop_due(10**6) is None
-
-
-def test_a_million_files_written_one_after_another_leave_nothing_behind() -> None:
-    tracker = ReadinessTracker(SETTLE_S, OPEN_S, EMPTY_S, window=10)
-    for number in range(1000):
-        tracker.on_modified(b"%d" % number, number)
-        tracker.on_closed(b"%d" % number, number)
-        assert check(tracker, number + SETTLE_S) is not None
-    assert len(tracker._queue) <= 21
-
-
 def scan_all(tracker: ReadinessTracker, names: list[bytes], now: float) -> list[bytes]:
     """Adds as many files as a scan may add; returns the others."""
     room = tracker.scan_room
@@ -292,18 +256,3 @@ def test_removed_files_leave_room_in_the_window(window: ReadinessTracker) -> Non
     assert (len(window), window.scan_room) == (2, 3)
     window.clear()
     assert (len(window), window.scan_room, window.scanning, window.rescan_needed) == (0, 5, False, False)
-
-
-def test_the_ctime_of_a_file_with_hard_links_is_ignored(tmp_path: Path) -> None:
-    one, other = tmp_path / "one.jpg", tmp_path / "other.jpg"
-    one.write_bytes(b"photo")
-    alone = FileStamp.of(one.stat())
-    os.link(one, other)
-    before, tracker = FileStamp.of(one.stat()), ReadinessTracker(SETTLE_S, OPEN_S, EMPTY_S)
-    tracker.observe(A, before, 0)
-    time.sleep(0.05)  # the kernel's clock for files moves on in steps of some milliseconds
-    changed = one.stat().st_ctime_ns
-    other.rename(tmp_path / "renamed.jpg")
-    assert one.stat().st_ctime_ns > changed
-    assert (before.linked, alone.linked) == (True, False)
-    assert check(tracker, 2, FileStamp.of(one.stat())) == ReadyFile(A, before, 0, overdue=False)

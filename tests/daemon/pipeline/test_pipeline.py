@@ -14,7 +14,8 @@ from daemon.decoders.pool import DecoderPool
 from daemon.destinations.folders import DestinationFolders
 from daemon.destinations.mover import PhotoMover
 from daemon.inbox.claims import Claimed, Claims, Returned
-from daemon.inbox.readiness import FileStamp, ReadyFile
+from daemon.inbox.readiness import ReadyFile
+from daemon.inbox.stamp import FileStamp
 from daemon.monitoring.metrics import Metrics
 from daemon.pipeline import decode
 from daemon.pipeline.attempts import PAUSES_S
