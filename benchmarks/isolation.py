@@ -18,7 +18,7 @@ from rich.table import Table
 from benchmarks.engines import processor
 from benchmarks.in_process import replaced, started_service
 from daemon.decoders.pool import DecoderPool
-from daemon.inbox.claims import Claimed
+from daemon.inbox.claimed_photo import Claimed
 from daemon.monitoring.log import configure
 from daemon.pipeline import decode
 from daemon.retry import Retrier

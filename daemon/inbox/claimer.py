@@ -6,7 +6,8 @@ from collections.abc import Callable
 import structlog
 
 from daemon.database.event_log import EventLog
-from daemon.inbox.claims import Claimed, Claims, FileChanged, FileRefused, Returned
+from daemon.inbox.claimed_photo import Claimed, FileChanged, FileRefused, Returned
+from daemon.inbox.claims import Claims
 from daemon.inbox.readiness import ReadinessTracker, ReadyFile
 from daemon.inbox.stamp import FileStamp
 from daemon.inbox.undone import UndonePhotos

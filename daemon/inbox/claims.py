@@ -1,17 +1,15 @@
-"""Claiming a photo: one rename decides which process has it, and one descriptor is read from then on."""
+"""Claiming a photo: one rename decides which process has it."""
 
 import errno
-import fcntl
 import os
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from daemon import failpoints
 from daemon.fs import dirfd, names
+from daemon.inbox.claimed_photo import Claimed, FileChanged, FileRefused
 from daemon.inbox.readiness import ReadyFile
 from daemon.inbox.stamp import FileStamp
 from daemon.retry import is_transient
@@ -19,79 +17,6 @@ from daemon.retry import is_transient
 PRIVATE = b".foodsort"
 """foodsort's own folder in the inbox."""
 _CLAIMED = dirfd.join(PRIVATE, b"claimed")
-
-
-class FileChanged(Exception):
-    """Raised when a file changed while it was claimed, or is still open for writing; it is back in the inbox.
-
-    Attributes:
-        writing: Whether a process has it open for writing.
-    """
-
-    def __init__(self, *, writing: bool) -> None:
-        super().__init__()
-        self.writing = writing
-
-
-class FileRefused(Exception):
-    """Raised when a file cannot be moved or read, or is not a regular file; it is in the inbox. The message says why."""
-
-
-@dataclass
-class Claimed:
-    """A claimed photo.
-
-    Attributes:
-        path: Its path before it was claimed, relative to the inbox.
-        run_id: The run of the daemon that claimed it; empty in a dry run.
-        fd: Descriptor, open for reading at the start of the file.
-        stat: Its stat when it was claimed.
-        stable_since: Time of its last known change (monotonic s).
-        claimed_at: Time at which it was claimed (UTC).
-    """
-
-    path: bytes
-    run_id: bytes
-    fd: int
-    stat: os.stat_result
-    stable_since: float
-    claimed_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-    @property
-    def identity(self) -> str:
-        """Device and inode, which a rename does not change."""
-        return dirfd.identity(self.stat)
-
-    @property
-    def linked(self) -> bool:
-        """Whether the file has several names (hard links); each is a photo of its own, and they share the identity."""
-        return self.stat.st_nlink > 1
-
-    def was_modified(self) -> bool:
-        """Whether the file was written to after it was claimed."""
-        stat = os.fstat(self.fd)
-        return (stat.st_size, stat.st_mtime_ns) != (self.stat.st_size, self.stat.st_mtime_ns)
-
-    def close(self) -> None:
-        """Closes the descriptor. May be called twice."""
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
-
-
-@dataclass(frozen=True)
-class Returned:
-    """A claimed photo that the pipeline gives back to the inbox.
-
-    Attributes:
-        claimed: The photo.
-        wait_s: Seconds without a change after which it is tried again.
-        refusal: Why it cannot be tried before it changes; empty when it can.
-    """
-
-    claimed: Claimed
-    wait_s: float = 0.0
-    refusal: str = ""
 
 
 class Claims:
@@ -152,7 +77,7 @@ class Claims:
             raise FileRefused(f"cannot be moved: {error.strerror}") from error
         failpoints.failpoint("claimed")
         try:
-            return self._open(claim_folder, ready.path, self.run_id, ready)
+            return Claimed.open(self.inbox_fd, claim_folder, ready.path, self.run_id, ready)
         except (FileChanged, FileRefused, OSError):  # OSError: no descriptors left, for example
             self.give_back(ready.path, self.run_id)
             raise
@@ -160,11 +85,11 @@ class Claims:
     def open_in_place(self, ready: ReadyFile) -> Claimed:
         """Opens a ready file in the inbox without moving it, for a dry run. Raises the same errors as `claim`."""
         parent, _ = dirfd.split(ready.path)
-        return self._open(parent, ready.path, b"", ready)
+        return Claimed.open(self.inbox_fd, parent, ready.path, b"", ready)
 
     def reopen(self, path: bytes, run_id: bytes) -> Claimed:
         """Opens a photo that an earlier run of the daemon claimed. Raises FileRefused, OSError."""
-        return self._open(self.claim_folder(run_id, path), path, run_id, None)
+        return Claimed.open(self.inbox_fd, self.claim_folder(run_id, path), path, run_id, None)
 
     def give_back(self, path: bytes, run_id: bytes) -> bytes | None:
         """Moves a claimed photo back to the inbox, under a numbered name when its own is taken.
@@ -237,47 +162,3 @@ class Claims:
         failpoints.failpoint("given_back")
         self.remove_empty_folders(path, run_id)
         return dirfd.join(parent, free)
-
-    def _open(self, folder: bytes, path: bytes, run_id: bytes, ready: ReadyFile | None) -> Claimed:
-        """Opens the photo `path`, which is in `folder`, and checks that it is still as `ready` describes."""
-        _, name = dirfd.split(path)
-        try:
-            with dirfd.open_folder(self.inbox_fd, folder) as folder_fd:
-                # O_NONBLOCK: a FIFO that replaced the file must not block.
-                fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder_fd)
-        except OSError as error:
-            if is_transient(error):
-                raise
-            raise FileRefused(f"cannot be read: {error.strerror}") from error
-        stat = os.fstat(fd)
-        try:
-            _check(fd, stat, ready)
-        except (FileChanged, FileRefused):
-            os.close(fd)
-            raise
-        stable_since = ready.stable_since if ready is not None else time.monotonic()
-        return Claimed(path=path, run_id=run_id, fd=fd, stat=stat, stable_since=stable_since)
-
-
-def _check(fd: int, stat: os.stat_result, ready: ReadyFile | None) -> None:
-    if not dirfd.is_regular(stat):
-        raise FileRefused("is no regular file")
-    if ready is None:
-        return
-    if not FileStamp.of(stat).same_except_ctime(ready.stamp):
-        raise FileChanged(writing=False)
-    if not ready.overdue and is_open_for_writing(fd):
-        raise FileChanged(writing=True)
-
-
-def is_open_for_writing(fd: int) -> bool:
-    """Whether a process has the file open for writing: then the kernel grants no read lease (fcntl(2), F_SETLEASE).
-
-    Returns False as well where no lease is possible: for files of other users, and on network and FUSE filesystems.
-    """
-    try:
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    except OSError as error:
-        return error.errno == errno.EAGAIN
-    return False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from daemon.database.rows import PhotoKey
 from daemon.decoders.pool import DecoderPool
 from daemon.fs import dirfd
-from daemon.inbox.claims import Claimed
+from daemon.inbox.claimed_photo import Claimed
 from models.errors import ImageError
 from models.images.decode import Picture
 

@@ -19,7 +19,7 @@ from daemon import failpoints
 from daemon.database.rows import BatchRow, PhotoKey, PriorRecord
 from daemon.database.timestamps import format_time
 from daemon.decoders.pool import DecoderPool, PoolStopped
-from daemon.inbox.claims import Claimed, Returned
+from daemon.inbox.claimed_photo import Claimed, Returned
 from daemon.monitoring.metrics import Metrics
 from daemon.pipeline import decode
 from daemon.pipeline.attempts import AttemptTracker

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from daemon.inbox.claims import Returned
+from daemon.inbox.claimed_photo import Returned
 from daemon.inbox.readiness import ReadinessTracker
 from daemon.inbox.window import WINDOW
 from daemon.monitoring.http_server import MetricsEndpoint

@@ -9,8 +9,8 @@ from daemon.actions.context import ActionBusy
 from daemon.actions.result import ActionResult
 from daemon.database.rows import PendingRow
 from daemon.destinations import recovery_plan
+from daemon.inbox.claimed_photo import FileRefused
 from daemon.inbox.claimer import Claimer
-from daemon.inbox.claims import FileRefused
 from daemon.pipeline.filing import Filer
 from daemon.pipeline.pipeline import Pipeline
 from daemon.retry import Retrier

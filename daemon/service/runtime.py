@@ -10,8 +10,8 @@ from pathlib import Path
 from daemon.decoders.pool import DecoderPool
 from daemon.decoders.process import START_S
 from daemon.destinations.mover import PhotoMover
+from daemon.inbox.claimed_photo import Returned
 from daemon.inbox.claimer import Claimer
-from daemon.inbox.claims import Returned
 from daemon.inbox.inotify import FileEvent
 from daemon.inbox.intake import Intake
 from daemon.inbox.readiness import ReadinessTracker

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from daemon.fs import dirfd
-from daemon.inbox.claims import Claims, FileChanged, FileRefused
+from daemon.inbox.claimed_photo import FileChanged, FileRefused
+from daemon.inbox.claims import Claims
 from daemon.inbox.readiness import ReadinessTracker, ReadyFile
 from daemon.inbox.scanner import Scanner
 from daemon.inbox.stamp import FileStamp

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from daemon.decoders.pool import DecoderPool
-from daemon.inbox.claims import Claimed
+from daemon.inbox.claimed_photo import Claimed
 from daemon.pipeline import decode, loaded_model
 from daemon.pipeline.offline import classify
 from models.bundle import Bundle

@@ -13,7 +13,8 @@ from daemon.database.recorder import Recorder
 from daemon.decoders.pool import DecoderPool
 from daemon.destinations.folders import DestinationFolders
 from daemon.destinations.mover import PhotoMover
-from daemon.inbox.claims import Claimed, Claims, Returned
+from daemon.inbox.claimed_photo import Claimed, Returned
+from daemon.inbox.claims import Claims
 from daemon.inbox.readiness import ReadyFile
 from daemon.inbox.stamp import FileStamp
 from daemon.monitoring.metrics import Metrics
