@@ -1,7 +1,5 @@
 import os
-import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from threading import Barrier, Event
 
@@ -15,12 +13,8 @@ from daemon.destinations.folders import DestinationFolders
 from daemon.destinations.mover import PhotoMover
 from daemon.inbox.claimed_photo import Claimed, Returned
 from daemon.inbox.claims import Claims
-from daemon.inbox.readiness import ReadyFile
-from daemon.inbox.stamp import FileStamp
 from daemon.monitoring.metrics import Metrics
 from daemon.pipeline import decode
-from daemon.pipeline.attempts import PAUSES_S
-from daemon.pipeline.classify import Outcome
 from daemon.pipeline.filing import Filer
 from daemon.pipeline.loaded_model import LoadedModel
 from daemon.pipeline.pipeline import Pipeline, PipelineCallbacks
@@ -29,16 +23,9 @@ from daemon.settings import load
 from models.bundle import Bundle
 from models.engines.base import Engine, Logits
 from models.engines.scripted import ScriptedEngine
-from models.errors import ImageError, ImageErrorKind
 from models.images.decode import Pixels
 from tests.daemon.conftest import Photo, until
-
-
-@pytest.fixture
-def claims(root: Path) -> Iterator[Claims]:
-    claims = Claims(root / "inbox")
-    yield claims
-    claims.close()
+from tests.daemon.pipeline.conftest import claim
 
 
 @pytest.fixture
@@ -108,12 +95,6 @@ def pipeline(
     recorder.close()
 
 
-def claim(claims: Claims, root: Path, data: bytes, stable_since: float = 0, name: str = "a.jpg") -> Claimed:
-    path = root / "inbox" / name
-    path.write_bytes(data)
-    return claims.claim(ReadyFile(name.encode(), FileStamp.of(path.stat()), stable_since, overdue=False))
-
-
 def test_a_photo_written_to_while_it_was_read_goes_back(
     root: Path,
     claims: Claims,
@@ -138,80 +119,6 @@ def test_a_photo_written_to_while_it_was_read_goes_back(
     assert returned == [Returned(claimed)]
     assert metrics.counts.total() == 0
     assert claimed.fd == -1
-
-
-def test_a_disk_error_is_no_failure_of_the_photo(
-    root: Path,
-    claims: Claims,
-    pipeline: Pipeline,
-    returned: list[Returned],
-    photo: Photo,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def failing(*_: object) -> decode.Decoded:
-        raise OSError(5, os.strerror(5))
-
-    monkeypatch.setattr(decode, "read", failing)
-    claimed = claim(claims, root, photo())
-    pipeline.put(claimed)
-    until(lambda: pipeline.in_flight == 0)
-    assert returned == [Returned(claimed, refusal="cannot be read: Input/output error")]
-
-
-def test_a_photo_whose_decoder_crashes_is_tried_three_times(
-    root: Path,
-    claims: Claims,
-    pipeline: Pipeline,
-    returned: list[Returned],
-    photo: Photo,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    filed: list[Outcome] = []
-
-    def file(_: Filer, outcomes: list[Outcome], *__: object, **___: object) -> list[Outcome]:
-        filed.extend(outcomes)
-        return outcomes
-
-    monkeypatch.setattr(Filer, "file", file)
-
-    def crash(*_: object) -> None:
-        raise ImageError(ImageErrorKind.DECODER_CRASHED, "SIGSEGV")
-
-    monkeypatch.setattr(DecoderPool, "decode", crash)
-    claimed = claim(claims, root, photo(), time.monotonic() - 100)
-    for attempts in (1, 2, 3):
-        pipeline.put(replace(claimed, fd=os.dup(claimed.fd)))
-        until(lambda: pipeline.in_flight == 0)
-        assert len(returned) == min(attempts, 2)
-    claimed.close()
-    assert [photo.wait_s for photo in returned] == pytest.approx([100 + pause for pause in PAUSES_S], abs=1)
-    assert [(outcome.failure and outcome.failure.kind, outcome.decoded.attempts) for outcome in filed] == [
-        ("decoder_crashed", 3)
-    ]
-
-
-def test_hard_links_are_tried_separately(
-    root: Path,
-    claims: Claims,
-    pipeline: Pipeline,
-    returned: list[Returned],
-    photo: Photo,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def crash(*_: object) -> None:
-        raise ImageError(ImageErrorKind.DECODER_CRASHED, "SIGSEGV")
-
-    monkeypatch.setattr(DecoderPool, "decode", crash)
-    (root / "kept.jpg").write_bytes(photo())
-    for number in range(4):
-        os.link(root / "kept.jpg", path := root / f"inbox/{number}.jpg")
-        pipeline.put(
-            claims.claim(
-                ReadyFile(b"%d.jpg" % number, FileStamp.of(path.stat()), time.monotonic() - 100, overdue=False)
-            )
-        )
-    until(lambda: pipeline.in_flight == 0)
-    assert [photo.wait_s for photo in returned] == pytest.approx([100 + PAUSES_S[0]] * 4, abs=1)
 
 
 def test_the_pipeline_is_full_when_batches_need_no_more_photos(
