@@ -5,6 +5,9 @@ import socket
 import time
 from contextlib import suppress
 
+EXTEND_TIMEOUT = f"EXTEND_TIMEOUT_USEC={300 * 10**6}"
+"""Five more minutes for each of the longest steps of a start: migrating a database, loading a model."""
+
 _FEEDS = 4  # in the time after which systemd would end the service
 
 
