@@ -13,7 +13,8 @@ from models.bundle import INT8, NETWORK, Bundle
 from models.engines.base import Logits, Maps
 from models.engines.ladder import run_in_rungs, rungs
 from models.engines.openvino_cache import load_or_convert
-from models.engines.tensorflow import load_tensorflow, trace
+from models.engines.tensorflow import load_tensorflow
+from models.engines.tensorflow_graph import trace
 from models.errors import EngineError
 from models.images.decode import Pixels
 from models.resnet50 import LAST_MAP

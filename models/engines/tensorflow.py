@@ -1,6 +1,5 @@
 """Runs a bundle with TensorFlow, on a ladder of batch sizes: mixed float16 on a GPU, bfloat16 or float32 on a CPU."""
 
-import logging
 import os
 import tempfile
 import threading
@@ -9,23 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from models import OWNER, Precision
+from models import Precision
 from models.bundle import Bundle
+from models.engines import tensorflow_graph as graph
 from models.engines.base import Logits, Maps
 from models.engines.gpu import gpu_present
 from models.engines.ladder import run_in_rungs, rungs
 from models.errors import EngineError
-from models.head import LAYERS
 from models.images.decode import Pixels
 from models.resnet50 import LAST_MAP
-
-if TYPE_CHECKING:
-    import keras
 
 # The fastest batch for a ResNet-50 on CPUs: larger ones do not fit the caches.
 _CPU_MAX_BATCH = 8
@@ -61,13 +57,13 @@ class TensorFlowEngine:
         with tf.device(self._device):
             self._network = network = bundle.load_network()
         if gpu and precision == "auto":
-            mix_float16(network)
+            graph.mix_float16(network)
         # TensorFlow itself chooses the operations in bfloat16; Keras' mixed_bfloat16 casts so often that it gains half
         # as much.
         bfloat16 = not gpu and precision == "auto" and multiplies_bfloat16()
         tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": bfloat16})
         pixels = np.zeros((1, bundle.card.fit.side, bundle.card.fit.side, 3), np.uint8)
-        self._run = _compiled(network, self._device, pixels) if gpu else freeze(trace(network))
+        self._run = graph.compile_network(network, self._device, pixels) if gpu else graph.freeze(graph.trace(network))
         # The device's libraries build their kernels at the first batch of each size.
         for rung in self.ladder:
             self.logits(pixels.repeat(rung, axis=0))
@@ -98,7 +94,7 @@ class TensorFlowEngine:
     def _run_to_map(self) -> Any:
         import keras
 
-        return trace(keras.Model(self._network.input, self._network.get_layer(LAST_MAP).output))
+        return graph.trace(keras.Model(self._network.input, self._network.get_layer(LAST_MAP).output))
 
     def _run_in_rungs(self, run: Callable[[Pixels], Any], pixels: Pixels) -> npt.NDArray[np.float32]:
         def run_on_device(chunk: Pixels) -> npt.NDArray[Any]:
@@ -125,55 +121,6 @@ class TensorFlowEngine:
                         "CUDA_VISIBLE_DEVICES=-1"
                     ) from error
                 self.ladder = ladder[:-1]
-
-
-def trace(network: "keras.Model", *, compiled: bool = False) -> Any:
-    """Wraps a network, or a part of one, in a `tf.function` for inference.
-
-    The batch size is dynamic: one signature per batch size would cost 1.5 s of tracing each.
-
-    Args:
-        network: The network.
-        compiled: Compile it with XLA, again for each batch size.
-    """
-    import tensorflow as tf
-
-    signature = [tf.TensorSpec((None, *network.input_shape[1:]), network.input.dtype, name="pixels")]
-    return tf.function(
-        lambda pixels: network(pixels, training=False),
-        input_signature=signature,
-        autograph=False,
-        jit_compile=compiled or None,
-    )
-
-
-def _compiled(network: "keras.Model", device: str, pixels: Pixels) -> Any:
-    """Compiles the network with XLA, which fuses its operations; without XLA if that fails.
-
-    XLA's compiler needs parts of CUDA that TensorFlow itself does not need.
-    """
-    import tensorflow as tf
-
-    function = trace(network, compiled=True)
-    try:
-        with tf.device(device):
-            function(pixels)
-    except tf.errors.ResourceExhaustedError:
-        return function
-    except tf.errors.OpError as error:
-        reason = " ".join(error.message.split())[:200]
-        logging.getLogger(OWNER).warning("XLA failed; the network runs without it, more slowly: %s", reason)
-        return trace(network)
-    return function
-
-
-def freeze(function: Any) -> Any:
-    """Makes the weights of a traced function constant, so TensorFlow folds the batch normalisation into the kernels."""
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    run = convert_variables_to_constants_v2(function.get_concrete_function())
-    return lambda pixels: run(tf.constant(pixels))[0]
 
 
 def multiplies_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
@@ -225,10 +172,3 @@ def _share_cores(tf: Any) -> int:
     with suppress(RuntimeError):  # too late where TensorFlow has run in this process already
         tf.config.threading.set_intra_op_parallelism_threads(cores // streams)
     return streams
-
-
-def mix_float16(network: "keras.Model") -> None:
-    """Makes a network compute in float16 with float32 variables (Micikevicius et al. 2018); the head stays float32."""
-    for layer in network.layers:
-        if layer.name not in LAYERS:
-            layer.dtype_policy = "mixed_float16"

@@ -11,7 +11,7 @@ from rich.progress import Progress
 from sklearn.linear_model import LogisticRegression
 
 from models.engines.gpu import gpu_present
-from models.engines.tensorflow import mix_float16
+from models.engines.tensorflow_graph import mix_float16
 from models.head import COMPARED, submodel
 from training.fitting.checkpoint import Array, Checkpoint
 from training.fitting.features import Labels

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from models.engines.gpu import gpu_present
 from models.engines.openvino import load_openvino
-from models.engines.tensorflow import trace
+from models.engines.tensorflow_graph import trace
 
 if TYPE_CHECKING:
     import keras

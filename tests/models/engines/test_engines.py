@@ -12,11 +12,12 @@ import pytest
 from models import resnet50
 from models.bundle import INT8, NETWORK, Bundle
 from models.cache import private_folder
-from models.engines import open_engine, openvino, tensorflow
+from models.engines import open_engine, openvino, tensorflow_graph
 from models.engines.gpu import gpu_present
 from models.engines.ladder import rungs, steps
 from models.engines.openvino import OpenVinoEngine, convert, load_openvino
-from models.engines.tensorflow import TensorFlowEngine, load_tensorflow, mix_float16, multiplies_bfloat16
+from models.engines.tensorflow import TensorFlowEngine, load_tensorflow, multiplies_bfloat16
+from models.engines.tensorflow_graph import mix_float16
 from models.errors import EngineError
 from models.images.decode import Pixels
 from tests.models.conftest import Random, Toy
@@ -95,13 +96,13 @@ def test_out_of_memory_makes_batches_smaller_and_loses_nothing(
 def test_the_last_map_is_the_networks_and_only_made_ready_when_asked_for(
     toy: Toy, pixels: Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trace, made = tensorflow.trace, []
+    trace, made = tensorflow_graph.trace, []
 
     def noted(network: Any) -> Any:
         made.append(network.output.shape)
         return trace(network)
 
-    monkeypatch.setattr(tensorflow, "trace", noted)
+    monkeypatch.setattr(tensorflow_graph, "trace", noted)
     engine, pictures = TensorFlowEngine(toy("linear"), 4, "float32"), pixels(7, 32)
     logits = engine.logits(pictures)
     assert made == [(None, 1)]

@@ -12,7 +12,7 @@ import pytest
 
 from models import engines
 from models.bundle import Bundle
-from models.engines import open_engine, tensorflow
+from models.engines import open_engine, tensorflow, tensorflow_graph
 from models.engines.base import Logits
 from models.engines.fallback import FallbackEngine
 from models.engines.scripted import ScriptedEngine
@@ -29,14 +29,14 @@ import json, sys
 from pathlib import Path
 import numpy as np
 from models.bundle import Bundle
-from models.engines import tensorflow
+from models.engines import tensorflow_graph
 from models.engines.tensorflow import TensorFlowEngine, load_tensorflow
 
 tf = load_tensorflow()
 (cpu,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 places, traces = [], []
-trace = tensorflow.trace
+trace = tensorflow_graph.trace
 
 def noted(network, *, compiled=False):
     places.extend(variable.value.device for variable in network.weights)
@@ -48,7 +48,7 @@ def noted(network, *, compiled=False):
         return answer
     return seen
 
-tensorflow.trace = noted
+tensorflow_graph.trace = noted
 engine = TensorFlowEngine(Bundle.load(Path(sys.argv[1])), 6, "auto", "CPU:1")
 pixels = np.load(sys.argv[2])
 print(json.dumps({
@@ -80,7 +80,7 @@ def test_without_xla_the_network_runs_as_it_is_and_the_log_says_why(
     toy: Toy, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     tf = tensorflow.load_tensorflow()
-    trace = tensorflow.trace
+    trace = tensorflow_graph.trace
 
     def without(network: Any, *, compiled: bool = False) -> Any:
         def fails(_: Pixels) -> Any:
@@ -88,7 +88,7 @@ def test_without_xla_the_network_runs_as_it_is_and_the_log_says_why(
 
         return fails if compiled else trace(network)
 
-    monkeypatch.setattr(tensorflow, "trace", without)
+    monkeypatch.setattr(tensorflow_graph, "trace", without)
     engine = tensorflow.TensorFlowEngine(toy("linear"), 2, "float32", "CPU:0")
     pixels = np.zeros((3, 32, 32, 3), np.uint8)
     np.testing.assert_allclose(engine.logits(pixels), np.asarray(toy("linear").load_network()(pixels))[:, 0], atol=1e-4)
