@@ -167,3 +167,7 @@ def tree(root: Path) -> dict[str, bytes]:
         for path in sorted(root.rglob("*"))
         if path.is_file() and not path.name.startswith(ours) and path.name not in {"lock", "back.lock"}
     }
+
+
+def waits_for(root: Path, what: str) -> bool:
+    return what in ((status(root)["waiting_for"] or {}).get("what") or "")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from models.bundle import Bundle
 from tests.daemon.conftest import Photo
+from tests.systemd.claims import claimed, dropped_until_claimed, inodes
 from tests.systemd.conftest import PROJECT, ROOT, Machine, drop, until
-from tests.systemd.test_service import claimed, dropped_until_claimed, inodes
 
 
 def test_a_reload_takes_good_settings_and_refuses_bad_ones(machine: Machine, photo: Photo) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from models.bundle import NETWORK, Bundle, Card
@@ -14,8 +15,11 @@ from models.decision import Thresholds
 from models.engines.tensorflow import load_tensorflow
 from models.images.decode import Fit
 from training.cli import app
+from training.fitting.recipe import Recipe
 
 PHOTOS = {"training": 8, "validation": 4, "evaluation": 4}
+QUIET = Console(quiet=True)
+TINY = Recipe(fit=Fit(side=64))
 
 Jpeg = Callable[[int, int], bytes]
 Bundled = Callable[..., Bundle]

@@ -21,7 +21,7 @@ from models.decision import probability
 from models.engines import open_engine
 from models.errors import FoodsortError, WeightsError
 from models.images.decode import Fit, Pixels, decode
-from tests.training.conftest import Trained, train_arguments
+from tests.training.conftest import QUIET, TINY, Trained, train_arguments
 from training.data import dataset
 from training.evaluation.metrics import compute_metrics
 from training.fitting.recipe import Recipe
@@ -29,9 +29,6 @@ from training.train import train
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
-
-QUIET = Console(quiet=True)
-TINY = Recipe(fit=Fit(side=64))
 
 
 @pytest.fixture(scope="module")

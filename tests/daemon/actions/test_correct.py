@@ -5,16 +5,16 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from daemon.failpoints import VARIABLE
 from daemon.photo import FILED, State
 from daemon.queries.explanations import WHY_NOT_LABELLED
-from tests.daemon.actions.test_undo import COMMAND, drop, execute, kill_at, run_once, states
-from tests.daemon.cli.test_run import rows, select
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
+from tests.daemon.photos import drop, photos, run_once
+from tests.daemon.processes import COMMAND, kill_at
+from tests.daemon.rows import execute, labels, row, rows, states
 
 pytestmark = pytest.mark.slow
 
@@ -34,18 +34,6 @@ def elsewhere(root: Path, elsewhere: Path) -> Path:
     """A folder on another filesystem that photos of food go to."""
     (root / "foodsort.toml").write_text(f'[folders]\nfood = "{elsewhere}/food"\n')
     return elsewhere
-
-
-def row(root: Path, name: str) -> dict[str, Any]:
-    return next(row for row in rows(root) if row["name"] == name)
-
-
-def labels(root: Path) -> list[str]:
-    return [review["label"] for review in select(root, "SELECT label FROM reviews ORDER BY id")]
-
-
-def photos(root: Path) -> dict[str, bytes]:
-    return {name: data for name, data in tree(root).items() if name.endswith(".jpg")}
 
 
 def test_a_photo_moves_to_the_folder_of_its_label_and_back(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from daemon.photo import FAILED, State
 from daemon.queries.explanations import WHY_NOT_DELETED
-from tests.daemon.actions.test_undo import COMMAND, drop, kill_at, run_once, states
-from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, tree
+from tests.daemon.photos import drop, run_once
+from tests.daemon.processes import COMMAND, kill_at
+from tests.daemon.rows import rows, states
 
 pytestmark = pytest.mark.slow
 

@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 
 from daemon.actions.export import COLUMNS, SPLITS, split_of
-from tests.daemon.actions.test_undo import COMMAND, drop, execute, run_once
-from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, mounted, tree
+from tests.daemon.photos import drop, run_once
+from tests.daemon.processes import COMMAND
+from tests.daemon.rows import execute, rows
 
 pytestmark = pytest.mark.slow
 

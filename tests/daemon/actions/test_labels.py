@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from daemon.actions.correct import NO_PERSON_LABEL
-from tests.daemon.actions.test_correct import labels, photos, row
-from tests.daemon.actions.test_undo import COMMAND, drop, execute, kill_at, run_once
-from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, tree
+from tests.daemon.photos import drop, photos, run_once
+from tests.daemon.processes import COMMAND, kill_at
+from tests.daemon.rows import execute, labels, row, rows
 
 pytestmark = pytest.mark.slow
 

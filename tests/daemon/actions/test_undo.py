@@ -3,22 +3,18 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
-from daemon.failpoints import VARIABLE
-from tests.daemon.cli.test_run import connect, rows, select
 from tests.daemon.conftest import Foodsort, Photo, mounted, running, tree, until
+from tests.daemon.photos import drop, run_once
+from tests.daemon.processes import COMMAND, kill_at
+from tests.daemon.rows import execute, rows, select, states
 
 pytestmark = pytest.mark.slow
-
-COMMAND = [sys.executable, "-m", "daemon"]
 
 
 @pytest.fixture
@@ -45,32 +41,8 @@ def elsewhere(root: Path, elsewhere: Path) -> Path:
     return elsewhere
 
 
-def drop(root: Path, name: str, data: bytes) -> None:
-    path = root / "inbox" / name
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(data)
-    os.utime(path, ns=(10**18, 10**18 + 1007))
-
-
-def states(root: Path) -> dict[str, str]:
-    return {row["path"]: row["state"] for row in rows(root)}
-
-
 def names(root: Path) -> set[str]:
     return {name for name in tree(root) if name != "foodsort.toml"}
-
-
-def run_once(root: Path, foodsort: Foodsort) -> str:
-    code, out, err = foodsort("run", "--root", root, "--once")
-    assert code == 0, err
-    return out.splitlines()[-1]
-
-
-def kill_at(point: str, *words: str | Path) -> None:
-    """Runs a command that is killed at a point, or fails."""
-    command = [*COMMAND, *map(str, words)]
-    ended = subprocess.run(command, env=os.environ | {VARIABLE: point}, capture_output=True, timeout=60, check=False)
-    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
 
 
 @pytest.mark.parametrize("words", [("retry",), ("undo", "failed"), ("delete", "--yes", "failed")])
@@ -430,11 +402,6 @@ def test_a_photo_that_may_not_be_moved_is_named_and_stays(sorted_root: Path, pho
     assert done.stderr == "foodsort: food/trip/soup.jpg cannot be moved: Permission denied\n"
     assert (sorted_root / "food/trip/soup.jpg").read_bytes() == photo("food")
     assert states(sorted_root)["food/trip/soup.jpg"] == "filed"
-
-
-def execute(root: Path, change: str) -> None:
-    with connect(root) as connection:
-        connection.execute(sa.text(change))
 
 
 def stored(root: Path) -> object:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from daemon.database import addresses, schema
 from tests.daemon.conftest import Foodsort
-from tests.daemon.queries.test_results import add, make_database
+from tests.daemon.sample_database import add, make_database
 
 pytestmark = pytest.mark.slow
 

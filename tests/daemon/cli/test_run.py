@@ -6,44 +6,19 @@ import math
 import os
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from PIL import Image
 
-from daemon.database import addresses
 from daemon.inbox.handle import InboxHandle
-from daemon.settings import load
 from models import __version__
 from models.bundle import Bundle
 from models.decision import Thresholds
 from tests.daemon.conftest import Foodsort, Photo, tree
+from tests.daemon.rows import rows, select
 
 pytestmark = pytest.mark.slow
-
-
-def rows(root: Path) -> list[dict[str, Any]]:
-    return select(root, "SELECT * FROM results ORDER BY id")
-
-
-def select(root: Path, question: str) -> list[dict[str, Any]]:
-    with connect(root) as connection:
-        return [dict(row) for row in connection.execute(sa.text(question)).mappings()]
-
-
-@contextmanager
-def connect(root: Path) -> Iterator[sa.Connection]:
-    """A connection to a root's database of whatever kind; what it writes is committed at the end."""
-    engine = sa.create_engine(addresses.database_url(root, load(root).database.url))
-    try:
-        with engine.begin() as connection:
-            yield connection
-    finally:
-        engine.dispose()
 
 
 @pytest.mark.usefixtures("each_database")

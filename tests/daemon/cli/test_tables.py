@@ -12,7 +12,7 @@ from daemon.cli import tables
 from daemon.database import addresses
 from daemon.queries import counts
 from daemon.queries.results import ResultRow
-from tests.daemon.queries.test_results import add, make_database
+from tests.daemon.sample_database import add, make_database
 from tests.programs.terminal import on_terminal
 
 pytestmark = pytest.mark.slow

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -17,7 +16,8 @@ from alembic.migration import MigrationContext
 from daemon.database import addresses, connections, schema, snapshot
 from daemon.database.addresses import DatabaseError
 from models.bundle import Bundle
-from tests.daemon.queries.test_results import add, make_database
+from tests.daemon.database.structure import described
+from tests.daemon.sample_database import add, make_database
 from tests.programs.postgres import Cluster, made
 
 
@@ -69,16 +69,6 @@ def test_rows_of_the_first_schema_are_kept(address: sa.URL) -> None:
     assert found == [("a", "non_food", "filed", 1, None, None), ("b", None, "failed", 1, now, None)]
     # Of a card that says nothing nothing is known.
     assert known == [(None,) * 4, (card.temperature, *card.thresholds.model_dump().values())]
-
-
-def described(engine: sa.Engine) -> list[Any]:
-    """Everything that a database is made of, and its version."""
-    with engine.connect() as connection:
-        found = sa.inspect(connection)
-        tables = sorted(found.get_table_names())
-        parts = [(name, found.get_columns(name), found.get_indexes(name)) for name in tables]
-        version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all()
-        return [version, found.get_view_definition("results"), repr(parts)]
 
 
 @contextmanager

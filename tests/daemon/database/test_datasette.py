@@ -15,7 +15,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.daemon.conftest import Photo, running, until
-from tests.daemon.inbox.test_watcher import sort_photo
+from tests.daemon.photos import sort_photo
 
 pytestmark = pytest.mark.slow
 

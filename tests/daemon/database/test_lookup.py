@@ -10,9 +10,9 @@ from daemon.database import schema
 from daemon.database.lookup import Lookup, cached_logit, latest_review
 from daemon.database.rows import DuplicateRow, Review
 from models.engines.scripted import ScriptedEngine
-from tests.daemon.cli.test_run import connect, rows, select
 from tests.daemon.conftest import Foodsort, Photo, tree
-from tests.daemon.service.test_recovery import die
+from tests.daemon.processes import die
+from tests.daemon.rows import connect, rows, select
 
 pytestmark = pytest.mark.slow
 

@@ -18,8 +18,8 @@ from daemon.database import addresses, connections, migrate, schema
 from daemon.database.addresses import DatabaseError
 from models import __version__
 from tests.daemon.conftest import Photo, mounted, started, status, until
-from tests.daemon.database.test_connections import described
-from tests.daemon.inbox.test_watcher import sort_photo
+from tests.daemon.database.structure import described
+from tests.daemon.photos import sort_photo
 from tests.programs.postgres import Cluster, made
 
 RELEASED = sorted((Path(__file__).parents[2] / "data").glob("schema-*.sql"))

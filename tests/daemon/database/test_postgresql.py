@@ -13,11 +13,10 @@ import sqlalchemy as sa
 
 from daemon.database import addresses, connections
 from daemon.database.recorder import Recorder
-from tests.daemon.cli.test_run import connect, rows
-from tests.daemon.conftest import Foodsort, Photo, running, started, status, tree, until
-from tests.daemon.doctor.test_doctor import examined
-from tests.daemon.inbox.test_watcher import event_messages, sort_photo
-from tests.daemon.service.test_storage import waits_for
+from tests.daemon.conftest import Foodsort, Photo, running, started, status, tree, until, waits_for
+from tests.daemon.doctor.findings import examined
+from tests.daemon.photos import sort_photo
+from tests.daemon.rows import connect, event_messages, rows
 from tests.programs.postgres import Cluster, made
 
 pytestmark = pytest.mark.slow

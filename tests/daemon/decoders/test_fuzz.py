@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, tree
-from tests.models.images.test_decode import KINDS, MANIFEST, ODD, needs_odd
+from tests.daemon.rows import rows
+from tests.models.images.odd import KINDS, MANIFEST, ODD, needs_odd
 from tests.programs import fuzz
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,6 @@ import os
 import re
 import resource
 import signal
-import struct
 import subprocess
 import sys
 import threading
@@ -30,8 +29,9 @@ from daemon.retry import Retrier
 from models.errors import ImageError, ImageErrorKind
 from models.images.decode import Fit, Picture, Within, decode
 from models.images.exif import Exif
-from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
+from tests.daemon.decoders.workers import slow_picture, worker_pids
+from tests.daemon.rows import rows
 
 pytestmark = pytest.mark.slow
 
@@ -90,20 +90,6 @@ def open_photo(photo: Photo, tmp_path: Path) -> Iterator[Callable[..., int]]:
 def await_ready(decoders: DecoderPool) -> None:
     for _ in range(decoders.size):  # the workers take turns
         decoders.network()
-
-
-def slow_picture() -> bytes:
-    """Returns a BMP that takes seconds to decode: Pillow decodes its runs of one pixel in Python."""
-    side, colours = 4000, 256
-    start = 14 + 40 + 4 * colours
-    runs = (b"\x01\x80" * side + b"\0\0") * side + b"\0\1"
-    header = struct.pack("<2sIHHI", b"BM", start + len(runs), 0, 0, start)
-    return (
-        header
-        + struct.pack("<IiiHHIIiiII", 40, side, side, 1, 8, 1, len(runs), 0, 0, colours, 0)
-        + bytes(4 * colours)
-        + runs
-    )
 
 
 def give_to_worker(decoders: DecoderPool, fd: int, threads: ThreadPoolExecutor) -> tuple["Future[Picture]", int]:
@@ -485,10 +471,6 @@ def test_the_shared_memory_cannot_be_truncated(decoders: DecoderPool) -> None:
                 break
         else:
             raise AssertionError("a worker has no shared memory")
-
-
-def worker_pids(daemon: int) -> set[int]:
-    return {int(pid) for path in Path(f"/proc/{daemon}/task").glob("*/children") for pid in path.read_text().split()}
 
 
 def sockets(pid: int) -> list[int]:

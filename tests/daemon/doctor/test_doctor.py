@@ -1,4 +1,3 @@
-import json
 import os
 import sqlite3
 import subprocess
@@ -9,24 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running
-from tests.daemon.inbox.test_watcher import limit_command
+from tests.daemon.doctor.findings import examined, worst
+from tests.daemon.processes import limit_command
 
 pytestmark = pytest.mark.slow
-
-Findings = dict[str, tuple[str, str]]
-
-
-def examined(root: Path, foodsort: Foodsort, *options: str) -> tuple[int, Findings]:
-    """The exit code, and for each check the worst level with its message."""
-    code, out, err = foodsort("doctor", "--root", root, "--format", "json", *options)
-    assert "Traceback" not in err
-    return code, worst(out)
-
-
-def worst(out: str) -> Findings:
-    order = ("ok", "warning", "problem")
-    findings = sorted(json.loads(out), key=lambda finding: order.index(finding["level"]))
-    return {finding["check"]: (finding["level"], finding["message"]) for finding in findings}
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from daemon.inbox.scanner import Scanner
 from daemon.inbox.stamp import FileStamp
 from daemon.inbox.window import WINDOW
 from daemon.settings import load
-from tests.daemon.cli.test_run import rows, select
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
+from tests.daemon.rows import rows, select
 
 pytestmark = pytest.mark.slow
 

@@ -12,9 +12,9 @@ import pytest
 from daemon.inbox.handle import InboxHandle
 from daemon.inbox.lock import holder
 from models.errors import FoodsortError
-from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, mounted, running, status, until
-from tests.daemon.inbox.test_watcher import event_messages, sort_photo
+from tests.daemon.photos import sort_photo
+from tests.daemon.rows import event_messages, rows
 
 pytestmark = pytest.mark.slow
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
+from tests.daemon.rows import rows
 
 pytestmark = pytest.mark.slow
 

@@ -13,8 +13,8 @@ from daemon.inbox.scanner import Entry, Scanner
 from daemon.monitoring.progress import Progress
 from daemon.service.lifecycle import Service
 from daemon.settings import load
-from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, running, status, tree, until
+from tests.daemon.rows import rows
 
 pytestmark = pytest.mark.slow
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.cli.test_run import select
 from tests.daemon.conftest import Photo, running, status, until
+from tests.daemon.photos import sort_photo
+from tests.daemon.processes import LIMIT, limit_command
+from tests.daemon.rows import event_messages
 
 pytestmark = pytest.mark.slow
-
-LIMIT = 'echo $1 > /proc/sys/user/$0 && shift && exec "$@"'
 
 
 @pytest.fixture
@@ -24,23 +24,6 @@ def rare_scans(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("FOODSORT_WATCH__RESCAN_S", "3600")
     monkeypatch.setenv("FOODSORT_WATCH__POLL_S", "0.3")
     return root
-
-
-def limit_command(name: str, limit: int) -> list[str]:
-    """Returns a command prefix that sets a limit in a user namespace; skips the test where there are no user namespaces."""
-    command = ["unshare", "--user", "--map-root-user", "sh", "-c", LIMIT, name, str(limit)]
-    if subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("user namespaces are not available")
-    return command
-
-
-def event_messages(root: Path, kind: str) -> list[str]:
-    return [row["message"] for row in select(root, f"SELECT message FROM events WHERE kind = '{kind}'")]
-
-
-def sort_photo(root: Path, photo: bytes, path: str, daemon: "subprocess.Popen[str]") -> None:
-    (root / "inbox" / path).write_bytes(photo)
-    until((root / "food" / path).exists, daemon)
 
 
 def test_the_inbox_is_not_polled_when_events_arrive(rare_scans: Path, photo: Photo) -> None:

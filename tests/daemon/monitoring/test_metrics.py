@@ -20,8 +20,8 @@ from daemon.database import addresses, connections
 from daemon.monitoring import http_server
 from daemon.monitoring.metrics import Metrics
 from models.bundle import Bundle
-from tests.daemon.cli.test_run import select
 from tests.daemon.conftest import Foodsort, Photo, running, started, status, until
+from tests.daemon.rows import select
 
 pytestmark = pytest.mark.slow
 

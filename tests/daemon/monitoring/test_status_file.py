@@ -11,7 +11,7 @@ from daemon.monitoring.status_document import EMPTY, ErrorStatus, StatusDocument
 from daemon.monitoring.status_file import FILE, SIZE_BYTES, StatusFile, read
 from daemon.monitoring.status_text import lines
 from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running, status, until
-from tests.daemon.inbox.test_watcher import sort_photo
+from tests.daemon.photos import sort_photo
 
 pytestmark = pytest.mark.slow
 

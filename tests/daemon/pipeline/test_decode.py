@@ -14,7 +14,7 @@ from models.engines.scripted import ScriptedEngine
 from models.errors import EngineError
 from models.images.decode import Fit
 from tests.daemon.conftest import Foodsort, Photo
-from tests.daemon.decoders.test_pool import slow_picture, worker_pids
+from tests.daemon.decoders.workers import slow_picture, worker_pids
 
 
 @pytest.fixture

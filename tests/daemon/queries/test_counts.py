@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from daemon.queries import counts
 from daemon.queries.arguments import GroupBy
 from daemon.queries.filters import Filters
-from tests.daemon.queries.test_results import add, make_database
+from tests.daemon.sample_database import add, make_database
 
 
 @pytest.fixture

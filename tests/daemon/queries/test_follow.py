@@ -10,7 +10,7 @@ from daemon.photo import FILED, FILING
 from daemon.queries import follow
 from daemon.queries.filters import Filters
 from daemon.queries.follow import Follower
-from tests.daemon.queries.test_results import DAY, add, make_database
+from tests.daemon.sample_database import DAY, add, make_database
 from tests.programs.postgres import Cluster, made
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Photo, running, tree, until
+from tests.daemon.rows import rows
 
 SOURCE = r"""
 #define _GNU_SOURCE

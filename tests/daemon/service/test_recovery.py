@@ -2,16 +2,14 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from daemon.failpoints import POINTS, VARIABLE
-from tests.daemon.cli.test_run import rows
+from daemon.failpoints import POINTS
 from tests.daemon.conftest import Foodsort, Photo, tree
+from tests.daemon.processes import die
+from tests.daemon.rows import rows
 
 pytestmark = pytest.mark.slow
 
@@ -30,13 +28,6 @@ def elsewhere(root: Path, elsewhere: Path) -> Path:
     """A folder for non_food photos on another filesystem, so that they are copied."""
     (root / "foodsort.toml").write_text(f'[folders]\nnon_food = "{elsewhere}"\n')
     return elsewhere
-
-
-def die(root: Path, point: str) -> None:
-    """Runs a daemon that is killed at a failpoint; fails if it is not."""
-    command = [sys.executable, "-m", "daemon", "run", "--root", str(root), "--once"]
-    ended = subprocess.run(command, env=os.environ | {VARIABLE: point}, capture_output=True, timeout=60)
-    assert ended.returncode == -signal.SIGKILL, f"{point}: {ended.stderr.decode()}"
 
 
 def drop(root: Path, photo: Photo) -> dict[str, bytes]:

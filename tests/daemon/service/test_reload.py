@@ -11,8 +11,8 @@ import pytest
 from daemon.monitoring.drift import ENOUGH
 from daemon.monitoring.status_file import read
 from models.bundle import CARD, Bundle
-from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Photo, running, status, tree, until
+from tests.daemon.rows import rows
 
 pytestmark = pytest.mark.slow
 

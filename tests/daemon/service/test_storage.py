@@ -10,18 +10,14 @@ from pathlib import Path
 import pytest
 
 from daemon.database import addresses, connections
-from tests.daemon.cli.test_run import rows
-from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running, started, status, until
-from tests.daemon.inbox.test_watcher import event_messages, sort_photo
+from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running, started, status, until, waits_for
+from tests.daemon.photos import sort_photo
+from tests.daemon.rows import event_messages, rows
 
 pytestmark = pytest.mark.slow
 
 # Sent to systemd before each pause of a retry; a root without room has no status.
 WAITING = "EXTEND_TIMEOUT_USEC=300000000"
-
-
-def waits_for(root: Path, what: str) -> bool:
-    return what in ((status(root)["waiting_for"] or {}).get("what") or "")
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from daemon.database import addresses, connections
-from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Photo, running, started, status, until
+from tests.daemon.rows import rows
 
 pytestmark = pytest.mark.slow
 

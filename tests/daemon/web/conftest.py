@@ -146,3 +146,9 @@ def engine(address: sa.URL) -> Iterator[sa.Engine]:
         connection.execute(schema.reviews.insert().values(photo_id=150, label="food", reviewed_at=format_time(NOON)))
     yield engine
     engine.dispose()
+
+
+def expect_open(page: Page, name: str) -> None:
+    """Waits until a photo is open and its keys work."""
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    page.wait_for_load_state()

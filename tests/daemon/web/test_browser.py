@@ -1,6 +1,5 @@
 """The review page in a real browser, over photos that the real pipeline has sorted."""
 
-import io
 import json
 import os
 import re
@@ -12,23 +11,15 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import running
-from tests.daemon.web.conftest import reviewing, sort
+from tests.daemon.rows import rows
+from tests.daemon.web.conftest import expect_open, reviewing, sort
+from tests.daemon.web.pictures import picture
 
 HOSTILE = """<img src=x onerror=alert(1)> "it's" \u202egpj.exe\u202c عشاء.jpg"""
 SHOWN = r"""<img src=x onerror=alert(1)> "it's" \xe2\x80\xaegpj.exe\xe2\x80\xac عشاء.jpg"""
-
-
-def picture(label: str = "food", shade: int = 0) -> bytes:
-    """A JPEG that the scripted engine is sure of, but for `unsure`, which is grey; `shade` makes each one its own."""
-    red, blue = {"food": (200, 40), "non_food": (40, 200), "unsure": (shade, shade)}[label]
-    file = io.BytesIO()
-    Image.new("RGB", (96, 64), (red, shade, blue)).save(file, "JPEG", quality=95)
-    return file.getvalue()
 
 
 PHOTOS = {
@@ -64,12 +55,6 @@ def photos(root: Path, once: Path) -> Path:
 
 def place(root: Path, name: str) -> str:
     return str(next(row["path"] for row in rows(root) if row["name"] == name))
-
-
-def expect_open(page: Page, name: str) -> None:
-    """Waits until a photo is open and its keys work."""
-    expect(page.get_by_role("heading", level=1)).to_have_text(name)
-    page.wait_for_load_state()
 
 
 def names(page: Page) -> list[str]:

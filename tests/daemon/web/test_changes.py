@@ -16,9 +16,10 @@ from daemon.queries.explanations import WHY_NOT_DELETED, WHY_NOT_LABELLED, WHY_N
 from daemon.settings import load
 from daemon.web.changes import SINCE, Changed, PhotoChanges
 from models.errors import FoodsortError
-from tests.daemon.actions.test_undo import drop, execute, kill_at, run_once, states
-from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
+from tests.daemon.photos import drop, run_once
+from tests.daemon.processes import kill_at
+from tests.daemon.rows import execute, rows, states
 
 pytestmark = pytest.mark.slow
 

@@ -20,8 +20,8 @@ from daemon.web.overview import Period, bins, spans_until
 from daemon.web.stats import Counts, Statistics
 from models.bundle import Bundle
 from tests.daemon.conftest import running
-from tests.daemon.web.conftest import reviewing, sort
-from tests.daemon.web.test_browser import expect_open, picture
+from tests.daemon.web.conftest import expect_open, reviewing, sort
+from tests.daemon.web.pictures import picture
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.daemon.web.conftest import reviewing, sort
-from tests.daemon.web.test_undo import picture
+from tests.daemon.web.pictures import picture
 
 LONG = "x" * 200 + ".jpg"
 
@@ -16,7 +16,9 @@ LONG = "x" * 200 + ".jpg"
 @pytest.fixture
 def photos(root: Path) -> Path:
     """A root with a photo of a long name, a common one, and 64 files that are not images."""
-    return sort(root, {LONG: picture(1), "soup.jpg": picture(2)} | {f"{n:02}.pdf": b"%PDF" for n in range(64)})
+    return sort(
+        root, {LONG: picture(shade=1), "soup.jpg": picture(shade=2)} | {f"{n:02}.pdf": b"%PDF" for n in range(64)}
+    )
 
 
 def copies(photos: Path, times: int) -> None:

@@ -16,8 +16,8 @@ from daemon.database import addresses, connections
 from daemon.settings import load
 from daemon.web.thumbnails import LARGE_PX, THUMBNAIL_PX, ImageUnavailable, ThumbnailCache
 from models.bundle import Bundle
-from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Foodsort, Photo
+from tests.daemon.rows import rows
 
 pytestmark = pytest.mark.slow
 

@@ -1,31 +1,23 @@
 """Undo in a real browser, with slow and failing requests and with quick fingers."""
 
-import io
 import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
 from tests.daemon.web.conftest import reviewing, sort
+from tests.daemon.web.pictures import picture
 
 PHOTOS = 52
 """A few more than one request changes."""
 
 
-def picture(shade: int) -> bytes:
-    """A JPEG that the scripted engine is sure to be food."""
-    file = io.BytesIO()
-    Image.new("RGB", (32, 32), (200, shade, 40)).save(file, "JPEG", quality=95)
-    return file.getvalue()
-
-
 @pytest.fixture(scope="module")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    photos = {f"{number:02}.jpg": picture(number) for number in range(PHOTOS)}
+    photos = {f"{number:02}.jpg": picture(shade=number) for number in range(PHOTOS)}
     return sort(tmp_path_factory.mktemp("kept") / "root", photos)
 
 

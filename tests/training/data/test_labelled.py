@@ -11,8 +11,7 @@ from typer.testing import CliRunner
 
 from daemon.actions.export import SPLITS, split_of
 from daemon.cli import app
-from tests.training.conftest import Jpeg
-from tests.training.test_train import QUIET, TINY
+from tests.training.conftest import QUIET, TINY, Jpeg
 from training.train import train
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.training.conftest import Bundled
-from tests.training.data.test_audit_report import AUDIT
+from tests.training.data.audit import AUDIT
 from training.evaluation import comparison
 from training.evaluation.metrics import expected_calibration_error
 from training.evaluation.mistakes import MistakeGallery

@@ -6,7 +6,7 @@ from models.bundle import NETWORK
 from models.decision import Thresholds
 from models.images.decode import Fit
 from tests.training.conftest import Bundled
-from tests.training.data.test_audit_report import AUDIT
+from tests.training.data.audit import AUDIT
 from training.evaluation.comparison import compare
 from training.evaluation.predictions import Predictions
 from training.report.sections import model
