@@ -85,7 +85,7 @@ def document_queries(engine: sa.Engine) -> dict[str, Query]:
     def executable(query: document.Query) -> Query:
         if query.language == "python":
             return lambda: len(document.run(query.code, engine.url))
-        return lambda: len(document.answered(engine, query.code)) - 1
+        return lambda: len(document.execute(engine, query.code)) - 1
 
     dialects = ("", engine.dialect.name)
     return {

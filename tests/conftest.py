@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]
-    """Keeps the tests of a file in one process, and all of training in one, too: they share what takes longest to make."""
+    """Keeps the tests of a file in one process, and all tests of training in another: they share slow fixtures."""
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
@@ -37,7 +37,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 @pytest.fixture(scope="session")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """The bundle that comes with foodsort, without its OpenVINO model."""
+    """The shipped bundle without its OpenVINO model."""
     shipped, folder = Bundle.load(), tmp_path_factory.mktemp("plain")
     (folder / NETWORK).symlink_to(Path(shipped.folder / NETWORK).resolve())
     return Bundle.write(folder, shipped.card.model_copy(update={"files": {NETWORK: ""}}))

@@ -153,7 +153,7 @@ def test_crash_points_are_explained_in_their_order() -> None:
     assert [point for row in rows for point in spans(row[0])][: len(POINTS)] == list(POINTS)
 
 
-def test_messages_to_look_up_are_those_of_the_program() -> None:
+def test_quoted_messages_exist_in_the_code() -> None:
     texts = "\n\0".join(messages())
     lines = [line for line in (DOCS / "troubleshoot.md").read_text().splitlines() if line.startswith("| `")]
     looked_up = [span for line in lines for span in spans(line.split(" | ")[0])]

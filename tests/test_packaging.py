@@ -1,4 +1,4 @@
-"""The import names are plain, so what owns them and what ships is checked."""
+"""The import names are common words, so their owner and the content of the wheel are checked."""
 
 import shutil
 import subprocess
@@ -33,7 +33,7 @@ def test_every_package_is_listed_and_no_other() -> None:
 
 
 def test_the_wheel_holds_the_rooms_and_the_model_and_no_tests(tmp_path: Path) -> None:
-    # From a copy: setuptools builds beside its source, and packs what an earlier build has left there.
+    # From a copy: setuptools builds beside its source and packs files of an earlier build.
     source = tmp_path / "source"
     for name in ("daemon", "models", "training"):
         shutil.copytree(PROJECT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -60,7 +60,7 @@ def test_no_lock_names_a_host() -> None:
 
 
 @pytest.mark.parametrize("name", ["daemon", "models", "training"])
-def test_somebody_elses_package_of_the_same_name_is_told(tmp_path: Path, name: str) -> None:
+def test_a_foreign_package_of_the_same_name_is_reported(tmp_path: Path, name: str) -> None:
     shutil.copytree(PROJECT / name, tmp_path / name)
     (tmp_path / name / "__init__.py").write_text('"""Another project\'s package, installed over ours."""\n')
     command = [sys.executable, "-c", "from daemon.cli import app; app()", "--help"]

@@ -20,7 +20,7 @@ def units(tmp_path_factory: pytest.TempPathFactory) -> Path:
     program = prefix / "lib/foodsort/bin/foodsort"
     program.parent.mkdir(parents=True)
     program.touch(mode=0o755)
-    # DESTDIR: nothing is told to this machine's systemd.
+    # DESTDIR: this machine's systemd is not notified.
     command = ["make", "--silent", "-C", str(PROJECT), "service-user", "service-units", f"PREFIX={prefix}", "DESTDIR=/"]
     subprocess.run(command, check=True, capture_output=True)
     return prefix / "lib/systemd"
@@ -46,9 +46,9 @@ def _verified(*words: str | Path) -> tuple[int, str]:
 
 def _exposure(unit: Path) -> float:
     command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)]
-    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    found = re.search(r"Overall exposure level for .*: ([0-9.]+)", said)
-    assert found, said
+    output = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    found = re.search(r"Overall exposure level for .*: ([0-9.]+)", output)
+    assert found, output
     return float(found[1])
 
 
@@ -56,7 +56,7 @@ def _lines(path: Path) -> set[str]:
     return {line for line in path.read_text().splitlines() if line and not line.startswith("#")}
 
 
-def test_unit_keeps_the_contract() -> None:
+def test_the_unit_has_the_promised_settings() -> None:
     unit = configparser.RawConfigParser(strict=False)
     unit.optionxform = str  # type: ignore[assignment, method-assign]
     unit.read(PROJECT / "systemd/foodsort.service")
@@ -75,11 +75,11 @@ def test_unit_keeps_the_contract() -> None:
     assert promised.items() <= dict(unit["Service"]).items()
     assert dict(unit["Unit"]).items() >= {"StartLimitIntervalSec": "15min", "StartLimitBurst": "20"}.items()
     assert unit["Install"]["WantedBy"] == "multi-user.target"
-    # Machine code is made at run time by what runs the network.
+    # The engines make machine code at run time.
     assert "MemoryDenyWriteExecute" not in unit["Service"]
 
 
-def test_a_further_root_has_the_same_unit_but_for_its_folders(units: Path) -> None:
+def test_the_unit_of_a_further_root_differs_only_in_its_folders(units: Path) -> None:
     one, many = _lines(units / "system/foodsort.service"), _lines(units / "system/foodsort@.service")
     program = f"{units.parent}/foodsort/bin/foodsort"
     assert many - one == {
@@ -118,12 +118,14 @@ def test_systemd_accepts_the_drop_ins(extended: Path) -> None:
 
 @ANALYZE
 @pytest.mark.parametrize("extended", ["growing-pauses"], indirect=True)
-def test_an_older_systemd_passes_over_growing_pauses(extended: Path) -> None:
+def test_an_older_systemd_ignores_growing_pauses(extended: Path) -> None:
     _, complaints = _verified(extended)
-    said = subprocess.run(["systemd-analyze", "--version"], capture_output=True, text=True, check=True).stdout
-    known = int(said.split()[1]) >= 254
-    assert re.findall(r"Unknown key.* '(\w+)'", complaints) == ([] if known else ["RestartSteps", "RestartMaxDelaySec"])
-    assert complaints.count("\n") == (0 if known else 2)
+    output = subprocess.run(["systemd-analyze", "--version"], capture_output=True, text=True, check=True).stdout
+    supported = int(output.split()[1]) >= 254
+    assert re.findall(r"Unknown key.* '(\w+)'", complaints) == (
+        [] if supported else ["RestartSteps", "RestartMaxDelaySec"]
+    )
+    assert complaints.count("\n") == (0 if supported else 2)
 
 
 @ANALYZE
@@ -136,5 +138,5 @@ def test_the_units_are_hardened(units: Path, unit: str, most: float) -> None:
 
 @ANALYZE
 @pytest.mark.parametrize(("extended", "most"), [("gpu", 0.7), ("loopback", 1.2), ("home", 0.5)], indirect=["extended"])
-def test_drop_ins_open_no_more_than_they_say(extended: Path, most: float) -> None:
+def test_drop_ins_keep_the_exposure_low(extended: Path, most: float) -> None:
     assert _exposure(extended) <= most

@@ -47,7 +47,7 @@ def photo() -> Photo:
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty root, with settings that make waiting short and the scripted engine the one that runs."""
+    """An empty root, with settings for short waits and the scripted engine."""
     for name, value in FAST.items():
         monkeypatch.setenv(name, value)
     (tmp_path / "root/inbox").mkdir(parents=True)
@@ -56,7 +56,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.URL]:
-    """A database of each kind that is not made yet."""
+    """The address of a database of each kind, before its creation."""
     if request.param == "sqlite":
         yield addresses.database_url(tmp_path, "")
         return
@@ -66,7 +66,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.URL]:
 
 @pytest.fixture
 def each_database(address: sa.URL, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has results recorded in a database of each kind."""
+    """Records results in a database of each kind."""
     if address.get_backend_name() != "sqlite":
         monkeypatch.setenv("FOODSORT_DATABASE__URL", address.render_as_string(hide_password=False))
 
@@ -101,7 +101,7 @@ def foodsort(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
 
 @contextmanager
 def started(root: Path, *under: str, log: Path | None = None) -> Iterator["subprocess.Popen[str]"]:
-    """A daemon in a process of its own; stopped with SIGTERM, which has to end it cleanly. under: words before its own."""
+    """A daemon in its own process; at the end SIGTERM has to stop it cleanly. `under` is a prefix of its command."""
     command = [*under, sys.executable, "-m", "daemon", "run", "--root", str(root)]
     with (log or root / "daemon.log").open("w") as lines:
         daemon = subprocess.Popen(command, stdout=lines, stderr=lines, text=True)
@@ -117,7 +117,7 @@ def started(root: Path, *under: str, log: Path | None = None) -> Iterator["subpr
 
 @contextmanager
 def running(root: Path, *under: str) -> Iterator["subprocess.Popen[str]"]:
-    """A daemon in a process of its own that is watching."""
+    """A daemon in its own process that is watching."""
     with started(root, *under) as daemon:
         until(lambda: status(root)["state"] in {"watching", "polling"}, daemon)
         yield daemon
@@ -130,7 +130,7 @@ def status(root: Path) -> dict[str, Any]:
 
 @contextmanager
 def mounted(point: Path, *options: str) -> Iterator[Path]:
-    """A small filesystem in memory at a folder, which is made; skips where this is not root."""
+    """Mounts a small filesystem in memory at a new folder; skips the test without root."""
     if os.geteuid() != 0:
         pytest.skip("only root may mount")
     point.mkdir(parents=True, exist_ok=True)
@@ -142,7 +142,7 @@ def mounted(point: Path, *options: str) -> Iterator[Path]:
 
 
 def fill(folder: Path) -> Path:
-    """A file that takes all the room that is left on a filesystem."""
+    """A file that fills a filesystem."""
     path = folder / ".filling"
     with path.open("wb", buffering=0) as file, suppress(OSError):
         while True:
@@ -151,16 +151,16 @@ def fill(folder: Path) -> Path:
 
 
 def until(done: Callable[[], bool], daemon: "subprocess.Popen[str] | None" = None, patience_s: float = 60) -> None:
-    """Waits for a condition; fails when it does not come, or the daemon ends first."""
+    """Waits for a condition; fails after the timeout, or if the daemon ends first."""
     end = time.monotonic() + patience_s
     while not done():
         assert daemon is None or daemon.poll() is None, "the daemon ended"
-        assert time.monotonic() < end, "it did not come to pass"
+        assert time.monotonic() < end, "the condition did not become true"
         time.sleep(0.02)
 
 
 def tree(root: Path) -> dict[str, bytes]:
-    """Path and bytes of every file below a root, without the database, the log, the status and the claim folder's locks."""
+    """Path and bytes of each file below a root, except the database, the log, the status and the locks."""
     ours = ("foodsort.db", "daemon.log", "foodsort.status.json")
     return {
         str(path.relative_to(root)): path.read_bytes()
@@ -170,4 +170,5 @@ def tree(root: Path) -> dict[str, bytes]:
 
 
 def waits_for(root: Path, what: str) -> bool:
+    """Whether the daemon waits for a failure with this text to pass."""
     return what in ((status(root)["waiting_for"] or {}).get("what") or "")

@@ -1,4 +1,4 @@
-"""Photos in the inbox of a root, and how they are sorted."""
+"""Photos in the inbox of a root, and their sorting."""
 
 import os
 import subprocess
@@ -8,6 +8,7 @@ from tests.daemon.conftest import Foodsort, tree, until
 
 
 def drop(root: Path, name: str, data: bytes) -> None:
+    """Writes a file with a fixed modification time into the inbox."""
     path = root / "inbox" / name
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(data)
@@ -15,15 +16,18 @@ def drop(root: Path, name: str, data: bytes) -> None:
 
 
 def run_once(root: Path, foodsort: Foodsort) -> str:
+    """Sorts the inbox; returns the last line of the output."""
     code, out, err = foodsort("run", "--root", root, "--once")
     assert code == 0, err
     return out.splitlines()[-1]
 
 
 def photos(root: Path) -> dict[str, bytes]:
+    """Path and bytes of each JPEG of a root."""
     return {name: data for name, data in tree(root).items() if name.endswith(".jpg")}
 
 
 def sort_photo(root: Path, photo: bytes, path: str, daemon: "subprocess.Popen[str]") -> None:
+    """Writes a photo of food into the inbox and waits until the daemon has moved it."""
     (root / "inbox" / path).write_bytes(photo)
     until((root / "food" / path).exists, daemon)

@@ -1,4 +1,4 @@
-"""Commands in processes of their own: killed at a failpoint, or started with a limit."""
+"""Commands in their own processes: killed at a failpoint, or started with a limit."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ LIMIT = 'echo $1 > /proc/sys/user/$0 && shift && exec "$@"'
 
 
 def kill_at(point: str, *words: str | Path) -> None:
-    """Runs a command that is killed at a point, or fails."""
+    """Runs a command that is killed at a failpoint; fails if it is not."""
     command = [*COMMAND, *map(str, words)]
     ended = subprocess.run(command, env=os.environ | {VARIABLE: point}, capture_output=True, timeout=60, check=False)
     assert ended.returncode == -signal.SIGKILL, f"{point}: {ended.stderr.decode()}"
@@ -29,6 +29,6 @@ def limit_command(name: str, limit: int) -> list[str]:
     return command
 
 
-def die(root: Path, point: str) -> None:
+def kill_run_at(root: Path, point: str) -> None:
     """Runs a daemon that is killed at a failpoint; fails if it is not."""
     kill_at(point, "run", "--root", root, "--once")

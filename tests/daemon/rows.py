@@ -22,7 +22,7 @@ def select(root: Path, question: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def connect(root: Path) -> Iterator[sa.Connection]:
-    """A connection to a root's database of whatever kind; what it writes is committed at the end."""
+    """A connection to a root's database of any kind; commits at the end."""
     engine = sa.create_engine(addresses.database_url(root, load(root).database.url))
     try:
         with engine.begin() as connection:

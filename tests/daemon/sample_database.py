@@ -23,7 +23,7 @@ def make_database(address: sa.URL) -> sa.Engine:
 
 
 def add(engine: sa.Engine, name: str, day: int = 1, corrected: tuple[str, ...] = (), **values: Any) -> int:
-    """Adds the row of a photo, filed as food by default, and that of its batch; returns the photo's id."""
+    """Adds a photo, by default filed as food, and its batch if it is missing; returns the photo's id."""
     place = {"name": name, "path": name, "path_bytes": name.encode(), "inbox_path": name, "inbox_path_bytes": b"a"}
     facts = {"generation": "g", "identity": f"1:{name}", "sha256": name, "size_bytes": 1, "modified_at": DAY % 1}
     keys = {"batch_id": 1, "model_id": 1, "claimed_at": DAY % day, "classified_at": DAY % day, "filed_at": DAY % day}

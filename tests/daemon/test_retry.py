@@ -39,7 +39,9 @@ def wrapped(cause: Exception) -> Exception:
         (AssertionError("a bug"), False, False),
     ],
 )
-def test_which_errors_are_retried(error: Exception, *, transient: bool, retryable: bool) -> None:
+def test_errors_are_transient_or_permanent_and_retryable_or_not(
+    error: Exception, *, transient: bool, retryable: bool
+) -> None:
     assert is_transient(error) is transient
     assert is_retryable(error) is retryable
 
@@ -90,7 +92,7 @@ def test_a_stop_ends_the_wait() -> None:
     assert retrier.pending is None
 
 
-def test_a_caller_that_pauses_itself_notes_the_failures_and_clears_them() -> None:
+def test_noted_failures_are_pending_until_cleared() -> None:
     waits: list[int] = []
     retrier = Retrier(threading.Event(), on_wait=lambda: waits.append(1))
     first = retrier.note("inbox", "gone", pause_s=1)

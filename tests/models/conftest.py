@@ -17,22 +17,22 @@ Toy = Callable[[str], Bundle]
 
 @pytest.fixture(scope="session")
 def shipped() -> Bundle:
-    """The bundle that comes with foodsort."""
+    """The shipped bundle."""
     return Bundle.load()
 
 
 @pytest.fixture(scope="session")
 def network(shipped: Bundle) -> Any:
-    """Its Keras network."""
+    """The Keras network of the shipped bundle."""
     load_tensorflow()
     return shipped.load_network()
 
 
 @pytest.fixture(scope="session")
 def toy(shipped: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Toy:
-    """Bundles of a tiny random network with the shipped one's names of layers, side 32, a linear or a curved head.
+    """Bundles of a tiny random network with the shipped one's layer names, side 32, and a linear or a curved head.
 
-    What stands in them for the int8 model is float32, which OpenVINO runs just as well.
+    Their int8 files hold a float32 model, which OpenVINO runs as well.
     """
     load_tensorflow()
     import keras

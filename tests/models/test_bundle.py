@@ -56,7 +56,7 @@ def test_a_changed_card_is_another_model(copy: Path, shipped: Bundle) -> None:
     assert Bundle.load(copy).sha256 != shipped.sha256
 
 
-def test_what_is_missing_is_named(copy: Path, tmp_path: Path) -> None:
+def test_a_missing_file_is_named(copy: Path, tmp_path: Path) -> None:
     (copy / NETWORK).unlink()
     with pytest.raises(BundleError, match=NETWORK):
         Bundle.load(copy)
@@ -65,7 +65,7 @@ def test_what_is_missing_is_named(copy: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"format_version": 2}, "format_version"),
         ({"temperature": 0}, "temperature"),
@@ -74,12 +74,12 @@ def test_what_is_missing_is_named(copy: Path, tmp_path: Path) -> None:
         ({"thresholds": {"food": 2}}, "thresholds.food"),
     ],
 )
-def test_a_card_of_another_kind_is_refused(copy: Path, values: dict[str, Any], said: str) -> None:
+def test_an_invalid_card_is_refused(copy: Path, values: dict[str, Any], message: str) -> None:
     change_card(copy, **values)
     with pytest.raises(BundleError) as caught:
         Bundle.load(copy)
     assert str(copy / "card.json") in str(caught.value)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_card_that_is_not_json_is_refused(copy: Path) -> None:
@@ -88,19 +88,19 @@ def test_a_card_that_is_not_json_is_refused(copy: Path) -> None:
         Bundle.load(copy)
 
 
-def test_a_card_has_to_vouch_for_the_network(copy: Path) -> None:
+def test_a_card_without_a_digest_of_the_network_is_refused(copy: Path) -> None:
     change_card(copy, files={})
     with pytest.raises(BundleError, match=r"has no digest of model\.keras"):
         Bundle.load(copy)
 
 
-def test_a_card_may_not_name_files_elsewhere(copy: Path) -> None:
+def test_a_card_that_names_a_file_outside_the_bundle_is_refused(copy: Path) -> None:
     change_card(copy, files={NETWORK: file_sha256(copy / NETWORK), "../secret": "0"})
     with pytest.raises(BundleError, match="outside the bundle"):
         Bundle.load(copy)
 
 
-def test_kernels_are_stored_in_half_precision_and_the_network_says_the_same(tmp_path: Path, pixels: Random) -> None:
+def test_kernels_stored_in_float16_keep_the_logits(tmp_path: Path, pixels: Random) -> None:
     load_tensorflow()
     import keras
 

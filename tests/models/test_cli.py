@@ -33,7 +33,7 @@ def _raising(error: Exception) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize(
-    ("command", "code", "said"),
+    ("command", "code", "message"),
     [
         (_raising(BundleError("x is no bundle")), 1, "foodsort: x is no bundle\n"),
         (_raising(_SettingError("y is no setting")), 2, "foodsort: y is no setting\n"),
@@ -47,10 +47,10 @@ def _raising(error: Exception) -> Callable[[], None]:
         (_open_a_picture_with_a_broken_tag, 0, ""),
     ],
 )
-def test_what_goes_wrong_is_one_line_and_an_exit_code(
+def test_an_error_is_one_line_and_an_exit_code(
     command: Callable[[], None],
     code: int,
-    said: str,
+    message: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -59,10 +59,10 @@ def test_what_goes_wrong_is_one_line_and_an_exit_code(
     app.command()(command)
     with pytest.raises(SystemExit) as end:
         app()
-    assert (end.value.code or 0, capsys.readouterr().err) == (code, said)
+    assert (end.value.code or 0, capsys.readouterr().err) == (code, message)
 
 
-def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["foodsort"])
     app = CommandLine(pretty_exceptions_enable=False)
     app.command()(_raising(AssertionError("a bug")))

@@ -33,7 +33,7 @@ def test_with_a_linear_head_all_places_and_the_bias_add_up_to_the_logit(toy: Toy
     assert maps.std(axis=(1, 2)).min() > 1e-3  # and they differ
 
 
-def test_with_a_curved_head_a_place_adds_what_the_logit_changes_by(toy: Toy, pixels: Random) -> None:
+def test_with_a_curved_head_a_place_has_the_change_of_the_logit(toy: Toy, pixels: Random) -> None:
     import keras
 
     bundle, pictures = toy("curved"), pixels(3, 32)
@@ -49,7 +49,7 @@ def test_with_a_curved_head_a_place_adds_what_the_logit_changes_by(toy: Toy, pix
 
 
 @pytest.mark.parametrize("head", ["linear", "curved"])
-def test_a_whole_map_adds_up_to_the_logit_and_differs_as_before(toy: Toy, pixels: Random, head: str) -> None:
+def test_a_complete_map_adds_up_to_the_logit_and_keeps_its_differences(toy: Toy, pixels: Random, head: str) -> None:
     bundle, pictures = toy(head), pixels(3, 32)
     engine = opened("tensorflow", bundle)
     maps, logits = explain.class_activation_maps(bundle, engine, pictures), engine.logits(pictures)
@@ -59,7 +59,7 @@ def test_a_whole_map_adds_up_to_the_logit_and_differs_as_before(toy: Toy, pixels
     np.testing.assert_allclose(whole - whole[:, :1, :1], maps - maps[:, :1, :1], atol=1e-6)
 
 
-def test_a_photos_map_is_its_own(toy: Toy, pixels: Random) -> None:
+def test_a_map_does_not_depend_on_the_other_photos(toy: Toy, pixels: Random) -> None:
     bundle, pictures = toy("curved"), pixels(4, 32)
     engine = opened("tensorflow", bundle)
     together = explain.class_activation_maps(bundle, engine, pictures)
@@ -68,7 +68,7 @@ def test_a_photos_map_is_its_own(toy: Toy, pixels: Random) -> None:
 
 
 @pytest.mark.parametrize("kind", ["tensorflow", "openvino"])
-def test_a_place_stands_where_it_is_in_the_photo(toy: Toy, kind: str) -> None:
+def test_a_place_in_the_map_is_at_its_place_in_the_photo(toy: Toy, kind: str) -> None:
     plain = np.full((1, 32, 32, 3), 128, np.uint8)
     marked = plain.copy()
     marked[:, 8:12, 24:28] = (255, 0, 60)  # place 2, 6
@@ -90,7 +90,7 @@ def test_both_engines_give_nearly_the_same_map(toy: Toy, pixels: Random) -> None
 
 
 @pytest.mark.parametrize("head", ["linear", "curved"])
-def test_a_head_that_is_kept_gives_the_same_maps_and_keeps_nothing_else_of_the_network(
+def test_a_cached_head_gives_the_same_maps_and_releases_the_network(
     toy: Toy, pixels: Random, head: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle, pictures = toy(head), pixels(3, 32)
@@ -106,6 +106,6 @@ def test_a_head_that_is_kept_gives_the_same_maps_and_keeps_nothing_else_of_the_n
         np.testing.assert_allclose(explain.contributions(judge, engine.last_map(pictures)), expected, atol=1e-6)
 
 
-def test_the_scripted_engine_has_nothing_to_explain(toy: Toy, pixels: Random) -> None:
+def test_the_scripted_engine_has_no_map(toy: Toy, pixels: Random) -> None:
     with pytest.raises(EngineError, match="scripted engine has no feature map"):
         explain.class_activation_maps(toy("linear"), ScriptedEngine(), pixels(1, 32))

@@ -17,12 +17,12 @@ from models.filenames import escape_name, unescape_name
         ("\x85next".encode(), r"\xc2\x85next"),
     ],
 )
-def test_names_are_shown_safely_and_read_back(name: bytes, text: str) -> None:
+def test_names_are_escaped_and_unescaped(name: bytes, text: str) -> None:
     assert escape_name(name) == text
     assert escape_name(os.fsdecode(name)) == text
     assert unescape_name(text) == name
 
 
-def test_every_byte_survives_being_shown() -> None:
+def test_every_byte_survives_escaping() -> None:
     every = bytes(range(1, 256))
     assert unescape_name(escape_name(every)) == every

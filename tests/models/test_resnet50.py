@@ -35,9 +35,7 @@ def test_bytes_go_in_and_one_logit_comes_out(pixels: Random) -> None:
     assert logits.dtype == np.float32
 
 
-def test_rgb_pictures_give_the_features_and_the_evidence_that_keras_gives(
-    stock: tuple[Any, Path], pixels: Random
-) -> None:
+def test_features_and_evidence_equal_those_of_keras(stock: tuple[Any, Path], pixels: Random) -> None:
     import keras
 
     reference, path = stock
@@ -59,7 +57,7 @@ def test_rgb_pictures_give_the_features_and_the_evidence_that_keras_gives(
     np.testing.assert_allclose(compared[:, 2048], evidence, rtol=1e-2, atol=1e-3)
 
 
-def test_food_is_what_people_eat_among_imagenets_classes() -> None:
+def test_the_food_classes_of_imagenet_are_dishes_and_ingredients() -> None:
     assert len(FOOD) == 45
     assert sorted((*FOOD, *OTHER)) == list(range(1000))
     guacamole, cup, burrito, corn, tench = 924, 968, 965, 987, 0
@@ -69,7 +67,7 @@ def test_food_is_what_people_eat_among_imagenets_classes() -> None:
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container:UserWarning")  # Keras, before it raises
 @pytest.mark.parametrize("holds", ["text", "another network"])
-def test_another_file_is_told(tmp_path: Path, holds: str) -> None:
+def test_a_file_of_other_weights_is_named(tmp_path: Path, holds: str) -> None:
     load_tensorflow()
     import keras
 

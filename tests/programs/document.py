@@ -1,4 +1,4 @@
-"""What a document asks of a results database, the answers that it shows, and those that come."""
+"""The queries of a document, their documented results, and their real ones."""
 
 import ast
 import re
@@ -12,13 +12,13 @@ import sqlalchemy as sa
 PROJECT = Path(__file__).parents[2]
 QUERIES = PROJECT / "docs/database.md"
 DATABASE = "sqlite:///file:photos/foodsort.db?mode=ro&uri=true"
-"""The database as the document's Python names it."""
+"""The address of the database in the document's Python."""
 
 _DIALECTS = {"-- SQLite": "sqlite", "-- PostgreSQL": "postgresql"}
 
 
 class Query(NamedTuple):
-    """A question: its heading, language (`sql` or `python`), database (empty: any), code, and answer with its header."""
+    """A query: its heading, language (`sql` or `python`), database (empty: any), code, and result with its header."""
 
     heading: str
     language: str
@@ -28,29 +28,29 @@ class Query(NamedTuple):
 
 
 def queries(path: Path = QUERIES) -> list[Query]:
-    """The questions of a document, in order. Those that differ by the kind of database share the answer below them."""
-    questions = []
+    """The queries of a document, in order. The variants for each kind of database share the result below them."""
+    found = []
     for section in re.split(r"^(?=#+ )", path.read_text(), flags=re.MULTILINE):
         heading = section.partition("\n")[0].lstrip("# ")
         for language, code in re.findall(r"^```(sql|python)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL):
             dialect = _DIALECTS.get(code.partition("\n")[0], "")
-            questions.append(Query(heading, language, dialect, code, list(_table(section.rpartition("```")[2]))))
-    return questions
+            found.append(Query(heading, language, dialect, code, list(_table(section.rpartition("```")[2]))))
+    return found
 
 
-def answered(engine: sa.Engine, sql: str) -> list[list[str]]:
-    """Asks; returns the lines of the answer, the names of its columns first."""
+def execute(engine: sa.Engine, sql: str) -> list[list[str]]:
+    """Runs a query; returns the names of the columns, then the rows."""
     with engine.connect() as connection:
         found = connection.execute(sa.text(sql))
         return [list(found.keys()), *([cell(value) for value in row] for row in found)]
 
 
 def run(code: str, address: sa.URL) -> Any:
-    """Runs Python as it stands there, but for the database's place; returns the value of its last line, else its names."""
-    there = address.render_as_string(hide_password=False)
+    """Runs the document's Python on another database; returns the value of its last line, or else its names."""
+    url = address.render_as_string(hide_password=False)
     if address.get_backend_name() == "sqlite":
-        there = DATABASE.replace("photos/foodsort.db", str(address.database))
-    *before, last = ast.parse(code.replace(DATABASE, there)).body
+        url = DATABASE.replace("photos/foodsort.db", str(address.database))
+    *before, last = ast.parse(code.replace(DATABASE, url)).body
     names: dict[str, Any] = {}
     exec(compile(ast.Module(before, []), "database.md", "exec"), names)
     if isinstance(last, ast.Expr):
@@ -68,8 +68,8 @@ def cell(value: Any) -> str:
     return str(value)
 
 
-def told(path: Path) -> list[str]:
-    """The statements that a document hands to sqlite3 or psql on a command line."""
+def command_line_queries(path: Path) -> list[str]:
+    """The queries of a document in commands of sqlite3 and psql."""
     return re.findall(r'^(?:sqlite3|psql) .*?"(SELECT .*?)"', path.read_text(), re.MULTILINE)
 
 

@@ -1,4 +1,4 @@
-"""The small database of docs/database.md, from rows that a person can read."""
+"""The small database of docs/database.md, from readable rows."""
 
 import hashlib
 import math
@@ -28,7 +28,7 @@ id  started_at           photos  engine      inference_ms
 5   2026-11-25T08:50:21  2       tensorflow  70.0
 """
 
-# MB: its size. s: seconds from claimed to filed. One that has the name of another and a number has its bytes, too.
+# MB: size. s: seconds from claimed to filed. A photo with a number in its name has the bytes of the one without.
 PHOTOS = """
 from            MB     taken                      camera         claimed              s     batch  P(food)  label     state
 trip/soup.jpg   2.4    2026-07-01T18:30:00+02:00  Canon EOS 80D  2026-11-23T18:00:00  2.5   1      0.998    food      filed
@@ -133,7 +133,7 @@ def photo(row: dict[str, Any], ids: dict[str, int], failure: dict[str, Any]) -> 
 
 
 def moved(row: dict[str, Any], ids: dict[str, int], reviews: list[dict[str, Any]]) -> dict[str, Any]:
-    """What a person's last label changes: where a photo lies, and since when."""
+    """The changes by a person's last label: the path of the photo, and the time of its move."""
     own_reviews = [review for review in reviews if review["photo_id"] == ids[row["inbox_path"]]]
     if not own_reviews or own_reviews[-1]["label"] == row["predicted_label"]:
         return {}
@@ -144,7 +144,7 @@ def moved(row: dict[str, Any], ids: dict[str, int], reviews: list[dict[str, Any]
 
 
 def rows(table: str) -> Iterator[dict[str, Any]]:
-    """The rows of a table whose columns stand two or more spaces apart, numbers as such, times as the database has them."""
+    """The rows of a table with two or more spaces between columns; numbers become numbers, times get the database's format."""
     head, *lines = (re.split(r" {2,}", line) for line in table.strip().splitlines())
     for cells in lines:
         yield {name: value(name, cell) for name, cell in zip(head, cells, strict=True)}

@@ -30,7 +30,7 @@ register_heif_opener()
 
 
 class Report(NamedTuple):
-    """What a run showed. ends: files by folder; kinds: failures by kind; daemon_kib, workers_kib: resident, over the run."""
+    """Result of a run. ends: files by folder; kinds: failures by kind; daemon_kib, workers_kib: resident, over the run."""
 
     ends: Counter[str]
     kinds: Counter[str]
@@ -40,7 +40,7 @@ class Report(NamedTuple):
 
 
 def originals() -> list[tuple[str, bytes]]:
-    """(suffix, bytes) of sound pictures in each format, and of what lies in ../shared, if anything does."""
+    """(suffix, bytes) of sound pictures in each format, and of the files in ../shared, if it exists."""
     photos = [skimage.data.astronaut(), skimage.data.coffee()]
     photos += [files("sklearn.datasets.images").joinpath("china.jpg").read_bytes()]
     made = []
@@ -94,12 +94,12 @@ def mutations(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
     random, sound = Random(seed), originals()
     for number in range(count):
         suffix, data = sound[number % len(sound)]
-        # The number makes each one its own; no format minds bytes behind its end.
+        # The number makes each one distinct; every format ignores bytes after its end.
         yield f"{number:05}.{suffix}", mutated(data, random) + b"%05d" % number
 
 
 def run(root: Path, count: int, seed: int) -> Report:
-    """Gives the pictures to a daemon, some at a time, and waits until all have left the inbox. It must not end."""
+    """Drops the pictures in portions and waits until all have left the inbox. The daemon must not end."""
     photos = list(mutations(count, seed))
     daemon_kib, workers_kib = [], []
     (root / "inbox").mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,7 @@ def run(root: Path, count: int, seed: int) -> Report:
 
 
 def main() -> None:
-    """Prints the figures; ends with an error when a picture was lost or the daemon ended."""
+    """Prints the counts; ends with an error if a picture was lost or the daemon ended."""
     parser = argparse.ArgumentParser(prog="python -m tests.programs.fuzz", description=__doc__)
     parser.add_argument("count", type=int, nargs="?", default=2000, help="how many mutations")
     parser.add_argument("--seed", type=int, default=1)
@@ -152,13 +152,13 @@ def thirds(kib: list[int]) -> tuple[int, int]:
 
 
 def flat(kib: list[int]) -> bool:
-    """Whether memory stayed the same, as far as pictures of all sizes let it."""
+    """Whether memory stayed about the same; pictures of all sizes need different amounts."""
     first, last = thirds(kib)
     return last <= 1.25 * first + (32 << 10)
 
 
 def _ends(root: Path) -> dict[str, list[str]]:
-    """Names of the pictures in each folder, without the reasons beside them."""
+    """Names of the pictures in each folder, without the sidecars."""
     return {
         folder: [name for name in os.listdir(root / folder) if not name.endswith(".error.json")]
         for folder in ("food", "non_food", "failed")

@@ -141,7 +141,7 @@ def _version(program: Path) -> int:
 
 
 def _as_nobody(folder: Path) -> list[str | Path]:
-    """Prefix of a command to run it as the folder's new owner, who is not root."""
+    """Prefix of a command that runs it as the folder's new owner, a user other than root."""
     if os.geteuid() != 0:
         return ["setpriv"]
     user = next(pwd.getpwnam(name) for name in _USERS if name in {entry.pw_name for entry in pwd.getpwall()})

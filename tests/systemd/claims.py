@@ -1,4 +1,4 @@
-"""Photos that the service has claimed."""
+"""Photos that are claimed by the service."""
 
 from pathlib import Path
 
@@ -14,8 +14,8 @@ def inodes(*folders: Path) -> dict[str, int]:
     return {path.name: path.stat().st_ino for folder in folders for path in folder.iterdir() if path.is_file()}
 
 
-def dropped_until_claimed(machine: Machine, photo: Photo) -> list[str]:
-    """Drops photos until some have been claimed and are not filed yet, however fast the machine; returns their names."""
+def drop_until_claimed(machine: Machine, photo: Photo) -> list[str]:
+    """Drops photos until some are claimed and not filed yet, on machines of any speed; returns their names."""
     names: list[str] = []
     while not claimed(machine):
         assert len(names) < 5000, "none was ever claimed"

@@ -17,7 +17,7 @@ from tests.systemd.sandbox import Sandbox, Unavailable, booted
 
 ROOT = "/var/lib/foodsort"
 PROJECT = Path(__file__).parents[2]
-# Where the service's user can reach them, whoever runs the tests.
+# A folder that the service's user can reach, whichever user runs the tests.
 _AT = "/opt/foodsort"
 _PYTHON = f"{_AT}/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
 _START = f"import sys; sys.path[:0] = ['{_AT}/project', '{_AT}/packages']; from daemon.cli import app; app()"

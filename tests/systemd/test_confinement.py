@@ -35,16 +35,16 @@ def _done(machine: Machine, unit: str = "foodsort.service") -> set[str]:
     return {action for action, outcome in outcomes.items() if outcome == "done"}
 
 
-def test_it_reaches_its_folders_and_nothing_else(machine: Machine) -> None:
+def test_the_daemon_reaches_only_its_folders(machine: Machine) -> None:
     assert _done(machine) == _ALLOWED
 
 
-def test_the_review_page_reaches_this_machine_besides(machine: Machine) -> None:
+def test_the_review_page_also_reaches_this_machine(machine: Machine) -> None:
     assert _done(machine, "foodsort-review.service") == _ALLOWED | {"talk to this machine"}
 
 
 def test_without_the_unit_the_probe_succeeds(machine: Machine) -> None:
-    # Without the unit's settings the same user can do most of it: the unit is what forbids it.
+    # Without the unit's settings the same user can do most of it: the settings forbid it.
     output = machine.call("systemd-run", "--wait", "--pipe", "--quiet", "--uid=foodsort", *PROBE.split()).stdout
     can = {action for action, outcome in json.loads(output).items() if outcome == "done"}
     assert {

@@ -26,7 +26,7 @@ def test_folders_have_their_modes_also_once_the_service_has_run(machine: Machine
     assert _modes(machine) == _FOLDERS
 
 
-def test_a_further_root_is_made_as_the_text_says(machine: Machine, photo: Photo) -> None:
+def test_a_further_root_is_made_by_the_documented_commands(machine: Machine, photo: Photo) -> None:
     machine.set(unit="foodsort@holiday.service")
     text = (PROJECT / "docs/service.md").read_text().partition("## Several roots")[2]
     commands = text.partition("```sh\n")[2].partition("```")[0].replace("sudo ", "")
@@ -42,7 +42,7 @@ def test_a_further_root_is_made_as_the_text_says(machine: Machine, photo: Photo)
 
 
 @pytest.mark.parametrize("name", ["gpu", "growing-pauses"])
-def test_it_starts_with_drop_ins_that_this_machine_has_no_use_for(machine: Machine, name: str) -> None:
+def test_the_service_starts_with_drop_ins_for_missing_hardware(machine: Machine, name: str) -> None:
     machine.set()
     machine.example(name)
     machine.start()

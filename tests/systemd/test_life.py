@@ -1,4 +1,4 @@
-"""Reload, another model, the watchdog, an upgrade, and what systemd is told."""
+"""Reload, another model, the watchdog, an upgrade, and notifications to systemd."""
 
 import json
 import shutil
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from models.bundle import Bundle
 from tests.daemon.conftest import Photo
-from tests.systemd.claims import claimed, dropped_until_claimed, inodes
+from tests.systemd.claims import claimed, drop_until_claimed, inodes
 from tests.systemd.conftest import PROJECT, ROOT, Machine, drop, until
 
 
-def test_a_reload_takes_good_settings_and_refuses_bad_ones(machine: Machine, photo: Photo) -> None:
+def test_a_reload_accepts_valid_settings_and_refuses_invalid_ones(machine: Machine, photo: Photo) -> None:
     machine.set()
     machine.start()
     daemon, settings = machine.show("MainPID"), machine.path(f"{ROOT}/foodsort.toml")
@@ -24,7 +24,7 @@ def test_a_reload_takes_good_settings_and_refuses_bad_ones(machine: Machine, pho
     settings.write_text("[watch]\nsetle_s = 1\n")
     assert machine.call("systemctl", "reload", "foodsort", check=False).returncode
     assert "setle_s" in machine.journal()
-    # What only the daemon can find out.
+    # Settings that only the daemon can check.
     settings.write_text('[folders]\nfood = "tasty"\n[model]\nbundle = "nowhere"\n')
     machine.call("systemctl", "reload", "foodsort")
     until(lambda: machine.show("ActiveState") == "active", "the reload has ended")
@@ -34,13 +34,13 @@ def test_a_reload_takes_good_settings_and_refuses_bad_ones(machine: Machine, pho
     assert machine.show("MainPID") == daemon
 
 
-def test_another_model_takes_over_under_load(machine: Machine, photo: Photo) -> None:
+def test_a_reload_switches_the_model_under_load(machine: Machine, photo: Photo) -> None:
     shutil.copytree(Bundle.load().folder, other := machine.path(f"{ROOT}/other"), ignore=shutil.ignore_patterns("__*"))
     Bundle.write(other, Bundle.load(other).card.model_copy(update={"name": "other"}))
     machine.set()
     machine.start()
     daemon = machine.show("MainPID")
-    names = dropped_until_claimed(machine, photo)
+    names = drop_until_claimed(machine, photo)
     machine.path(f"{ROOT}/foodsort.toml").write_text('[model]\nbundle = "other"\n')
     machine.call("systemctl", "reload", "foodsort")
     until(lambda: machine.status()["model"].startswith("other@"), "the new model is in use")
@@ -54,7 +54,7 @@ def test_another_model_takes_over_under_load(machine: Machine, photo: Photo) -> 
     assert not claimed(machine)
 
 
-def test_a_daemon_that_stands_still_is_started_again(machine: Machine, photo: Photo) -> None:
+def test_a_stuck_daemon_is_restarted(machine: Machine, photo: Photo) -> None:
     machine.set("WatchdogSec=5s", "RestartSec=100ms", "Environment=FOODSORT_FAULT=claimed:1:hang")
     machine.start()
     first = machine.show("MainPID")
@@ -65,7 +65,7 @@ def test_a_daemon_that_stands_still_is_started_again(machine: Machine, photo: Ph
     assert "Watchdog timeout" in machine.journal()
 
 
-def test_a_database_of_the_version_before_is_brought_up_to_date(machine: Machine, photo: Photo, tmp_path: Path) -> None:
+def test_a_database_of_the_previous_version_is_migrated(machine: Machine, photo: Photo, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "old.db")) as connection:
         connection.executescript((PROJECT / "tests/data/schema-0.3.0.sql").read_text())
     shutil.copy(tmp_path / "old.db", machine.path(f"{ROOT}/foodsort.db"))
@@ -76,7 +76,7 @@ def test_a_database_of_the_version_before_is_brought_up_to_date(machine: Machine
     until(lambda: "soup.jpg" in machine.results(), "a row for the photo")
 
 
-def test_systemd_is_told_what_it_is_at_and_the_journal_gets_fields(machine: Machine, photo: Photo) -> None:
+def test_systemd_gets_the_state_and_the_journal_gets_fields(machine: Machine, photo: Photo) -> None:
     machine.set()
     machine.start()
     until(lambda: machine.show("StatusText").startswith("watching; 0 in the inbox"), "it says what it is at")

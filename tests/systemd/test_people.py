@@ -13,7 +13,7 @@ INBOX = f"{ROOT}/inbox"
 
 @pytest.fixture
 def sorting(machine: Machine, photo: Photo) -> Machine:
-    """A machine whose daemon is watching, with a photo of everybody's own in ~/soup.jpg."""
+    """A machine whose daemon is watching, with a photo in ~/soup.jpg of each user."""
     machine.set()
     machine.start()
     for shade, name in enumerate(("anna", "bob", "eve")):
@@ -27,7 +27,7 @@ def _sh(machine: Machine, name: str, line: str) -> bool:
 
 
 def _await(machine: Machine, *paths: str) -> None:
-    """Waits until the photos that lay at these places of the inbox are sorted."""
+    """Waits until the photos at these paths of the inbox are sorted."""
     until(lambda: all(machine.path(f"{ROOT}/food/{path}").exists() for path in paths), f"{paths} are sorted")
 
 
@@ -45,7 +45,7 @@ def test_a_member_drops_photos_and_folders_and_reads_the_results(sorting: Machin
     assert sorting.call("stat", "--format=%U", f"{ROOT}/food/top.jpg").stdout == "anna\n"
 
 
-def test_readers_leave_nothing_that_the_daemon_cannot_open(sorting: Machine) -> None:
+def test_readers_leave_no_file_that_the_daemon_cannot_open(sorting: Machine) -> None:
     assert _sh(sorting, "anna", f"cp ~/soup.jpg {INBOX}/one.jpg")
     _await(sorting, "one.jpg")
     sorting.call("systemctl", "stop", "foodsort")
@@ -55,7 +55,7 @@ def test_readers_leave_nothing_that_the_daemon_cannot_open(sorting: Machine) -> 
     _await(sorting, "two.jpg")
 
 
-def test_members_take_sorted_photos_and_not_each_others_from_the_inbox(sorting: Machine) -> None:
+def test_members_take_sorted_photos_but_no_others_from_the_inbox(sorting: Machine) -> None:
     assert _sh(sorting, "anna", f"cp ~/soup.jpg {INBOX}")
     _await(sorting, "soup.jpg")
     assert _sh(sorting, "bob", f"mv {ROOT}/food/soup.jpg ~/hers.jpg")
@@ -67,7 +67,7 @@ def test_members_take_sorted_photos_and_not_each_others_from_the_inbox(sorting: 
     assert _sh(sorting, "anna", f"mv {INBOX}/soup.jpg ~/again.jpg")
 
 
-def test_others_neither_see_nor_drop_anything(sorting: Machine) -> None:
+def test_other_users_neither_see_nor_drop_photos(sorting: Machine) -> None:
     assert not _sh(sorting, "eve", f"ls {ROOT}")
     assert not _sh(sorting, "eve", f"cp ~/soup.jpg {INBOX}")
     process = sorting.foodsort("results", "--root", ROOT, user="eve", check=False)
@@ -75,7 +75,7 @@ def test_others_neither_see_nor_drop_anything(sorting: Machine) -> None:
     assert process.stderr.count("Permission denied") == 1
 
 
-def test_what_cannot_be_moved_stays_and_is_named(sorting: Machine) -> None:
+def test_files_that_cannot_be_moved_stay_and_are_named(sorting: Machine) -> None:
     # Of mode 0600; and a folder that keeps the rights it had at home, where nobody else may empty it.
     assert _sh(sorting, "anna", f"(umask 077; cp ~/soup.jpg ~/mine.jpg; cp -p ~/mine.jpg {INBOX})")
     assert _sh(sorting, "anna", f"mkdir ~/album && cp ~/soup.jpg ~/album && mv ~/album {INBOX}")

@@ -24,7 +24,7 @@ def sorted_photo(machine: Machine, photo: Photo) -> Machine:
     return machine
 
 
-def test_the_page_shows_photos_beside_the_daemon_and_leaves_nothing_that_it_cannot_open(sorted_photo: Machine) -> None:
+def test_the_page_leaves_no_file_that_the_daemon_cannot_open(sorted_photo: Machine) -> None:
     machine = sorted_photo
     machine.set(unit=UNIT)
     machine.start(UNIT)

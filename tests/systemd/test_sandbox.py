@@ -25,7 +25,7 @@ def _gone(pid: int) -> bool:
     return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
-def test_it_ends_with_a_test_that_fails(tmp_path: Path) -> None:
+def test_the_sandbox_ends_with_a_failing_test(tmp_path: Path) -> None:
     folder = tmp_path / "sandbox"
     folder.mkdir()
     pids = []
@@ -44,7 +44,7 @@ def test_it_ends_with_a_test_that_fails(tmp_path: Path) -> None:
     assert not cgroup().exists()
 
 
-def test_it_ends_with_tests_that_are_killed(tmp_path: Path) -> None:
+def test_the_sandbox_ends_with_killed_tests(tmp_path: Path) -> None:
     folder = tmp_path / "sandbox"
     folder.mkdir()
     command = [sys.executable, "-c", _BOOT, str(folder)]
@@ -55,7 +55,7 @@ def test_it_ends_with_tests_that_are_killed(tmp_path: Path) -> None:
     if not pid:
         pytest.skip("no systemd could be booted")
     until(lambda: _gone(pid), "systemd ends")
-    # The next one finds what these left, and removes it.
+    # The next sandbox finds the files of a killed one and removes them.
     assert cgroup().exists()
     folder.rmdir()
     folder.mkdir()

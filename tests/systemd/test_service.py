@@ -1,4 +1,4 @@
-"""The service under a real systemd: it sorts, it comes back, it stops; a wrong setting and a full disk."""
+"""The service under a real systemd: sorting, restart, stop, an invalid setting, a full disk."""
 
 import os
 import re
@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from tests.daemon.conftest import Photo, fill
-from tests.systemd.claims import claimed, dropped_until_claimed, inodes
+from tests.systemd.claims import claimed, drop_until_claimed, inodes
 from tests.systemd.conftest import ROOT, Machine, drop, until
 
 
@@ -30,11 +30,11 @@ def test_the_real_model_sorts_photos_and_copies_none(machine: Machine, photo: Ph
     }
 
 
-def test_after_sudden_death_it_is_back_and_every_photo_has_its_place(machine: Machine, photo: Photo) -> None:
+def test_a_killed_daemon_is_restarted_and_every_photo_has_its_place(machine: Machine, photo: Photo) -> None:
     machine.set("RestartSec=100ms")
     machine.start()
     first = machine.show("MainPID")
-    names = dropped_until_claimed(machine, photo)
+    names = drop_until_claimed(machine, photo)
     machine.call("systemctl", "kill", "--kill-whom=main", "--signal=KILL", "foodsort")
     until(lambda: set(inodes(machine.path(f"{ROOT}/food"))) == set(names), "all are sorted")
     until(lambda: {row["state"] for row in machine.results().values()} == {"filed"}, "every row says so")
@@ -47,7 +47,7 @@ def test_after_sudden_death_it_is_back_and_every_photo_has_its_place(machine: Ma
 def test_a_stop_under_load_leaves_nothing_claimed(machine: Machine, photo: Photo) -> None:
     machine.set()
     machine.start()
-    names = dropped_until_claimed(machine, photo)
+    names = drop_until_claimed(machine, photo)
     machine.call("systemctl", "stop", "foodsort")
     assert machine.show("Result") == "success"
     assert not claimed(machine)
@@ -58,7 +58,7 @@ def test_a_stop_under_load_leaves_nothing_claimed(machine: Machine, photo: Photo
     assert sorted([*sorted_, *waiting]) == sorted(names)
 
 
-def test_a_wrong_setting_ends_it_without_restarts(machine: Machine) -> None:
+def test_an_invalid_setting_ends_the_daemon_without_restarts(machine: Machine) -> None:
     machine.set("RestartSec=100ms", doctor=True)
     machine.path(f"{ROOT}/foodsort.toml").write_text("[watch]\nsetle_s = 1\n")
     assert machine.call("systemctl", "start", "foodsort", check=False).returncode != 0
@@ -79,7 +79,7 @@ def test_a_damaged_database_is_reported_by_doctor_and_replaced(machine: Machine,
     assert list(database.parent.glob("foodsort.db.corrupt-*"))
 
 
-def test_a_decoder_killed_by_the_oom_killer_stops_nothing(machine: Machine, photo: Photo) -> None:
+def test_a_decoder_killed_for_its_memory_does_not_stop_the_daemon(machine: Machine, photo: Photo) -> None:
     machine.set()
     machine.start()
     assert machine.show("OOMPolicy") == "continue"
@@ -90,7 +90,7 @@ def test_a_decoder_killed_by_the_oom_killer_stops_nothing(machine: Machine, phot
     assert machine.show("MainPID") == daemon
 
 
-def test_a_second_root_on_a_disk_that_is_full_is_waited_for(machine: Machine, photo: Photo) -> None:
+def test_a_second_root_waits_for_a_full_disk(machine: Machine, photo: Photo) -> None:
     unit, root = "foodsort@small.service", f"{ROOT}-small"
     machine.set(unit=unit)
     machine.call("mkdir", root)

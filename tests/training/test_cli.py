@@ -49,7 +49,7 @@ def test_a_brief_evaluation_writes_only_the_metrics_and_they_equal_those_of_the_
     assert result.stdout.startswith(f"evaluation: accuracy {before['accuracy']:.2%} on 8 photos, 95 % interval")
 
 
-def test_an_evaluation_uses_the_split_and_engine_and_writes_a_report(data: Path, tmp_path: Path) -> None:
+def test_an_evaluation_uses_the_given_split_and_engine_and_writes_a_report(data: Path, tmp_path: Path) -> None:
     arguments = (
         "evaluate",
         "--data",
@@ -86,7 +86,7 @@ def test_an_evaluation_uses_the_split_and_engine_and_writes_a_report(data: Path,
     assert str(data) not in text
 
 
-def test_a_model_against_itself_has_no_photo_on_which_the_two_differ(data: Path, tmp_path: Path) -> None:
+def test_a_model_compared_with_itself_has_no_differences(data: Path, tmp_path: Path) -> None:
     itself = Bundle.load()
     arguments = (
         "evaluate",
@@ -176,7 +176,7 @@ def test_a_table_to_drop_that_does_not_match_the_data_is_refused(data: Path, tmp
     assert "drop.csv, line 2: 'training/1_99.jpg' is not in" in str(result.exception)
 
 
-def test_errors_are_those_that_the_command_line_explains(data: Path, plain: Bundle, tmp_path: Path) -> None:
+def test_errors_have_a_message_of_the_command_line(data: Path, plain: Bundle, tmp_path: Path) -> None:
     out = tmp_path / "out"
     for arguments, kind in (
         (("evaluate", "--data", tmp_path), DatasetError),

@@ -74,7 +74,7 @@ def test_training_leaves_a_bundle_with_its_report_and_nothing_else(bundle: Bundl
     assert [path.name for path in bundle.folder.parent.iterdir()] == ["mine"]
 
 
-def test_the_card_says_what_the_model_was_made_of(bundle: Bundle, trained: Trained) -> None:
+def test_the_card_describes_the_training(bundle: Bundle, trained: Trained) -> None:
     card = bundle.card
     assert card.data_sha256 == dataset.digest(dataset.read(trained.data))
     assert card.recipe == dataclasses.asdict(Recipe(finetune_epochs=2, seed=7))
@@ -101,7 +101,7 @@ def test_the_report_shows_the_audit_the_training_and_the_engines(bundle: Bundle)
     assert f"weights {bundle.card.files['model.keras'][:12]} |" in "".join(lines)
 
 
-def test_the_metrics_are_those_of_the_model_that_a_daemon_here_would_run(
+def test_the_metrics_come_from_the_model_that_a_daemon_here_would_run(
     bundle: Bundle, evaluation_photos: tuple[Pixels, list[int]]
 ) -> None:
     pixels, labels = evaluation_photos
@@ -113,9 +113,7 @@ def test_the_metrics_are_those_of_the_model_that_a_daemon_here_would_run(
     assert metrics["ece"] == pytest.approx(expected["ece"], abs=1e-3)
 
 
-def test_all_but_the_last_stage_stays_as_it_was_and_the_head_compares_with_training_photos(
-    network: Any, weights: Path
-) -> None:
+def test_only_the_last_stage_changes_and_the_head_compares_with_training_photos(network: Any, weights: Path) -> None:
     stock = resnet50.build(224)
     resnet50.load_imagenet(stock, weights)
     for name in ("conv1_conv", "conv3_block2_2_conv", "conv5_block3_3_bn", head.FOODS, head.OTHERS):
@@ -146,7 +144,7 @@ def test_the_history_has_a_row_an_epoch(bundle: Bundle) -> None:
 
 
 @pytest.mark.system  # takes minutes
-def test_an_interrupted_training_says_how_to_resume_and_gives_the_result_of_an_uninterrupted_one(
+def test_an_interrupted_training_can_be_resumed_with_the_same_result(
     trained: Trained, network: Any, tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "training", *train_arguments(trained.data, trained.weights, tmp_path / "mine")]

@@ -1,4 +1,4 @@
-"""The opener of all actions: one call at a time, after recovery, for the daemon's user only."""
+"""The opener of all actions: one call at a time, after recovery, only for the daemon's user."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,14 +17,14 @@ FOLDERS = FolderSettings()
 
 @pytest.fixture
 def engine(root: Path) -> Iterator[sa.Engine]:
-    """The database of a root on which a daemon has run before."""
+    """The database of a root with an earlier run of the daemon."""
     InboxHandle(root / "inbox", lock=True).close()
     engine = connections.connect(addresses.database_url(root, ""))
     yield engine
     engine.dispose()
 
 
-def test_one_call_at_a_time_has_the_actions(root: Path, engine: sa.Engine) -> None:
+def test_only_one_call_at_a_time_opens_the_actions(root: Path, engine: sa.Engine) -> None:
     waits: list[str] = []
     with open_actions(root, FOLDERS, engine):
         with (
@@ -39,7 +39,7 @@ def test_one_call_at_a_time_has_the_actions(root: Path, engine: sa.Engine) -> No
         pass
 
 
-def test_an_inbox_that_is_gone_is_named(root: Path, engine: sa.Engine) -> None:
+def test_a_missing_inbox_is_named(root: Path, engine: sa.Engine) -> None:
     (root / "inbox").rename(root / "away")
     for opened in (open_actions(root, FOLDERS, engine), preview_actions(root, FOLDERS, engine)):
         with pytest.raises(FoodsortError, match=r"the inbox .* cannot be used: No such file or directory"), opened:

@@ -1,4 +1,4 @@
-"""`foodsort correct`, beside a daemon that runs and without one."""
+"""`foodsort correct`, with a running daemon and without."""
 
 import io
 import os
@@ -31,7 +31,7 @@ def sorted_root(root: Path, photo: Photo, foodsort: Foodsort) -> Path:
 
 @pytest.fixture
 def elsewhere(root: Path, elsewhere: Path) -> Path:
-    """A folder on another filesystem that photos of food go to."""
+    """The folder for food, on another filesystem."""
     (root / "foodsort.toml").write_text(f'[folders]\nfood = "{elsewhere}/food"\n')
     return elsewhere
 
@@ -58,7 +58,7 @@ def test_a_photo_moves_to_the_folder_of_its_label_and_back(sorted_root: Path, ph
     assert run_once(sorted_root, foodsort).startswith("0 photos sorted")
 
 
-def test_the_label_that_it_has_already_is_recorded_and_nothing_moves(sorted_root: Path, foodsort: Foodsort) -> None:
+def test_a_label_equal_to_the_current_one_is_recorded_without_a_move(sorted_root: Path, foodsort: Foodsort) -> None:
     before = tree(sorted_root)
     for _ in range(2):
         code, out, _ = foodsort("correct", "--root", sorted_root, "food", "--label", "food")
@@ -70,7 +70,9 @@ def test_the_label_that_it_has_already_is_recorded_and_nothing_moves(sorted_root
 
 
 @pytest.mark.parametrize("folder", ["unsure", ""])
-def test_a_photo_that_the_model_was_not_sure_of(root: Path, photo: Photo, foodsort: Foodsort, folder: str) -> None:
+def test_an_unsure_photo_moves_to_the_folder_of_its_label(
+    root: Path, photo: Photo, foodsort: Foodsort, folder: str
+) -> None:
     (root / "foodsort.toml").write_text(f'[folders]\nunsure = "{folder}"\n')
     drop(root, "a.jpg", photo())
     run_once(root, foodsort)
@@ -83,18 +85,18 @@ def test_a_photo_that_the_model_was_not_sure_of(root: Path, photo: Photo, foodso
     assert (row(root, "a.jpg")["path"], row(root, "a.jpg")["label"]) == ("non_food/a.jpg", "non_food")
 
 
-def test_beside_a_daemon_that_runs(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_correct_works_while_a_daemon_is_running(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     with running(root) as daemon:
         drop(root, "soup.jpg", photo())
         until(lambda: states(root).get("food/soup.jpg") == "filed", daemon)
         assert foodsort("correct", "--root", root, "food/soup.jpg", "--label", "non_food")[0] == 0
-        # A person's label is asked for at each batch, so the next copy has it.
+        # Each batch looks up people's labels, so the next copy gets this one.
         drop(root, "again.jpg", photo())
         until(lambda: states(root).get("non_food/again.jpg") == "filed", daemon)
     assert photos(root) == {"non_food/soup.jpg": photo(), "non_food/again.jpg": photo()}
 
 
-def test_a_name_that_is_taken_is_never_overwritten(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_correct_never_overwrites_another_file(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
     taken = sorted_root / "non_food/trip/soup.jpg"
     taken.write_bytes(b"somebody's")
     _, out, _ = foodsort("correct", "--root", sorted_root, "food", "--label", "non_food", "--dry-run")
@@ -105,7 +107,7 @@ def test_a_name_that_is_taken_is_never_overwritten(sorted_root: Path, photo: Pho
     assert row(sorted_root, "soup (2).jpg")["path"] == "non_food/trip/soup (2).jpg"
 
 
-def test_two_photos_of_one_name_at_once(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_two_photos_of_one_name_get_different_names(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     (root / "foodsort.toml").write_text('[folders]\nunsure = "unsure"\n')
     for folder, shade in (("food", 1), ("unsure", 2)):
         drop(root, "a.jpg", photo(shade=shade))
@@ -119,7 +121,7 @@ def test_two_photos_of_one_name_at_once(root: Path, photo: Photo, foodsort: Food
 
 
 @pytest.mark.parametrize("form", ["shown", "relative to the root", "absolute", "stdin"])
-def test_every_way_to_name_a_photo(
+def test_a_photo_can_be_named_in_every_form(
     root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     name = os.fsdecode(b"-odd \xe9\\x41.jpg")
@@ -134,7 +136,9 @@ def test_every_way_to_name_a_photo(
     assert rows(root)[0]["path"] == r"non_food/-odd \xe9\x5cx41.jpg"
 
 
-def test_what_cannot_be_labelled_is_said_and_the_rest_is(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_photos_that_cannot_be_labelled_are_reported_and_the_others_are_labelled(
+    sorted_root: Path, photo: Photo, foodsort: Foodsort
+) -> None:
     (sorted_root / "non_food/trip/sea.jpg").unlink()
     drop(sorted_root, "new.jpg", photo(shade=3))
     words = ("food", "non_food", "failed/bill.pdf", "inbox/new.jpg")
@@ -155,12 +159,12 @@ def test_what_cannot_be_labelled_is_said_and_the_rest_is(sorted_root: Path, phot
     assert foodsort("correct", "--root", sorted_root, "food", "--label", "unsure")[0] == 2
 
 
-def test_every_state_but_filed_has_a_reason_why_not() -> None:
-    known: set[str] = set(State.__args__)  # type: ignore[attr-defined]
-    assert set(WHY_NOT_LABELLED) | {FILED} == known
+def test_every_state_but_filed_has_a_reason_against_labels() -> None:
+    states: set[str] = set(State.__args__)  # type: ignore[attr-defined]
+    assert set(WHY_NOT_LABELLED) | {FILED} == states
 
 
-def test_undone_and_corrected_in_turn(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_a_label_outlasts_undo_and_retry(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
     soup = ("correct", "--root", sorted_root, "--label", "non_food")
     assert foodsort(*soup, "food/trip/soup.jpg")[0] == 0
     assert foodsort("undo", "--root", sorted_root, "non_food/trip/soup.jpg")[0] == 0
@@ -169,14 +173,14 @@ def test_undone_and_corrected_in_turn(sorted_root: Path, photo: Photo, foodsort:
     assert (code, err) == (1, f"foodsort: inbox/trip/soup.jpg: {WHY_NOT_LABELLED['undone']}\n")
     assert foodsort("retry", "--root", sorted_root, "inbox/trip/soup.jpg")[0] == 0
     run_once(sorted_root, foodsort)
-    # What a person said outlasts being sorted again.
+    # A person's label outlasts sorting the photo again.
     assert row(sorted_root, "soup.jpg")["path"] == "non_food/trip/soup.jpg"
     assert foodsort("correct", "--root", sorted_root, "--label", "food", "non_food/trip/soup.jpg")[0] == 0
     assert row(sorted_root, "soup.jpg")["path"] == "food/trip/soup.jpg"
     assert labels(sorted_root) == ["non_food", "food"]
 
 
-def test_a_place_belongs_to_the_photo_that_came_there_last(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_a_path_means_the_photo_that_was_filed_there_last(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     for shade, label in ((1, "food"), (2, "non_food")):
         drop(root, "a.jpg", photo(label, shade))
         run_once(root, foodsort)
@@ -188,7 +192,9 @@ def test_a_place_belongs_to_the_photo_that_came_there_last(root: Path, photo: Ph
 
 @pytest.mark.parametrize("point", ["correcting", "corrected", "corrected:2"])
 @pytest.mark.parametrize("next_", ["run", "undo", "correct"])
-def test_killed_between_the_steps(sorted_root: Path, photo: Photo, foodsort: Foodsort, point: str, next_: str) -> None:
+def test_the_next_command_completes_a_killed_correct(
+    sorted_root: Path, photo: Photo, foodsort: Foodsort, point: str, next_: str
+) -> None:
     drop(sorted_root, "trip/more.jpg", photo(shade=5))
     run_once(sorted_root, foodsort)
     (sorted_root / "non_food/trip/more.jpg").write_bytes(b"somebody's")
@@ -215,7 +221,7 @@ def test_killed_between_the_steps(sorted_root: Path, photo: Photo, foodsort: Foo
     }
 
 
-def test_the_place_is_taken_while_nobody_lives_to_move_there(
+def test_recovery_uses_another_name_if_the_target_was_taken(
     sorted_root: Path, photo: Photo, foodsort: Foodsort
 ) -> None:
     kill_at("correcting", "correct", "--root", sorted_root, "food", "--label", "non_food")
@@ -225,7 +231,7 @@ def test_the_place_is_taken_while_nobody_lives_to_move_there(
     assert len([path for path in photos(sorted_root) if "soup" in path]) == 2
 
 
-def test_a_copy_that_came_to_the_old_place_meanwhile_stays(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_recovery_keeps_a_copy_at_the_old_path(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
     kill_at("corrected", "correct", "--root", sorted_root, "food", "--label", "non_food")
     (sorted_root / "food/trip/soup.jpg").write_bytes(photo())
     run_once(sorted_root, foodsort)
@@ -233,7 +239,7 @@ def test_a_copy_that_came_to_the_old_place_meanwhile_stays(sorted_root: Path, ph
     assert [path for path in photos(sorted_root) if "soup" in path] == ["food/trip/soup.jpg", "non_food/trip/soup.jpg"]
 
 
-def test_taken_away_while_nobody_lives_to_move_it(sorted_root: Path, foodsort: Foodsort) -> None:
+def test_recovery_marks_a_removed_photo_as_missing(sorted_root: Path, foodsort: Foodsort) -> None:
     kill_at("correcting", "correct", "--root", sorted_root, "food", "--label", "non_food")
     (sorted_root / "food/trip/soup.jpg").unlink()
     code, _, err = foodsort("undo", "--root", sorted_root, "--since", "2100-01-01")
@@ -244,7 +250,7 @@ def test_taken_away_while_nobody_lives_to_move_it(sorted_root: Path, foodsort: F
 
 @pytest.mark.parametrize("point", ["", "correcting", "copied", "named", "corrected"])
 @pytest.mark.parametrize("label", ["food", "non_food"])
-def test_to_and_from_another_filesystem(
+def test_correct_moves_a_photo_between_filesystems(
     root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, point: str, label: str
 ) -> None:
     drop(root, "a.jpg", photo("food" if label == "non_food" else "non_food"))
@@ -265,9 +271,7 @@ def test_to_and_from_another_filesystem(
     assert [(row["state"], row["label"], root / row["path"]) for row in rows(root)] == [("filed", label, goal)]
 
 
-def test_in_the_middle_of_it_a_daemon_and_other_calls_leave_the_photo_alone(
-    root: Path, photo: Photo, foodsort: Foodsort
-) -> None:
+def test_no_other_process_changes_a_photo_during_a_correct(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     (root / "foodsort.toml").write_text('[images]\nduplicates = "skip"\n')
     drop(root, "a.jpg", photo())
     run_once(root, foodsort)
@@ -288,7 +292,7 @@ def test_in_the_middle_of_it_a_daemon_and_other_calls_leave_the_photo_alone(
     assert photos(root) == {"non_food/a.jpg": photo(), "duplicates/b.jpg": photo()}
 
 
-def test_what_may_not_be_moved_keeps_its_label_and_place(sorted_root: Path, foodsort: Foodsort) -> None:
+def test_a_photo_without_permission_to_move_keeps_its_label_and_place(sorted_root: Path, foodsort: Foodsort) -> None:
     setpriv = shutil.which("setpriv")
     if os.geteuid() == 0 and setpriv is None:
         pytest.skip("as root this needs setpriv (util-linux)")
@@ -306,7 +310,7 @@ def test_what_may_not_be_moved_keeps_its_label_and_place(sorted_root: Path, food
     assert row(sorted_root, "soup.jpg")["path"] == "non_food/trip/soup.jpg"
 
 
-def test_a_copy_that_was_set_aside_is_labelled_by_its_original(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_a_duplicate_cannot_be_labelled(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     (root / "foodsort.toml").write_text('[images]\nduplicates = "skip"\n')
     for name in ("a.jpg", "b.jpg"):
         drop(root, name, photo())

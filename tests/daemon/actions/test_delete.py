@@ -1,4 +1,4 @@
-"""`foodsort delete`: failed photos removed for good."""
+"""`foodsort delete`: permanent removal of failed photos."""
 
 import io
 import os
@@ -18,17 +18,17 @@ from tests.daemon.rows import rows, states
 pytestmark = pytest.mark.slow
 
 BILL = "failed/trip/bill.pdf"
-REASONS = {"failed/a.pdf.error.json", f"{BILL}.error.json"}
+SIDECARS = {"failed/a.pdf.error.json", f"{BILL}.error.json"}
 
 
 @pytest.fixture
 def failed(root: Path, each_database: None, photo: Photo, foodsort: Foodsort) -> Path:
-    """A root, with a database of each kind, in which two photos have failed and one is sorted."""
+    """A root with two failed photos and a sorted one, with a database of each kind."""
     drop(root, "a.pdf", b"%PDF-a")
     drop(root, "trip/bill.pdf", b"%PDF-bill")
     drop(root, "soup.jpg", photo())
     run_once(root, foodsort)
-    assert set(tree(root)) == {"food/soup.jpg", "failed/a.pdf", BILL} | REASONS
+    assert set(tree(root)) == {"food/soup.jpg", "failed/a.pdf", BILL} | SIDECARS
     return root
 
 
@@ -36,7 +36,7 @@ def delete(root: Path, *paths: str | Path) -> tuple[str | Path, ...]:
     return ("delete", "--root", root, "--yes", *paths)
 
 
-def test_the_photo_and_its_reason_go_and_the_row_stays(failed: Path, foodsort: Foodsort) -> None:
+def test_delete_removes_the_photo_and_its_sidecar_and_keeps_the_row(failed: Path, foodsort: Foodsort) -> None:
     before = rows(failed)
     code, out, err = foodsort(*delete(failed, BILL))
     assert (code, err) == (0, "")
@@ -47,14 +47,14 @@ def test_the_photo_and_its_reason_go_and_the_row_stays(failed: Path, foodsort: F
     assert run_once(failed, foodsort).startswith("0 photos sorted")
 
 
-def test_photos_below_a_folder(failed: Path, foodsort: Foodsort) -> None:
+def test_delete_accepts_a_folder(failed: Path, foodsort: Foodsort) -> None:
     assert foodsort(*delete(failed, "failed"))[0] == 0
     assert set(tree(failed)) == {"food/soup.jpg"}
     assert states(failed) == {"food/soup.jpg": "filed", "failed/a.pdf": "deleted", BILL: "deleted"}
 
 
 @pytest.mark.parametrize(("answer", "deleted"), [("y\n", 2), ("n\n", 0), ("\n", 0)])
-def test_it_asks_first(
+def test_delete_asks_for_confirmation(
     failed: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, answer: str, deleted: int
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(answer.encode())))
@@ -62,11 +62,11 @@ def test_it_asks_first(
     assert code == 0
     assert f"Delete 2 photos permanently (failed/a.pdf, {BILL})?" in out
     assert list(states(failed).values()).count("deleted") == deleted
-    assert len(REASONS & set(tree(failed))) == 2 - deleted
+    assert len(SIDECARS & set(tree(failed))) == 2 - deleted
 
 
 @pytest.mark.parametrize("literal", ["photo[1].jpg", "lit\\x1b.jpg"])
-def test_a_call_that_is_repeated_deletes_no_other_photo(
+def test_a_repeated_delete_removes_no_other_photo(
     root: Path, foodsort: Foodsort, each_database: None, literal: str
 ) -> None:
     for name in ("photo[1].jpg", "photo1.jpg", "lit\x1b.jpg", "lit\\x1b.jpg", "failed/photo[1].jpg"):
@@ -81,7 +81,7 @@ def test_a_call_that_is_repeated_deletes_no_other_photo(
     assert list(states(root).values()).count("deleted") == 1
 
 
-def test_a_path_is_one_below_the_root_before_one_below_the_working_folder(
+def test_a_path_is_relative_to_the_root_before_the_working_folder(
     root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("e.jpg", "failed/e.jpg"):
@@ -106,7 +106,7 @@ def test_a_path_is_one_below_the_root_before_one_below_the_working_folder(
         ("failed/\\*", {"\\.jpg"}),
     ],
 )
-def test_an_escape_in_a_pattern_widens_nothing(
+def test_an_escape_in_a_pattern_matches_only_its_own_character(
     root: Path, foodsort: Foodsort, each_database: None, pattern: str, deleted: set[str]
 ) -> None:
     for name in ("*.jpg", "5.jpg", "b.jpg", "c.jpg", "x.jpg", "\n.jpg", "\\.jpg"):
@@ -118,7 +118,7 @@ def test_an_escape_in_a_pattern_widens_nothing(
     assert {name for name in gone if "error" not in name} == deleted
 
 
-def test_only_what_has_failed_is_deleted(failed: Path, foodsort: Foodsort) -> None:
+def test_only_failed_photos_are_deleted(failed: Path, foodsort: Foodsort) -> None:
     before = tree(failed)
     code, out, err = foodsort(*delete(failed, "food/soup.jpg"))
     assert (code, err) == (1, f"foodsort: food/soup.jpg: {WHY_NOT_DELETED['filed']}\n")
@@ -126,13 +126,13 @@ def test_only_what_has_failed_is_deleted(failed: Path, foodsort: Foodsort) -> No
     assert tree(failed) == before
 
 
-def test_every_state_but_failed_has_a_reason_why_not() -> None:
-    known: set[str] = set(State.__args__)  # type: ignore[attr-defined]
-    assert set(WHY_NOT_DELETED) | {FAILED} == known
+def test_every_state_but_failed_has_a_reason_against_deletion() -> None:
+    states: set[str] = set(State.__args__)  # type: ignore[attr-defined]
+    assert set(WHY_NOT_DELETED) | {FAILED} == states
 
 
 def change(path: Path) -> None:
-    path.write_bytes(b"mended")  # the same inode
+    path.write_bytes(b"repaired")  # the same inode
 
 
 def exchange(path: Path) -> None:
@@ -147,7 +147,7 @@ def link(path: Path) -> None:
 
 
 @pytest.mark.parametrize("other", [change, exchange, link])
-def test_a_file_that_is_not_the_one_that_failed_stays(failed: Path, foodsort: Foodsort, other: object) -> None:
+def test_a_file_that_replaced_the_failed_photo_stays(failed: Path, foodsort: Foodsort, other: object) -> None:
     other(failed / BILL)  # type: ignore[operator]
     before = tree(failed)
     code, _, err = foodsort(*delete(failed, BILL))
@@ -157,7 +157,7 @@ def test_a_file_that_is_not_the_one_that_failed_stays(failed: Path, foodsort: Fo
     assert states(failed)[BILL] == "failed"
 
 
-def test_a_copy_that_was_put_back_is_still_that_photo(failed: Path, foodsort: Foodsort) -> None:
+def test_a_copy_of_the_failed_photo_is_deleted(failed: Path, foodsort: Foodsort) -> None:
     data = (failed / BILL).read_bytes()
     (failed / BILL).rename(failed / "away")  # so that its inode is another one
     (failed / BILL).write_bytes(data)
@@ -165,7 +165,7 @@ def test_a_copy_that_was_put_back_is_still_that_photo(failed: Path, foodsort: Fo
     assert not (failed / BILL).exists()
 
 
-def test_a_folder_that_is_a_link_by_now_is_not_followed(failed: Path, tmp_path: Path, foodsort: Foodsort) -> None:
+def test_delete_does_not_follow_a_link_in_place_of_a_folder(failed: Path, tmp_path: Path, foodsort: Foodsort) -> None:
     (failed / "failed/trip").rename(tmp_path / "trip")
     (failed / "failed/trip").symlink_to(tmp_path / "trip")
     code, _, err = foodsort(*delete(failed, BILL))
@@ -174,7 +174,7 @@ def test_a_folder_that_is_a_link_by_now_is_not_followed(failed: Path, tmp_path: 
     assert (tmp_path / "trip/bill.pdf.error.json").exists()
 
 
-def test_a_reason_that_is_somebody_s_own_file_stays(failed: Path, foodsort: Foodsort) -> None:
+def test_a_users_file_with_the_name_of_a_sidecar_stays(failed: Path, foodsort: Foodsort) -> None:
     (failed / f"{BILL}.error.json").write_bytes(b"my notes")
     assert foodsort(*delete(failed, BILL))[0] == 0
     assert (failed / f"{BILL}.error.json").read_bytes() == b"my notes"
@@ -182,7 +182,9 @@ def test_a_reason_that_is_somebody_s_own_file_stays(failed: Path, foodsort: Food
 
 @pytest.mark.parametrize("point", ["deleting", "unexplained", "deleted", "deleted:2"])
 @pytest.mark.parametrize("next_", ["run", "retry", "delete"])
-def test_killed_between_the_steps(failed: Path, photo: Photo, foodsort: Foodsort, point: str, next_: str) -> None:
+def test_the_next_command_completes_a_killed_delete(
+    failed: Path, photo: Photo, foodsort: Foodsort, point: str, next_: str
+) -> None:
     kill_at(point, *delete(failed, "failed"))
     words = {
         "run": ("run", "--once", "--root", failed),
@@ -196,7 +198,7 @@ def test_killed_between_the_steps(failed: Path, photo: Photo, foodsort: Foodsort
 
 
 @pytest.mark.parametrize("other", [change, exchange, link])
-def test_killed_and_another_file_there_by_then_it_stays(failed: Path, foodsort: Foodsort, other: object) -> None:
+def test_recovery_keeps_a_file_that_replaced_the_photo(failed: Path, foodsort: Foodsort, other: object) -> None:
     kill_at("deleting", *delete(failed, BILL))
     other(failed / BILL)  # type: ignore[operator]
     before = tree(failed)
@@ -205,7 +207,7 @@ def test_killed_and_another_file_there_by_then_it_stays(failed: Path, foodsort: 
     assert states(failed)[BILL] == "deleted"
 
 
-def test_what_may_not_be_removed_stays_failed_with_its_reason(failed: Path, foodsort: Foodsort) -> None:
+def test_a_photo_without_permission_to_delete_stays_failed_with_its_sidecar(failed: Path, foodsort: Foodsort) -> None:
     setpriv = shutil.which("setpriv")
     if os.geteuid() == 0 and setpriv is None:
         pytest.skip("as root this needs setpriv (util-linux)")

@@ -27,7 +27,7 @@ def out(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def labelled_root(root: Path, photo: Photo, foodsort: Foodsort) -> Path:
-    """A root with two photos that a person has labelled, one of them otherwise than the model, and two without."""
+    """A root with two photos that a person labelled, one of them unlike the model, and two without a person's label."""
     for name, data in {
         "soup": photo(),
         "cake": photo(shade=1),
@@ -46,7 +46,7 @@ def table(out: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_what_a_person_has_labelled_is_copied_and_listed(
+def test_labelled_photos_are_copied_and_listed(
     labelled_root: Path, photo: Photo, foodsort: Foodsort, out: Path
 ) -> None:
     before = tree(labelled_root)
@@ -73,13 +73,13 @@ def test_what_a_person_has_labelled_is_copied_and_listed(
     assert [path.name for path in out.parent.iterdir() if path.name.startswith("data")] == ["data"]
 
 
-def test_only_what_the_model_had_wrong(labelled_root: Path, foodsort: Foodsort, out: Path) -> None:
+def test_corrected_exports_only_mistakes_of_the_model(labelled_root: Path, foodsort: Foodsort, out: Path) -> None:
     out.mkdir()
     assert foodsort("export", "--root", labelled_root, "--out", out, "--corrected")[0] == 0
     assert [row["path"] for row in table(out)] == ["training/0_2.jpg"]
 
 
-def test_the_split_is_that_of_the_bytes(root: Path, photo: Photo, foodsort: Foodsort, out: Path) -> None:
+def test_the_bytes_determine_the_split(root: Path, photo: Photo, foodsort: Foodsort, out: Path) -> None:
     for shade in range(40):
         drop(root, f"{shade}.jpg", photo(shade=4 * shade))
     run_once(root, foodsort)
@@ -101,12 +101,12 @@ def test_the_split_is_that_of_the_bytes(root: Path, photo: Photo, foodsort: Food
     assert printed.splitlines()[1] == f"train with: foodsort train --data '{out.with_name('my data')}' --out BUNDLE"
 
 
-def test_the_splits_are_eighty_ten_ten() -> None:
+def test_the_splits_have_80_10_and_10_percent() -> None:
     digests = [f"{number:064x}" for number in range(1000)]
     assert [sum(split_of(digest) == split for digest in digests) for split in SPLITS] == [800, 100, 100]
 
 
-def test_copies_are_exported_once_with_the_label_that_was_given_last(
+def test_copies_are_exported_once_with_the_latest_label(
     root: Path, photo: Photo, foodsort: Foodsort, out: Path
 ) -> None:
     for name in ("a", "b"):
@@ -119,7 +119,7 @@ def test_copies_are_exported_once_with_the_label_that_was_given_last(
     assert [(row["path"], row["label"]) for row in table(out)] == [("training/0_2.jpg", "non_food")]
 
 
-def test_names_end_as_the_bytes_want_whatever_they_were(root: Path, foodsort: Foodsort, out: Path) -> None:
+def test_the_bytes_determine_the_extension(root: Path, foodsort: Foodsort, out: Path) -> None:
     for form in ("PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"):
         file = io.BytesIO()
         Image.new("RGB", (64, 64), (200, 9, 40)).save(file, form)
@@ -131,7 +131,7 @@ def test_names_end_as_the_bytes_want_whatever_they_were(root: Path, foodsort: Fo
     assert endings == {"png", "webp", "gif", "bmp", "tif", "avif"}
 
 
-def test_what_is_gone_or_another_is_said_and_the_rest_exported(
+def test_missing_and_replaced_photos_are_reported_and_the_others_are_exported(
     labelled_root: Path, photo: Photo, foodsort: Foodsort, out: Path
 ) -> None:
     drop(labelled_root, "more.jpg", photo(shade=7))
@@ -152,7 +152,7 @@ def test_what_is_gone_or_another_is_said_and_the_rest_exported(
     assert {name for name in tree(out) if name != "manifest.csv"} == {"training/0_2.jpg"}
 
 
-def test_a_link_in_a_folders_place_is_not_followed(labelled_root: Path, foodsort: Foodsort, out: Path) -> None:
+def test_export_does_not_follow_a_link_in_place_of_a_folder(labelled_root: Path, foodsort: Foodsort, out: Path) -> None:
     (labelled_root / "food/trip").rename(labelled_root / "aside")
     (labelled_root / "food/trip").symlink_to(labelled_root / "aside")
     code, _, err = foodsort("export", "--root", labelled_root, "--out", out)
@@ -166,7 +166,9 @@ def test_an_undone_photo_keeps_its_label_and_is_exported(labelled_root: Path, fo
     assert len(table(out)) == 2
 
 
-def test_where_no_data_set_can_be(labelled_root: Path, foodsort: Foodsort, out: Path) -> None:
+def test_export_refuses_used_folders_and_folders_of_the_root(
+    labelled_root: Path, foodsort: Foodsort, out: Path
+) -> None:
     before = tree(labelled_root)
     out.mkdir()
     (out / "notes.txt").write_text("keep me")
@@ -194,7 +196,7 @@ def test_without_a_label_nothing_is_written(root: Path, photo: Photo, foodsort: 
     assert [path.name for path in out.parent.iterdir()] == ["root"]
 
 
-def test_half_an_export_is_never_taken_for_a_whole_one(labelled_root: Path, foodsort: Foodsort, out: Path) -> None:
+def test_a_killed_export_leaves_no_data_set(labelled_root: Path, foodsort: Foodsort, out: Path) -> None:
     cake = labelled_root / "non_food/trip/cake.jpg"
     cake.unlink()
     os.mkfifo(cake)
@@ -226,9 +228,7 @@ def test_a_full_disk_leaves_nothing(labelled_root: Path, tmp_path: Path, foodsor
         assert list(small.iterdir()) == []
 
 
-def test_a_label_that_somebody_wrote_into_the_database_and_is_none(
-    labelled_root: Path, foodsort: Foodsort, out: Path
-) -> None:
+def test_an_invalid_label_in_the_database_is_not_exported(labelled_root: Path, foodsort: Foodsort, out: Path) -> None:
     execute(labelled_root, "INSERT INTO reviews (photo_id, label, reviewed_at) VALUES (1, 'unsure', '2026')")
     assert foodsort("export", "--root", labelled_root, "--out", out)[0] == 0
     assert [row["id"] for row in table(out)] == ["2"]

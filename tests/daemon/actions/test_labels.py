@@ -1,4 +1,4 @@
-"""`foodsort correct --withdraw`: a person's label taken back."""
+"""`foodsort correct --withdraw`: removal of a person's newest label."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def corrected(root: Path, each_database: None, photo: Photo, foodsort: Foodsort) -> Path:
-    """A root, with a database of each kind, whose photo of food a person has called non_food."""
+    """A root whose photo of food a person labelled non_food, with a database of each kind."""
     drop(root, "trip/soup.jpg", photo())
     drop(root, "sea.jpg", photo("non_food"))
     run_once(root, foodsort)
@@ -26,7 +26,7 @@ def corrected(root: Path, each_database: None, photo: Photo, foodsort: Foodsort)
     return root
 
 
-def test_the_photo_goes_back_to_the_folder_of_the_model_s_label(
+def test_withdraw_moves_the_photo_to_the_folder_of_the_models_label(
     corrected: Path, photo: Photo, foodsort: Foodsort
 ) -> None:
     _, out, _ = foodsort("correct", "--root", corrected, "non_food/trip", "--withdraw", "--dry-run")
@@ -47,7 +47,7 @@ def test_the_photo_goes_back_to_the_folder_of_the_model_s_label(
     assert labels(corrected) == []
 
 
-def test_an_earlier_person_s_label_holds_again(corrected: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_withdraw_restores_the_earlier_label_of_a_person(corrected: Path, photo: Photo, foodsort: Foodsort) -> None:
     for label in ("food", "food", "non_food"):
         assert foodsort("correct", "--root", corrected, "food", "non_food/trip", "--label", label)[0] in {0, 1}
     assert labels(corrected) == ["non_food", "food", "food", "non_food"]
@@ -60,7 +60,7 @@ def test_an_earlier_person_s_label_holds_again(corrected: Path, photo: Photo, fo
 
 
 @pytest.mark.parametrize(("folder", "place"), [("unsure", "unsure/trip/soup.jpg"), ("", "non_food/trip/soup.jpg")])
-def test_one_that_the_model_was_not_sure_of_goes_to_their_folder(
+def test_withdraw_moves_an_unsure_photo_to_the_folder_of_unsure_photos(
     corrected: Path, foodsort: Foodsort, folder: str, place: str
 ) -> None:
     (corrected / "foodsort.toml").write_text(f'[folders]\nunsure = "{folder}"\n')
@@ -70,7 +70,7 @@ def test_one_that_the_model_was_not_sure_of_goes_to_their_folder(
     assert (row(corrected, "soup.jpg")["path"], row(corrected, "soup.jpg")["label"]) == (place, "unsure")
 
 
-def test_what_no_person_has_labelled_stays_and_is_said(corrected: Path, foodsort: Foodsort) -> None:
+def test_a_photo_without_a_persons_label_stays_and_is_reported(corrected: Path, foodsort: Foodsort) -> None:
     before = tree(corrected)
     code, out, err = foodsort("correct", "--root", corrected, "non_food/sea.jpg", "--withdraw")
     assert (code, err) == (1, f"foodsort: non_food/sea.jpg {NO_PERSON_LABEL}\n")
@@ -79,7 +79,7 @@ def test_what_no_person_has_labelled_stays_and_is_said(corrected: Path, foodsort
     assert labels(corrected) == ["non_food"]
 
 
-def test_a_label_or_its_withdrawal_is_asked_for_and_not_both(corrected: Path, foodsort: Foodsort) -> None:
+def test_correct_needs_either_label_or_withdraw(corrected: Path, foodsort: Foodsort) -> None:
     assert foodsort("correct", "--root", corrected, "non_food", "--withdraw", "--label", "food")[0] == 2
     assert foodsort("correct", "--root", corrected, "non_food")[0] == 2
     assert labels(corrected) == ["non_food"]
@@ -87,7 +87,9 @@ def test_a_label_or_its_withdrawal_is_asked_for_and_not_both(corrected: Path, fo
 
 @pytest.mark.parametrize("point", ["correcting", "corrected"])
 @pytest.mark.parametrize("next_", ["run", "undo", "withdraw"])
-def test_killed_between_the_steps(corrected: Path, photo: Photo, foodsort: Foodsort, point: str, next_: str) -> None:
+def test_the_next_command_completes_a_killed_withdraw(
+    corrected: Path, photo: Photo, foodsort: Foodsort, point: str, next_: str
+) -> None:
     taken = corrected / "food/trip/soup.jpg"
     taken.write_bytes(b"somebody's")
     kill_at(point, "correct", "--root", corrected, "non_food/trip", "--withdraw")
@@ -109,7 +111,7 @@ def test_killed_between_the_steps(corrected: Path, photo: Photo, foodsort: Foods
 
 
 @pytest.mark.parametrize("point", ["", "copied", "named", "corrected"])
-def test_to_another_filesystem(
+def test_withdraw_moves_a_photo_to_another_filesystem(
     root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, each_database: None, point: str
 ) -> None:
     (root / "foodsort.toml").write_text(f'[folders]\nfood = "{elsewhere}/food"\n')
@@ -129,7 +131,7 @@ def test_to_another_filesystem(
     ]
 
 
-def test_what_may_not_be_moved_keeps_its_label_and_place(corrected: Path, foodsort: Foodsort) -> None:
+def test_a_photo_without_permission_to_move_keeps_its_label_and_place(corrected: Path, foodsort: Foodsort) -> None:
     setpriv = shutil.which("setpriv")
     if os.geteuid() == 0 and setpriv is None:
         pytest.skip("as root this needs setpriv (util-linux)")

@@ -1,4 +1,4 @@
-"""`foodsort undo` and `foodsort retry`, beside a daemon that runs and without one."""
+"""`foodsort undo` and `foodsort retry`, with a running daemon and without."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def sorted_root(root: Path, photo: Photo, foodsort: Foodsort) -> Path:
 
 @pytest.fixture
 def elsewhere(root: Path, elsewhere: Path) -> Path:
-    """A root whose photos of food and failed ones go to another filesystem."""
+    """The parent of the folders for food and failed photos, on another filesystem."""
     (root / "foodsort.toml").write_text(f'[folders]\nfood = "{elsewhere}/food"\nfailed = "{elsewhere}/failed"\n')
     return elsewhere
 
@@ -48,7 +48,7 @@ def names(root: Path) -> set[str]:
 @pytest.mark.parametrize("words", [("retry",), ("undo", "failed"), ("delete", "--yes", "failed")])
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 @pytest.mark.parametrize("full", [True, False])
-def test_all_is_done_where_nobody_can_read_of_it(
+def test_an_action_completes_if_its_output_cannot_be_written(
     root: Path, foodsort: Foodsort, words: tuple[str, ...], stream: str, full: bool
 ) -> None:
     for number in range(70):  # more than are handled at a time
@@ -70,7 +70,7 @@ def test_all_is_done_where_nobody_can_read_of_it(
     assert ("could be printed: No space left on device" in printed) is (full and stream == "stdout")
 
 
-def test_a_kind_of_failure_that_there_is_not_is_refused(sorted_root: Path, foodsort: Foodsort) -> None:
+def test_an_unknown_error_kind_is_refused(sorted_root: Path, foodsort: Foodsort) -> None:
     code, _, err = foodsort("retry", "--root", sorted_root, "--kind", "nonsense")
     assert (code, "truncated" in err) == (2, True)
     assert foodsort("retry", "--root", sorted_root, "--kind", "truncated", "--dry-run")[1].endswith(
@@ -78,9 +78,7 @@ def test_a_kind_of_failure_that_there_is_not_is_refused(sorted_root: Path, foods
     )
 
 
-def test_undone_photos_stay_in_the_inbox_until_they_are_asked_for(
-    sorted_root: Path, photo: Photo, foodsort: Foodsort
-) -> None:
+def test_undone_photos_stay_in_the_inbox_until_a_retry(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
     before = rows(sorted_root)
     code, out, err = foodsort("undo", "--root", sorted_root, "food/trip/soup.jpg", "non_food")
     assert (code, err) == (0, "")
@@ -104,20 +102,20 @@ def test_undone_photos_stay_in_the_inbox_until_they_are_asked_for(
     assert (soup["state"], soup["attempts"], soup["path"]) == ("filed", 2, "food/trip/soup.jpg")
 
 
-def test_a_daemon_that_runs_leaves_undone_photos_alone_and_hears_of_a_retry(
+def test_a_running_daemon_ignores_undone_photos_until_a_retry(
     sorted_root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     soup = sorted_root / "inbox/trip/soup.jpg"
     with running(sorted_root) as daemon:
         assert foodsort("undo", "--root", sorted_root, "food", "non_food")[0] == 0
         assert soup.exists()
-        # Each of these is sorted only after a look at the inbox that saw the undone ones, too.
+        # Each of these is sorted only after a scan of the inbox that also found the undone photos.
         for number in range(3):
             drop(sorted_root, f"trip/{number}.jpg", photo(shade=number + 1))
             until(lambda number=number: (sorted_root / f"food/trip/{number}.jpg").exists(), daemon)  # type: ignore[misc]
     undone = {path for path, state in states(sorted_root).items() if state == "undone"}
     assert "inbox/trip/soup.jpg" in undone
-    # No rescan, so that it is the command that tells the daemon.
+    # Without a rescan only the command can notify the daemon.
     monkeypatch.setenv("FOODSORT_WATCH__RESCAN_S", "3600")
     with running(sorted_root) as daemon:
         drop(sorted_root, "later.jpg", photo(shade=9))
@@ -130,9 +128,7 @@ def test_a_daemon_that_runs_leaves_undone_photos_alone_and_hears_of_a_retry(
 
 
 @pytest.mark.system
-def test_on_overlayfs_where_files_and_folders_are_of_other_devices(
-    root: Path, tmp_path: Path, photo: Photo, foodsort: Foodsort
-) -> None:
+def test_undo_and_retry_work_on_overlayfs(root: Path, tmp_path: Path, photo: Photo, foodsort: Foodsort) -> None:
     """The filesystem of containers."""
     with mounted(tmp_path / "layers") as layers:
         for name in ("upper", "work"):
@@ -154,17 +150,17 @@ def test_on_overlayfs_where_files_and_folders_are_of_other_devices(
             subprocess.run(["umount", "-l", root], check=True)
 
 
-def test_a_dry_run_knows_what_is_undone_and_writes_nothing(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_a_dry_run_skips_undone_photos_and_writes_nothing(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
     foodsort("undo", "--root", sorted_root, "food/trip/soup.jpg")
     drop(sorted_root, "new.jpg", photo(shade=7))
-    before = stored(sorted_root)
+    before = content(sorted_root)
     code, out, err = foodsort("run", "--root", sorted_root, "--dry-run")
     assert (code, out.split(":")[0]) == (0, "1 photo would be sorted")
     assert "to=food/new.jpg" in err
-    assert stored(sorted_root) == before
+    assert content(sorted_root) == before
 
 
-def test_what_is_changed_or_replaced_is_a_new_photo(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_a_changed_or_replaced_undone_photo_is_a_new_photo(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
     foodsort("undo", "--root", sorted_root, "food", "non_food")
     (sorted_root / "inbox/trip/soup.jpg").write_bytes(photo("non_food", 7))
     (sorted_root / "inbox/trip/new.jpg").write_bytes(photo("food", 8))
@@ -176,7 +172,7 @@ def test_what_is_changed_or_replaced_is_a_new_photo(sorted_root: Path, photo: Ph
     assert "inbox/trip/sea.jpg is no longer there or was changed there" in err
 
 
-def test_an_undone_photo_is_known_by_its_place_when_the_device_has_another_number(
+def test_an_undone_photo_is_recognised_by_its_path_after_a_change_of_the_device_number(
     sorted_root: Path, foodsort: Foodsort
 ) -> None:
     foodsort("undo", "--root", sorted_root, "food")
@@ -185,7 +181,7 @@ def test_an_undone_photo_is_known_by_its_place_when_the_device_has_another_numbe
     assert select(sorted_root, "SELECT 1 FROM photos WHERE identity = '999999:1'") == []
 
 
-def test_the_last_batch_then_the_one_before(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_last_undoes_the_last_batch_and_then_the_one_before(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     for shade in range(2):
         drop(root, f"{shade}.jpg", photo(shade=shade))
         run_once(root, foodsort)
@@ -200,7 +196,7 @@ def test_the_last_batch_then_the_one_before(root: Path, photo: Photo, foodsort: 
     assert set(tree(root)) == {"inbox/0.jpg", "inbox/1.jpg"}
 
 
-def test_since_a_time(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_since_undoes_photos_filed_from_a_time_on(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     for shade in range(2):
         drop(root, f"{shade}.jpg", photo(shade=shade))
         run_once(root, foodsort)
@@ -215,7 +211,7 @@ def test_failed_photos_are_tried_again_and_keep_their_rows(sorted_root: Path, ph
     assert {"inbox/cut.jpg", "failed/trip/bill.pdf.error.json"} < names(sorted_root)
     assert "failed/cut.jpg.error.json" not in names(sorted_root)
     assert states(sorted_root)["inbox/cut.jpg"] == "retry"
-    (sorted_root / "inbox/cut.jpg").write_bytes(photo(size=256))  # mended meanwhile, in place
+    (sorted_root / "inbox/cut.jpg").write_bytes(photo(size=256))  # repaired in place
     run_once(sorted_root, foodsort)
     foodsort("retry", "--root", sorted_root)
     run_once(sorted_root, foodsort)
@@ -229,7 +225,7 @@ def test_failed_photos_are_tried_again_and_keep_their_rows(sorted_root: Path, ph
     assert sidecar["first_failed_at"] == before["bill.pdf"]["first_failed_at"] < sidecar["last_failed_at"]
 
 
-def test_a_retry_beside_a_daemon_that_runs(sorted_root: Path, foodsort: Foodsort) -> None:
+def test_retry_works_while_a_daemon_is_running(sorted_root: Path, foodsort: Foodsort) -> None:
     with running(sorted_root) as daemon:
         for tries in range(2, 5):
             assert foodsort("retry", "--root", sorted_root)[0] == 0
@@ -240,7 +236,7 @@ def test_a_retry_beside_a_daemon_that_runs(sorted_root: Path, foodsort: Foodsort
     assert len(names(sorted_root)) == 6
 
 
-def test_a_name_that_was_taken_meanwhile(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_undo_uses_another_name_if_the_old_one_is_taken(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
     (sorted_root / "foodsort.toml").write_text('[watch]\nignore = ["soup.jpg"]\n')
     drop(sorted_root, "trip/soup.jpg", b"another one")
     _, out, _ = foodsort("undo", "--root", sorted_root, "food/trip/soup.jpg")
@@ -251,7 +247,7 @@ def test_a_name_that_was_taken_meanwhile(sorted_root: Path, photo: Photo, foodso
 
 
 @pytest.mark.parametrize("form", ["shown", "relative to the root", "absolute", "in the working folder"])
-def test_every_way_to_name_a_photo(
+def test_a_photo_can_be_named_in_every_form(
     root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     name = os.fsdecode(b"new\nline \xe9\\x41.jpg")
@@ -271,7 +267,9 @@ def test_every_way_to_name_a_photo(
     assert (root / "inbox" / name).read_bytes() == photo()
 
 
-def test_what_cannot_be_done_is_said_and_the_rest_is_done(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_photos_that_cannot_be_undone_are_reported_and_the_others_are_undone(
+    sorted_root: Path, photo: Photo, foodsort: Foodsort
+) -> None:
     (sorted_root / "non_food/trip/sea.jpg").unlink()
     code, out, err = foodsort("undo", "--root", sorted_root, "food", "non_food", "nowhere.jpg")
     assert code == 1
@@ -293,7 +291,7 @@ def test_what_cannot_be_done_is_said_and_the_rest_is_done(sorted_root: Path, pho
 
 @pytest.mark.parametrize("point", ["taking_back", "taken_back", "taken_back:2"])
 @pytest.mark.parametrize("next_", ["run", "undo"])
-def test_killed_between_the_steps_of_an_undo(
+def test_the_next_command_completes_a_killed_undo(
     sorted_root: Path, photo: Photo, foodsort: Foodsort, point: str, next_: str
 ) -> None:
     kill_at(point, "undo", "--root", sorted_root, "food", "non_food", "failed")
@@ -311,7 +309,7 @@ def test_killed_between_the_steps_of_an_undo(
 
 
 @pytest.mark.parametrize("point", ["taking_back", "taken_back"])
-def test_killed_between_the_steps_of_a_retry(sorted_root: Path, foodsort: Foodsort, point: str) -> None:
+def test_the_next_run_completes_a_killed_retry(sorted_root: Path, foodsort: Foodsort, point: str) -> None:
     before = names(sorted_root)
     kill_at(point, "retry", "--root", sorted_root)
     run_once(sorted_root, foodsort)
@@ -321,7 +319,9 @@ def test_killed_between_the_steps_of_a_retry(sorted_root: Path, foodsort: Foodso
 
 
 @pytest.mark.parametrize("point", ["", "taking_back", "copied", "named", "taken_back"])
-def test_from_another_filesystem(root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, point: str) -> None:
+def test_undo_moves_a_photo_from_another_filesystem(
+    root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, point: str
+) -> None:
     drop(root, "soup.jpg", photo("food"))
     drop(root, "bill.pdf", b"%PDF")
     run_once(root, foodsort)
@@ -344,7 +344,7 @@ def test_from_another_filesystem(root: Path, elsewhere: Path, photo: Photo, food
     assert {path.name for path in elsewhere.rglob("*.*")} == {"soup.jpg", "bill.pdf", "bill.pdf.error.json"}
 
 
-def test_a_copy_that_came_to_the_place_meanwhile_is_not_taken_for_the_photo(
+def test_a_copy_in_the_place_of_an_undone_photo_is_a_new_photo(
     root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort
 ) -> None:
     drop(root, "soup.jpg", photo())
@@ -361,7 +361,7 @@ def test_a_copy_that_came_to_the_place_meanwhile_is_not_taken_for_the_photo(
     assert states(root) == {f"{elsewhere}/food/soup.jpg": "filed", "inbox/soup.jpg": "undone"}
 
 
-def test_two_undos_at_once(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_two_concurrent_undos_move_each_photo_once(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     photos = {f"{index}.jpg": photo(shade=index) for index in range(150)}
     for name, data in photos.items():
         drop(root, name, data)
@@ -375,7 +375,7 @@ def test_two_undos_at_once(root: Path, photo: Photo, foodsort: Foodsort) -> None
     assert set(states(root).values()) == {"undone"}
 
 
-def test_another_user_is_told_whom_to_be(sorted_root: Path) -> None:
+def test_another_user_gets_the_name_of_the_right_user(sorted_root: Path) -> None:
     setpriv = shutil.which("setpriv")
     if os.geteuid() != 0 or setpriv is None:
         pytest.skip("this needs root, to become another user, and setpriv (util-linux)")
@@ -389,7 +389,7 @@ def test_another_user_is_told_whom_to_be(sorted_root: Path) -> None:
     )
 
 
-def test_a_photo_that_may_not_be_moved_is_named_and_stays(sorted_root: Path, photo: Photo) -> None:
+def test_a_photo_without_permission_to_move_is_reported_and_stays(sorted_root: Path, photo: Photo) -> None:
     setpriv = shutil.which("setpriv")
     if os.geteuid() == 0 and setpriv is None:
         pytest.skip("as root this needs setpriv (util-linux)")
@@ -404,8 +404,8 @@ def test_a_photo_that_may_not_be_moved_is_named_and_stays(sorted_root: Path, pho
     assert states(sorted_root)["food/trip/soup.jpg"] == "filed"
 
 
-def stored(root: Path) -> object:
-    """What the database is made of: its file, or what a server has in it."""
+def content(root: Path) -> object:
+    """The content of the database: the bytes of its file, or the rows on a server."""
     file = root / "foodsort.db"
     return (
         file.read_bytes() if file.exists() else [select(root, f"SELECT * FROM {name}") for name in ("photos", "events")]

@@ -31,7 +31,7 @@ def sorted_root(root: Path, photo: Photo, foodsort: Foodsort) -> Path:
     return root
 
 
-def test_init_makes_a_root_and_keeps_what_is_there(tmp_path: Path, foodsort: Foodsort) -> None:
+def test_init_makes_a_root_and_keeps_existing_files(tmp_path: Path, foodsort: Foodsort) -> None:
     code, out, _ = foodsort("init", tmp_path / "photos")
     assert code == 0
     assert "foodsort run --root" in out
@@ -47,7 +47,7 @@ def test_init_makes_a_root_and_keeps_what_is_there(tmp_path: Path, foodsort: Foo
     assert (tmp_path / "photos/foodsort.toml").read_text() == "[watch]\n"
 
 
-def test_results_in_every_format(sorted_root: Path, foodsort: Foodsort) -> None:
+def test_results_are_equal_in_every_format(sorted_root: Path, foodsort: Foodsort) -> None:
     _, out, _ = foodsort("results", "--root", sorted_root, "--format", "json")
     array = json.loads(out)
     _, out, _ = foodsort("results", "--root", sorted_root, "--format", "jsonl")
@@ -65,13 +65,13 @@ def test_results_in_every_format(sorted_root: Path, foodsort: Foodsort) -> None:
     assert "not_an_image" in out
 
 
-def test_a_reader_leaves_nothing_behind_and_sees_what_a_killed_daemon_wrote(
+def test_results_reads_the_log_of_a_killed_daemon_and_writes_nothing(
     sorted_root: Path, foodsort: Foodsort, tmp_path: Path
 ) -> None:
     before = sorted(sorted_root.iterdir())
     assert foodsort("results", "--root", sorted_root)[0] == 0
     assert sorted(sorted_root.iterdir()) == before
-    # As a killed daemon leaves it: the last rows are in the log, not in the file yet.
+    # After a kill of the daemon the last rows are in the log and not in the file yet.
     writer = sqlite3.connect(sorted_root / "foodsort.db")
     writer.execute("UPDATE photos SET state = 'missing'")
     writer.commit()
@@ -81,7 +81,7 @@ def test_a_reader_leaves_nothing_behind_and_sees_what_a_killed_daemon_wrote(
     assert {json.loads(line)["state"] for line in out.splitlines()} == {"missing"}
 
 
-def test_no_result_is_an_empty_array(sorted_root: Path, foodsort: Foodsort) -> None:
+def test_no_results_are_an_empty_array(sorted_root: Path, foodsort: Foodsort) -> None:
     words = ("results", "--root", sorted_root, "--until", "2000-01-01", "--format", "json")
     assert json.loads(foodsort(*words)[1]) == []
 
@@ -113,7 +113,7 @@ def test_the_limit_takes_the_newest(sorted_root: Path, foodsort: Foodsort) -> No
     assert [row["id"] for row in json.loads(out)] == [4]
 
 
-def test_results_before_the_first_run_say_what_to_do(tmp_path: Path, foodsort: Foodsort) -> None:
+def test_results_before_the_first_run_name_the_next_command(tmp_path: Path, foodsort: Foodsort) -> None:
     code, out, err = foodsort("results", "--root", tmp_path)
     assert (code, out) == (1, "")
     assert "foodsort run" in err
@@ -153,13 +153,13 @@ def test_classify_labels_and_moves_nothing(root: Path, photo: Photo, foodsort: F
         ["classify"],
     ],
 )
-def test_wrong_words_are_exit_code_2(words: list[str], foodsort: Foodsort) -> None:
+def test_invalid_arguments_have_exit_code_2(words: list[str], foodsort: Foodsort) -> None:
     code, out, err = foodsort(*words)
     assert (code, out) == (2, "")
     assert "Traceback" not in err
 
 
-def test_wrong_settings_are_exit_code_2_and_touch_nothing(root: Path, foodsort: Foodsort, photo: Photo) -> None:
+def test_invalid_settings_have_exit_code_2_and_move_nothing(root: Path, foodsort: Foodsort, photo: Photo) -> None:
     (root / "inbox/a.jpg").write_bytes(photo())
     (root / "foodsort.toml").write_text("[watch]\nsetle_s = 1\n")
     code, _, err = foodsort("run", "--root", root, "--once")
@@ -169,7 +169,7 @@ def test_wrong_settings_are_exit_code_2_and_touch_nothing(root: Path, foodsort: 
 
 
 @pytest.mark.parametrize("url", ["nonsense", "postgresql://me:secret@127.0.0.1:port/photos"])
-def test_what_is_no_address_of_a_database_is_a_wrong_setting(
+def test_an_invalid_database_url_is_an_invalid_setting(
     root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setenv("FOODSORT_DATABASE__URL", url)
@@ -187,7 +187,7 @@ def test_what_is_no_address_of_a_database_is_a_wrong_setting(
         ("FOODSORT_FOLDERS__FOOD", "/proc/none/food", "/proc/none"),
     ],
 )
-def test_what_a_user_can_cause_gives_a_message_and_no_traceback(
+def test_user_errors_give_a_message_and_no_traceback(
     root: Path,
     foodsort: Foodsort,
     monkeypatch: pytest.MonkeyPatch,
@@ -205,9 +205,7 @@ def test_what_a_user_can_cause_gives_a_message_and_no_traceback(
     assert (root / "inbox/a.jpg").exists()
 
 
-def test_a_database_that_somebody_keeps_locked_is_told(
-    root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_locked_database_is_reported(root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "BUSY_TIMEOUT_S", 0.1)
     connections.connect(addresses.database_url(root, "")).dispose()
     with closing(sqlite3.connect(root / "foodsort.db")) as holder:
@@ -218,14 +216,14 @@ def test_a_database_that_somebody_keeps_locked_is_told(
     assert "Traceback" not in err
 
 
-def test_a_root_that_is_a_file_is_said_to_be_one(tmp_path: Path, foodsort: Foodsort) -> None:
+def test_a_root_that_is_a_file_is_named(tmp_path: Path, foodsort: Foodsort) -> None:
     (tmp_path / "file").touch()
     code, _, err = foodsort("run", "--root", tmp_path / "file", "--once")
     assert code == 1
     assert str(tmp_path / "file") in err
 
 
-def test_version_and_modules_answer() -> None:
+def test_version_and_help_work_as_modules() -> None:
     for words in (["-m", "daemon", "--version"], ["-m", "training", "--help"]):
         done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=True)
         assert version("foodsort") in done.stdout or "train" in done.stdout

@@ -1,4 +1,4 @@
-"""Completion in a real bash, as `foodsort --install-completion` sets it up."""
+"""Completion in a real bash, set up like by `foodsort --install-completion`."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 @pytest.fixture
 def program(tmp_path: Path) -> dict[str, str]:
-    """An environment in whose PATH `foodsort` is these sources."""
+    """An environment whose PATH has a `foodsort` that runs these sources."""
     file = tmp_path / "bin/foodsort"
     file.parent.mkdir()
     file.write_text(f"#!{sys.executable}\nfrom daemon.cli import app\n\napp()\n")
@@ -57,7 +57,7 @@ def test_commands_options_and_values_are_completed(
 @pytest.mark.parametrize("words", ["results --root", "correct --label food", "classify", "train --data"])
 def test_paths_are_completed_as_files(program: dict[str, str], tmp_path: Path, words: str) -> None:
     (tmp_path / "photos of mine").mkdir()
-    # What the key Tab has made of the line is not run, but printed: Ctrl-A leads to its beginning.
+    # The completed line is printed instead of run: Ctrl-A moves to its beginning, for an `echo`.
     typed = f'eval "$(foodsort --show-completion)"\nfoodsort {words} ph\t\x01echo it is \nexit\n'
     command = ["script", "-qec", "bash --norc --noprofile -i", "/dev/null"]
     environment = program | {"TERM": "dumb", "PS1": "$ ", "HISTFILE": "", "INPUTRC": "/dev/null"}

@@ -1,4 +1,4 @@
-"""Mistakes that people make at the command line: each is told in a line or two, with an exit code of its kind."""
+"""Mistakes at the command line: each has a short message and the exit code of its kind."""
 
 import sqlite3
 import subprocess
@@ -63,14 +63,14 @@ MISTAKES = [
 
 @pytest.fixture
 def places(root: Path, photo: Photo, foodsort: Foodsort, tmp_path: Path) -> dict[str, Path]:
-    """A root with a photo, one where nothing was sorted yet, and one that is not there."""
+    """A root with a sorted photo, an empty one, and a missing one."""
     (root / "inbox/a.jpg").write_bytes(photo())
     assert foodsort("run", "--once", "--root", root)[0] == 0
     (tmp_path / "empty/inbox").mkdir(parents=True)
     return {"ROOT": root, "EMPTY": tmp_path / "empty", "NONE": tmp_path / "none"}
 
 
-def test_a_mistake_is_told_and_has_the_exit_code_of_its_kind(places: dict[str, Path], foodsort: Foodsort) -> None:
+def test_a_mistake_has_a_message_and_the_exit_code_of_its_kind(places: dict[str, Path], foodsort: Foodsort) -> None:
     other: list[tuple[str, int, str]] = []
     for expected, line, message in MISTAKES:
         words = []
@@ -86,7 +86,7 @@ def test_a_mistake_is_told_and_has_the_exit_code_of_its_kind(places: dict[str, P
 
 
 @pytest.mark.parametrize("name", [b"\xff*", b"[\xff", b"*" + b"a" * 60_000])
-def test_no_name_is_too_odd_to_ask_for(places: dict[str, Path], name: bytes) -> None:
+def test_odd_names_cause_no_traceback(places: dict[str, Path], name: bytes) -> None:
     words = [b"results", b"--root", str(places["ROOT"]).encode(), b"--format", b"csv", b"--name", name]
     done = subprocess.run([sys.executable.encode(), b"-m", b"daemon", *words], capture_output=True, check=False)
     assert b"Traceback" not in done.stderr
@@ -95,7 +95,7 @@ def test_no_name_is_too_odd_to_ask_for(places: dict[str, Path], name: bytes) -> 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize("words", ["results --by day", "status", "correct --label non_food food/a.jpg", "undo -"])
-def test_streams_may_be_closed(places: dict[str, Path], closed: str, words: str) -> None:
+def test_closed_streams_cause_no_traceback(places: dict[str, Path], closed: str, words: str) -> None:
     command = f"{sys.executable} -m daemon {words} --root {places['ROOT']} {closed}"
     done = subprocess.run(
         ["bash", "-c", command], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False

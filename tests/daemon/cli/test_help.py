@@ -1,4 +1,4 @@
-"""What `--help` says, over all commands of all rooms."""
+"""The text of `--help`, for all commands."""
 
 import shlex
 import sys
@@ -13,7 +13,7 @@ COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_an_example_that_its_options_fit(name: str) -> None:
+def test_every_command_has_a_valid_example(name: str) -> None:
     text = COMMANDS[name].help
     assert "Example: foodsort " in text
     example = shlex.split(" ".join(text.partition("Example: foodsort ")[2].split()))
@@ -29,7 +29,7 @@ def test_every_option_and_argument_has_a_sentence(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_no_word_is_lost_where_help_is_drawn(
+def test_help_shows_each_word_of_every_option(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "400")

@@ -1,4 +1,4 @@
-"""What the commands import: a start is as slow as the libraries that it brings."""
+"""Imports of the commands: the libraries determine the start time."""
 
 import json
 import os
@@ -30,7 +30,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name, module in sys.modules.
 
 
 def imported(*words: str | Path, **environment: str) -> set[str]:
-    """The packages that a process has imported when a command is done."""
+    """The packages that a process has imported at the end of a command."""
     command = [sys.executable, "-c", CODE, *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | environment)
     return set(json.loads(done.stdout.splitlines()[-1]))
@@ -48,21 +48,21 @@ def test_help_imports_none_of_the_large_libraries(words: tuple[str, ...]) -> Non
     assert not imported(*words) & (NETWORKS | PICTURES | DATABASES | TRAINING | NUMBERS)
 
 
-def test_results_imports_no_more_than_asking_a_database_needs(sorted_root: Path) -> None:
+def test_results_imports_only_the_database_libraries(sorted_root: Path) -> None:
     found = imported("results", "--root", sorted_root)
     assert "sqlalchemy" in found
     assert not found & (NETWORKS | PICTURES | TRAINING | NUMBERS | {"alembic"})
 
 
-def test_status_imports_not_even_a_database(sorted_root: Path) -> None:
+def test_status_imports_no_database_library(sorted_root: Path) -> None:
     assert not imported("status", "--root", sorted_root) & (NETWORKS | PICTURES | DATABASES | TRAINING | NUMBERS)
 
 
-def test_undo_imports_no_network_and_nothing_to_migrate_with(sorted_root: Path) -> None:
+def test_undo_imports_no_network_and_no_migrations(sorted_root: Path) -> None:
     assert not imported("undo", "--last", "--root", sorted_root) & (NETWORKS | TRAINING | {"alembic"})
 
 
-def test_the_daemon_with_an_int8_model_imports_neither_tensorflow_nor_what_training_needs(
+def test_the_daemon_with_an_int8_model_imports_neither_tensorflow_nor_training_libraries(
     sorted_root: Path, photo: Photo
 ) -> None:
     (sorted_root / "inbox/b.jpg").write_bytes(photo(shade=9))

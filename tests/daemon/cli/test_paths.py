@@ -33,7 +33,7 @@ ODD = [
 
 @pytest.fixture
 def stdin(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Has the next command read lines from its stdin."""
+    """Replaces the stdin of the next command with lines."""
 
     def lines(*argument: str) -> None:
         monkeypatch.setattr(
@@ -45,7 +45,7 @@ def stdin(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def odd_root(root: Path, photo: Photo, foodsort: Foodsort) -> Path:
-    """A root in whose food/ lie photos of every odd name."""
+    """A root with a photo of each odd name in food/."""
     for shade, name in enumerate(ODD):
         with open(os.path.join(os.fsencode(root / "inbox"), name), "wb") as file:
             file.write(photo("food", shade))
@@ -62,7 +62,7 @@ def names_in(folder: Path) -> set[bytes]:
     return set(os.listdir(os.fsencode(folder)))
 
 
-def test_what_results_prints_back_is_taken_word_for_word(odd_root: Path, foodsort: Foodsort, stdin: Any) -> None:
+def test_actions_accept_the_paths_that_results_prints(odd_root: Path, foodsort: Foodsort, stdin: Any) -> None:
     stdin(*shown(odd_root, foodsort))
     code, _, err = foodsort("correct", "--root", odd_root, "--label", "non_food", "-")
     assert (code, err) == (0, "")
@@ -77,7 +77,7 @@ def test_what_results_prints_back_is_taken_word_for_word(odd_root: Path, foodsor
     assert f"{len(ODD)} photos" in out
 
 
-def test_each_path_that_results_shows_means_that_photo_alone(odd_root: Path, foodsort: Foodsort) -> None:
+def test_each_path_that_results_shows_means_one_photo(odd_root: Path, foodsort: Foodsort) -> None:
     for path in shown(odd_root, foodsort):
         code, out, err = foodsort("undo", "--root", odd_root, "--dry-run", path)
         assert (code, err) == (0, "")
@@ -85,7 +85,7 @@ def test_each_path_that_results_shows_means_that_photo_alone(odd_root: Path, foo
         assert out.splitlines()[1].startswith("1 photo would be")
 
 
-def test_classify_takes_its_own_words_back(odd_root: Path, foodsort: Foodsort, stdin: Any) -> None:
+def test_classify_accepts_its_own_output(odd_root: Path, foodsort: Foodsort, stdin: Any) -> None:
     words = ("classify", "--engine", "scripted", "--format", "json")
     before = foodsort(*words, odd_root / "food")[1]
     stdin(*(json.loads(line)["path"] for line in before.splitlines()))
@@ -94,7 +94,7 @@ def test_classify_takes_its_own_words_back(odd_root: Path, foodsort: Foodsort, s
     assert len(out.splitlines()) == len(ODD)
 
 
-def test_no_lines_on_stdin_are_no_photos(odd_root: Path, foodsort: Foodsort, stdin: Any, photo: Photo) -> None:
+def test_empty_stdin_means_no_photos(odd_root: Path, foodsort: Foodsort, stdin: Any, photo: Photo) -> None:
     (odd_root / "inbox/broken.jpg").write_bytes(b"no picture")
     assert foodsort("run", "--root", odd_root, "--once")[0] == 0
     for words in (("retry",), ("undo",), ("correct", "--label", "food")):
@@ -128,7 +128,7 @@ def trips(root: Path, photo: Photo, foodsort: Foodsort, each_database: None) -> 
         ("f*/d.jpg", {"food/d.jpg"}),
     ],
 )
-def test_a_pattern_means_what_it_would_mean_to_a_shell_in_the_root(
+def test_a_pattern_matches_as_in_a_shell_in_the_root(
     trips: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, pattern: str, meant: set[str]
 ) -> None:
     for argument in (pattern, f"{trips}/{pattern}"):
@@ -139,16 +139,14 @@ def test_a_pattern_means_what_it_would_mean_to_a_shell_in_the_root(
     assert {*out.splitlines()[:-1]} == meant
 
 
-def test_a_pattern_that_matches_none_is_told(trips: Path, foodsort: Foodsort) -> None:
+def test_a_pattern_without_a_match_is_reported(trips: Path, foodsort: Foodsort) -> None:
     code, out, err = foodsort("retry", "--root", trips, "food/*.png")
     assert code == 1
     assert "food/*.png: no photo matches this pattern" in err
     assert out.startswith("0 photos are in the inbox")
 
 
-def test_a_list_that_is_read_twice_means_the_same_photos(
-    root: Path, photo: Photo, foodsort: Foodsort, stdin: Any
-) -> None:
+def test_a_list_read_twice_means_the_same_photos(root: Path, photo: Photo, foodsort: Foodsort, stdin: Any) -> None:
     for shade, name in enumerate(("photo[1].jpg", "photo1.jpg")):
         (root / "inbox" / name).write_bytes(photo("food", shade))
     assert foodsort("run", "--root", root, "--once")[0] == 0
@@ -162,7 +160,7 @@ def test_a_list_that_is_read_twice_means_the_same_photos(
     assert (code, err.partition(";")[0]) == (1, "foodsort: food/photo?.jpg: the database has no photo at this path")
 
 
-def test_a_name_as_it_is_printed_comes_before_one_as_it_is(
+def test_a_printed_name_comes_before_a_literal_one(
     root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(root)
@@ -173,16 +171,14 @@ def test_a_name_as_it_is_printed_comes_before_one_as_it_is(
 
 
 @pytest.mark.parametrize("state", ["failed", "failed/b*"])
-def test_why_what_lies_in_a_folder_is_not_to_be_had(root: Path, foodsort: Foodsort, state: str) -> None:
+def test_a_folder_without_matching_photos_has_a_reason(root: Path, foodsort: Foodsort, state: str) -> None:
     (root / "inbox/bill.pdf").write_bytes(b"%PDF")
     assert foodsort("run", "--root", root, "--once")[0] == 0
     code, _, err = foodsort("correct", "--root", root, "--label", "food", state)
     assert (code, err) == (1, f"foodsort: {state}: failed/bill.pdf: {WHY_NOT_LABELLED['failed']}\n")
 
 
-def test_what_a_stream_cannot_write_is_printed_as_it_is_taken_back(
-    root: Path, photo: Photo, foodsort: Foodsort
-) -> None:
+def test_characters_that_a_stream_cannot_encode_are_escaped(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     (root / "inbox/caf\u00e9 \u202e\U0001f363.jpg").write_bytes(photo())
     assert foodsort("run", "--root", root, "--once")[0] == 0
 
@@ -202,9 +198,7 @@ def test_what_a_stream_cannot_write_is_printed_as_it_is_taken_back(
     "words",
     [("correct", "--label", "food", "\x1b[31m"), ("results", "--root", "\x1b[31m"), ("status", "--root", "\x1b[31m")],
 )
-def test_no_control_character_that_was_given_is_written(
-    root: Path, photo: Photo, foodsort: Foodsort, words: Any
-) -> None:
+def test_control_characters_in_arguments_are_escaped(root: Path, photo: Photo, foodsort: Foodsort, words: Any) -> None:
     (root / "inbox/a.jpg").write_bytes(photo())
     assert foodsort("run", "--root", root, "--once")[0] == 0
     code, out, err = foodsort(*words, *(() if "--root" in words else ("--root", root)))

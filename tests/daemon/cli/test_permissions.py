@@ -1,4 +1,4 @@
-"""What the daemon may not read stays where it is, and is named once."""
+"""Files without permissions stay in their place and are named once."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 def without_rights(*words: str | Path) -> "subprocess.CompletedProcess[str]":
-    """Runs a command that may read and write no more than modes let it, even as root."""
+    """Runs a command without root's exemption from file modes."""
     command = [sys.executable, "-m", "daemon", *map(str, words)]
     if os.geteuid() == 0:
         setpriv = shutil.which("setpriv")
@@ -24,9 +24,7 @@ def without_rights(*words: str | Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_a_file_that_may_not_be_read_stays_and_the_exit_code_says_so(
-    root: Path, photo: Photo, foodsort: Foodsort
-) -> None:
+def test_an_unreadable_file_stays_and_changes_the_exit_code(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     theirs = root / "inbox/trip/theirs.jpg"
     theirs.parent.mkdir()
     theirs.write_bytes(photo(shade=1))
@@ -44,7 +42,7 @@ def test_a_file_that_may_not_be_read_stays_and_the_exit_code_says_so(
 
 
 @pytest.mark.parametrize(("file", "folder"), [(0o000, 0o700), (0o400, 0o500), (0o600, 0o500)])
-def test_a_database_that_may_not_be_used_is_told_with_what_mends_it(
+def test_a_database_without_permissions_is_reported_with_a_remedy(
     root: Path, photo: Photo, foodsort: Foodsort, file: int, folder: int
 ) -> None:
     (root / "inbox/a.jpg").write_bytes(photo())
@@ -60,7 +58,7 @@ def test_a_database_that_may_not_be_used_is_told_with_what_mends_it(
     )
 
 
-def test_what_may_not_be_written_is_named(root: Path) -> None:
+def test_a_file_without_permissions_is_named(root: Path) -> None:
     private = root / "inbox/.foodsort"
     private.mkdir(mode=0o500)
     done = without_rights("run", "--root", root, "--once")

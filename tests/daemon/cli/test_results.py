@@ -39,7 +39,7 @@ def watching(root: Path, *words: str) -> Iterator["subprocess.Popen[str]"]:
             process.kill()
 
 
-def test_groups_come_in_every_format(tmp_path: Path, engine: sa.Engine, foodsort: Foodsort) -> None:
+def test_groups_are_equal_in_every_format(tmp_path: Path, engine: sa.Engine, foodsort: Foodsort) -> None:
     def grouped(form: str) -> str:
         code, out, err = foodsort("results", "--root", tmp_path, "--by", "camera", "--format", form)
         assert (code, err) == (0, "")
@@ -63,16 +63,16 @@ def test_groups_come_in_every_format(tmp_path: Path, engine: sa.Engine, foodsort
     ("sort", "names"),
     [("newest", "43210"), ("oldest", "01234"), ("name", "01234"), ("certainty", "01234")],
 )
-def test_sorted_as_asked(tmp_path: Path, engine: sa.Engine, foodsort: Foodsort, sort: str, names: str) -> None:
+def test_sort_determines_the_order(
+    tmp_path: Path, engine: sa.Engine, foodsort: Foodsort, sort: str, names: str
+) -> None:
     words = ("results", "--root", tmp_path, "--sort", sort, "--format", "jsonl")
     printed = [json.loads(line)["name"] for line in foodsort(*words)[1].splitlines()]
     assert printed == [f"{name}.jpg" for name in names]
 
 
 @pytest.mark.parametrize("form", ["table", "jsonl", "csv"])
-def test_watching_prints_each_photo_as_it_comes_until_it_is_interrupted(
-    tmp_path: Path, engine: sa.Engine, form: str
-) -> None:
+def test_watch_prints_each_new_photo_until_ctrl_c(tmp_path: Path, engine: sa.Engine, form: str) -> None:
     with watching(tmp_path, "--format", form, "--limit", "2") as process:
         assert process.stdout
         heads = [process.stdout.readline() for _ in range(form != "jsonl")]
@@ -85,7 +85,7 @@ def test_watching_prints_each_photo_as_it_comes_until_it_is_interrupted(
         assert process.returncode == 130
 
 
-def test_watching_says_once_that_there_is_no_database_yet(tmp_path: Path) -> None:
+def test_watch_reports_a_missing_database_once(tmp_path: Path) -> None:
     with watching(tmp_path, "--format", "jsonl") as process:
         assert process.stdout
         assert process.stderr
@@ -98,7 +98,7 @@ def test_watching_says_once_that_there_is_no_database_yet(tmp_path: Path) -> Non
         assert process.communicate(timeout=60) == ("", "")
 
 
-def test_watching_ends_when_nobody_reads_any_more_though_no_photo_comes(tmp_path: Path, engine: sa.Engine) -> None:
+def test_watch_ends_when_its_reader_closes_the_pipe(tmp_path: Path, engine: sa.Engine) -> None:
     with watching(tmp_path, "--format", "jsonl") as process:
         assert process.stdout
         assert process.stderr
@@ -110,7 +110,7 @@ def test_watching_ends_when_nobody_reads_any_more_though_no_photo_comes(tmp_path
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("photos", [3, 3_000])
-def test_a_reader_that_has_seen_enough_is_no_trouble(tmp_path: Path, engine: sa.Engine, form: str, photos: int) -> None:
+def test_a_closed_pipe_is_no_error_message(tmp_path: Path, engine: sa.Engine, form: str, photos: int) -> None:
     with engine.begin() as connection:  # more than a pipe and a buffer hold
         rows = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {photos})"
         listed = ", ".join(column.name for column in schema.photos.columns if column.name != "id")
@@ -126,7 +126,7 @@ def test_a_reader_that_has_seen_enough_is_no_trouble(tmp_path: Path, engine: sa.
         assert process.wait(60) == 1
 
 
-def test_a_full_disk_is_told(tmp_path: Path, engine: sa.Engine) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path, engine: sa.Engine) -> None:
     command = [sys.executable, "-m", "daemon", "results", "--root", str(tmp_path), "--format", "csv"]
     with open("/dev/full", "w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
@@ -134,7 +134,7 @@ def test_a_full_disk_is_told(tmp_path: Path, engine: sa.Engine) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_name_is_written_whatever_the_language_of_the_terminal(
+def test_names_are_printed_in_every_encoding(
     tmp_path: Path, engine: sa.Engine, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     add(engine, "日本.jpg")
@@ -155,7 +155,7 @@ def test_a_name_is_written_whatever_the_language_of_the_terminal(
         (("--by", "day", "--sort", "name"), "--sort"),
     ],
 )
-def test_what_does_not_go_together_is_refused_with_a_word_why(
+def test_incompatible_options_are_refused_by_name(
     tmp_path: Path, engine: sa.Engine, foodsort: Foodsort, words: tuple[str, ...], why: str
 ) -> None:
     code, out, err = foodsort("results", "--root", tmp_path, *words)

@@ -1,4 +1,4 @@
-"""`foodsort review`: where it serves, and what it refuses."""
+"""`foodsort review`: its addresses, and the options that it refuses."""
 
 import os
 import re
@@ -29,7 +29,7 @@ def photos(root: Path, photo: Photo, foodsort: Foodsort) -> Path:
     return root
 
 
-def test_a_root_without_a_photo_says_so_until_the_first_one_is_sorted(root: Path, photo: Photo) -> None:
+def test_an_empty_root_has_a_message_until_the_first_photo(root: Path, photo: Photo) -> None:
     with reviewing(root) as address:
         assert "There are no photos yet." in httpx.get(address).text
         assert httpx.get(address + "/overview").status_code == 200
@@ -37,7 +37,7 @@ def test_a_root_without_a_photo_says_so_until_the_first_one_is_sorted(root: Path
         assert "soup.jpg" in httpx.get(address).text
 
 
-def test_where_there_is_no_root_or_it_is_another_users_no_database_is_made(
+def test_review_creates_no_database_without_a_root_or_for_another_user(
     root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: (root / "inbox").stat().st_uid + 1)
@@ -48,20 +48,20 @@ def test_where_there_is_no_root_or_it_is_another_users_no_database_is_made(
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "photos.example"])
-def test_others_than_this_machine_are_not_served_without_a_token(root: Path, foodsort: Foodsort, host: str) -> None:
+def test_other_machines_need_a_token(root: Path, foodsort: Foodsort, host: str) -> None:
     code, _, err = foodsort("review", "--root", root, "--host", host)
     assert code == 2
     assert "FOODSORT_WEB__TOKEN" in err
 
 
-def test_a_token_that_is_easy_to_guess_is_refused(root: Path, foodsort: Foodsort) -> None:
+def test_a_short_token_is_refused(root: Path, foodsort: Foodsort) -> None:
     (root / "foodsort.toml").write_text('[web]\ntoken = "secret"\n')
     code, _, err = foodsort("review", "--root", root)
     assert code == 2
     assert "12 characters or more" in err
 
 
-def test_with_a_token_others_are_served_by_the_address_that_they_called(photos: Path) -> None:
+def test_with_a_token_other_machines_are_served_at_the_address_they_used(photos: Path) -> None:
     with reviewing(photos, "--host", "0.0.0.0", FOODSORT_WEB__TOKEN=TOKEN) as address:
         port = address.rpartition(":")[2]
         assert httpx.get(f"http://127.0.0.2:{port}/login").status_code == 200
@@ -69,7 +69,7 @@ def test_with_a_token_others_are_served_by_the_address_that_they_called(photos: 
         assert httpx.get(f"http://127.0.0.2:{port}/login", headers={"Host": "0.0.0.0"}).status_code == 421
 
 
-def test_a_port_in_use_is_told_in_words(photos: Path, foodsort: Foodsort) -> None:
+def test_a_port_in_use_is_reported(photos: Path, foodsort: Foodsort) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         code, _, err = foodsort("review", "--root", photos, "--port", str(taken.getsockname()[1]))
     assert code == 1
@@ -77,7 +77,7 @@ def test_a_port_in_use_is_told_in_words(photos: Path, foodsort: Foodsort) -> Non
     assert "--port" in err
 
 
-def test_a_missing_package_is_told_with_the_extra_that_brings_it(
+def test_a_missing_package_is_reported_with_its_extra(
     photos: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
@@ -87,7 +87,7 @@ def test_a_missing_package_is_told_with_the_extra_that_brings_it(
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_cleanly_as_soon_as_it_has_said_its_address(photos: Path, ending: signal.Signals) -> None:
+def test_a_signal_right_after_the_start_ends_review_cleanly(photos: Path, ending: signal.Signals) -> None:
     command = [sys.executable, "-m", "daemon", "review", "--root", str(photos), "--port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert server.stdout is not None
@@ -97,7 +97,7 @@ def test_a_signal_ends_it_cleanly_as_soon_as_it_has_said_its_address(photos: Pat
     assert (server.returncode, out, err) == (0, "", "")
 
 
-def test_connections_that_never_finish_asking_leave_files_to_be_opened(photos: Path) -> None:
+def test_incomplete_requests_leave_file_descriptors_free(photos: Path) -> None:
     command = [sys.executable, "-m", "daemon", "review", "--root", str(photos), "--port", "0"]
     limited = ["sh", "-c", 'ulimit -Sn 100 && exec "$@"', "sh", *command]
     with subprocess.Popen(limited, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
@@ -117,7 +117,7 @@ def test_connections_that_never_finish_asking_leave_files_to_be_opened(photos: P
     assert set(err.splitlines()) == {"WARNING:  Exceeded concurrency limit."}
 
 
-def test_who_never_ends_asking_does_not_keep_it_from_ending(photos: Path) -> None:
+def test_an_incomplete_request_does_not_delay_the_stop(photos: Path) -> None:
     with (
         socket.socket() as asking,
         reviewing(photos) as address,
@@ -128,7 +128,7 @@ def test_who_never_ends_asking_does_not_keep_it_from_ending(photos: Path) -> Non
         httpx.get(address)
 
 
-def test_no_part_of_an_answer_waits_for_the_browser_to_say_that_it_has_the_one_before() -> None:
+def test_responses_are_sent_without_delay() -> None:
     with (
         closing(review._listening("127.0.0.1", 0)) as listener,
         socket.create_connection(listener.getsockname()),
@@ -140,5 +140,5 @@ def test_no_part_of_an_answer_waits_for_the_browser_to_say_that_it_has_the_one_b
 @pytest.mark.parametrize(
     ("host", "here"), [("localhost", True), ("127.0.0.9", True), ("[::1]", True), ("10.0.0.1", False)]
 )
-def test_what_only_this_machine_reaches(host: str, here: bool) -> None:
+def test_loopback_addresses_are_recognised(host: str, here: bool) -> None:
     assert review._is_loopback(host) is here

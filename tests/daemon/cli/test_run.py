@@ -1,4 +1,4 @@
-"""`foodsort run --once`: a tree before, a tree after, and the rows."""
+"""`foodsort run --once`: the files before, the files after, and the rows."""
 
 import io
 import json
@@ -42,7 +42,7 @@ def test_photos_are_sorted_and_each_has_a_row(root: Path, photo: Photo, foodsort
 
 
 @pytest.mark.usefixtures("each_database")
-def test_a_row_knows_what_its_camera_and_its_model_said(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_a_row_has_the_data_of_its_camera_and_its_model(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     tags = Image.Exif()
     tags[0x0110] = "Soup \x1b[31m 3000"
     tags.get_ifd(0x8769).update({0x9003: "2026:07:01 18:30:00", 0x9011: "+02:00"})
@@ -75,7 +75,7 @@ def test_times_and_modes_of_photos_are_kept(root: Path, photo: Photo, foodsort: 
     assert (stat.st_mtime_ns, stat.st_mode & 0o777) == (10**18 + 1, 0o640)
 
 
-def test_nothing_is_overwritten(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_sorting_overwrites_nothing(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     (root / "food").mkdir()
     (root / "food/a.jpg").write_bytes(b"was here first")
     (root / "food/a (2).jpg").symlink_to("nowhere")
@@ -85,7 +85,7 @@ def test_nothing_is_overwritten(root: Path, photo: Photo, foodsort: Foodsort) ->
     assert [row["path"] for row in rows(root)] == ["food/a (3).jpg"]
 
 
-def test_the_same_name_again_and_again_and_the_same_bytes_too(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_repeated_names_and_bytes_get_rows_of_their_own(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     for _ in range(3):
         (root / "inbox/a.jpg").write_bytes(photo())
         assert foodsort("run", "--root", root, "--once")[0] == 0
@@ -95,7 +95,7 @@ def test_the_same_name_again_and_again_and_the_same_bytes_too(root: Path, photo:
 
 
 @pytest.mark.usefixtures("each_database")
-def test_what_is_no_picture_fails_with_the_reason_beside_it(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_files_that_are_not_images_fail_with_a_sidecar(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     (root / "inbox/papers").mkdir()
     (root / "inbox/papers/bill.pdf").write_bytes(b"%PDF-1.7 and so on")
     (root / "inbox/cut.jpg").write_bytes(photo(size=256)[:1000])
@@ -124,7 +124,7 @@ def test_what_is_no_picture_fails_with_the_reason_beside_it(root: Path, photo: P
     assert sidecar["first_failed_at"] == by_name["cut.jpg"]["first_failed_at"] <= sidecar["last_failed_at"]
 
 
-def test_reasons_never_overwrite_a_photo_of_that_name(root: Path, foodsort: Foodsort) -> None:
+def test_sidecars_never_overwrite_a_photo_of_that_name(root: Path, foodsort: Foodsort) -> None:
     (root / "inbox/a.jpg").write_bytes(b"one")
     (root / "inbox/a.jpg.error.json").write_bytes(b"another")
     foodsort("run", "--root", root, "--once")
@@ -133,7 +133,7 @@ def test_reasons_never_overwrite_a_photo_of_that_name(root: Path, foodsort: Food
     assert len(after) == 4
 
 
-def test_a_name_too_long_for_its_reason_has_it_under_its_digest(root: Path, foodsort: Foodsort) -> None:
+def test_the_sidecar_of_a_long_name_is_named_by_the_digest(root: Path, foodsort: Foodsort) -> None:
     name = "x" * 251 + ".jpg"
     (root / "inbox" / name).write_bytes(b"no picture")
     foodsort("run", "--root", root, "--once")
@@ -188,14 +188,14 @@ def test_links_fifos_sockets_and_ignored_files_stay_and_get_no_row(
     assert sorted((event["kind"], event["path"]) for event in events) == sorted(("skipped", name) for name in skipped)
 
 
-def test_a_link_swapped_in_for_a_sub_folder_leads_nowhere(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_a_link_in_place_of_a_sub_folder_is_not_followed(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     (root / "elsewhere").mkdir()
     (root / "food").mkdir()
     (root / "food/trip").symlink_to(root / "elsewhere")
     (root / "inbox/trip").mkdir()
     (root / "inbox/trip/a.jpg").write_bytes(photo())
     (root / "inbox/b.jpg").write_bytes(photo())
-    # The photo cannot go where its row says, so it waits, claimed, for a person to clear the way.
+    # The photo cannot move to the place in its row, so it stays claimed until a person removes the link.
     timer = threading.Timer(3, lambda: (root / "food/trip").unlink())
     timer.start()
     assert foodsort("run", "--root", root, "--once")[0] == 0
@@ -203,7 +203,7 @@ def test_a_link_swapped_in_for_a_sub_folder_leads_nowhere(root: Path, photo: Pho
     assert (root / "food/trip/a.jpg").read_bytes() == photo()
 
 
-def test_a_dry_run_says_what_would_be_done_and_touches_nothing(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_a_dry_run_reports_each_destination_and_moves_nothing(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     (root / "inbox/trip").mkdir()
     (root / "inbox/trip/soup.jpg").write_bytes(photo())
     (root / "inbox/bill.pdf").write_bytes(b"%PDF")
@@ -216,7 +216,7 @@ def test_a_dry_run_says_what_would_be_done_and_touches_nothing(root: Path, photo
     assert out.splitlines()[-1] == "2 photos would be sorted: 1 food, 0 non_food, 1 failed; 0 had to stay in the inbox"
 
 
-def test_photos_set_aside_go_to_their_own_folder(
+def test_unsure_photos_go_to_their_own_folder(
     root: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, photo: Photo
 ) -> None:
     grey = io.BytesIO()
@@ -231,10 +231,10 @@ def test_photos_set_aside_go_to_their_own_folder(
     assert "1 unsure" in out
 
 
-def test_a_second_daemon_is_told_who_holds_the_inbox(root: Path, foodsort: Foodsort) -> None:
-    hold = InboxHandle(root / "inbox", lock=True)
+def test_a_second_daemon_names_the_process_that_holds_the_inbox(root: Path, foodsort: Foodsort) -> None:
+    inbox = InboxHandle(root / "inbox", lock=True)
     code, _, err = foodsort("run", "--root", root, "--once")
-    hold.close()
+    inbox.close()
     assert code == 1
     assert f"process {os.getpid()} (since 20" in err
 
@@ -250,7 +250,7 @@ def test_missing_folders_are_made(tmp_path: Path, root: Path, foodsort: Foodsort
     }
 
 
-def test_a_root_may_be_named_with_dots_in_its_path(
+def test_a_root_path_may_contain_dots(
     tmp_path: Path, root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "link").symlink_to(root / "inbox")

@@ -23,7 +23,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A root with rows of many kinds, which no photos belong to."""
+    """A root with rows of many kinds and without photos."""
     engine = make_database(addresses.database_url(tmp_path, ""))
     add(engine, "soup.jpg", camera="Canon EOS 80D", taken_at="2026-05-06T07:08:09")
     add(engine, "sea.jpg", predicted_label="food", corrected=("non_food",))
@@ -71,7 +71,7 @@ def test_counts_are_whole_or_left_out(
     assert len(line.split()) >= least
 
 
-def test_80_columns_hold_what_matters_and_wide_terminals_more(root: Path) -> None:
+def test_80_columns_show_the_main_columns_and_wide_terminals_more(root: Path) -> None:
     assert table(80, root)[0].split("  ")[0:2] == ["id", "when (UTC)"]
     assert table(80, root)[0].split() == ["id", "when", "(UTC)", "label", "P(food)", "path"]
     assert table(300, root)[0].split() == [
@@ -99,7 +99,7 @@ def test_a_persons_label_a_failure_and_an_unusual_state_are_marked(root: Path) -
     assert "2026-11-01 12:00" in by_name["bill.pdf"]  # when it was claimed
 
 
-def test_names_stand_as_they_are_and_nothing_of_a_camera_reaches_the_terminal(root: Path) -> None:
+def test_names_and_cameras_cannot_control_the_terminal(root: Path) -> None:
     written = on_terminal(300, "results", "--root", root)[1]
     assert ":heart:[bold]x.jpg" in written
     assert r"esc\x1b[31m.jpg" in written
@@ -110,7 +110,7 @@ def test_names_stand_as_they_are_and_nothing_of_a_camera_reaches_the_terminal(ro
     ("environment", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
 )
 @pytest.mark.parametrize("words", [("results",), ("results", "--help"), ("--help",)])
-def test_colours_are_where_they_are_wanted(
+def test_colours_depend_on_the_environment(
     root: Path, words: tuple[str, ...], environment: dict[str, str], coloured: bool
 ) -> None:
     options = ("--root", root) if len(words) == 1 and words[0] == "results" else ()
@@ -121,7 +121,7 @@ def test_colours_are_where_they_are_wanted(
         assert "\x1b" not in written
 
 
-def test_what_is_piped_has_a_line_for_each_row_and_every_column(root: Path) -> None:
+def test_a_piped_table_has_a_line_for_each_row_and_every_column(root: Path) -> None:
     command = [sys.executable, "-m", "daemon", "results", "--root", str(root)]
     without = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=without)
@@ -134,7 +134,7 @@ def test_what_is_piped_has_a_line_for_each_row_and_every_column(root: Path) -> N
     assert any(line.rstrip().endswith(LONG) for line in lines)
 
 
-def test_it_is_told_that_there_are_more(root: Path) -> None:
+def test_hidden_rows_are_counted_on_stderr(root: Path) -> None:
     def stderr_of(*words: str) -> str:
         command = [sys.executable, "-m", "daemon", "results", "--root", str(root), *words]
         return subprocess.run(command, capture_output=True, text=True, check=True).stderr
@@ -147,7 +147,7 @@ def test_it_is_told_that_there_are_more(root: Path) -> None:
     assert stderr_of("--limit", "2", "--format", "jsonl") == ""
 
 
-def test_a_line_of_a_row_that_just_came_has_its_columns_under_their_heads(capsys: pytest.CaptureFixture[str]) -> None:
+def test_followed_rows_are_aligned_with_their_headings(capsys: pytest.CaptureFixture[str]) -> None:
     row: dict[str, Any] = dict.fromkeys(("error_kind", "corrected_label", "taken_at", "camera", "model"))
     row |= {"id": 1234567, "classified_at": "2026-11-01T12:00:00.000000Z", "label": "food", "probability": 0.5}
     row |= {"state": "filed", "path": "food/a b.jpg"}

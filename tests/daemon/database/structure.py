@@ -5,11 +5,11 @@ from typing import Any
 import sqlalchemy as sa
 
 
-def described(engine: sa.Engine) -> list[Any]:
-    """Everything that a database is made of, and its version."""
+def describe(engine: sa.Engine) -> list[Any]:
+    """Version, tables, indexes and view of a database."""
     with engine.connect() as connection:
-        found = sa.inspect(connection)
-        tables = sorted(found.get_table_names())
-        parts = [(name, found.get_columns(name), found.get_indexes(name)) for name in tables]
+        inspector = sa.inspect(connection)
+        tables = sorted(inspector.get_table_names())
+        parts = [(name, inspector.get_columns(name), inspector.get_indexes(name)) for name in tables]
         version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all()
-        return [version, found.get_view_definition("results"), repr(parts)]
+        return [version, inspector.get_view_definition("results"), repr(parts)]

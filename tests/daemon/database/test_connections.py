@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from daemon.database import addresses, connections, schema, snapshot
 from daemon.database.addresses import DatabaseError
 from models.bundle import Bundle
-from tests.daemon.database.structure import described
+from tests.daemon.database.structure import describe
 from tests.daemon.sample_database import add, make_database
 from tests.programs.postgres import Cluster, made
 
@@ -26,7 +26,7 @@ def file(tmp_path: Path) -> sa.URL:
     return addresses.database_url(tmp_path, "")
 
 
-def test_migrating_from_nothing_gives_the_schema_that_the_code_uses(address: sa.URL) -> None:
+def test_a_new_database_has_the_schema_of_the_code(address: sa.URL) -> None:
     engine = connections.connect(address)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
@@ -41,13 +41,13 @@ def test_rows_of_the_first_schema_are_kept(address: sa.URL) -> None:
     config.set_main_option("script_location", str(Path(connections.__file__).parent / "migrations"))
     now = "2026-11-24T12:00:00.000000Z"
     card = Bundle.load().card
-    said = json.dumps({"temperature": card.temperature, "thresholds": card.thresholds.model_dump()})
+    values = json.dumps({"temperature": card.temperature, "thresholds": card.thresholds.model_dump()})
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
         for statement in (
             f"INSERT INTO models VALUES (1, 's', 'm', '{{}}', '{now}')",
-            f"INSERT INTO models VALUES (2, 't', 'n', '{said}', '{now}')",
+            f"INSERT INTO models VALUES (2, 't', 'n', '{values}', '{now}')",
             f"INSERT INTO batches VALUES (1, '{now}', 2, 'e', 1.0)",
             f"INSERT INTO photos VALUES (1, 'a', 'food/a', 'a', 'a', 'a', 'g', '1:1', 's', 1, '{now}', 'JPEG', 1, 1,"
             f" 2.0, 0.9, 'food', 'filed', NULL, NULL, 1, 1, '{now}', '{now}', '{now}')",
@@ -64,11 +64,11 @@ def test_rows_of_the_first_schema_are_kept(address: sa.URL) -> None:
         found = connection.execute(query).all()
         m = schema.models.c
         models = sa.select(m.temperature, m.threshold, m.unsure_low, m.unsure_high).order_by(m.id)
-        known = connection.execute(models).all()
+        settings = connection.execute(models).all()
     engine.dispose()
     assert found == [("a", "non_food", "filed", 1, None, None), ("b", None, "failed", 1, now, None)]
-    # Of a card that says nothing nothing is known.
-    assert known == [(None,) * 4, (card.temperature, *card.thresholds.model_dump().values())]
+    # An empty card has no values.
+    assert settings == [(None,) * 4, (card.temperature, *card.thresholds.model_dump().values())]
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def test_opening_again_changes_nothing(file: sa.URL) -> None:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(schema.REVISION,)]
 
 
-def test_what_must_survive_a_power_cut_is_synced(file: sa.URL) -> None:
+def test_sqlite_syncs_each_commit(file: sa.URL) -> None:
     engine = connections.connect(file)
     with engine.connect() as connection:
         pragmas = [connection.execute(sa.text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "synchronous")]
@@ -93,11 +93,11 @@ def test_what_must_survive_a_power_cut_is_synced(file: sa.URL) -> None:
     assert pragmas == ["wal", 2]  # 2 is FULL
 
 
-def test_a_database_of_a_newer_version_is_refused_and_left_alone(address: sa.URL, tmp_path: Path) -> None:
+def test_a_database_of_a_newer_version_is_refused_and_unchanged(address: sa.URL, tmp_path: Path) -> None:
     engine = connections.connect(address)
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
-    before = described(engine)
+    before = describe(engine)
     engine.dispose()
     with pytest.raises(DatabaseError, match="newer foodsort"):
         connections.connect(address)
@@ -105,12 +105,12 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(address: sa.URL
         with pytest.raises(DatabaseError, match="newer foodsort \\(schema 9999\\); install that"):
             opened(address)
     with closing_engine(address) as engine:
-        assert described(engine) == before
+        assert describe(engine) == before
     if address.get_backend_name() == "sqlite":
         assert [path.name for path in tmp_path.iterdir()] == ["foodsort.db"]
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_alone(file: sa.URL) -> None:
+def test_a_file_that_is_not_a_database_is_refused_and_unchanged(file: sa.URL) -> None:
     path = Path(str(file.database))
     path.write_bytes(b"my holiday diary, not a database at all. " * 100)
     before = path.read_bytes()
@@ -121,7 +121,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(file: sa.URL) -> N
     assert path.read_bytes() == before
 
 
-def test_what_must_survive_a_power_cut_is_synced_by_a_server_that_is_told_not_to(cluster: Cluster) -> None:
+def test_postgresql_syncs_each_commit_against_its_configuration(cluster: Cluster) -> None:
     with made(cluster) as address:
         cluster.ask(f"ALTER DATABASE {address.database} SET synchronous_commit = off")
         engine = connections.connect(address)
@@ -130,15 +130,15 @@ def test_what_must_survive_a_power_cut_is_synced_by_a_server_that_is_told_not_to
         engine.dispose()
 
 
-def test_a_server_that_is_gone_without_a_word_is_missed_soon_unless_the_address_says_otherwise(
+def test_an_address_overrides_the_default_keepalives(
     cluster: Cluster,
 ) -> None:
     with made(cluster) as address:
         engine = connections.connect(address.update_query_dict({"keepalives_idle": "7"}))
         with engine.connect() as connection:
-            said = connection.connection.driver_connection.info.get_parameters()  # type: ignore[union-attr]
+            values = connection.connection.driver_connection.info.get_parameters()  # type: ignore[union-attr]
         engine.dispose()
-    assert (said["keepalives_idle"], said["keepalives_count"], said["connect_timeout"]) == ("7", "3", "5")
+    assert (values["keepalives_idle"], values["keepalives_count"], values["connect_timeout"]) == ("7", "3", "5")
 
 
 def test_a_database_that_cannot_hold_every_name_is_refused(cluster: Cluster) -> None:
@@ -146,7 +146,7 @@ def test_a_database_that_cannot_hold_every_name_is_refused(cluster: Cluster) -> 
         connections.connect(address)
 
 
-def test_where_no_driver_is_named_it_is_the_one_that_comes_with_foodsort(tmp_path: Path) -> None:
+def test_the_default_driver_of_postgresql_is_psycopg(tmp_path: Path) -> None:
     assert addresses.database_url(tmp_path, "postgresql://me@here/photos").drivername == "postgresql+psycopg"
 
 
@@ -181,7 +181,7 @@ def test_the_latest_review_is_the_label(address: sa.URL, tmp_path: Path) -> None
     assert (row["label"], row["predicted_label"], row["corrected_label"]) == ("non_food", "food", "non_food")
 
 
-def test_many_threads_may_read_at_a_time(address: sa.URL, caplog: pytest.LogCaptureFixture) -> None:
+def test_twelve_threads_read_at_a_time(address: sa.URL, caplog: pytest.LogCaptureFixture) -> None:
     connections.connect(address).dispose()
     engine, all_there = connections.connect_to_read(address), threading.Barrier(12)
 
@@ -198,7 +198,7 @@ def test_many_threads_may_read_at_a_time(address: sa.URL, caplog: pytest.LogCapt
     assert caplog.text == ""
 
 
-def test_what_is_found_is_of_one_moment_where_writing_begins_meanwhile(file: sa.URL) -> None:
+def test_a_snapshot_is_read_again_if_a_writer_starts(file: sa.URL) -> None:
     engine = make_database(file)
     add(engine, "a")
     engine.dispose()

@@ -1,4 +1,4 @@
-"""Datasette opens the database as it is: beside a daemon, after its end, and a copy."""
+"""Datasette reads the database with a running daemon and without, and a copy of it."""
 
 import json
 import os
@@ -24,7 +24,7 @@ DATASETTE = (sys.executable, "-m", "datasette")
 
 @contextmanager
 def served(path: Path) -> Iterator[str]:
-    """Where Datasette serves a database file."""
+    """Serves a database file with Datasette; yields its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -53,7 +53,7 @@ def beside(path: Path) -> list[str]:
     return sorted(name for name in os.listdir(path.parent) if name.startswith(path.name))
 
 
-def test_it_shows_what_a_daemon_sorts_and_stops_neither_its_end_nor_its_start(root: Path, photo: Photo) -> None:
+def test_datasette_shows_new_rows_and_never_blocks_the_daemon(root: Path, photo: Photo) -> None:
     path = root / "foodsort.db"
     with running(root) as daemon:
         sort_photo(root, photo(shade=1), "1.jpg", daemon)
@@ -73,7 +73,7 @@ def test_it_shows_what_a_daemon_sorts_and_stops_neither_its_end_nor_its_start(ro
     assert beside(path) == ["foodsort.db"]
 
 
-def test_what_it_leaves_of_a_database_that_nobody_has_open_the_daemon_takes_over(root: Path, photo: Photo) -> None:
+def test_the_daemon_removes_the_files_that_datasette_leaves(root: Path, photo: Photo) -> None:
     path = root / "foodsort.db"
     with running(root) as daemon:
         sort_photo(root, photo(shade=1), "1.jpg", daemon)
@@ -85,7 +85,7 @@ def test_what_it_leaves_of_a_database_that_nobody_has_open_the_daemon_takes_over
     assert beside(path) == ["foodsort.db"]
 
 
-def test_a_copy_that_nobody_changes_is_read_without_a_trace(root: Path, photo: Photo, tmp_path: Path) -> None:
+def test_datasette_reads_an_immutable_copy_and_writes_nothing(root: Path, photo: Photo, tmp_path: Path) -> None:
     with running(root) as daemon:
         sort_photo(root, photo(shade=1), "1.jpg", daemon)
         until(lambda: "filed" in states(root / "foodsort.db"), daemon)
@@ -95,8 +95,8 @@ def test_a_copy_that_nobody_changes_is_read_without_a_trace(root: Path, photo: P
         ):
             source.backup(copy)
     question = "/copy/results.json?_shape=array&label__exact=food"
-    asked: list[str | Path] = [*DATASETTE, "-i", tmp_path / "copy.db", "--get", question]
-    answer = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    get: list[str | Path] = [*DATASETTE, "-i", tmp_path / "copy.db", "--get", question]
+    answer = subprocess.run(get, capture_output=True, text=True, check=True).stdout
     assert [row["path"] for row in json.loads(answer)] == ["food/1.jpg"]
     assert beside(tmp_path / "copy.db") == ["copy.db"]
 

@@ -1,4 +1,4 @@
-"""Photos of which the same bytes were sorted before, and the schema that remembers them."""
+"""Copies of photos that were sorted earlier."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from daemon.database.lookup import Lookup, cached_logit, latest_review
 from daemon.database.rows import DuplicateRow, Review
 from models.engines.scripted import ScriptedEngine
 from tests.daemon.conftest import Foodsort, Photo, tree
-from tests.daemon.processes import die
+from tests.daemon.processes import kill_run_at
 from tests.daemon.rows import connect, rows, select
 
 pytestmark = pytest.mark.slow
@@ -45,8 +45,8 @@ def label_by_a_person(root: Path, photo_id: int, label: str) -> None:
 
 
 @pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many pictures the network is given, batch by batch."""
+def batch_sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Sizes of the batches that the network classifies."""
     sizes: list[int] = []
     logits = ScriptedEngine.logits
 
@@ -70,22 +70,24 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         ([copy(state="failed", logit=None), copy(logit=3.0)], 3.0),
     ],
 )
-def test_whose_logit_is_taken(found: list[DuplicateRow], logit: float | None) -> None:
+def test_a_logit_is_reused_from_the_same_model_and_a_sorted_copy(
+    found: list[DuplicateRow], logit: float | None
+) -> None:
     assert cached_logit(found, 1) == logit
 
 
-def test_the_newest_label_by_a_person_is_taken_whatever_the_model_and_the_state() -> None:
+def test_the_newest_label_by_a_person_is_reused_for_every_model_and_state() -> None:
     older, newer = Review(1, 7, "food", NOW), Review(2, 3, "non_food", NOW)
     assert latest_review([copy(), copy(review=older, model_id=2), copy(review=newer, state="undone")]) == newer
     assert latest_review([copy()]) is None
 
 
 def test_an_exact_copy_is_filed_without_the_network(
-    root: Path, photo: Photo, foodsort: Foodsort, seen: list[int]
+    root: Path, photo: Photo, foodsort: Foodsort, batch_sizes: list[int]
 ) -> None:
     run(root, foodsort, a=photo())
     run(root, foodsort, b=photo(), c=photo("non_food"))
-    assert seen == [1, 1]
+    assert batch_sizes == [1, 1]
     assert set(tree(root)) == {"food/a.jpg", "food/b.jpg", "non_food/c.jpg"}
     a, b = (next(row for row in rows(root) if row["name"] == name) for name in ("a.jpg", "b.jpg"))
     assert (a["probability"], a["label"], a["model"]) == (b["probability"], b["label"], b["model"])
@@ -93,17 +95,17 @@ def test_an_exact_copy_is_filed_without_the_network(
     assert {row["duplicate_of"] for row in rows(root)} == {None}
 
 
-def test_another_model_judges_anew(root: Path, photo: Photo, foodsort: Foodsort, seen: list[int]) -> None:
+def test_another_model_classifies_a_copy_again(
+    root: Path, photo: Photo, foodsort: Foodsort, batch_sizes: list[int]
+) -> None:
     run(root, foodsort, a=photo())
     with connect(root) as connection:
         connection.execute(sa.text("UPDATE models SET sha256 = 'an older one'"))
     run(root, foodsort, b=photo())
-    assert seen == [1, 1]
+    assert batch_sizes == [1, 1]
 
 
-def test_a_label_by_a_person_decides_where_a_copy_goes_and_becomes_its_own(
-    root: Path, photo: Photo, foodsort: Foodsort
-) -> None:
+def test_a_copy_inherits_the_label_by_a_person(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     run(root, foodsort, a=photo("food"))
     label_by_a_person(root, 1, "non_food")
     run(root, foodsort, b=photo("food"))
@@ -116,8 +118,8 @@ def test_a_label_by_a_person_decides_where_a_copy_goes_and_becomes_its_own(
     ]
 
 
-def test_exact_copies_are_set_aside_where_that_is_wished(
-    root: Path, photo: Photo, foodsort: Foodsort, seen: list[int], monkeypatch: pytest.MonkeyPatch
+def test_skip_moves_exact_copies_to_the_duplicates(
+    root: Path, photo: Photo, foodsort: Foodsort, batch_sizes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOODSORT_IMAGES__DUPLICATES", "skip")
     run(root, foodsort, a=photo())
@@ -136,7 +138,7 @@ def test_exact_copies_are_set_aside_where_that_is_wished(
 
 
 @pytest.mark.parametrize("at_a_time", ["1", "32"])
-def test_a_dry_run_says_what_would_be_set_aside(
+def test_a_dry_run_reports_duplicates(
     root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, at_a_time: str
 ) -> None:
     monkeypatch.setenv("FOODSORT_IMAGES__DUPLICATES", "skip")
@@ -150,7 +152,7 @@ def test_a_dry_run_says_what_would_be_set_aside(
     assert "to=duplicates/b.jpg" in err
 
 
-def test_a_copy_is_no_duplicate_of_a_photo_that_a_person_took_away(
+def test_a_copy_of_a_removed_photo_is_no_duplicate(
     root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOODSORT_IMAGES__DUPLICATES", "skip")
@@ -161,7 +163,7 @@ def test_a_copy_is_no_duplicate_of_a_photo_that_a_person_took_away(
     assert [row["state"] for row in rows(root)] == ["filed", "filed"]
 
 
-def test_of_copies_without_number_the_newest_are_looked_at(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_a_lookup_returns_the_newest_64_copies(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     run(root, foodsort, a=photo())
     columns = ", ".join(column.name for column in schema.photos.columns if column.name != "id")
     digest = rows(root)[0]["sha256"]
@@ -175,14 +177,14 @@ def test_of_copies_without_number_the_newest_are_looked_at(root: Path, photo: Ph
 
 
 @pytest.mark.parametrize("duplicates", ["file", "skip"])
-def test_a_copy_goes_where_it_was_going_when_the_daemon_died(
+def test_recovery_keeps_the_destination_of_a_copy(
     root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, duplicates: str
 ) -> None:
     monkeypatch.setenv("FOODSORT_IMAGES__DUPLICATES", duplicates)
     run(root, foodsort, a=photo("food"))
     label_by_a_person(root, 1, "non_food")
     (root / "inbox/b.jpg").write_bytes(photo("food"))
-    die(root, "recorded")
+    kill_run_at(root, "recorded")
     assert foodsort("run", "--root", root, "--once")[0] == 0
     place, state = {"file": ("non_food/b.jpg", "filed"), "skip": ("duplicates/b.jpg", "duplicate")}[duplicates]
     assert set(tree(root)) == {"food/a.jpg", place}

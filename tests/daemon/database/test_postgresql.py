@@ -1,4 +1,4 @@
-"""A PostgreSQL server that stops, breaks connections or is read-only, and readers that take their time, of both kinds."""
+"""A PostgreSQL server that stops, breaks connections or is read-only, and slow readers of both kinds of database."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from daemon.database import addresses, connections
 from daemon.database.recorder import Recorder
 from tests.daemon.conftest import Foodsort, Photo, running, started, status, tree, until, waits_for
-from tests.daemon.doctor.findings import examined
+from tests.daemon.doctor.findings import examine
 from tests.daemon.photos import sort_photo
 from tests.daemon.rows import connect, event_messages, rows
 from tests.programs.postgres import Cluster, made
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def results(cluster: Cluster, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sa.URL]:
-    """A database on a server that the root's results are recorded in."""
+    """A database on a server for the results of the root."""
     with made(cluster) as address:
         monkeypatch.setenv("FOODSORT_DATABASE__URL", str(address).replace("+psycopg", ""))
         yield address
@@ -36,7 +36,7 @@ def drop(root: Path, photo: Photo, shades: range) -> None:
 
 
 def check(root: Path, photo: Photo, shades: range) -> None:
-    """Each photo in its place, with its one row."""
+    """Checks that each photo is in its place, with one row."""
     assert {name: data for name, data in tree(root).items() if name != "foodsort.toml"} == {
         f"food/{shade}.jpg": photo(shade=shade) for shade in shades
     }
@@ -49,7 +49,7 @@ def backends(cluster: Cluster, address: sa.URL) -> list[int]:
     return [row[0] for row in cluster.ask("SELECT pid FROM pg_stat_activity WHERE datname = %s", address.database)]
 
 
-def test_connections_that_are_ended_under_way_lose_and_double_nothing(
+def test_terminated_connections_lose_and_duplicate_no_photo(
     cluster: Cluster, results: sa.URL, root: Path, photo: Photo
 ) -> None:
     with running(root) as daemon:
@@ -64,7 +64,7 @@ def test_connections_that_are_ended_under_way_lose_and_double_nothing(
     check(root, photo, range(100))
 
 
-def test_a_server_that_crashes_is_waited_for(cluster: Cluster, results: sa.URL, root: Path, photo: Photo) -> None:
+def test_the_daemon_waits_for_a_crashed_server(cluster: Cluster, results: sa.URL, root: Path, photo: Photo) -> None:
     with running(root) as daemon:
         drop(root, photo, range(10))
         until(lambda: os.listdir(root / "food") != [], daemon)
@@ -75,7 +75,7 @@ def test_a_server_that_crashes_is_waited_for(cluster: Cluster, results: sa.URL, 
     check(root, photo, range(20))
 
 
-def test_a_server_that_is_stopped_is_waited_for_under_way_and_at_the_start(
+def test_the_daemon_waits_for_a_stopped_server_while_running_and_at_the_start(
     cluster: Cluster, results: sa.URL, root: Path, photo: Photo
 ) -> None:
     try:
@@ -99,7 +99,7 @@ def test_a_server_that_is_stopped_is_waited_for_under_way_and_at_the_start(
     check(root, photo, range(15))
 
 
-def test_a_server_that_is_read_only_is_waited_for(cluster: Cluster, results: sa.URL, root: Path, photo: Photo) -> None:
+def test_the_daemon_waits_for_a_read_only_server(cluster: Cluster, results: sa.URL, root: Path, photo: Photo) -> None:
     with running(root) as daemon:
         cluster.ask(f"ALTER DATABASE {results.database} SET default_transaction_read_only = on")
         cluster.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", results.database)
@@ -112,7 +112,7 @@ def test_a_server_that_is_read_only_is_waited_for(cluster: Cluster, results: sa.
 
 
 @pytest.mark.usefixtures("each_database")
-def test_a_reader_that_takes_its_time_stops_nobody(root: Path, photo: Photo) -> None:
+def test_a_slow_reader_blocks_no_writer(root: Path, photo: Photo) -> None:
     with running(root) as daemon:
         sort_photo(root, photo(shade=0), "0.jpg", daemon)
         with connect(root) as reader:
@@ -128,14 +128,14 @@ def test_a_reader_that_takes_its_time_stops_nobody(root: Path, photo: Photo) -> 
     check(root, photo, range(30))
 
 
-def test_the_log_that_a_reader_held_up_is_written_anew_once_it_is_gone(root: Path, photo: Photo) -> None:
+def test_the_log_is_reused_after_a_slow_reader(root: Path, photo: Photo) -> None:
     path, log = root / "foodsort.db", root / "foodsort.db-wal"
 
     def write(shade: int) -> int:
-        """Twice as much as SQLite lets its log become before it is written to the file; returns the log's size."""
+        """Writes twice the size of the log that starts a checkpoint in SQLite; returns the size of the log."""
         sort_photo(root, photo(shade=shade), f"{shade}.jpg", daemon)
         for _ in range(20):
-            store.event("told", None, "x" * 400_000)
+            store.event("test", None, "x" * 400_000)
         sort_photo(root, photo(shade=shade + 1), f"{shade + 1}.jpg", daemon)
         return log.stat().st_size
 
@@ -168,7 +168,7 @@ def test_every_command_works_with_a_server(root: Path, photo: Photo, foodsort: F
     assert (code, [row["path"] for row in json.loads(out)]) == (0, [row["path"] for row in reversed(rows(root))])
     assert "soup.jpg" in foodsort("results", "--root", root, "--label", "food", "--min-probability", "0.6")[1]
     assert foodsort("run", "--root", root, "--dry-run")[0] == 0
-    code, found = examined(root, foodsort)
+    code, found = examine(root, foodsort)
     assert (code, found["database"][0]) == (0, "ok")
     assert "undamaged" not in found["database"][1]
     assert foodsort("undo", "--root", root, "--last")[1].endswith("`foodsort retry PATH`\n")
@@ -178,10 +178,10 @@ def test_every_command_works_with_a_server(root: Path, photo: Photo, foodsort: F
     assert not (root / "foodsort.db").exists()
 
 
-def test_a_server_that_is_away_is_told(results: sa.URL, root: Path, foodsort: Foodsort, cluster: Cluster) -> None:
+def test_an_unreachable_server_is_reported(results: sa.URL, root: Path, foodsort: Foodsort, cluster: Cluster) -> None:
     cluster.stop()
     try:
-        code, found = examined(root, foodsort, "--quick")
+        code, found = examine(root, foodsort, "--quick")
         assert (code, found["database"][0]) == (1, "problem")
         code, _, err = foodsort("results", "--root", root)
         assert (code, "cannot be read" in err, "Traceback" in err) == (1, True, False)

@@ -14,7 +14,7 @@ NOW = "2026-11-24T12:00:00.000000Z"
 BATCH = BatchRow(started_at=NOW, engine="e", inference_ms=1.0)
 
 
-def test_a_model_has_one_row_however_often_it_is_used(address: sa.URL) -> None:
+def test_a_model_used_twice_has_one_row(address: sa.URL) -> None:
     engine = connections.connect(address)
     for _ in range(2):
         Recorder(engine).use_model(Bundle.load())
@@ -38,7 +38,7 @@ def row(name: bytes, attempts: int = 1) -> PhotoRow:
     )
 
 
-def test_what_was_committed_before_the_connection_broke_is_not_recorded_again(address: sa.URL) -> None:
+def test_a_batch_committed_before_the_connection_broke_is_not_recorded_again(address: sa.URL) -> None:
     engine = connections.connect(address)
     results = Recorder(engine)
     results.use_model(Bundle.load())
@@ -68,7 +68,7 @@ def test_what_was_committed_before_the_connection_broke_is_not_recorded_again(ad
     assert len(batches) == 2
 
 
-def test_what_was_not_committed_before_the_connection_broke_is_recorded_then(address: sa.URL) -> None:
+def test_a_batch_not_committed_before_the_connection_broke_is_recorded_again(address: sa.URL) -> None:
     engine = connections.connect(address)
     results = Recorder(engine)
     results.use_model(Bundle.load())

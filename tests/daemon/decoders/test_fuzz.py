@@ -11,7 +11,7 @@ from tests.programs import fuzz
 pytestmark = pytest.mark.slow
 
 
-def test_damaged_pictures_each_end_in_one_place_with_one_row(root: Path) -> None:
+def test_each_damaged_picture_has_one_place_and_one_row(root: Path) -> None:
     report = fuzz.run(root, 100, seed=6)
     assert report.ends.total() == report.rows == 100
     assert report.ends["failed"] == report.kinds.total() > 10
@@ -31,7 +31,7 @@ def test_memory_is_compared_by_the_largest_of_each_third() -> None:
 
 
 @needs_odd
-def test_odd_pictures_each_end_where_they_should(root: Path, foodsort: Foodsort) -> None:
+def test_each_odd_picture_is_filed_or_fails_as_expected(root: Path, foodsort: Foodsort) -> None:
     for row in MANIFEST:
         shutil.copyfile(ODD / row["file"], root / "inbox" / row["file"])
     code, _, err = foodsort("run", "--root", root, "--once")

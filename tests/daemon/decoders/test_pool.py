@@ -107,14 +107,14 @@ def resume(decoders: DecoderPool) -> None:
 
 
 def has_ended(pid: int) -> bool:
-    """Whether a process has ended; it may be a zombie that nobody has waited for."""
+    """Whether a process has ended; a zombie counts as ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
         return True
 
 
-def test_pixels_are_those_of_the_one_decode_path(decoders: DecoderPool, open_photo: Callable[..., int]) -> None:
+def test_workers_return_the_pixels_of_decode(decoders: DecoderPool, open_photo: Callable[..., int]) -> None:
     noise = np.random.default_rng(1).integers(0, 255, (300, 500, 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(noise).save(file, "PNG")

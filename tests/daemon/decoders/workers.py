@@ -1,4 +1,4 @@
-"""Processes that decode, and a picture that takes them seconds."""
+"""Decoder processes, and a picture that takes them seconds."""
 
 import struct
 from pathlib import Path

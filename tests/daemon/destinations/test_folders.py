@@ -17,7 +17,7 @@ def test_places_of_sidecars_are_reserved_like_those_of_photos(tmp_path: Path, cl
     assert b"failed/a (2).jpg.error.json" in reserved
 
 
-def test_reserved_places_are_not_chosen_again(tmp_path: Path, claims: Claims) -> None:
+def test_reserved_places_are_not_used_again(tmp_path: Path, claims: Claims) -> None:
     destinations = DestinationFolders(tmp_path, FolderSettings(), claims)
     reserved = {b"food/a.jpg", b"food/a (2).jpg"}
     assert destinations.choose("food", b"a.jpg", SHA256, reserved) == b"food/a (3).jpg"

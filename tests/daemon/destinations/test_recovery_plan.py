@@ -32,7 +32,7 @@ KEY = (b"gen", b"a.jpg")
         ([(b"older", b"a.jpg")], [ROW], True, [Resume("finish", ROW), Reclassify(b"older", b"a.jpg")]),
     ],
 )
-def test_what_is_done_for_each_state_of_things(
+def test_each_state_of_a_photo_has_one_repair(
     claimed: list[tuple[bytes, bytes]], pending: list[PendingRow], expected: list[Resume | Reclassify], *, arrived: bool
 ) -> None:
     assert list(plan(claimed, pending, lambda row, claimed: arrived)) == expected
@@ -55,7 +55,7 @@ def test_what_is_done_for_each_state_of_things(
         ("correcting", False, False, "missing"),
     ],
 )
-def test_what_is_done_for_a_photo_on_its_way_back(
+def test_each_state_of_an_undone_photo_has_one_repair(
     state: State, expected: str, *, at_target: bool, at_source: bool
 ) -> None:
     assert plan_action(state, at_target=at_target, at_source=at_source) == expected

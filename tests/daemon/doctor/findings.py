@@ -8,8 +8,8 @@ from tests.daemon.conftest import Foodsort
 Findings = dict[str, tuple[str, str]]
 
 
-def examined(root: Path, foodsort: Foodsort, *options: str) -> tuple[int, Findings]:
-    """The exit code, and for each check the worst level with its message."""
+def examine(root: Path, foodsort: Foodsort, *options: str) -> tuple[int, Findings]:
+    """Runs `foodsort doctor`; returns the exit code, and for each check the worst level with its message."""
     code, out, err = foodsort("doctor", "--root", root, "--format", "json", *options)
     assert "Traceback" not in err
     return code, worst(out)

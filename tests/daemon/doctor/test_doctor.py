@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running
-from tests.daemon.doctor.findings import examined, worst
+from tests.daemon.doctor.findings import examine, worst
 from tests.daemon.processes import limit_command
 
 pytestmark = pytest.mark.slow
@@ -23,7 +23,7 @@ def used(root: Path, photo: Photo, foodsort: Foodsort) -> Path:
 
 def test_a_used_root_has_no_problem(used: Path, foodsort: Foodsort) -> None:
     before = sorted(used.rglob("*"))
-    code, findings = examined(used, foodsort)
+    code, findings = examine(used, foodsort)
     assert sorted(used.rglob("*")) == before
     assert code == 0
     assert {check for check, (level, _) in findings.items() if level == "problem"} == set()
@@ -47,7 +47,7 @@ def test_a_used_root_has_no_problem(used: Path, foodsort: Foodsort) -> None:
 
 
 def test_before_the_first_run_nothing_is_a_problem(tmp_path: Path, foodsort: Foodsort) -> None:
-    code, findings = examined(tmp_path, foodsort, "--quick")
+    code, findings = examine(tmp_path, foodsort, "--quick")
     assert code == 0
     assert "foodsort run" in findings["inbox"][1]
     assert list(tmp_path.iterdir()) == []
@@ -63,14 +63,14 @@ def test_quick_loads_no_library_that_is_slow_to_import(used: Path) -> None:
 
 def test_a_running_daemon_is_found_and_not_disturbed(root: Path, foodsort: Foodsort) -> None:
     with running(root) as daemon:
-        code, findings = examined(root, foodsort, "--quick")
+        code, findings = examine(root, foodsort, "--quick")
         assert code == 0
         assert f"process {daemon.pid} " in findings["daemon"][1]
 
 
 def test_a_file_in_the_place_of_a_folder_is_a_problem(root: Path, foodsort: Foodsort) -> None:
     (root / "food").touch()
-    code, findings = examined(root, foodsort, "--quick")
+    code, findings = examine(root, foodsort, "--quick")
     assert code == 1
     assert findings["food"] == ("problem", f"{root}/food is not a folder; move it away")
 
@@ -100,7 +100,7 @@ def test_files_of_another_user_are_named(root: Path, photo: Photo) -> None:
 def test_another_filesystem_and_a_full_one_are_warnings(root: Path, foodsort: Foodsort) -> None:
     with mounted(root / "food", "size=64k") as food:
         fill(food)
-        _, findings = examined(root, foodsort, "--quick")
+        _, findings = examine(root, foodsort, "--quick")
         assert findings["filesystem"][0] == "warning"
         assert findings["room"][0] == "warning"
         assert str(food) in findings["room"][1]
@@ -120,7 +120,7 @@ def test_limits_and_missing_events_are_warnings(root: Path) -> None:
 def test_a_damaged_database_is_a_problem_and_is_not_moved(used: Path, foodsort: Foodsort) -> None:
     path = used / "foodsort.db"
     path.write_bytes(b"my diary" * 1000)
-    code, findings = examined(used, foodsort)
+    code, findings = examine(used, foodsort)
     assert code == 1
     assert "is damaged" in findings["database"][1]
     assert path.read_bytes() == b"my diary" * 1000
@@ -129,7 +129,7 @@ def test_a_damaged_database_is_a_problem_and_is_not_moved(used: Path, foodsort: 
 def test_a_locked_database_is_a_warning(used: Path, foodsort: Foodsort) -> None:
     with closing(sqlite3.connect(used / "foodsort.db")) as holder:
         holder.execute("BEGIN IMMEDIATE")
-        code, findings = examined(used, foodsort, "--quick")
+        code, findings = examine(used, foodsort, "--quick")
     assert code == 0
     assert findings["database"][0] == "warning"
     assert "locked" in findings["database"][1]
@@ -140,6 +140,6 @@ def test_a_missing_bundle_is_a_problem(
     used: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch, options: list[str]
 ) -> None:
     monkeypatch.setenv("FOODSORT_MODEL__BUNDLE", "none")
-    code, findings = examined(used, foodsort, *options)
+    code, findings = examine(used, foodsort, *options)
     assert code == 1
     assert findings["model"][0] == "problem"

@@ -38,7 +38,7 @@ def test_the_inbox_is_not_polled_when_events_arrive(rare_scans: Path, photo: Pho
     ("name", "sysctl"),
     [("max_inotify_watches", "max_user_watches"), ("max_inotify_instances", "max_user_instances")],
 )
-def test_without_any_watch_it_polls_and_reports_that_once(
+def test_without_any_watch_the_daemon_polls_and_reports_it_once(
     rare_scans: Path, photo: Photo, name: str, sysctl: str
 ) -> None:
     with running(rare_scans, *limit_command(name, 0)) as daemon:

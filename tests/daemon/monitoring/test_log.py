@@ -31,7 +31,7 @@ def test_lines_of_models_are_logged_like_all_others(capsys: pytest.CaptureFixtur
     assert "level=warning event=" + json.dumps("OpenVINO cannot run it") in line
 
 
-def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_one_object_per_line(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure(terminal=True, form="json")
     structlog.get_logger().warning("filed as failed", photo="Käse\\x0a.jpg", kind="corrupt")
     (line,) = capsys.readouterr().err.splitlines()
@@ -79,7 +79,7 @@ def test_the_journal_gets_levels_and_fields_and_stderr_nothing(
     assert not capfd.readouterr().err
 
 
-def test_a_journal_that_is_gone_or_stuck_only_loses_lines(
+def test_a_missing_or_stuck_journal_only_loses_lines(
     journal: socket.socket, configure: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log, "_JOURNAL_S", 0.001)

@@ -1,4 +1,4 @@
-"""/metrics and /healthz of real daemons over real HTTP, and metrics that cost no photo anything."""
+"""/metrics and /healthz of real daemons over real HTTP; failing metrics cost no photo."""
 
 import http.client
 import os
@@ -156,7 +156,7 @@ def test_other_requests_are_refused(root: Path, port: int) -> None:
     assert "Traceback" not in (root / "daemon.log").read_text()
 
 
-def test_an_address_may_be_of_version_6(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_are_served_over_ipv6(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         with socket.create_server(("::1", 0), family=socket.AF_INET6) as free:
             port = free.getsockname()[1]
@@ -228,7 +228,7 @@ def test_an_invalid_address_is_an_error(root: Path, foodsort: Foodsort, monkeypa
 
 @pytest.fixture
 def silent(root: Path, port: int) -> Iterator["tuple[subprocess.Popen[str], list[socket.socket]]"]:
-    """A daemon, and as many clients that send half a request as it answers at a time."""
+    """A daemon whose connections are all taken by clients with half a request."""
     with ExitStack() as stack:
         daemon = stack.enter_context(running(root))
         clients = [

@@ -11,7 +11,7 @@ from tests.programs.terminal import on_terminal
     ("environment", "moves", "coloured"),
     [({}, True, True), ({"NO_COLOR": "1"}, True, False), ({"TERM": "dumb"}, False, False)],
 )
-def test_the_bar_is_drawn_as_the_terminal_can(
+def test_the_bar_depends_on_the_terminal(
     root: Path, photo: Photo, environment: dict[str, str], moves: bool, coloured: bool
 ) -> None:
     (root / "inbox/a.jpg").write_bytes(photo())

@@ -39,7 +39,7 @@ def test_a_stage_without_work_is_never_stuck(stages: StageMonitor, clock: Clock)
     assert stages.stuck == f"file has not moved for {STILL_S + 1:.0f} s with 1 photos to do"
 
 
-def test_a_stage_that_makes_progress_is_not_stuck_however_much_work_it_has(stages: StageMonitor, clock: Clock) -> None:
+def test_a_busy_stage_that_makes_progress_is_not_stuck(stages: StageMonitor, clock: Clock) -> None:
     stages.enter("classify", 100)
     for _ in range(99):
         clock.now += STILL_S - 1
@@ -50,7 +50,7 @@ def test_a_stage_that_makes_progress_is_not_stuck_however_much_work_it_has(stage
     assert stages.stuck
 
 
-def test_new_work_does_not_hide_that_none_is_done(stages: StageMonitor, clock: Clock) -> None:
+def test_new_work_does_not_hide_a_stuck_stage(stages: StageMonitor, clock: Clock) -> None:
     stages.enter("classify")
     for _ in range(10):
         clock.now += STILL_S / 5
@@ -66,7 +66,7 @@ def test_decoding_has_a_limit_of_its_own(stages: StageMonitor, clock: Clock) -> 
     assert stages.stuck
 
 
-def test_waiting_for_trouble_to_pass_is_no_standstill(stages: StageMonitor, clock: Clock) -> None:
+def test_a_stage_that_waits_for_a_retry_is_not_stuck(stages: StageMonitor, clock: Clock) -> None:
     stages.enter("file", 4)
     for _ in range(10):
         clock.now += STILL_S - 1
@@ -110,7 +110,7 @@ def work(stages: StageMonitor, clock: Clock, stage: Stage, seconds: float) -> No
         clock.now += seconds
 
 
-def test_the_slowest_stage_is_the_one_that_worked_longest_lately(stages: StageMonitor, clock: Clock) -> None:
+def test_the_slowest_stage_has_the_longest_recent_work(stages: StageMonitor, clock: Clock) -> None:
     clock.now = 1020.0  # the start of a minute
     assert stages.slowest is None
     work(stages, clock, "classify", 40)

@@ -27,7 +27,7 @@ class Small(ScriptedEngine):
         return super().logits(pixels)
 
 
-def test_the_smallest_size_that_is_nearly_the_fastest_is_recommended() -> None:
+def test_the_smallest_nearly_fastest_size_is_recommended() -> None:
     sizes = [Measurement(1, 60, 16), Measurement(2, 94, 21), Measurement(4, 96, 41), Measurement(8, 100, 80)]
     assert recommend(sizes) == 4
     assert recommend(sizes[:1]) == 1

@@ -1,4 +1,4 @@
-"""The order of rows, moves and syncs, which decides what survives a power cut."""
+"""The order of rows, moves and syncs, on which durability after a power cut depends."""
 
 import os
 from collections.abc import Callable

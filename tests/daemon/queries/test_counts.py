@@ -13,7 +13,7 @@ from tests.daemon.sample_database import add, make_database
 
 @pytest.fixture
 def engine(address: sa.URL) -> Iterator[sa.Engine]:
-    """With five photos of two days and two cameras, one of them failed and two labelled by a person."""
+    """A database of five photos from two days and two cameras, one of them failed and two labelled by a person."""
     engine = make_database(address)
     add(engine, "a1", 1, camera="Canon")
     add(engine, "a2", 1, predicted_label="non_food", camera="Canon", corrected=("food", "non_food"))
@@ -30,7 +30,7 @@ def engine(address: sa.URL) -> Iterator[sa.Engine]:
     engine.dispose()
 
 
-def counted(engine: sa.Engine, by: GroupBy, **filters: Any) -> list[tuple[Any, ...]]:
+def count(engine: sa.Engine, by: GroupBy, **filters: Any) -> list[tuple[Any, ...]]:
     return [tuple(group.values()) for group in counts.groups(engine, Filters(**filters), by)]
 
 
@@ -39,21 +39,21 @@ def test_days_come_newest_first_and_a_failed_photo_counts_on_the_day_it_was_clai
         *("day", "photos", "food", "non_food", "unsure", "failed", "labelled", "corrected"),
     ]
     assert list(next(counts.groups(engine, Filters(), "day"))) == counts.columns("day")
-    assert counted(engine, "day") == [
+    assert count(engine, "day") == [
         ("2026-11-02", 3, 0, 1, 1, 1, 1, 1),
         ("2026-11-01", 2, 1, 1, 0, 0, 1, 0),
     ]
 
 
-def test_others_come_by_how_many_photos_they_have(engine: sa.Engine) -> None:
-    assert counted(engine, "model") == [("m", 5, 1, 2, 1, 1, 2, 1)]
-    assert counted(engine, "label") == [
+def test_other_groups_are_ordered_by_number_of_photos(engine: sa.Engine) -> None:
+    assert count(engine, "model") == [("m", 5, 1, 2, 1, 1, 2, 1)]
+    assert count(engine, "label") == [
         ("non_food", 2, 0, 2, 0, 0, 2, 1),
         ("food", 1, 1, 0, 0, 0, 0, 0),
         ("unsure", 1, 0, 0, 1, 0, 0, 0),
         (None, 1, 0, 0, 0, 1, 0, 0),
     ]
-    assert counted(engine, "camera") == [
+    assert count(engine, "camera") == [
         ("Canon", 2, 1, 1, 0, 0, 1, 0),
         (None, 2, 0, 1, 0, 1, 1, 1),
         ("Nikon", 1, 0, 0, 1, 0, 0, 0),
@@ -75,7 +75,7 @@ def test_others_come_by_how_many_photos_they_have(engine: sa.Engine) -> None:
         ({"states": ("missing",)}, []),
     ],
 )
-def test_groups_are_of_the_photos_that_the_filters_let_through(
+def test_groups_count_only_photos_that_match_the_filters(
     engine: sa.Engine, filters: dict[str, Any], photos: list[int]
 ) -> None:
-    assert [group[1] for group in counted(engine, "day", **filters)] == photos
+    assert [group[1] for group in count(engine, "day", **filters)] == photos

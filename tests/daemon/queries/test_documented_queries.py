@@ -1,4 +1,4 @@
-"""docs/database.md: every question is asked of the example in databases of each kind, and answered as it says there."""
+"""docs/database.md: every query has its documented result on the example, in databases of each kind."""
 
 import re
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from daemon.database import schema
 from daemon.photo import State
 from tests.programs import document, example
-from tests.programs.document import PROJECT, QUERIES, Query, answered, cell, run
+from tests.programs.document import PROJECT, QUERIES, Query, cell, execute, run
 
 README = PROJECT / "README.md"
-ASKED = document.queries()
+QUERY_BLOCKS = document.queries()
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
@@ -28,23 +28,25 @@ def engine(address: sa.URL) -> Iterator[sa.Engine]:
 
 
 def of(kind: str) -> list[Any]:
-    return [pytest.param(query, id=f"{query.heading} {query.dialect}") for query in ASKED if query.language == kind]
+    return [
+        pytest.param(query, id=f"{query.heading} {query.dialect}") for query in QUERY_BLOCKS if query.language == kind
+    ]
 
 
-def test_the_document_asks_enough() -> None:
-    assert len({query.heading for query in ASKED if query.answer}) >= 20
-    assert all(query.answer for query in ASKED if query.heading not in {"Opening it"})
+def test_the_document_has_twenty_queries_with_answers() -> None:
+    assert len({query.heading for query in QUERY_BLOCKS if query.answer}) >= 20
+    assert all(query.answer for query in QUERY_BLOCKS if query.heading not in {"Opening it"})
 
 
 @pytest.mark.parametrize("query", of("sql"))
-def test_sql_answers_what_the_document_says(query: Query, engine: sa.Engine) -> None:
+def test_sql_has_the_documented_results(query: Query, engine: sa.Engine) -> None:
     if query.dialect not in {"", engine.dialect.name}:
         pytest.skip(f"it is for {query.dialect}")
-    assert answered(engine, query.code) == query.answer
+    assert execute(engine, query.code) == query.answer
 
 
 @pytest.mark.parametrize("query", of("python"))
-def test_python_answers_what_the_document_says(query: Query, engine: sa.Engine) -> None:
+def test_python_has_the_documented_results(query: Query, engine: sa.Engine) -> None:
     value = run(query.code, engine.url)
     if query.answer:
         assert [list(value.columns), *([cell(one) for one in row] for row in value.to_numpy())] == query.answer
@@ -53,26 +55,26 @@ def test_python_answers_what_the_document_says(query: Query, engine: sa.Engine) 
 
 
 @pytest.mark.parametrize("path", [README, QUERIES], ids=lambda path: path.name)
-def test_what_is_asked_on_a_command_line_can_be_asked(path: Path, engine: sa.Engine) -> None:
-    statements = document.told(path)
+def test_queries_on_a_command_line_run(path: Path, engine: sa.Engine) -> None:
+    statements = document.command_line_queries(path)
     assert statements
     for statement in statements:
-        assert len(answered(engine, statement)) > 1
+        assert len(execute(engine, statement)) > 1
 
 
-def test_python_of_the_readme_runs(engine: sa.Engine) -> None:
+def test_the_python_of_the_readme_runs(engine: sa.Engine) -> None:
     (query,) = document.queries(README)
     assert len(run(query.code, engine.url)["frame"]) == 18
 
 
-def test_the_view_s_columns_stand_in_their_order(engine: sa.Engine) -> None:
+def test_the_documented_columns_are_in_the_order_of_the_view(engine: sa.Engine) -> None:
     described = document.table(QUERIES, "The view `results`")
     names = [row[0].strip("`") for row in described]
     assert names == [column.name for column in schema.results.c]
     assert names == [column["name"] for column in sa.inspect(engine).get_columns("results")]
 
 
-def test_columns_have_values_and_none_where_the_document_says_so(engine: sa.Engine) -> None:
+def test_columns_have_the_documented_types_and_nulls(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         rows = connection.execute(sa.select(schema.results)).mappings().all()
     for name, kind, _, _, null in document.table(QUERIES, "The view `results`"):
@@ -86,11 +88,11 @@ def test_columns_have_values_and_none_where_the_document_says_so(engine: sa.Engi
         assert kind != "time" or all(value is None or TIME.fullmatch(value) for value in values), name
 
 
-def test_every_state_is_explained() -> None:
+def test_every_state_is_documented() -> None:
     assert [row[0].strip("`") for row in document.table(QUERIES, "States")] == list(get_args(State))
 
 
-def test_what_it_costs_is_said_of_every_question() -> None:
+def test_every_query_has_a_documented_cost() -> None:
     documented = [row[0] for row in document.table(QUERIES, "What it costs")]
-    headings = list(dict.fromkeys(query.heading for query in ASKED if query.answer))
+    headings = list(dict.fromkeys(query.heading for query in QUERY_BLOCKS if query.answer))
     assert documented[: len(headings)] == headings

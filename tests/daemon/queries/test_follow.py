@@ -33,27 +33,27 @@ def change(engine: sa.Engine, photo_id: int, **values: Any) -> None:
         connection.execute(schema.photos.update().where(schema.photos.c.id == photo_id).values(values))
 
 
-def followed(
-    address: sa.URL, *meanwhile: Callable[[], object], filters: Filters | None = None
+def follow_steps(
+    address: sa.URL, *steps: Callable[[], object], filters: Filters | None = None
 ) -> tuple[list[list[str]], list[str]]:
-    """The names that come before, between and after what happens meanwhile, and what is told of trouble."""
+    """The names that are reported before, between and after the steps, and the errors."""
     names: list[list[str]] = [[]]
     errors: list[str] = []
-    happenings = iter(meanwhile)
+    remaining = iter(steps)
 
     def pause(_pause_s: float) -> bool:
-        happening = next(happenings, None)
+        step = next(remaining, None)
         names.append([])
-        if happening:
-            happening()
-        return happening is not None
+        if step:
+            step()
+        return step is not None
 
     for row in Follower(address, filters or Filters(), pause, lambda error: errors.append(str(error))):
         names[-1].append(row["name"])
     return names[:-1], errors
 
 
-def test_what_is_there_comes_first_and_then_what_comes_oldest_first(engine: sa.Engine) -> None:
+def test_existing_photos_come_before_new_ones_and_the_oldest_first(engine: sa.Engine) -> None:
     for name in "abc":
         add(engine, name)
 
@@ -62,12 +62,12 @@ def test_what_is_there_comes_first_and_then_what_comes_oldest_first(engine: sa.E
         add(engine, "d", batch_id=3)
         add(engine, "e", batch_id=3)
 
-    names, errors = followed(engine.url, lambda: None, two_more, lambda: None)
+    names, errors = follow_steps(engine.url, lambda: None, two_more, lambda: None)
     assert names == [["a", "b", "c"], [], ["d", "e"], []]
     assert errors == []
 
 
-def test_a_limit_is_of_those_that_are_there(engine: sa.Engine) -> None:
+def test_a_limit_applies_only_to_existing_photos(engine: sa.Engine) -> None:
     for name in "abc":
         add(engine, name)
 
@@ -76,11 +76,11 @@ def test_a_limit_is_of_those_that_are_there(engine: sa.Engine) -> None:
         for name in "def":
             add(engine, name, batch_id=3)
 
-    assert followed(engine.url, three_more, filters=Filters(limit=2))[0] == [["b", "c"], ["d", "e", "f"]]
+    assert follow_steps(engine.url, three_more, filters=Filters(limit=2))[0] == [["b", "c"], ["d", "e", "f"]]
 
 
 @pytest.mark.parametrize("at_once", [1, 500])
-def test_a_photo_comes_once_when_it_has_its_outcome(
+def test_a_photo_is_reported_once_with_its_outcome(
     engine: sa.Engine, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follow, "_PHOTOS", at_once)
@@ -95,7 +95,7 @@ def test_a_photo_comes_once_when_it_has_its_outcome(
             late.append(add(engine, f"late {number}", state=FILING, batch_id=number))
             add(engine, f"quick {number}", batch_id=number)
 
-    names, _ = followed(
+    names, _ = follow_steps(
         engine.url,
         come,
         lambda: change(engine, early, state=FILED),
@@ -106,30 +106,30 @@ def test_a_photo_comes_once_when_it_has_its_outcome(
     assert names == [["there"], ["quick 3", "quick 4"], ["early"], ["late 4"], ["late 3"], []]
 
 
-def test_a_photo_that_is_tried_again_comes_once_more(engine: sa.Engine) -> None:
+def test_a_retried_photo_is_reported_again(engine: sa.Engine) -> None:
     photo_id = add(engine, "a", state="retry")
 
     def tried() -> None:
         change(engine, photo_id, state=FILED, batch_id=batch(engine, 3))
 
-    assert followed(engine.url, tried)[0] == [["a"], ["a"]]
+    assert follow_steps(engine.url, tried)[0] == [["a"], ["a"]]
 
 
 @pytest.mark.parametrize(
     "filters",
     [Filters(label="food"), Filters(name="*.jpg", min_probability=0.7), Filters(name="a*"), Filters(states=("filed",))],
 )
-def test_only_what_is_asked_for_comes(engine: sa.Engine, filters: Filters) -> None:
+def test_filters_apply_to_new_photos(engine: sa.Engine, filters: Filters) -> None:
     def three_more() -> None:
         batch(engine, 3)
         add(engine, "b.png", batch_id=3, predicted_label="non_food", state="undone")
         add(engine, "c.jpg", batch_id=3, predicted_label="unsure", probability=0.4, state="undone")
         add(engine, "a.jpg", batch_id=3)
 
-    assert followed(engine.url, three_more, filters=filters)[0] == [[], ["a.jpg"]]
+    assert follow_steps(engine.url, three_more, filters=filters)[0] == [[], ["a.jpg"]]
 
 
-def test_a_database_that_is_not_there_yet_is_waited_for_and_that_is_told_once(tmp_path: Path) -> None:
+def test_a_missing_database_is_waited_for_and_reported_once(tmp_path: Path) -> None:
     address = addresses.database_url(tmp_path, "")
 
     def made_now() -> None:
@@ -137,13 +137,13 @@ def test_a_database_that_is_not_there_yet_is_waited_for_and_that_is_told_once(tm
         add(engine, "a")
         engine.dispose()
 
-    names, errors = followed(address, lambda: None, lambda: None, made_now)
+    names, errors = follow_steps(address, lambda: None, lambda: None, made_now)
     assert names == [[], [], [], ["a"]]
     assert len(errors) == 1
     assert "does not exist" in errors[0]
 
 
-def test_a_database_that_was_made_anew_is_told_from_its_beginning(tmp_path: Path) -> None:
+def test_a_new_database_is_followed_from_its_first_row(tmp_path: Path) -> None:
     address = addresses.database_url(tmp_path, "")
     old = make_database(address)
     batch(old, 3)
@@ -159,12 +159,12 @@ def test_a_database_that_was_made_anew_is_told_from_its_beginning(tmp_path: Path
         add(engine, "new")
         engine.dispose()
 
-    names, errors = followed(address, moved_aside, made_anew)
+    names, errors = follow_steps(address, moved_aside, made_anew)
     assert names == [["old"], [], ["new"]]
     assert len(errors) == 1
 
 
-def test_a_server_that_is_away_for_a_while_is_waited_for(cluster: Cluster) -> None:
+def test_a_stopped_server_is_waited_for(cluster: Cluster) -> None:
     with made(cluster) as address:
         engine = make_database(address)
         add(engine, "a")
@@ -176,7 +176,7 @@ def test_a_server_that_is_away_for_a_while_is_waited_for(cluster: Cluster) -> No
 
         try:
             engine.dispose()
-            names, errors = followed(address, cluster.stop, lambda: None, back)
+            names, errors = follow_steps(address, cluster.stop, lambda: None, back)
         finally:
             cluster.start()
         engine.dispose()
@@ -203,13 +203,13 @@ def test_a_locked_database_is_waited_for(tmp_path: Path, monkeypatch: pytest.Mon
         batch(engine, 3)
         add(engine, "b", batch_id=3)
 
-    names, errors = followed(address, lock, lambda: None, unlock)
+    names, errors = follow_steps(address, lock, lambda: None, unlock)
     assert names == [["a"], [], [], ["b"]]
     assert ["locked" in words for words in errors] == [True]
     engine.dispose()
 
 
-def test_no_more_than_new_photos_are_looked_at(tmp_path: Path) -> None:
+def test_following_reads_only_new_photos(tmp_path: Path) -> None:
     plans: list[str] = []
     engine = make_database(addresses.database_url(tmp_path, ""))
     add(engine, "a", state="filed")
@@ -226,7 +226,9 @@ def test_no_more_than_new_photos_are_looked_at(tmp_path: Path) -> None:
         sa.event.listen(sa.Engine, "before_cursor_execute", see)
 
     try:
-        followed(engine.url, listen, come, lambda: None, filters=Filters(states=("filed",), label="food", name="b*"))
+        follow_steps(
+            engine.url, listen, come, lambda: None, filters=Filters(states=("filed",), label="food", name="b*")
+        )
     finally:
         sa.event.remove(sa.Engine, "before_cursor_execute", see)
     engine.dispose()

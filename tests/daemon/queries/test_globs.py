@@ -47,11 +47,11 @@ NAMES = [
         ("*", {*NAMES}),
     ],
 )
-def test_each_database_matches_as_a_shell_does(address: sa.URL, glob: str, found: set[str]) -> None:
+def test_each_database_matches_as_a_shell(address: sa.URL, glob: str, found: set[str]) -> None:
     engine = sa.create_engine(address)
     with engine.connect() as connection:
-        asked = {name: globs.matches(sa.literal(name), glob, engine.dialect.name) for name in NAMES}
-        assert {name for name in NAMES if connection.execute(sa.select(asked[name])).scalar()} == found
+        conditions = {name: globs.matches(sa.literal(name), glob, engine.dialect.name) for name in NAMES}
+        assert {name for name in NAMES if connection.execute(sa.select(conditions[name])).scalar()} == found
     engine.dispose()
 
 
@@ -73,11 +73,9 @@ def test_each_database_matches_as_a_shell_does(address: sa.URL, glob: str, found
         ("f*d/[ab].jpg", "food/b.jpg", True),
     ],
 )
-def test_in_a_path_only_two_stars_go_beyond_a_slash_and_what_is_below_a_folder_counts(
-    glob: str, path: str, matches: bool
-) -> None:
+def test_only_two_stars_match_a_slash_in_a_path(glob: str, path: str, matches: bool) -> None:
     assert globs.path_matcher(glob)(path) is matches
-    if matches:  # as a database is asked before
+    if matches:  # the coarse pattern for the database has to match, too
         with closing(sqlite3.connect(":memory:")) as connection:
             rough = [globs.coarse(glob), globs.coarse(glob) + "/*"]
             found = [connection.execute("SELECT ? GLOB ?", (path, one)).fetchone()[0] for one in rough]

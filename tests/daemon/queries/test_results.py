@@ -48,7 +48,7 @@ def on_sqlite(tmp_path: Path) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def on_postgresql(cluster: Cluster) -> Iterator[sa.Engine]:
-    """With so many rows, almost all alike, that PostgreSQL uses its indexes for the others."""
+    """A database with so many similar rows that PostgreSQL uses its indexes for the others."""
     with made(cluster) as address:
         engine = make_database(address)
         add(engine, "a")
@@ -100,7 +100,7 @@ def test_a_label_is_a_persons_newest_or_else_the_models(engine: sa.Engine) -> No
     assert names(engine, label="unsure") == []
 
 
-def test_with_a_time_the_newest_by_time_come_first(engine: sa.Engine) -> None:
+def test_with_a_time_filter_rows_are_ordered_by_time(engine: sa.Engine) -> None:
     for name, day in (("a", 5), ("b", 3), ("c", 4), ("d", 4)):
         add(engine, name, day)
     add(engine, "e", classified_at=None)
@@ -169,7 +169,7 @@ def test_postgresql_finds_rare_photos_by_an_index_too(
 
 
 @pytest.mark.parametrize("filters", [{}, {"name": "IMG*"}])
-def test_frequent_photos_are_read_from_the_newest_on(on_sqlite: sa.Engine, filters: dict[str, Any]) -> None:
+def test_frequent_photos_are_read_newest_first(on_sqlite: sa.Engine, filters: dict[str, Any]) -> None:
     plan = sqlite_plan(on_sqlite, results.select(Filters(limit=50, **filters)))
     assert plan.startswith("SCAN p\n")
     assert "ORDER BY" not in plan
@@ -254,7 +254,7 @@ def test_the_least_certain_of_a_label_are_the_same_however_many_have_it(
     assert names(on_sqlite, label="food", sort="certainty") == ["corrected", "sure"]
 
 
-def test_a_name_matches_as_it_is_shown_and_a_name_with_brackets_matches_itself(engine: sa.Engine) -> None:
+def test_an_escaped_name_and_a_name_with_brackets_match_themselves(engine: sa.Engine) -> None:
     for name in ("a[1].jpg", "a1.jpg", "caf\\xe9.jpg", "esc\\x1b.jpg", "A1.jpg"):
         add(engine, name)
     assert names(engine, name="a[1].jpg") == ["a1.jpg", "a[1].jpg"]

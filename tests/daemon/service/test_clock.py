@@ -37,7 +37,7 @@ pytestmark = pytest.mark.system  # needs a C compiler
 
 @pytest.fixture
 def offset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file with the seconds by which the clock of the daemon is wrong."""
+    """A file with the offset of the daemon's clock in seconds."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip("this needs a C compiler, to shift the clock of the daemon")
@@ -50,7 +50,7 @@ def offset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("jump_s", [3600, -3600])
-def test_a_jump_of_the_clock_shortens_and_delays_nothing(root: Path, photo: Photo, offset: Path, jump_s: int) -> None:
+def test_a_clock_jump_neither_shortens_nor_delays_waits(root: Path, photo: Photo, offset: Path, jump_s: int) -> None:
     offset.write_text("0")
     whole = photo(size=700, shade=9)
     with running(root) as daemon, (root / "inbox/slow.jpg").open("wb") as slow:

@@ -1,4 +1,4 @@
-"""The daemon is killed at every step of a photo's path; after the next start the result is always the same."""
+"""The daemon is killed at each failpoint; after the next start the result is always the same."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import pytest
 
 from daemon.failpoints import POINTS
 from tests.daemon.conftest import Foodsort, Photo, tree
-from tests.daemon.processes import die
+from tests.daemon.processes import kill_run_at
 from tests.daemon.rows import rows
 
 pytestmark = pytest.mark.slow
@@ -83,53 +83,53 @@ ONCE = [point for point in POINTS if point not in OTHER_TESTS]
 
 
 @pytest.mark.parametrize("point", [*ONCE, *(f"{point}:{number}" for point, number in LATER.items())])
-def test_killed_at_any_point_nothing_is_lost_or_doubled(
+def test_a_crash_at_any_point_loses_and_duplicates_no_photo(
     root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, point: str
 ) -> None:
     expected = drop(root, photo)
-    die(root, point)
+    kill_run_at(root, point)
     assert foodsort("run", "--root", root, "--once")[0] == 0
     check(root, elsewhere, expected)
 
 
 @pytest.mark.parametrize("point", [point for point in ONCE if point not in {"explained", "copied", "named"}])
-def test_killed_at_any_point_with_one_photo(root: Path, photo: Photo, foodsort: Foodsort, point: str) -> None:
+def test_a_crash_at_any_point_recovers_a_single_photo(root: Path, photo: Photo, foodsort: Foodsort, point: str) -> None:
     (root / "inbox/a.jpg").write_bytes(photo())
-    die(root, point)
+    kill_run_at(root, point)
     assert foodsort("run", "--root", root, "--once")[0] == 0
     assert tree(root) == {"food/a.jpg": photo()}
     assert [(row["path"], row["state"]) for row in rows(root)] == [("food/a.jpg", "filed")]
 
 
 @pytest.mark.parametrize("first", ["recorded", "moved:5", "named:2"])
-def test_killed_during_recovery_it_recovers_again(
+def test_a_crash_during_recovery_is_recovered(
     root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, first: str
 ) -> None:
     expected = drop(root, photo)
-    die(root, first)
-    die(root, "moved")
-    die(root, "mended")
+    kill_run_at(root, first)
+    kill_run_at(root, "moved")
+    kill_run_at(root, "mended")
     assert foodsort("run", "--root", root, "--once")[0] == 0
     check(root, elsewhere, expected)
 
 
-def test_killed_while_it_gives_a_photo_back(
+def test_a_crash_while_a_photo_is_returned_is_recovered(
     root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOODSORT_WATCH__TRUNCATED_S", "60")  # longer than a start takes
     expected = drop(root, photo)
     (root / "inbox/trip/20.jpg").write_bytes(photo(size=512)[:3000])  # truncated, so it goes back to the inbox
-    die(root, "given_back")
+    kill_run_at(root, "given_back")
     (root / "inbox/trip/20.jpg").write_bytes(expected["failed/trip/20.jpg"])
     os.utime(root / "inbox/trip/20.jpg", ns=(MTIME_NS, MTIME_NS))
     assert foodsort("run", "--root", root, "--once")[0] == 0
     check(root, elsewhere, expected)
 
 
-def test_a_crash_is_never_an_attempt_of_a_photo(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+def test_a_crash_does_not_count_as_an_attempt(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     drop(root, photo)
     for _ in range(4):
-        die(root, "classified")
+        kill_run_at(root, "classified")
     assert foodsort("run", "--root", root, "--once")[0] == 0
     sidecars = [json.loads(path.read_text()) for path in (root / "failed/trip").glob("*.error.json")]
     assert [sidecar["attempts"] for sidecar in sidecars] == [1] * DAMAGED
@@ -137,7 +137,7 @@ def test_a_crash_is_never_an_attempt_of_a_photo(root: Path, photo: Photo, foodso
 
 def test_settings_changed_after_a_crash_decide_the_destination(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     expected = drop(root, photo)
-    die(root, "recorded")
+    kill_run_at(root, "recorded")
     (root / "foodsort.toml").write_text('[folders]\nfood = "dishes"\n')
     assert foodsort("run", "--root", root, "--once")[0] == 0
     photos = {name for name in tree(root) if not name.endswith((".error.json", ".toml"))}

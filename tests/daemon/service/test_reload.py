@@ -22,7 +22,7 @@ def started_reloads(notifications: list[str]) -> list[int]:
 
 
 def has_reloaded(notifications: list[str], times: int) -> bool:
-    """Whether the daemon has told systemd that this many reloads are done."""
+    """Whether the daemon has notified systemd of this many finished reloads."""
     starts = started_reloads(notifications)
     return len(starts) >= times and "READY=1" in notifications[starts[times - 1] :]
 
@@ -46,7 +46,7 @@ def other(tmp_path: Path) -> Path:
     return folder
 
 
-def test_other_folders_and_another_database_are_used_from_the_reload_on(
+def test_a_reload_switches_folders_and_database(
     root: Path, photo: Photo, tmp_path: Path, notifications: list[str]
 ) -> None:
     with running(root) as daemon:
@@ -67,9 +67,7 @@ def test_other_folders_and_another_database_are_used_from_the_reload_on(
     assert [row["path"] for row in rows(root)] == ["food/1.jpg"]
 
 
-def test_another_inbox_can_be_named_while_the_old_one_is_away(
-    root: Path, photo: Photo, notifications: list[str]
-) -> None:
+def test_a_reload_switches_from_a_missing_inbox(root: Path, photo: Photo, notifications: list[str]) -> None:
     with running(root) as daemon:
         (root / "inbox").rename(root / "away")
         until(lambda: status(root)["state"] == "waiting", daemon)
@@ -91,7 +89,7 @@ def test_another_inbox_can_be_named_while_the_old_one_is_away(
         ('[folders]\nfood = "taken"\n', "taken"),
     ],
 )
-def test_settings_that_cannot_be_used_change_nothing_and_are_reported(
+def test_invalid_settings_are_reported_and_change_nothing(
     root: Path, photo: Photo, notifications: list[str], toml: str, reason: str
 ) -> None:
     (root / "taken").write_text("a file where a folder is wanted")
@@ -109,7 +107,7 @@ def test_settings_that_cannot_be_used_change_nothing_and_are_reported(
         until((root / "tasty/2.jpg").exists, daemon)
 
 
-def test_another_model_takes_over_under_load_and_no_photo_is_lost(
+def test_a_reload_switches_the_model_under_load_without_losing_photos(
     root: Path, photo: Photo, other: Path, notifications: list[str]
 ) -> None:
     photos = {f"{number}.jpg": photo(shade=number % 256, size=64 + number // 256) for number in range(300)}
@@ -152,7 +150,7 @@ def test_photos_that_arrive_during_a_reload_need_not_settle_again(
     assert len(rows(root)) == dropped
 
 
-def test_another_model_in_the_same_folder_is_loaded(
+def test_a_reload_loads_another_model_from_the_same_folder(
     root: Path, photo: Photo, other: Path, notifications: list[str]
 ) -> None:
     (root / "foodsort.toml").write_text(f'[model]\nbundle = "{other}"\n')
@@ -170,7 +168,7 @@ def test_another_model_in_the_same_folder_is_loaded(
         assert status(root)["model"].startswith("newer@")
 
 
-def test_a_second_signal_ends_it_immediately_and_the_next_start_recovers(
+def test_a_second_signal_ends_the_daemon_immediately_and_the_next_start_recovers(
     root: Path, photo: Photo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOODSORT_FAULT", "recorded:1:hang")

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.system  # takes minutes
-def test_a_daemon_killed_again_and_again_loses_doubles_and_changes_nothing(tmp_path: Path) -> None:
+def test_repeated_kills_lose_duplicate_and_change_no_photo(tmp_path: Path) -> None:
     audit = Soak(tmp_path / "root", seed=1).run(photos=100, kills=10)
     assert (audit.photos, audit.kills) == (100, 10)
     assert audit.while_claimed > 5  # else it was no test

@@ -28,7 +28,7 @@ def short_timeout(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-def test_a_database_locked_at_the_start_is_waited_for(short_timeout: Path, photo: Photo) -> None:
+def test_the_daemon_waits_for_a_database_locked_at_the_start(short_timeout: Path, photo: Photo) -> None:
     with closing(sqlite3.connect(short_timeout / "foodsort.db")) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         with started(short_timeout) as daemon:
@@ -37,7 +37,7 @@ def test_a_database_locked_at_the_start_is_waited_for(short_timeout: Path, photo
             sort_photo(short_timeout, photo(), "a.jpg", daemon)
 
 
-def test_a_stop_ends_the_waiting_for_a_database(short_timeout: Path) -> None:
+def test_a_stop_ends_the_wait_for_a_database(short_timeout: Path) -> None:
     with closing(sqlite3.connect(short_timeout / "foodsort.db")) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         with started(short_timeout) as daemon:
@@ -46,7 +46,7 @@ def test_a_stop_ends_the_waiting_for_a_database(short_timeout: Path) -> None:
             assert daemon.wait(20) == 0
 
 
-def test_a_database_locked_later_is_waited_for(short_timeout: Path, photo: Photo) -> None:
+def test_the_daemon_waits_for_a_database_locked_later(short_timeout: Path, photo: Photo) -> None:
     with running(short_timeout) as daemon, closing(sqlite3.connect(short_timeout / "foodsort.db")) as holder:
         holder.execute("BEGIN IMMEDIATE")
         (short_timeout / "inbox/a.jpg").write_bytes(photo())
@@ -59,7 +59,7 @@ def test_a_database_locked_later_is_waited_for(short_timeout: Path, photo: Photo
         until(lambda: status(short_timeout)["waiting_for"] is None, daemon)
 
 
-def test_a_server_that_cannot_be_reached_is_waited_for(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_daemon_waits_for_an_unreachable_server(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as closed:  # bound, so that no other program listens there
         closed.bind(("127.0.0.1", 0))
         monkeypatch.setenv(
@@ -77,7 +77,7 @@ def test_a_dry_run_connects_to_the_server_too(root: Path, foodsort: Foodsort, mo
 
 
 @pytest.mark.system
-def test_a_full_disk_of_the_database_is_waited_for(root: Path, photo: Photo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_daemon_waits_for_room_for_the_database(root: Path, photo: Photo, monkeypatch: pytest.MonkeyPatch) -> None:
     with mounted(root / "disk", "size=600k") as disk:
         monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{disk}/photos.db")
         filling = fill(disk)
@@ -96,7 +96,7 @@ def test_a_full_disk_of_the_database_is_waited_for(root: Path, photo: Photo, mon
 
 @pytest.mark.system
 @pytest.mark.parametrize("options", ["ro", "rw"])
-def test_a_full_or_read_only_root_is_waited_for_at_the_start(
+def test_the_daemon_waits_for_a_full_or_read_only_root_at_the_start(
     root: Path, photo: Photo, tmp_path: Path, notifications: list[str], options: str
 ) -> None:
     with mounted(root, "size=1m"):
@@ -111,7 +111,7 @@ def test_a_full_or_read_only_root_is_waited_for_at_the_start(
 
 
 @pytest.mark.system
-def test_an_inbox_without_room_for_claims_is_waited_for(root: Path, photo: Photo) -> None:
+def test_the_daemon_waits_for_room_for_claims(root: Path, photo: Photo) -> None:
     with mounted(root / "inbox", "size=1m", "nr_inodes=30") as inbox, running(root) as daemon:
         (inbox / "trip").mkdir()
         (inbox / "trip/a.jpg").write_bytes(photo())
@@ -135,7 +135,7 @@ def _touched(path: Path) -> bool:
 
 @pytest.mark.system
 @pytest.mark.parametrize("trouble", ["full", "read-only"])
-def test_a_destination_that_is_full_or_read_only_is_waited_for(root: Path, photo: Photo, trouble: str) -> None:
+def test_the_daemon_waits_for_a_full_or_read_only_destination(root: Path, photo: Photo, trouble: str) -> None:
     with mounted(root / "food", "size=64k") as food, running(root) as daemon:
         filling = fill(food)
         if trouble == "read-only":
@@ -172,7 +172,7 @@ def test_a_damaged_database_is_set_aside_and_reported(root: Path, photo: Photo, 
     assert [row["path"] for row in rows(root)] == ["food/new.jpg"]
 
 
-def test_a_database_damaged_later_ends_it_and_the_next_start_recovers(
+def test_a_database_damaged_later_ends_the_daemon_and_the_next_start_recovers(
     root: Path, photo: Photo, foodsort: Foodsort
 ) -> None:
     with running(root) as daemon:

@@ -1,4 +1,4 @@
-"""Feeding of systemd's watchdog: by a daemon that moves, waits for trouble to pass, or has a stuck stage."""
+"""Feeding of systemd's watchdog: by a healthy daemon, one that waits for a retry, and one with a stuck stage."""
 
 import socket
 import sqlite3
@@ -30,7 +30,7 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.
         yield listening
 
 
-def fed(systemd: socket.socket, for_s: float) -> int:
+def count_feeds(systemd: socket.socket, for_s: float) -> int:
     """Counts how often the watchdog is fed in the next `for_s` seconds."""
     end = time.monotonic() + for_s
     times = 0
@@ -52,13 +52,13 @@ def drain(systemd: socket.socket) -> None:
         return
 
 
-def test_an_idle_daemon_feeds_it(root: Path, systemd: socket.socket) -> None:
+def test_an_idle_daemon_feeds_the_watchdog(root: Path, systemd: socket.socket) -> None:
     with running(root, *IMPATIENT):
         drain(systemd)
-        assert fed(systemd, STILL_S) > 1
+        assert count_feeds(systemd, STILL_S) > 1
 
 
-def test_a_stuck_stage_starves_it(
+def test_a_stuck_stage_stops_feeding_the_watchdog(
     root: Path, photo: Photo, systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOODSORT_FAULT", "recorded:1:hang")
@@ -66,14 +66,14 @@ def test_a_stuck_stage_starves_it(
         until(lambda: status(root)["state"] == "watching", daemon)
         (root / "inbox/a.jpg").write_bytes(photo())
         until(lambda: bool(rows(root)), daemon)
-        fed(systemd, 2.0)  # until the limit of the stage has passed
+        count_feeds(systemd, 2.0)  # until the limit of the stage has passed
         drain(systemd)
-        assert fed(systemd, STILL_S) == 0
+        assert count_feeds(systemd, STILL_S) == 0
         daemon.kill()
         daemon.wait()
 
 
-def test_waiting_for_trouble_to_pass_does_not_starve_it(
+def test_a_stage_that_waits_for_a_retry_feeds_the_watchdog(
     root: Path, photo: Photo, systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{root}/foodsort.db?timeout=0.1")
@@ -82,8 +82,8 @@ def test_waiting_for_trouble_to_pass_does_not_starve_it(
         holder.execute("BEGIN IMMEDIATE")
         (root / "inbox/a.jpg").write_bytes(photo())
         until(lambda: status(root)["waiting_for"] is not None, daemon)
-        fed(systemd, 2.0)
+        count_feeds(systemd, 2.0)
         drain(systemd)
-        assert fed(systemd, STILL_S) > 1
+        assert count_feeds(systemd, STILL_S) > 1
         holder.rollback()
         until((root / "food/a.jpg").exists, daemon)

@@ -72,8 +72,8 @@ def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed (Debian's package chromium)")
     with sync_playwright() as play:
-        known = f"--host-resolver-rules=MAP {HOST} 127.0.0.1"
-        chromium = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", known])
+        host_rule = f"--host-resolver-rules=MAP {HOST} 127.0.0.1"
+        chromium = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", host_rule])
         yield chromium
         chromium.close()
 

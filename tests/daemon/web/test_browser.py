@@ -165,7 +165,7 @@ def test_a_photo_shows_its_facts_and_escape_leads_back_to_its_card(kept: str, pa
     expect(page.locator(".card .card-link").nth(1)).to_be_focused()
 
 
-def test_why_has_a_message_if_there_is_no_map(kept: str, page: Page) -> None:
+def test_an_explanation_without_a_map_has_a_message(kept: str, page: Page) -> None:
     page.goto(kept)
     page.locator(".card-link").first.click()
     expect_open(page, "bread.jpg")

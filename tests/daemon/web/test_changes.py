@@ -113,7 +113,7 @@ def test_changes_work_while_a_daemon_is_running(root: Path, changes: PhotoChange
         until(lambda: rows(root)[2]["attempts"] == 2 and rows(root)[2]["state"] == "failed", daemon)
 
 
-def test_an_action_that_was_killed_is_finished_first(root: Path, changes: PhotoChanges) -> None:
+def test_a_killed_action_is_completed_first(root: Path, changes: PhotoChanges) -> None:
     kill_at("deleting", "delete", "--root", root, "--yes", "failed/a.pdf")
     kill_at("correcting", "correct", "--root", root, "food", "--label", "non_food")
     changes.withdraw([2])
@@ -136,7 +136,7 @@ def locked_by_another(root: Path) -> Iterator[None]:
         claims.close()
 
 
-def test_a_lock_that_stays_held_raises(root: Path) -> None:
+def test_a_lock_held_too_long_is_an_error(root: Path) -> None:
     before = tree(root)
     with open_changes(root, patience_s=0) as changes, locked_by_another(root):
         with pytest.raises(ActionBusy, match="another call of foodsort is moving photos"):
@@ -148,7 +148,7 @@ def test_a_lock_that_stays_held_raises(root: Path) -> None:
         assert outcomes(changes.label([1], "non_food")) == [(1, "non_food/soup.jpg")]
 
 
-def test_a_lock_that_is_released_is_waited_for(root: Path, changes: PhotoChanges) -> None:
+def test_a_change_waits_for_a_lock(root: Path, changes: PhotoChanges) -> None:
     results: list[list[tuple[int, str]]] = []
     with locked_by_another(root):
         thread = threading.Thread(target=lambda: results.append(outcomes(changes.label([1], "non_food"))))
@@ -195,7 +195,7 @@ def test_a_missing_inbox_has_a_message(root: Path, changes: PhotoChanges) -> Non
         changes.retry(None)
 
 
-def test_the_history_of_a_sorted_photo(root: Path, changes: PhotoChanges, foodsort: Foodsort) -> None:
+def test_a_sorted_photo_has_a_history(root: Path, changes: PhotoChanges, foodsort: Foodsort) -> None:
     execute(
         root,
         "UPDATE photos SET taken_at = '2026-07-01T12:00:00', taken_offset = '+02:00', camera = 'Canon EOS R5'"
@@ -221,7 +221,7 @@ def test_the_history_of_a_sorted_photo(root: Path, changes: PhotoChanges, foodso
     assert changes.history(1)[-1] == ("", "It was moved back to the inbox, to stay there.")
 
 
-def test_the_history_of_a_failed_photo(root: Path, changes: PhotoChanges, foodsort: Foodsort) -> None:
+def test_a_failed_photo_has_a_history(root: Path, changes: PhotoChanges, foodsort: Foodsort) -> None:
     bill = rows(root)[2]
     history = changes.history(3)
     why = f"({bill['error_kind']}): {bill['error_message'].rstrip('.')}."
@@ -240,7 +240,7 @@ def test_the_history_of_a_failed_photo(root: Path, changes: PhotoChanges, foodso
     assert changes.history(3)[-1].sentence == "It was set aside at failed/a.pdf, and a person deleted it."
 
 
-def test_the_history_of_copies(root: Path, changes: PhotoChanges, photo: Photo, foodsort: Foodsort) -> None:
+def test_copies_have_a_history(root: Path, changes: PhotoChanges, photo: Photo, foodsort: Foodsort) -> None:
     changes.label([1], "non_food")
     drop(root, "again.jpg", photo())
     run_once(root, foodsort)

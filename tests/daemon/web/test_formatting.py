@@ -16,14 +16,14 @@ from daemon.web import formatting
         (4 * 10**12, "4 TB"),
     ],
 )
-def test_sizes(size_bytes: int, text: str) -> None:
+def test_sizes_have_a_unit(size_bytes: int, text: str) -> None:
     assert formatting.size(size_bytes) == text
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.0421, "42 ms"), (1.26, "1.3 s"), (95.4, "95 s"), (120, "2 min"), (3600, "60 min")]
 )
-def test_durations(seconds: float, text: str) -> None:
+def test_durations_have_one_or_two_units(seconds: float, text: str) -> None:
     assert formatting.duration(seconds) == text
 
 
@@ -42,7 +42,7 @@ def test_no_probability_is_rounded_to_0_or_100_percent(probability: float, text:
     assert formatting.probability(probability) == text
 
 
-def test_label_counts_and_date_ranges() -> None:
+def test_label_counts_and_date_ranges_are_sentences() -> None:
     assert formatting.label_counts({"food": 1200, "non_food": 0, "unsure": 2}) == "1,200 food, 2 unsure"
     assert formatting.label_counts({"food": 0}) == "nothing"
     assert formatting.date_range(date(2026, 11, 1), date(2026, 11, 1)) == "1 November 2026"

@@ -1,4 +1,4 @@
-"""The page's responses to requests that its own pages would not make, over HTTP."""
+"""Responses to requests that no page of the server makes, over HTTP."""
 
 import asyncio
 import io
@@ -50,12 +50,12 @@ def csrf(client: httpx.Client, path: str = "/") -> str:
     return token[1]
 
 
-def own(address: str, token: str) -> dict[str, str]:
+def own_headers(address: str, token: str) -> dict[str, str]:
     """Headers of a change that a page of this server makes."""
     return {"Origin": address, "Sec-Fetch-Site": "same-origin", "X-CSRF-Token": token}
 
 
-def withdrawn(client: httpx.Client, headers: dict[str, str]) -> int:
+def withdraw(client: httpx.Client, headers: dict[str, str]) -> int:
     return client.post("/withdraw", json={"ids": [999]}, headers=headers).status_code
 
 
@@ -76,17 +76,17 @@ def test_requests_to_another_name_that_resolves_here_are_refused(address: str, h
 def test_a_change_needs_our_origin_and_the_token_of_our_page(address: str) -> None:
     with httpx.Client(base_url=address) as client:
         token = csrf(client)
-        good = own(address, token)
-        assert withdrawn(client, good) == 200
-        assert withdrawn(client, good | {"Origin": "https://evil.example"}) == 403
-        assert withdrawn(client, good | {"Origin": address.replace("127.0.0.1", "localhost")}) == 403
-        assert withdrawn(client, good | {"Origin": "null"}) == 403
-        assert withdrawn(client, good | {"Origin": "http://["}) == 403
-        assert withdrawn(client, good | {"Sec-Fetch-Site": "cross-site"}) == 403
-        assert withdrawn(client, good | {"Sec-Fetch-Site": "same-site"}) == 403
-        assert withdrawn(client, good | {"X-CSRF-Token": "0" * 64}) == 403
+        good = own_headers(address, token)
+        assert withdraw(client, good) == 200
+        assert withdraw(client, good | {"Origin": "https://evil.example"}) == 403
+        assert withdraw(client, good | {"Origin": address.replace("127.0.0.1", "localhost")}) == 403
+        assert withdraw(client, good | {"Origin": "null"}) == 403
+        assert withdraw(client, good | {"Origin": "http://["}) == 403
+        assert withdraw(client, good | {"Sec-Fetch-Site": "cross-site"}) == 403
+        assert withdraw(client, good | {"Sec-Fetch-Site": "same-site"}) == 403
+        assert withdraw(client, good | {"X-CSRF-Token": "0" * 64}) == 403
         for name in ("Origin", "X-CSRF-Token"):
-            assert withdrawn(client, {key: value for key, value in good.items() if key != name}) == 403
+            assert withdraw(client, {key: value for key, value in good.items() if key != name}) == 403
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
@@ -111,7 +111,7 @@ def test_get_changes_nothing(address: str) -> None:
 
 def test_a_change_that_is_too_large_or_invalid_is_refused_with_a_message(address: str) -> None:
     with httpx.Client(base_url=address) as client:
-        headers = own(address, csrf(client))
+        headers = own_headers(address, csrf(client))
         assert client.post("/label", content=b" " * (65 << 10), headers=headers).status_code == 413
         bodies: tuple[object, ...] = (
             {},
@@ -199,11 +199,11 @@ def test_without_the_token_nothing_can_be_seen_or_changed(locked: str) -> None:
         assert client.get("/photos/1/thumb.jpg", headers={"Sec-Fetch-Mode": "no-cors"}).status_code == 401
         assert client.get("/cards", headers={"Sec-Fetch-Mode": "cors"}).status_code == 401
         assert client.get("/cards", headers={"X-Requested-With": "foodsort"}).status_code == 401
-        assert withdrawn(client, own(locked, csrf(client, "/login"))) == 401
+        assert withdraw(client, own_headers(locked, csrf(client, "/login"))) == 401
         assert "soup" not in client.get("/login").text
 
 
-def test_the_token_opens_the_page_until_one_signs_out(locked: str) -> None:
+def test_the_token_opens_the_page_until_sign_out(locked: str) -> None:
     with httpx.Client(base_url=locked) as client:
         form = {"csrf": csrf(client, "/login"), "token": TOKEN, "next": "/photo/1"}
         answer = client.post("/login", data=form, headers={"Origin": locked})
@@ -218,7 +218,7 @@ def test_the_token_opens_the_page_until_one_signs_out(locked: str) -> None:
         headers = {"If-None-Match": picture.headers["ETag"]}
         assert client.get("/photos/1/thumb.jpg?v=1", headers=headers).status_code == 304
         assert client.get("/photos/1/large.jpg?v=1", headers={"If-None-Match": '"0"'}).status_code == 200
-        assert withdrawn(client, own(locked, csrf(client))) == 200
+        assert withdraw(client, own_headers(locked, csrf(client))) == 200
         out = client.post("/logout", data={"csrf": csrf(client)}, headers={"Origin": locked})
         assert out.headers["Location"] == "/login"
         assert out.headers["Clear-Site-Data"] == '"cache"'

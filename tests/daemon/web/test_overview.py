@@ -45,7 +45,7 @@ def total(page: Page, name: str) -> str:
     return page.locator(".totals div", has=page.get_by_text(name, exact=True)).locator("dd").inner_text()
 
 
-def test_from_the_least_certain_photo_to_its_correction_to_a_data_set(photos: Path, page: Page, tmp_path: Path) -> None:
+def test_a_correction_reaches_the_exported_data_set(photos: Path, page: Page, tmp_path: Path) -> None:
     with reviewing(photos) as address:
         page.goto(address)
         page.get_by_role("combobox", name="Order").select_option(label="Least certain first")
@@ -70,7 +70,7 @@ def test_from_the_least_certain_photo_to_its_correction_to_a_data_set(photos: Pa
     assert exported.read_bytes() == (photos / "non_food/maybe.jpg").read_bytes()
 
 
-def test_everything_is_counted(photos: Path, page: Page) -> None:
+def test_the_overview_counts_everything(photos: Path, page: Page) -> None:
     with reviewing(photos) as address:
         page.goto(f"{address}/?show=food")
         page.locator(".card-link").first.focus()
@@ -119,7 +119,7 @@ def test_an_empty_root_has_an_overview(root: Path) -> None:
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/New_York"])
-def test_a_day_is_one_of_this_machines_time_zone(
+def test_days_are_in_the_time_zone_of_this_machine(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, zone: str
 ) -> None:
     monkeypatch.setenv("TZ", zone)
@@ -143,7 +143,7 @@ def test_a_day_is_one_of_this_machines_time_zone(
     assert (week.first, week.last, week.counts.food) == (date(2026, 11, 18), date(2026, 11, 24), 2)
 
 
-def test_bins_have_shares_and_those_that_the_card_expects() -> None:
+def test_bins_have_observed_and_expected_shares() -> None:
     card = Bundle.load().card
     binned = bins([0.0, 0.05, 0.1, 1.0], card)
     assert [bin_.photos for bin_ in binned] == [2, 1, 0, 0, 0, 0, 0, 0, 0, 1]

@@ -51,7 +51,7 @@ def test_going_back_scrolls_to_the_photo_that_was_open(photos: Path, page: Page)
         expect(page.locator(".card:focus-within .name")).to_have_text(LONG)
 
 
-def test_escape_leads_to_the_gallery_from_wherever_the_person_came(photos: Path, page: Page) -> None:
+def test_escape_leads_to_the_gallery_from_every_page(photos: Path, page: Page) -> None:
     with reviewing(photos) as address:
         page.goto(f"{address}/photo/1")
         page.goto(f"{address}/overview")
@@ -105,7 +105,7 @@ def test_a_list_that_cannot_be_continued_has_a_message(photos: Path, page: Page)
         expect(page.get_by_role("alert")).to_contain_text("foodsort review does not answer")
 
 
-def test_all_failed_photos_are_retried_also_those_not_shown(photos: Path, page: Page) -> None:
+def test_retry_all_includes_photos_that_are_not_shown(photos: Path, page: Page) -> None:
     with reviewing(photos) as address:
         page.goto(f"{address}/failed")
         expect(page.locator("#failed-count")).to_have_text("64")

@@ -88,7 +88,7 @@ def test_a_change_that_failed_halfway_is_reported_and_can_be_undone(photos: Path
         assert not_food(photos) == set()
 
 
-def test_a_newer_label_of_somebody_else_is_not_undone(photos: Path, page: Page) -> None:
+def test_a_newer_label_of_another_person_is_not_undone(photos: Path, page: Page) -> None:
     with reviewing(photos) as address:
         page.goto(address)
         page.keyboard.press("j")
@@ -119,7 +119,7 @@ def test_a_label_removed_by_its_button_is_not_undone_again(photos: Path, page: P
         assert labels(photos) == []
 
 
-def test_a_key_that_is_held_down_labels_one_photo(photos: Path, page: Page) -> None:
+def test_a_held_key_labels_one_photo(photos: Path, page: Page) -> None:
     with reviewing(photos) as address:
         page.goto(address)
         page.keyboard.press("j")

@@ -1,4 +1,4 @@
-"""What the engines say of real photos, against Keras itself."""
+"""Logits of the engines for real photos, compared with those of Keras."""
 
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ def expected(photos: Pixels, network: Any) -> Logits:
 @needs_photos
 @pytest.mark.system  # takes minutes
 @pytest.mark.parametrize("kind", ["tensorflow", "openvino"])
-def test_an_engine_held_to_float32_agrees_with_keras_on_200_photos(
+def test_a_float32_engine_agrees_with_keras_on_200_photos(
     shipped: Bundle, network: Any, photos: Pixels, expected: Logits, kind: str
 ) -> None:
     run = (
@@ -47,7 +47,7 @@ def test_an_engine_held_to_float32_agrees_with_keras_on_200_photos(
     np.testing.assert_array_equal(p >= shipped.card.thresholds.food, p_keras >= shipped.card.thresholds.food)
 
 
-def test_the_benchmark_has_a_row_for_each_way_to_run_a_bundle(toy: Toy, pixels: Random) -> None:
+def test_the_benchmark_has_a_row_for_each_engine_and_precision(toy: Toy, pixels: Random) -> None:
     bundle = toy("linear")
     rows = engines.measure(bundle, pixels(11, 32), 1)
     assert [row.name.split()[0] for row in rows] == ["tensorflow", "openvino", "openvino", "openvino"]

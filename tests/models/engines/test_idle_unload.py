@@ -16,7 +16,7 @@ from models.images.decode import Pixels
 PIXELS = np.full((2, 8, 8, 3), (80, 0, 0), np.uint8)
 
 
-def test_an_engine_without_work_is_let_go_and_opened_once_for_all_who_ask(shipped: Bundle) -> None:
+def test_an_idle_engine_is_unloaded_and_loaded_once_for_concurrent_calls(shipped: Bundle) -> None:
     opened: list[Engine] = []
 
     def reopen() -> Engine:
@@ -40,7 +40,7 @@ def test_an_engine_without_work_is_let_go_and_opened_once_for_all_who_ask(shippe
     assert engine.name == name
 
 
-def test_an_engine_at_work_is_kept() -> None:
+def test_a_busy_engine_stays_loaded() -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     class Slow(ScriptedEngine):
@@ -51,21 +51,21 @@ def test_an_engine_at_work_is_kept() -> None:
 
     engine = IdleUnloadingEngine(Slow(), ScriptedEngine, 0.0)
     with ThreadPoolExecutor(1) as threads:
-        asked = threads.submit(engine.logits, PIXELS)
+        call = threads.submit(engine.logits, PIXELS)
         begun.wait()
         assert not engine.unload_if_idle()
         go_on.set()
-        assert asked.result().tolist() == [10.0, 10.0]
+        assert call.result().tolist() == [10.0, 10.0]
     assert engine.unload_if_idle()
 
 
-def test_an_engine_rests_only_after_its_time() -> None:
+def test_an_engine_is_unloaded_only_after_its_idle_time() -> None:
     engine = IdleUnloadingEngine(ScriptedEngine(), ScriptedEngine, 3600.0)
     assert not engine.unload_if_idle()
     assert engine.logits(PIXELS).tolist() == [10.0, 10.0]
 
 
-def test_what_opening_it_again_raises_is_raised_and_tried_again() -> None:
+def test_a_failed_load_raises_and_is_tried_again() -> None:
     def gone() -> Engine:
         raise BundleError("the bundle is gone")
 

@@ -1,4 +1,4 @@
-"""The odd photos of ../shared, and how each one fails."""
+"""The odd photos of ../shared, and the error kind of each one that does not decode."""
 
 import csv
 from pathlib import Path

@@ -14,7 +14,7 @@ from tests.models.images.odd import KINDS, MANIFEST, ODD, needs_odd
 
 pytestmark = pytest.mark.slow
 
-# Pillow warns of the broken tags that some of these files were chosen for.
+# Pillow warns of the broken tags in some of these files.
 broken_tags = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 
 
@@ -48,14 +48,14 @@ def kind_of(data: bytes, **options: Any) -> ImageErrorKind:
 
 
 @needs_odd
-def test_the_table_of_kinds_names_each_odd_file_that_does_not_decode() -> None:
+def test_each_odd_file_that_does_not_decode_has_an_expected_kind() -> None:
     assert set(KINDS) == {row["file"] for row in MANIFEST if row["outcome"] != "decodes"}
 
 
 @needs_odd
 @broken_tags
 @pytest.mark.parametrize("row", MANIFEST, ids=lambda row: str(row["file"])[:40])
-def test_every_odd_file_decodes_or_says_what_is_wrong(row: dict[str, str]) -> None:
+def test_every_odd_file_decodes_or_has_an_error(row: dict[str, str]) -> None:
     with (ODD / row["file"]).open("rb") as file:
         if row["outcome"] == "decodes":
             picture = decode(file, Fit())
@@ -80,7 +80,7 @@ def test_the_eight_orientations_of_one_scene_are_one_picture() -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_orientations_are_undone(orientation: int, form: str) -> None:
+def test_the_orientation_is_applied(orientation: int, form: str) -> None:
     undo = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -107,7 +107,7 @@ def test_orientations_are_undone(orientation: int, form: str) -> None:
     [((640, 480), (75, 100)), ((480, 640), (100, 75)), ((5000, 20), (1, 100)), ((60, 40), (40, 60))],
 )
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])
-def test_a_picture_to_look_at_keeps_its_shape_and_never_grows(
+def test_a_picture_for_display_keeps_its_aspect_ratio_and_never_grows(
     size: tuple[int, int], shape: tuple[int, int], form: str
 ) -> None:
     picture = decode(saved(scene(size), form, quality=95), Within(100))
@@ -117,14 +117,14 @@ def test_a_picture_to_look_at_keeps_its_shape_and_never_grows(
     assert apart(picture.pixels, expected) < 10
 
 
-def test_a_picture_to_look_at_is_turned() -> None:
+def test_a_picture_for_display_is_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     assert decode(saved(scene(), "JPEG", exif=exif), Within(100)).pixels.shape == (100, 75, 3)
 
 
 @pytest.mark.parametrize("value", [0, 9, 77])
-def test_an_orientation_out_of_range_is_none(value: int) -> None:
+def test_an_invalid_orientation_is_ignored(value: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = value
     assert (
@@ -133,20 +133,20 @@ def test_an_orientation_out_of_range_is_none(value: int) -> None:
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "HEIF", "AVIF"])
-def test_each_format_is_told_from_its_bytes_and_keeps_its_colour(form: str) -> None:
+def test_each_format_is_recognised_by_its_bytes_and_keeps_its_colour(form: str) -> None:
     picture = decode(saved(Image.new("RGB", (300, 200), (200, 100, 50)), form), Fit())
     assert (picture.format, picture.width, picture.height) == (form, 300, 200)
     assert np.abs(picture.pixels.astype(int) - (200, 100, 50)).max() <= 6
 
 
 @pytest.mark.parametrize("name", ["photo.heic", "photo.txt", "photo"])
-def test_the_name_of_a_file_says_nothing(tmp_path: Path, name: str) -> None:
+def test_the_name_of_a_file_does_not_matter(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(saved(scene(), "PNG"))
     with (tmp_path / name).open("rb") as file:
         assert decode(file, Fit()).format == "PNG"
 
 
-def test_transparency_lies_over_white() -> None:
+def test_transparency_is_composed_over_white() -> None:
     half = Image.new("RGBA", (64, 64), (255, 0, 0, 128))
     for form in ("PNG", "WEBP", "TIFF"):
         assert np.abs(decode(saved(half, form), Fit()).pixels.astype(int) - (255, 127, 127)).max() <= 3
@@ -154,7 +154,7 @@ def test_transparency_lies_over_white() -> None:
     assert decode(saved(grey, "PNG"), Fit()).pixels.min() == 255
 
 
-def test_a_transparent_palette_and_a_transparent_colour_lie_over_white() -> None:
+def test_a_transparent_palette_and_a_transparent_colour_are_composed_over_white() -> None:
     palette = Image.new("P", (64, 64), 1)
     palette.putpalette([0, 0, 0, 10, 20, 30])
     assert (decode(saved(palette, "PNG"), Fit()).pixels == (10, 20, 30)).all()
@@ -165,7 +165,7 @@ def test_a_transparent_palette_and_a_transparent_colour_lie_over_white() -> None
 
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF"])
-def test_sixteen_bits_are_scaled_and_not_cut_off(form: str) -> None:
+def test_sixteen_bits_are_scaled_and_not_clipped(form: str) -> None:
     for level, expected in ((0, 0), (300, 1), (32768, 128), (65535, 255)):
         grey = Image.fromarray(np.full((64, 64), level, np.uint16))
         assert np.unique(decode(saved(grey, form), Fit()).pixels) == [expected]
@@ -199,7 +199,7 @@ def test_a_colour_profile_is_applied_and_a_broken_one_ignored() -> None:
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
-def test_a_profile_that_swaps_red_and_blue_swaps_them_back(form: str) -> None:
+def test_a_profile_with_swapped_channels_is_applied(form: str) -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     # The tag table's names of the two primaries change places.
     swapped = srgb.replace(b"rXYZ", b"----").replace(b"bXYZ", b"rXYZ").replace(b"----", b"bXYZ")
@@ -210,27 +210,27 @@ def test_a_profile_that_swaps_red_and_blue_swaps_them_back(form: str) -> None:
         assert np.abs(pixels.astype(int) - expected).max() <= 4
 
 
-def test_bombs_are_refused_before_they_are_decoded_and_the_limit_is_the_callers() -> None:
+def test_decompression_bombs_are_refused_by_the_callers_limit() -> None:
     data = saved(Image.new("L", (2000, 1000)), "PNG")
     assert kind_of(data, max_pixels=1_999_999) is ImageErrorKind.TOO_LARGE
     assert decode(data, Fit(), max_pixels=2_000_000).width == 2000
     huge = saved(Image.new("1", (20_000, 20_000)), "PNG")
     assert kind_of(huge) is ImageErrorKind.TOO_LARGE
-    assert kind_of(huge[:64]) is ImageErrorKind.TOO_LARGE  # told from the header: there is nothing to decode yet
+    assert kind_of(huge[:64]) is ImageErrorKind.TOO_LARGE  # by the header alone: there is nothing to decode yet
     assert decode(huge, Fit(), max_pixels=400_000_000).height == 20_000
 
 
 @broken_tags
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF"])
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.9, 0.99])
-def test_a_cut_picture_is_never_a_grey_half(form: str, part: float) -> None:
+def test_a_truncated_picture_is_an_error(form: str, part: float) -> None:
     data = saved(scene(), form)
     assert kind_of(data[: int(len(data) * part)]) is ImageErrorKind.TRUNCATED
 
 
 @broken_tags
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "TIFF", "BMP"])
-def test_a_picture_cut_in_its_header_is_an_error(form: str) -> None:
+def test_a_picture_truncated_in_its_header_is_an_error(form: str) -> None:
     data = saved(scene((64, 48)), form)
     for end in range(1, 64):
         assert kind_of(data[:end]) is not ImageErrorKind.EMPTY
@@ -238,7 +238,7 @@ def test_a_picture_cut_in_its_header_is_an_error(form: str) -> None:
 
 @broken_tags
 @pytest.mark.parametrize("form", ["TIFF", "BMP"])
-def test_a_cut_uncompressed_picture_is_an_error_too(form: str) -> None:
+def test_a_truncated_uncompressed_picture_is_an_error(form: str) -> None:
     data = saved(scene(), form)
     assert kind_of(data[: len(data) // 2]) in {ImageErrorKind.TRUNCATED, ImageErrorKind.CORRUPT}
 
@@ -265,21 +265,21 @@ def test_damage_gives_a_picture_or_an_error_with_a_kind(form: str) -> None:
     "data",
     [b"a shopping list", b"%PDF-1.7\n", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"BM and more", b"\0" * 4096],
 )
-def test_what_is_no_picture_is_said_to_be_none(data: bytes) -> None:
+def test_a_file_that_is_not_an_image_has_its_own_kind(data: bytes) -> None:
     assert kind_of(data) is ImageErrorKind.NOT_AN_IMAGE
 
 
-def test_no_bytes_are_empty() -> None:
+def test_a_file_without_bytes_is_empty() -> None:
     assert kind_of(b"") is ImageErrorKind.EMPTY
 
 
-def test_formats_that_are_not_listed_stay_closed() -> None:
+def test_unlisted_formats_are_refused() -> None:
     for form in ("PPM", "TGA", "ICO", "EPS"):
         assert kind_of(saved(scene((64, 64)), form)) is ImageErrorKind.NOT_AN_IMAGE
 
 
 @pytest.mark.parametrize("side", [96, 224, 320])
-def test_pictures_become_squares_of_the_side_asked_for(side: int) -> None:
+def test_pictures_become_squares_of_the_given_side(side: int) -> None:
     assert decode(saved(scene(), "JPEG"), Fit(side)).pixels.shape == (side, side, 3)
 
 
@@ -292,7 +292,9 @@ def test_stretching_keeps_the_edges_and_cropping_cuts_them() -> None:
     assert cropped[0, 0, 0] < 50
 
 
-def test_large_jpegs_are_decoded_at_a_reduced_scale_and_look_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_jpegs_are_decoded_at_a_reduced_scale_with_nearly_the_same_pixels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     photo = scene((4000, 3000)).resize((400, 300)).resize((4000, 3000))
     data = saved(photo, "JPEG", quality=95)
     loaded: list[tuple[int, int]] = []
@@ -320,7 +322,7 @@ def test_an_open_file_is_read_like_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "TIFF", "BMP"])
 @pytest.mark.parametrize("reads", [0, 1])
-def test_errors_of_the_disk_are_not_the_pictures(form: str, reads: int) -> None:
+def test_disk_errors_are_not_errors_of_the_picture(form: str, reads: int) -> None:
     class Failing(io.BytesIO):
         left = reads
 

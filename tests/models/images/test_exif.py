@@ -13,8 +13,8 @@ MAKE, MODEL, CHANGED, TAKEN, OFFSET, TAKEN_OFFSET = 0x010F, 0x0110, 0x0132, 0x90
 AT = "2026:07:01 18:30:00"
 
 
-def said(form: str = "JPEG", **tags: Any) -> Exif:
-    """What is read from a picture with these tags, by their names here."""
+def exif_of(form: str = "JPEG", **tags: Any) -> Exif:
+    """The EXIF fields of a picture with these tags, named as in this module."""
     block = Image.Exif()
     for name, value in tags.items():
         number = globals()[name]
@@ -26,33 +26,33 @@ def said(form: str = "JPEG", **tags: Any) -> Exif:
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "HEIF", "AVIF"])
 def test_time_and_camera_are_read_from_every_format_that_has_them(form: str) -> None:
-    found = said(form, MAKE="Canon", MODEL="Canon EOS 80D", TAKEN=AT, TAKEN_OFFSET="+02:00")
+    found = exif_of(form, MAKE="Canon", MODEL="Canon EOS 80D", TAKEN=AT, TAKEN_OFFSET="+02:00")
     assert found == Exif("2026-07-01T18:30:00", "+02:00", "Canon EOS 80D")
 
 
-def test_the_time_of_the_last_change_stands_in_only_where_none_is_said_of_the_taking() -> None:
+def test_the_time_of_the_last_change_is_only_a_fallback() -> None:
     changed = {"CHANGED": "2026:08:02 09:00:00", "OFFSET": "+01:00", "TAKEN_OFFSET": "+02:00"}
-    assert said(**changed)[:2] == ("2026-08-02T09:00:00", "+01:00")
-    assert said(**changed, TAKEN=AT)[:2] == ("2026-07-01T18:30:00", "+02:00")
-    assert said(**changed, TAKEN="    :  :     :  :  ")[:2] == ("2026-08-02T09:00:00", "+01:00")
+    assert exif_of(**changed)[:2] == ("2026-08-02T09:00:00", "+01:00")
+    assert exif_of(**changed, TAKEN=AT)[:2] == ("2026-07-01T18:30:00", "+02:00")
+    assert exif_of(**changed, TAKEN="    :  :     :  :  ")[:2] == ("2026-08-02T09:00:00", "+01:00")
 
 
 @pytest.mark.parametrize(
     "time",
     ["0000:00:00 00:00:00", "2026:13:01 00:00:00", "yesterday", "", "2026:07:01", "２０２６:07:01 18:30:00", AT + "Z"],
 )
-def test_a_time_that_is_none_is_left_out_with_its_zone(time: str) -> None:
-    assert said(TAKEN=time, TAKEN_OFFSET="+02:00") == Exif()
+def test_an_invalid_time_is_ignored_with_its_zone(time: str) -> None:
+    assert exif_of(TAKEN=time, TAKEN_OFFSET="+02:00") == Exif()
 
 
 @pytest.mark.parametrize("time", ["2026-07-01 18:30:00", "2026:07:01T18:30:00", "2026/07/01 18:30:00", AT + "\0\0rest"])
-def test_other_marks_between_the_numbers_are_understood(time: str) -> None:
-    assert said(TAKEN=time).taken_at == "2026-07-01T18:30:00"
+def test_other_separators_between_the_numbers_are_accepted(time: str) -> None:
+    assert exif_of(TAKEN=time).taken_at == "2026-07-01T18:30:00"
 
 
 @pytest.mark.parametrize("offset", ["", "+2:00", "Z", "+15:00", "-03:60", "02:00"])
-def test_a_zone_that_is_none_is_left_out(offset: str) -> None:
-    assert said(TAKEN=AT, TAKEN_OFFSET=offset) == Exif("2026-07-01T18:30:00")
+def test_an_invalid_zone_is_ignored(offset: str) -> None:
+    assert exif_of(TAKEN=AT, TAKEN_OFFSET=offset) == Exif("2026-07-01T18:30:00")
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,11 @@ def test_a_zone_that_is_none_is_left_out(offset: str) -> None:
         ("x" * 400, "y", "x" * CAMERA_CHARS),
     ],
 )
-def test_a_camera_is_named_once_and_shortly(make: str, model: str, camera: str | None) -> None:
-    assert said(MAKE=make.encode(), MODEL=model.encode()).camera == camera
+def test_the_maker_appears_once_in_the_name_of_a_camera(make: str, model: str, camera: str | None) -> None:
+    assert exif_of(MAKE=make.encode(), MODEL=model.encode()).camera == camera
 
 
-def test_values_of_other_kinds_say_nothing() -> None:
+def test_values_of_other_types_are_ignored() -> None:
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     tags.tagtype[MODEL] = tags.tagtype[CHANGED] = TiffTags.SHORT
     tags[MODEL], tags[CHANGED] = 7, 2026
@@ -83,8 +83,8 @@ def test_values_of_other_kinds_say_nothing() -> None:
     assert decode(file.getvalue(), Fit(8)).exif == Exif()
 
 
-def test_what_a_scanner_wrote_into_a_tiff_is_read() -> None:
-    assert said("TIFF", MODEL="Scanner", CHANGED=AT) == Exif("2026-07-01T18:30:00", camera="Scanner")
+def test_tags_of_a_scanned_tiff_are_read() -> None:
+    assert exif_of("TIFF", MODEL="Scanner", CHANGED=AT) == Exif("2026-07-01T18:30:00", camera="Scanner")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_what_a_scanner_wrote_into_a_tiff_is_read() -> None:
 )
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @pytest.mark.skipif(not ODD.exists(), reason="the odd photos of ../shared are not here")
-def test_cameras_themselves_are_understood(name: str, expected: str) -> None:
+def test_exif_of_real_cameras_is_read(name: str, expected: str) -> None:
     found = decode((ODD / name).read_bytes(), Fit()).exif
     assert (found.camera or "").startswith(expected)
     assert bool(found.taken_at) == bool(expected)
@@ -105,7 +105,7 @@ def test_cameras_themselves_are_understood(name: str, expected: str) -> None:
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @pytest.mark.parametrize("cut", range(2, 120, 3))
-def test_a_damaged_block_never_keeps_a_picture_from_being_one(cut: int) -> None:
+def test_a_picture_with_a_damaged_exif_block_decodes(cut: int) -> None:
     block = Image.Exif()
     block[MAKE], block[MODEL] = "maker", "model"
     block.get_ifd(0x8769)[TAKEN] = AT

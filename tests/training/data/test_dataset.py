@@ -139,8 +139,8 @@ def test_two_layouts_in_one_split_are_refused(by_class: Path) -> None:
 def test_a_manifest_beside_the_splits_provides_only_the_sources(folder: Path) -> None:
     (folder / "manifest.tsv").write_text("file\tlabel\tsource_repo\ntraining/0_1.jpg\t1\tweb\ngone.jpg\t7\tweb\n")
     frame = read(folder)
-    known = frame[frame["source"] != ""]
-    assert known[["path", "label", "source"]].values.tolist() == [[str(folder / "training/0_1.jpg"), 0, "web"]]
+    with_source = frame[frame["source"] != ""]
+    assert with_source[["path", "label", "source"]].values.tolist() == [[str(folder / "training/0_1.jpg"), 0, "web"]]
     assert len(frame) == 6
 
 

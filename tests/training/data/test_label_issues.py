@@ -135,7 +135,7 @@ def test_without_label_issues_the_table_is_empty_and_there_is_no_sheet(folder: P
     assert len(drop(frame, tmp_path / "out/suspects.csv", folder)) == 1
 
 
-def test_a_table_may_be_written_by_hand(folder: Path, tmp_path: Path) -> None:
+def test_a_handwritten_table_is_accepted(folder: Path, tmp_path: Path) -> None:
     frame = framed(folder, "training/0_a.png", "training/1_a.png")
     (tmp_path / "mine.tsv").write_text(f"why\tpath\nblurred\t./training/0_a.png\nagain\t{folder}/training/0_a.png\n")
     assert drop(frame, tmp_path / "mine.tsv", folder)["label"].tolist() == [1]

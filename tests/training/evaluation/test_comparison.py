@@ -74,7 +74,7 @@ def test_the_photos_that_differ_most_come_first(bundled: Bundled) -> None:
     assert list(compare(one, other, ("", "")).disagreements["path"]) == ["1.jpg", "2.jpg", "0.jpg"]
 
 
-def test_photos_that_one_of_the_two_could_not_read_are_left_out(bundled: Bundled) -> None:
+def test_photos_unreadable_for_one_model_are_left_out(bundled: Bundled) -> None:
     result = compare(
         predictions(bundled, [0.9, 0.9], [1, 1]), predictions(bundled, [0.1, 0.9], [1, 1], first=1), ("this", "that")
     )

@@ -6,7 +6,7 @@ from training.fitting.calibrate import choose_thresholds, fit_temperature
 from training.fitting.features import Labels
 
 
-def drawn(photos: int, seed: int, temperature: float) -> tuple[Floats, Labels]:
+def draw(photos: int, seed: int, temperature: float) -> tuple[Floats, Labels]:
     """Logits and labels; a label is food with the probability of logit ÷ temperature."""
     random = np.random.default_rng(seed)
     logits = random.normal(0, 3 * temperature, photos)
@@ -22,7 +22,7 @@ def decided(p_food: Floats, labels: Labels, at: Thresholds) -> tuple[int, int]:
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5])
 def test_the_temperature_of_the_labels_is_found(temperature: float) -> None:
-    logits, labels = drawn(20_000, 1, temperature)
+    logits, labels = draw(20_000, 1, temperature)
     assert fit_temperature(logits, labels) == pytest.approx(temperature, rel=0.05)
 
 
@@ -66,7 +66,7 @@ def test_when_the_most_confident_photo_is_wrong_everything_is_set_aside() -> Non
 @pytest.mark.parametrize("decimals", [1, 2, 16])
 def test_the_error_rate_of_decided_photos_is_at_most_the_allowed_one(rate: float, decimals: int) -> None:
     for seed in range(10):
-        logits, labels = drawn(150, seed, 1.0)
+        logits, labels = draw(150, seed, 1.0)
         p_food = np.clip(probability(logits, 1.0).round(decimals), 0.001, 0.999)  # rounding makes confidences equal
         at = choose_thresholds(p_food, labels, rate)
         kept, wrong = decided(p_food, labels, at)

@@ -78,7 +78,7 @@ def test_the_history_has_a_row_an_epoch_and_the_training_loss_falls(
     assert history["loss"][3] < history["loss"][1]
 
 
-def test_after_a_kill_at_any_moment_it_resumes_after_the_last_epoch_with_the_same_result(
+def test_a_killed_training_resumes_after_its_last_epoch_with_the_same_result(
     uninterrupted: tuple[pd.DataFrame, npt.NDArray[np.float32]], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
@@ -96,7 +96,7 @@ def test_after_a_kill_at_any_moment_it_resumes_after_the_last_epoch_with_the_sam
     np.testing.assert_array_equal(np.load(f"{out}.npy"), kernel)
 
 
-def test_only_the_last_stages_convolutions_change_and_the_best_epoch_stays(tmp_path: Path) -> None:
+def test_only_the_last_stage_changes_and_the_best_epoch_is_kept(tmp_path: Path) -> None:
     before, first, _ = run(tmp_path / "none", dataclasses.replace(RECIPE, finetune_epochs=0))
     assert list(before["epoch"]) == [0]
     # With this learning rate the training diverges: the best epoch is epoch 0.

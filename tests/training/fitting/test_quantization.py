@@ -52,7 +52,7 @@ def test_the_files_are_small_and_their_digests_are_checked(exported: Bundle) -> 
     (exported.folder / "away").rename(exported.folder / INT8_WEIGHTS)
 
 
-def test_auto_runs_it_on_a_cpu_and_its_logits_are_close_to_the_networks(exported: Bundle, network: Any) -> None:
+def test_auto_runs_the_int8_model_on_a_cpu_with_logits_close_to_the_networks(exported: Bundle, network: Any) -> None:
     engine = open_engine("auto", exported, 32)
     assert engine.name.startswith("openvino int8")
     assert engine.largest == 8
@@ -65,7 +65,7 @@ def test_auto_runs_it_on_a_cpu_and_its_logits_are_close_to_the_networks(exported
     np.testing.assert_allclose(engine.logits(pixels[:5]), alone, atol=1e-3)
 
 
-def test_its_last_map_exists_and_is_close_to_the_networks(exported: Bundle, network: Any) -> None:
+def test_the_last_map_of_the_int8_model_is_close_to_the_networks(exported: Bundle, network: Any) -> None:
     import keras
 
     pixels = smooth_photos(3)
@@ -75,7 +75,7 @@ def test_its_last_map_exists_and_is_close_to_the_networks(exported: Bundle, netw
     assert np.corrcoef(last_map.ravel(), expected.ravel())[0, 1] > 0.9
 
 
-def test_without_it_tensorflow_runs_the_bundle_and_openvino_gives_an_error(plain: Bundle) -> None:
+def test_without_an_int8_model_tensorflow_runs_the_bundle_and_openvino_gives_an_error(plain: Bundle) -> None:
     assert open_engine("auto", plain, 1).name.startswith("tensorflow")
     with pytest.raises(EngineError, match="has no OpenVINO model"):
         OpenVinoEngine(plain, 1)
