@@ -103,7 +103,7 @@ install-service:
 	rm -rf $(APP).new/source
 	@# Scripts contain the full path of their Python, so set the final one.
 	find $(APP).new/bin $(APP).new/pyvenv.cfg -type f -exec sed -i 's|$(APP).new|$(PREFIX)/lib/foodsort|g' {} +
-	@# Readable for all users, whatever root's umask is.
+	@# Readable for all users, with any umask of root.
 	chmod -R u+rwX,go+rX,go-w $(APP).new
 	$(if $(SYSTEMD),@cd / && runuser -u foodsort -- $(APP).new/bin/python -I -m daemon --version || { \
 		echo "the user foodsort cannot run the new version, so the installed one stays;" \

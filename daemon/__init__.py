@@ -3,10 +3,10 @@
     inbox/          event or scan → ready → claimed
     pipeline/       decoded → batched → classified → recorded and moved
     destinations/   the folders of sorted photos, moves that never overwrite, error sidecars, the recovery plan
-    actions/        what people do to sorted photos: undo, retry, correct, delete, export
+    actions/        people's changes to sorted photos: undo, retry, correct, delete; and export
     queries/        reads the database for people: filters, pages, counts, selections
     database/       the database itself: schema, migrations, recorder, lookup, event log
-    monitoring/     what the daemon reports: metrics, health, status file, log
+    monitoring/     the daemon's reports: metrics, health, status file, log
     service/        the process: start, recovery, main loop, reload, stop
     decoders/       decodes untrusted images in sandboxed processes
     fs/             the filesystem below it all: access by descriptor, renames, copies, names, mounts

@@ -75,7 +75,7 @@ def discard_output(stream: TextIO) -> None:
 
 
 def _prepare_streams() -> None:
-    """Makes output streams escape what they cannot encode, and replaces closed streams by /dev/null.
+    """Makes output streams escape characters that they cannot encode, and replaces closed streams by /dev/null.
 
     A database would get the descriptor numbers of closed streams otherwise.
     """

@@ -1,6 +1,6 @@
 """The hierarchy of foodsort's own errors.
 
-Each message is for the person who has to act: what happened, to which file, how to fix it.
+Each message is for the person who has to act: it states the problem, the file and the fix.
 """
 
 from enum import StrEnum

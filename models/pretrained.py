@@ -63,7 +63,7 @@ def _fetch() -> "keras.Model":
 
     try:
         return keras.applications.ResNet50(weights="imagenet")  # Keras shows a progress bar and verifies a checksum
-    except Exception as error:  # noqa: BLE001  # Keras wraps what urllib raises in a bare Exception
+    except Exception as error:  # noqa: BLE001  # Keras wraps urllib's errors in a bare Exception
         keras_error = str(error)
     with tempfile.TemporaryDirectory() as folder:
         try:

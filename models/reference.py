@@ -1,4 +1,4 @@
-"""The distribution of P(food) over the photos that a model was chosen on, to detect drift."""
+"""The distribution of P(food) over a model's validation photos, to detect drift."""
 
 import numpy as np
 import numpy.typing as npt

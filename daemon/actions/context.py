@@ -137,7 +137,7 @@ def _inbox_errors(inbox: Path) -> Iterator[None]:
 
 
 def require_daemon_user(private: Path) -> None:
-    """Refuses another user than the daemon's, since the daemon could not move what that user creates.
+    """Refuses every user but the daemon's: the daemon could not move files that another user creates.
 
     Raises:
         FoodsortError: The folder `private` belongs to another user.

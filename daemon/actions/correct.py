@@ -46,7 +46,7 @@ class CorrectAction:
         return self._apply(photos, lambda chunk: new_labels(self._engine, chunk, label))
 
     def preview_label(self, photos: Iterable[Photo], label: PersonLabel) -> Iterator[ActionResult]:
-        """What `label` would do, as far as that can be known without doing it."""
+        """Previews `label`: the results that can be predicted without a change."""
         return self._preview(photos, lambda chunk: new_labels(self._engine, chunk, label))
 
     def withdraw(self, photos: Iterable[Photo]) -> Iterator[ActionResult]:
@@ -58,7 +58,7 @@ class CorrectAction:
         return self._apply(photos, lambda chunk: withdrawals(self._engine, chunk))
 
     def preview_withdraw(self, photos: Iterable[Photo]) -> Iterator[ActionResult]:
-        """What `withdraw` would do, as far as that can be known without doing it."""
+        """Previews `withdraw`: the results that can be predicted without a change."""
         return self._preview(photos, lambda chunk: withdrawals(self._engine, chunk))
 
     def recover(self) -> Iterator[ActionResult]:

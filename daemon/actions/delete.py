@@ -81,7 +81,7 @@ class DeleteAction:
             CannotMove: The file cannot be reached or read.
         """
         stat = self._locator.stat(photo)
-        # A person who repairs a photo in its place wants it sorted. And an inode is soon given to another file.
+        # A photo repaired in its place is to be sorted, not deleted. And an inode is soon given to another file.
         if not photo.looks_like(stat) and not self._restorer.has_same_bytes(photo, has_arrived=False):
             raise SourceChanged("is no longer as it was when it failed; `foodsort retry PATH` sorts it")
         return photo._replace(**file_columns(stat))

@@ -43,7 +43,7 @@ COLUMNS = ManifestRow._fields
 
 
 class ExportResult(NamedTuple):
-    """What was exported.
+    """The result of an export.
 
     Attributes:
         counts: How many photos, by split and label.

@@ -1,4 +1,4 @@
-"""What a label by a person changes in the database, and how that is reverted."""
+"""The changes of a person's label in the database, and their reversal."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -62,17 +62,17 @@ class Withdrawal:
 LabelChange = NewLabel | Withdrawal
 
 
-def new_labels(engine: sa.Engine, chosen: Iterable[Photo], label: PersonLabel) -> dict[int, LabelChange]:
+def new_labels(engine: sa.Engine, selected: Iterable[Photo], label: PersonLabel) -> dict[int, LabelChange]:
     """A new label for each photo, by its id; photos that have this label already stay where they are."""
-    chosen = list(chosen)
-    ids = [photo.id for photo in chosen]
+    selected = list(selected)
+    ids = [photo.id for photo in selected]
     query = sa.select(results.c.id).where(results.c.id.in_(ids), results.c.label == label)
     with engine.connect() as connection:
         has_label = set(connection.execute(query).scalars())
-    return {photo.id: NewLabel(photo, label, None if photo.id in has_label else label) for photo in chosen}
+    return {photo.id: NewLabel(photo, label, None if photo.id in has_label else label) for photo in selected}
 
 
-def withdrawals(engine: sa.Engine, chosen: Iterable[Photo]) -> dict[int, LabelChange]:
+def withdrawals(engine: sa.Engine, selected: Iterable[Photo]) -> dict[int, LabelChange]:
     """The removal of each photo's newest label by a person, by the photo's id; nothing for photos that have none.
 
     The photo moves to the folder of the label that is valid then: the previous one by a person, else the model's.
@@ -81,7 +81,7 @@ def withdrawals(engine: sa.Engine, chosen: Iterable[Photo]) -> dict[int, LabelCh
     query = (
         sa.select(r.id, r.photo_id, r.label, r.reviewed_at, photos.c.predicted_label)
         .join_from(reviews, photos)
-        .where(r.photo_id.in_([photo.id for photo in chosen]))
+        .where(r.photo_id.in_([photo.id for photo in selected]))
         .order_by(r.id.desc())
     )
     newest_first: dict[int, list[Review]] = {}

@@ -1,4 +1,4 @@
-"""What an action did to each photo."""
+"""The result of an action on each photo."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple

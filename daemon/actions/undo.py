@@ -66,7 +66,7 @@ class UndoAction:
             yield from in_order(chunk, refused + self._move_all(begun, transition))
 
     def preview(self, photos: Iterable[Photo]) -> Iterator[ActionResult]:
-        """What `move_to_inbox` would do, as far as that can be known without doing it."""
+        """Previews `move_to_inbox`: the results that can be predicted without a change."""
         planned, refused = self._plan(list(photos))
         yield from refused
         for move in planned:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ActionSession:
-    """What a command needs to change photos."""
+    """The database, the actions and the report of a command that changes photos."""
 
     root: Path
     engine: "sa.Engine"

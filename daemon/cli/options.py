@@ -37,7 +37,7 @@ _TIME_FORMS = "2026-11-24, 2026-11-24T18:30 (local) or 2026-11-24T17:30:00Z"
 
 
 def time_option(effect: str) -> Any:
-    """An option that takes a date or time, such as the database and people write it."""
+    """An option for a date or a time, in the format of the database or as people write it."""
     return typer.Option(parser=_time, metavar="TIME", help=f"{effect}: {_TIME_FORMS}.")
 
 

@@ -26,7 +26,7 @@ def write(rows: Iterable[Row], columns: Sequence[str], form: Literal["json", "js
 def prepare(form: OutputFormat, *, live: bool) -> None:
     """Sets up stdout: JSON and CSV in UTF-8; `live` flushes each line, for rows that come one by one."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # UTF-8 whatever the terminal's encoding; a table escapes what the terminal cannot show.
+        # UTF-8 in spite of the terminal's encoding; a table escapes characters that the terminal cannot show.
         sys.stdout.reconfigure(encoding=None if form == "table" else "utf-8", line_buffering=live or None)
         sys.stdout.reconfigure(errors=ESCAPE_ERRORS)  # a new encoding has reset it to strict
 

@@ -52,8 +52,8 @@ class ActionReport:
         """Prints the totals; exits with code 1 if there was a problem or not all could be printed.
 
         Args:
-            outcome: What the photos are now, such as "deleted".
-            failure: What the other photos could not be, such as "deleted".
+            outcome: Past participle for the photos that were changed, such as "deleted".
+            failure: Past participle for the other photos, after "could not be", such as "deleted".
         """
         verb = "would be" if self._dry_run else is_or_are(self._done)
         problems = f"; {self._problems} could not be {failure}" if self._problems else ""

@@ -159,5 +159,5 @@ def _pause(pause_s: float) -> bool:
     import select
 
     reader = select.poll()
-    reader.register(sys.stdout.fileno(), 0)  # poll reports a closed pipe without being asked for it
+    reader.register(sys.stdout.fileno(), 0)  # poll always reports a closed pipe
     return not reader.poll(1000 * pause_s)

@@ -103,7 +103,7 @@ def _create_database(inbox: Path, address: "sa.URL") -> None:
 
 
 def _is_no_shutdown_error(record: "LogRecord") -> bool:
-    """Hides responses that the shutdown cancelled: browsers show that, and whoever stopped the page expects it."""
+    """Hides errors of responses that the shutdown cancelled: they are expected, and browsers show them."""
     from asyncio import CancelledError
 
     raised = record.exc_info and record.exc_info[0]

@@ -161,7 +161,7 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 def _configure_postgresql(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    # A photo moves only after its row is on the disk, whatever the server's default.
+    # A photo moves only after its row is on the disk; the server's default may be weaker.
     cursor.execute(
         "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
     )

@@ -20,8 +20,8 @@ class EventLog:
         """Logs an event and records it, and waits as long as the database is unavailable.
 
         Args:
-            kind: What happened, for programs.
-            message: What happened, for people.
+            kind: Kind of the event, for programs.
+            message: Description of the event, for people.
             path: Path in the inbox of the file that it is about.
 
         Raises:

@@ -21,7 +21,7 @@ class ExitReason(NamedTuple):
 
     @property
     def killed_from_outside(self) -> bool:
-        """Whether neither the photo nor the daemon ended it, but the kernel for lack of memory, or a person."""
+        """Whether the kernel (for lack of memory) or a person ended it, and neither the photo nor the daemon."""
         return self.returncode == -signal.SIGKILL and not self.timed_out and not self.invalid_reply
 
 

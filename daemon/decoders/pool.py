@@ -32,7 +32,7 @@ class DecoderPool:
 
     Attributes:
         size: Number of photos that are decoded at the same time.
-        deaths: Number of workers that ended without being asked to.
+        deaths: Number of workers that ended unexpectedly.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class DecoderPool:
             self._idle.put(worker)
 
     def network(self) -> NetworkIsolation:
-        """Returns what keeps the workers from the network. Raises OSError when no worker can be started."""
+        """Returns the isolation of the workers. Raises OSError when no worker can be started."""
         worker = self._idle.get()
         try:
             worker = worker or self._start()

@@ -51,7 +51,7 @@ class WorkerProcess:
 
     Attributes:
         photos: Number of photos that it has received.
-        network: What keeps it from the network, None until it is ready.
+        network: Its isolation from the network; None until it is ready.
     """
 
     def __init__(self, task: Task) -> None:

@@ -11,7 +11,7 @@ from typing import Literal
 from daemon.decoders import seccomp
 
 NetworkIsolation = Literal["seccomp", "none"]
-"""What keeps a worker from the network: a filter of system calls, or nothing that foodsort itself does."""
+"""The isolation of a worker from the network, files and processes: a filter of system calls, or none by foodsort."""
 
 # linux/prctl.h
 _SET_PDEATHSIG = 1
@@ -24,7 +24,7 @@ _RESERVE_BYTES = 128 << 20  # the file itself (`worker.WHOLE_FILE_BYTES`) and th
 
 
 def die_with(parent: int) -> None:
-    """Has the kernel kill this process when the thread that started it ends.
+    """Makes the kernel kill this process when the thread that started it ends.
 
     Args:
         parent: Process id of the daemon. If the daemon has ended already, this process exits.

@@ -43,7 +43,7 @@ class _Rule(NamedTuple):
 
 
 def install_filter() -> bool:
-    """Forbids this process and its threads the network, other processes, and changes to names and contents of files.
+    """Blocks the network, other processes, and changes to files for this process and its threads.
 
     Returns:
         Whether the filter is installed: False when libseccomp is missing or the kernel refuses the filter.

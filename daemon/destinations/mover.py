@@ -31,7 +31,7 @@ class PhotoMover:
         Raises:
             FileExistsError: The target, or the sidecar's name, was taken in the meantime.
             SourceMissing: The photo is no longer in the claim folder.
-            OSError: Any other trouble with the disk.
+            OSError: Any other problem with the disk.
         """
         with self._destinations.open_folder(move.target, create=True) as (folder, name):
             self._unsynced[os.path.dirname(move.target)] = move.target

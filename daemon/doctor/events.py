@@ -53,8 +53,8 @@ def _event_arrives(root: CheckedRoot) -> Finding:
         probe.touch()
         probe.unlink()
         if source.await_probe(SELF_TEST_S):
-            return Finding("events", "ok", "a test file was written and its event came")
-        return Finding("events", "warning", f"a test file was written and no event came; {polling}")
+            return Finding("events", "ok", "a test file was written and its event arrived")
+        return Finding("events", "warning", f"a test file was written and no event arrived; {polling}")
     except OSError as error:
         return Finding("events", "warning", f"no test file can be written: {error.strerror}")
     finally:
@@ -75,7 +75,7 @@ def _limit(name: str, sysctl: str, used: int) -> Iterator[Finding]:
 
 
 def _usage() -> _Usage:
-    """Counts what processes of this user have open, as far as their descriptors are visible."""
+    """Counts the watches and instances of this user's processes, as far as their descriptors are visible."""
     watches = instances = 0
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""What checks get, and what they report."""
+"""The input and the results of checks."""
 
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -14,7 +14,7 @@ class Finding(NamedTuple):
     Attributes:
         check: Name of the check.
         level: How bad it is.
-        message: What was found and, unless all is well, how to fix it.
+        message: The finding and, unless all is well, its fix.
     """
 
     check: str

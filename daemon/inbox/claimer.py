@@ -44,7 +44,7 @@ class Claimer:
             tracker: The files that wait.
             undone: Finds the files that stay in the inbox.
             retrier: Where a full disk and the like are reported.
-            event_log: Records what a person should know.
+            event_log: Records events that a person should know about.
             submit: Called with each claimed photo.
             settle_s: How long a file has to be stable before it is tried again (s).
             dry_run: Whether to leave the files in the inbox.

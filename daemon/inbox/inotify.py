@@ -49,7 +49,7 @@ class FileEvent(NamedTuple):
     """An event of the inbox.
 
     Attributes:
-        kind: What happened. `appeared`: a file or folder was created, or a folder moved in. `modified`: a file was written.
+        kind: The change. `appeared`: a file or folder was created, or a folder moved in. `modified`: a file was written.
             `closed`: a writer closed a file. `moved_in`: a file was renamed to this path. `disappeared`: a file was removed
             or renamed to another path. `overflow`: events were lost. `unwatched`: the folder cannot be watched, so that no
             events of it will arrive.
@@ -149,7 +149,7 @@ class InotifySource(FileSystemEventHandler):
         self._on_event = on_event
         # A folder that is created while its parent's watch is set up is watched from both sides, which is harmless.
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
-        # foodsort logs what matters: watchdog logs an error when it is stopped while it reads.
+        # watchdog logs an error when it is stopped while it reads; foodsort logs all real problems itself.
         logging.getLogger("watchdog").setLevel(logging.CRITICAL)
         self._inotify = _Inotify(on_event, probe)
         self._observer = _Observer(self._inotify)

@@ -1,4 +1,4 @@
-"""What is in the inbox: events and scans become files that wait in the tracker."""
+"""The content of the inbox: events and scans become files that wait in the tracker."""
 
 import time
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ class Intake:
             tracker: The files that wait.
             undone: Finds the files that stay in the inbox.
             claimer: Knows the files that a dry run has submitted.
-            event_log: Records what a person should know.
+            event_log: Records events that a person should know about.
             dry_run: Whether to record nothing.
         """
         self.tracker = tracker

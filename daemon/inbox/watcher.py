@@ -41,7 +41,7 @@ class Watcher:
             settings: Names to ignore and intervals.
             handle: The inbox.
             on_event: Called with each event, from another thread.
-            event_log: Records kind and message of what a person should know.
+            event_log: Records kind and message of events that a person should know about.
         """
         self._settings = settings
         self._handle = handle
@@ -129,7 +129,7 @@ class Watcher:
         mount = mounts.mount_of(self._handle.path)
         if mount and mount.shared:
             return f"on {mount.type}, others may change files without an event here"
-        return "" if passed else "a file was written and no event came of it"
+        return "" if passed else "a file was written and no event arrived"
 
     def _self_test(self, source: InotifySource) -> bool:
         with dirfd.open_folder(self._handle.claims.inbox_fd, PRIVATE) as private:

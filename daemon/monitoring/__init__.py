@@ -1,1 +1,1 @@
-"""What the daemon reports about itself: metrics, health, status file and log."""
+"""The daemon's reports: metrics, health, status file and log."""

@@ -16,7 +16,7 @@ P = ParamSpec("P")
 S = TypeVar("S")
 
 Stage = Literal["decode", "look_up", "classify", "file"]
-"""In the order of a photo's path. `look_up` asks the database what it knows of a batch."""
+"""In the order of a photo's path. `look_up` reads the earlier rows of a batch from the database."""
 
 STILL_S = 120.0
 """Longest time without progress in a stage after decoding (s): minutes more than the slowest batch takes on a CPU.

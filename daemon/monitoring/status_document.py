@@ -1,13 +1,13 @@
-"""The status document: what `foodsort status --format json` prints."""
+"""The status document, the output of `foodsort status --format json`."""
 
 from typing import Literal, TypedDict
 
 State = Literal["starting", "watching", "polling", "waiting", "stopping", "stopped"]
-"""`watching`: inotify reports all changes. `polling`: it does not. `waiting`: for trouble to pass."""
+"""`watching`: inotify reports all changes. `polling`: it does not. `waiting`: for a problem to end."""
 
 
 class RetryStatus(TypedDict):
-    """Trouble that the daemon waits out.
+    """A temporary problem that the daemon waits for.
 
     Attributes:
         what: Message of the error.
@@ -114,7 +114,7 @@ class StatusDocument(TypedDict):
         pid: Process id of the daemon, or of the last one.
         since: Start of the daemon, or of the last one.
         state: State of the daemon.
-        waiting_for: Trouble that the daemon waits out.
+        waiting_for: The temporary problem that the daemon waits for.
         queue: Numbers of waiting photos.
         more_waiting: Whether the inbox may have more files than `queue` says, because a scan is under way.
         oldest_waiting: Photo that has waited longest.

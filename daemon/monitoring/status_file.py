@@ -59,7 +59,7 @@ def read(root: Path, inbox: Path) -> StatusDocument:
 
     Args:
         root: The root.
-        inbox: Its inbox, whose lock is asked when there is no status file.
+        inbox: Its inbox, whose lock is read if there is no status file.
 
     Returns:
         The status, with all keys.

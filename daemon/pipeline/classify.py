@@ -21,7 +21,7 @@ class Outcome:
 
     Attributes:
         decoded: The photo.
-        prior: What the database knew of it before.
+        prior: Its earlier records in the database.
         prediction: Output of the network; None for a failure.
         failure: Reason why there is no prediction.
         duplicate_of: Row of a filed photo of the same bytes, because of which this one is set aside.
@@ -94,7 +94,7 @@ def classify(
 
     Args:
         batch: Decoded photos.
-        prior: What the database knows of each of them.
+        prior: The earlier records of each photo in the database.
         engine: Engine of the model in use.
         card: Card of that model, for temperature and thresholds.
         unsure: Whether photos between the thresholds get the label `unsure`.

@@ -19,7 +19,7 @@ class Decoded:
     Attributes:
         claimed: The photo.
         sha256: Digest of its bytes.
-        picture: Its pixels and what is known of the image.
+        picture: Its pixels and the facts about the image.
         error: Reason why it could not be decoded.
         attempts: Number of attempts in this run of the daemon.
     """

@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 
 class Filer:
-    """Records and moves photos. It retries while the disk or the database has trouble."""
+    """Records and moves photos. It retries while the disk or the database has a temporary problem."""
 
     def __init__(
         self,

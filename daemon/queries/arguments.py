@@ -1,4 +1,4 @@
-"""What commands may ask of the database: sort orders, groups and paths. Imports no database, so commands start fast."""
+"""Arguments of queries: sort orders, groups and paths. Imports no database library, so commands start fast."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,7 +7,7 @@ SortOrder = Literal["newest", "oldest", "certainty", "name"]
 """The order of photos. `certainty`: least certain predictions first; photos without a prediction are left out."""
 
 GroupBy = Literal["day", "label", "model", "camera"]
-"""What photos are counted by. `day`: the UTC day on which a photo was classified or, if it failed, claimed."""
+"""The groups of counts. `day`: the UTC day on which a photo was classified or, if it failed, claimed."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def groups(engine: sa.Engine, filters: Filters, by: GroupBy) -> Iterator[dict[st
     Args:
         engine: The database.
         filters: The limit is that of groups.
-        by: What the photos are grouped by.
+        by: The property that defines the groups.
 
     Returns:
         A dictionary with `columns(by)` a group: days newest first, other groups largest first.

@@ -1,4 +1,4 @@
-"""What each state of a photo means, in words for commands and the review page."""
+"""Explanations of each state of a photo, for commands and the review page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class Explanation:
 
     Attributes:
         place: Where the photo is; empty when it is in the folder of its label.
-        history: What happened to the photo, one sentence with `{path}`.
+        history: The event in the history of the photo, one sentence with `{path}`.
         refusal: Why the photo can be neither undone nor retried, to follow its name; empty when it can.
     """
 

@@ -21,7 +21,7 @@ Columns = Any
 
 @dataclass(frozen=True)
 class Filters:
-    """Which photos are wanted, and in which order.
+    """Selects photos and their order.
 
     Attributes:
         label: food, non_food or unsure. A person's label counts before the model's.
@@ -54,7 +54,7 @@ class Filters:
 
     @property
     def order(self) -> Order:
-        """The order of the rows: by time of classification if a time is asked for, and else by id."""
+        """The order of the rows: by time of classification if there is a filter for the time, else by id."""
         if self.sort in {"newest", "oldest"}:
             by_time = self.since is not None or self.until is not None
             return Order(("classified_at", "id") if by_time else ("id",), descending=self.sort == "newest")
@@ -80,7 +80,7 @@ def conditions(r: Columns, filters: Filters, dialect: str) -> "Iterator[sa.Colum
     if filters.name is not None:
         yield _name_matches(r.name, filters, dialect)
     if filters.min_probability is not None:
-        # `probability` is P(food) whatever the label is.
+        # `probability` is P(food), also for photos with another label.
         of_label = sa.case(
             (r.label == "food", r.probability),
             (r.label == "non_food", 1 - r.probability),

@@ -19,7 +19,7 @@ from daemon.retry import back_off_s
 POLL_S = 0.5
 _LONGEST_RETRY_S = 5.0  # shorter than the daemon's own back-off: a person is watching
 _BATCHES = 16  # read in one transaction
-_PHOTOS = 500  # asked for by their ids in one query
+_PHOTOS = 500  # read by their ids in one query
 
 
 class Follower:

@@ -15,7 +15,7 @@ class Order(NamedTuple):
     """An order of the rows of the view `results`.
 
     Attributes:
-        columns: What rows are sorted by; no row may have NULL in them. The last one is unique.
+        columns: The columns of the order; no row may have NULL in them. The last one is unique.
         descending: Whether the highest values come first.
     """
 
@@ -27,7 +27,7 @@ class Order(NamedTuple):
         return self._replace(descending=not self.descending)
 
     def clauses(self, dialect: str) -> list["sa.ColumnElement[Any]"]:
-        """What to order by, as names of columns. dialect: SQLAlchemy's name for the kind of database."""
+        """The names of the columns to order by. dialect: SQLAlchemy's name for the kind of database."""
         return [self._clause(name, dialect) for name in self.columns]
 
     def after(self, key: Key, dialect: str) -> "sa.ColumnElement[bool]":

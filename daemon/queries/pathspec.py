@@ -1,4 +1,4 @@
-"""What a path that a person typed may refer to, in the order in which the readings are tried."""
+"""The readings of a path that a person typed, in the order in which they are tried."""
 
 import os
 import re

@@ -63,9 +63,9 @@ def reload(engine: sa.Engine, photo: Photo) -> Photo:
         return Photo._make(connection.execute(sa.select(*COLUMNS).where(photos.c.id == photo.id)).one())
 
 
-def in_chunks(chosen: Iterable[Photo]) -> Iterator[list[Photo]]:
+def in_chunks(photos: Iterable[Photo]) -> Iterator[list[Photo]]:
     """Photos in lists short enough for one transaction each."""
-    remaining = iter(chosen)
+    remaining = iter(photos)
     while chunk := list(itertools.islice(remaining, _CHUNK_PHOTOS)):
         yield chunk
 

@@ -157,7 +157,7 @@ def rows(engine: sa.Engine, filters: Filters) -> Iterator[ResultRow]:
 
 
 def count(engine: sa.Engine, most: int, state: State | None = None) -> int:
-    """How many photos there are, or how many in one state, counted up to `most`."""
+    """Counts all photos, or those in one state, up to `most`."""
     ids = sa.select(photos.c.id)
     with engine.connect() as connection:
         return _count(connection, ids if state is None else ids.where(photos.c.state == state), most)

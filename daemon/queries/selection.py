@@ -73,7 +73,7 @@ class PhotoSelection:
     def by_path(self, path: PathArgument, kinds: Sequence[str] = ()) -> list[Photo]:
         """The photo at a path, else the photos below it if it is a folder, else those that match it as a pattern.
 
-        The first reading of the path that any photo has decides, whatever that photo's state. A reading below the root
+        The first reading of the path that any photo has decides, in any state of that photo. A reading below the root
         comes before one below the working folder, and a path as `foodsort results` shows it before one as on the disk.
 
         Args:

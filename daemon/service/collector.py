@@ -38,7 +38,7 @@ class MetricsCollector(Collector):
         yield _model(runtime.model if runtime.is_open else None)
         yield from _drift(self._context.metrics.drift)
         free = GaugeMetricFamily("foodsort_disk_free_bytes", "Free space on the root's disk.")
-        with suppress(OSError):  # no sample while the disk cannot be asked
+        with suppress(OSError):  # no sample while the disk does not answer
             disk = os.statvfs(self._context.root)
             free.add_metric([], disk.f_bavail * disk.f_frsize)
         yield free

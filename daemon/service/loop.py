@@ -34,7 +34,7 @@ class MainLoop:
         """Prepares the loop.
 
         Args:
-            context: What outlives the runtime.
+            context: The objects that outlive the runtime.
             runtime: The open runtime.
             reporter: Gets the files that wait, and the phase.
             progress: Progress bar.

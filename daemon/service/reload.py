@@ -50,7 +50,7 @@ class Reload:
             self.outcome = self._read()
         except FoodsortError as error:
             self.outcome = error
-        except Exception as error:  # noqa: BLE001  # the daemon keeps its settings, whatever the error
+        except Exception as error:  # noqa: BLE001  # the daemon keeps its settings after any error
             self.outcome = FoodsortError(repr(error))
         self._done()
 

@@ -44,7 +44,7 @@ class StatusReporter:
         """Prepares the first status.
 
         Args:
-            context: What outlives the runtime.
+            context: The objects that outlive the runtime.
             runtime: The runtime that is about to be opened.
         """
         self.runtime = runtime

@@ -35,7 +35,7 @@ Messages = queue.SimpleQueue[FileEvent | Returned | None]
 
 @dataclass(frozen=True)
 class ProcessContext:
-    """What outlives a change of settings.
+    """The objects that outlive a change of settings.
 
     Attributes:
         root: The root.
@@ -76,7 +76,7 @@ class Runtime:
         settings: The settings.
         bundle: The model's bundle.
         tracker: Files of the inbox that wait.
-        retrier: Retries while the disk or the database has trouble.
+        retrier: Retries while the disk or the database has a temporary problem.
         is_open: Whether the attributes below exist.
         storage: Inbox, destination folders and database.
         decoders: Decoders of the pipeline.
@@ -94,7 +94,7 @@ class Runtime:
         """Prepares a runtime; `open` opens it.
 
         Args:
-            context: What outlives it.
+            context: The objects that outlive it.
             plan: Settings and model.
             tracker: Files of the inbox that wait.
             watcher: A watcher of the same inbox that is open already.
@@ -145,7 +145,7 @@ class Runtime:
         self.is_open = True
 
     def abort_retries(self) -> None:
-        """Ends all waiting for trouble to pass. Called by any thread and by signal handlers."""
+        """Ends all waiting for temporary problems. Called by any thread and by signal handlers."""
         self._aborting.set()
 
     def halt(self, *, keep_watching: bool = False) -> None:

@@ -40,8 +40,8 @@ class Storage:
         Args:
             root: The root.
             settings: Its settings.
-            retrier: Retries while the disk or the database has trouble.
-            once: Whether trouble is raised at once, because no photo is in flight yet.
+            retrier: Retries while the disk or the database has a temporary problem.
+            once: Whether a temporary problem is raised immediately, because no photo is in flight yet.
             dry_run: Whether nothing may change.
 
         Raises:

@@ -1,1 +1,1 @@
-"""The review page: photos for a person who looks at them, and labels with one key."""
+"""The review page: photos in a browser, and labels with one key."""

@@ -61,7 +61,7 @@ class _Result(TypedDict):
         done: Ids of the photos that were changed.
         labels: Photos and the labels, by their ids, that they got or that were withdrawn.
         message: One sentence about the photos that were changed; empty if there are none.
-        outcome: What these photos are now.
+        outcome: The past participle of the change, such as "deleted".
         problems: A sentence for each photo that was not changed.
         cards: The photos' cards as they are now, as HTML.
         failed: How many photos failed.
@@ -117,7 +117,7 @@ async def _respond(request: Request, outcome: str, card_ids: list[int], change: 
 
     Args:
         request: The request.
-        outcome: What photos are afterwards, such as "deleted".
+        outcome: The past participle of the change, such as "deleted".
         card_ids: Photos whose cards the response has.
         change: Makes the change.
     """

@@ -1,4 +1,4 @@
-"""How far the model agrees with people, from the photos that people labelled. Pure."""
+"""Agreement of the model with people, on the photos that people labelled. Pure."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Sessions: anyone who reaches the page may see it, unless a token is set; then they have to enter it."""
+"""Sessions: everyone who can reach the page may see it, unless a token is set, which they have to enter."""
 
 import hashlib
 import hmac
@@ -31,7 +31,7 @@ class Sessions:
     """Sessions of one run of the page, without a store: a cookie is a signed expiry time."""
 
     def __init__(self, token: str) -> None:
-        """token: what people have to enter; empty if they need not."""
+        """token: The token that people have to enter; empty for none."""
         self.has_token = bool(token)
         """Whether people have to enter a token."""
         self._token = token.encode()

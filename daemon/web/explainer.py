@@ -1,4 +1,4 @@
-"""Explanations: a photo with a map of the places that speak for food and against it."""
+"""Explanations: a photo under a map of the evidence for food and against it."""
 
 from functools import cached_property
 from threading import Lock

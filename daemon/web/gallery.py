@@ -74,7 +74,7 @@ class Gallery:
         """The first photos, or those after the one with this key. Raises FilterError."""
         key = _parse_key(filters, after) if after else None
         with self._engine.connect() as connection:
-            # First, so that a photo that arrives between the two queries is asked for again.
+            # First, so that a photo that arrives between the two queries is in the next answer, too.
             upto = 0 if after else _upto(connection, 0)
             rows = _rows(connection, filters, PAGE + 1, after=key, hints=_hints(connection, filters))
         return Page(rows[:PAGE], len(rows) > PAGE, upto)

@@ -47,7 +47,7 @@ def history(connection: sa.Connection, photo_id: int) -> list[Step]:
 
 
 def _capture(photo: Any) -> Iterator[Step]:
-    """The step that comes first whatever its time: a camera's clock has no time zone."""
+    """The first step: it is not sorted by time, because a camera's clock has no time zone."""
     if photo.taken_at or photo.camera:
         by = f" with a {photo.camera}" if photo.camera else ""
         yield Step((photo.taken_at or "") + (photo.taken_offset or ""), f"It was taken{by}.")

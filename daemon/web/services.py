@@ -18,16 +18,16 @@ from daemon.web.thumbnails import ThumbnailCache
 
 @dataclass(frozen=True)
 class Services:
-    """What handlers use.
+    """The objects that handlers use.
 
     Attributes:
         root: The root folder.
         settings: Its settings.
-        sessions: Who may see the page.
+        sessions: Sessions of people with access to the page.
         gallery: Photos for cards.
         statistics: Counts for the overview.
         thumbnails: JPEGs of photos.
-        changes: What a person can change.
+        changes: Changes to photos.
         templates: HTML templates.
         image_slots: Limits how many requests make an image at the same time.
     """

@@ -88,7 +88,7 @@ class ThumbnailCache:
         return self._image(photo_id, "large", lambda fd: self._decode(fd, Within(LARGE_PX)))
 
     def explanation(self, photo_id: int) -> bytes:
-        """A large JPEG of a photo under the map of what spoke for food and against it. Raises ImageUnavailable."""
+        """A large JPEG of a photo under the map of the evidence for food and against it. Raises ImageUnavailable."""
 
         def draw(fd: int) -> Pixels:
             photo = self._decode(fd, Within(LARGE_PX))

@@ -69,8 +69,8 @@ def _unidentified(stream: BinaryIO) -> ImageError:
     if pixels > DEFAULT_MAX_PIXELS:
         # libavif refuses such sizes before foodsort checks its own limit.
         return ImageError(ImageErrorKind.TOO_LARGE, f"{pixels} pixels are more than the decoder supports")
-    known = any(head[offset:].startswith(magic) for offset, magic in _MAGIC) or _is_heif(head)
-    if known or _is_bmp(head):
+    has_magic = any(head[offset:].startswith(magic) for offset, magic in _MAGIC) or _is_heif(head)
+    if has_magic or _is_bmp(head):
         if _is_truncated(stream):
             return ImageError(ImageErrorKind.TRUNCATED, "the image ends in its header; copy the file again")
         return ImageError(ImageErrorKind.CORRUPT, "the image header is damaged")

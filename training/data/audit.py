@@ -158,10 +158,10 @@ def _class_statistics(name: str, readable: pd.DataFrame) -> ClassStatistics:
 
 
 def _one_sided_share(readable: pd.DataFrame) -> float | None:
-    known = readable[readable["source"] != ""]
-    if known.empty:
+    with_source = readable[readable["source"] != ""]
+    if with_source.empty:
         return None
-    return float((known.groupby("source")["label"].transform("nunique") == 1).mean())
+    return float((with_source.groupby("source")["label"].transform("nunique") == 1).mean())
 
 
 def _warnings(audited: Audit) -> Iterator[str]:

@@ -79,7 +79,7 @@ class Headline(NamedTuple):
 
 @dataclass(frozen=True)
 class Document:
-    """A report; `subtitle` says what was evaluated."""
+    """A report; `subtitle` names the model and the photos."""
 
     title: str
     subtitle: str

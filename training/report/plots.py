@@ -168,7 +168,7 @@ def _draw_bins(axes: Axes, bins: Sequence[ReliabilityBin], label: str, *, color:
     )
 
 
-def risk_coverage(curve: Sequence[OperatingPoint], chosen: OperatingPoint) -> Figure:
+def risk_coverage(curve: Sequence[OperatingPoint], marked: OperatingPoint) -> Figure:
     """Plots the share of wrong labels over the share of photos decided, and the point of the `unsure` thresholds."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=_SIZE, layout="constrained")
@@ -178,8 +178,8 @@ def risk_coverage(curve: Sequence[OperatingPoint], chosen: OperatingPoint) -> Fi
         coverages = [point.coverage for point in curve]
         risks = [point.risk for point in curve]
         axes.step(coverages, risks, color=_MODEL_COLOUR, linewidth=2, where="post")
-        axes.plot(chosen.coverage, chosen.risk, "o", color=_TEXT_COLOUR)
-        axes.set_title(f"● {chosen.coverage:.1%} decided, {chosen.risk:.2%} of them wrong", fontsize=10)
+        axes.plot(marked.coverage, marked.risk, "o", color=_TEXT_COLOUR)
+        axes.set_title(f"● {marked.coverage:.1%} decided, {marked.risk:.2%} of them wrong", fontsize=10)
         axes.set_ylim(0, max(1.05 * max(risks), 0.01))
         axes.xaxis.set_major_formatter(PercentFormatter(1, 0))
         axes.yaxis.set_major_formatter(PercentFormatter(1))

@@ -69,7 +69,7 @@ export function label(ids, name, onPart) {
 }
 
 /**
- * Undoes the last change of this tab, but for photos that were labelled since. Returns what `label` does; null if there
+ * Undoes the last change of this tab, except for photos labelled since. Returns the result of `label`; null if there
  * is nothing to undo.
  */
 export function undo(onPart) {
@@ -87,7 +87,7 @@ export function undo(onPart) {
   });
 }
 
-/** Removes the newest label of a photo, whoever gave it. */
+/** Removes the newest label of a photo, also one by another person. */
 export function withdraw(id) {
   return enqueue(async () => {
     const result = await send("/withdraw", [id], (ids) => ({ ids }), () => {});

@@ -3,7 +3,7 @@
 const list = document.getElementById("cards");
 let currentCard = null;
 let anchor = null; // where a range begins
-let selectedBefore = new Set(); // what was selected before the range
+let selectedBefore = new Set(); // the selection before the range
 
 export const cards = () => [...list.children];
 export const current = () => (currentCard?.isConnected ? currentCard : list.firstElementChild);

@@ -42,7 +42,7 @@ export function toast(message, undo) {
   startTimer();
 }
 
-/** Shows what went wrong, and a line for each photo. */
+/** Shows an error, and a line for each photo. */
 export function problem(message, lines = []) {
   const element = show(message, "problem");
   element.setAttribute("role", "alert");

@@ -114,7 +114,7 @@ def test_limits_and_missing_events_are_warnings(root: Path) -> None:
     assert worst(done.stdout)["events"][0] == "warning"
     without_events = str(Path(__file__).parents[2] / "programs/no_events.py")
     done = subprocess.run([sys.executable, without_events, *command], capture_output=True, text=True, check=True)
-    assert "no event came" in worst(done.stdout)["events"][1]
+    assert "no event arrived" in worst(done.stdout)["events"][1]
 
 
 def test_a_damaged_database_is_a_problem_and_is_not_moved(used: Path, foodsort: Foodsort) -> None:

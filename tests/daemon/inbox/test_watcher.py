@@ -74,7 +74,7 @@ def test_a_filesystem_without_events_is_detected_at_startup(rare_scans: Path, ph
     except OSError:
         pytest.skip("this test needs libseccomp")
     with running(rare_scans, sys.executable, str(Path(__file__).parents[2] / "programs/no_events.py")) as daemon:
-        assert "no event came" in status(rare_scans)["events"]["why"]
+        assert "no event arrived" in status(rare_scans)["events"]["why"]
         sort_photo(rare_scans, photo(), "a.jpg", daemon)
     assert len(event_messages(rare_scans, "polling")) == 1
 

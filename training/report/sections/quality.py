@@ -105,7 +105,7 @@ def calibration_section(predictions: Predictions, metrics: MetricsFile) -> Secti
     """Shows the reliability before and after calibration, and the effect of setting unsure photos aside."""
     card = predictions.bundle.card
     labels = predictions.labels
-    chosen = curves.operating_point(predictions.p_food, labels, card.thresholds)
+    point = curves.operating_point(predictions.p_food, labels, card.thresholds)
     reliability = plots.reliability(
         before=curves.reliability_bins(predictions.p_uncalibrated, labels),
         after=curves.reliability_bins(predictions.p_food, labels),
@@ -119,8 +119,8 @@ def calibration_section(predictions: Predictions, metrics: MetricsFile) -> Secti
             f"changes the calibration error from {metrics['ece_uncalibrated']:.4f} to {metrics['ece']:.4f}. For points "
             "on the dotted line, P(food) equals the share of food; the bars are Wilson's 95 % intervals.",
             f"With a folder for unsure photos (P(food) strictly between {card.thresholds.unsure_low:.4f} and "
-            f"{card.thresholds.unsure_high:.4f}), {percent(1 - chosen.coverage, 1)} of the photos are set aside. Of "
-            f"the others, {percent(chosen.risk, 2)} get a wrong label.",
+            f"{card.thresholds.unsure_high:.4f}), {percent(1 - point.coverage, 1)} of the photos are set aside. Of "
+            f"the others, {percent(point.risk, 2)} get a wrong label.",
         ],
         figures=[
             SvgFigure(
@@ -130,7 +130,7 @@ def calibration_section(predictions: Predictions, metrics: MetricsFile) -> Secti
             ),
             SvgFigure(
                 file="risk_coverage.svg",
-                svg=plots.svg(plots.risk_coverage(curve, chosen)),
+                svg=plots.svg(plots.risk_coverage(curve, point)),
                 caption="Risk–coverage curve: the least confident photos are set aside first; the dot is the bundle's "
                 "operating point",
             ),

@@ -1,4 +1,4 @@
-"""On PostgreSQL an index finds names by their prefix, as on SQLite, whatever the locale of the database."""
+"""On PostgreSQL an index finds names by their prefix, as on SQLite, for every locale of the database."""
 
 from alembic import op
 
