@@ -1,6 +1,5 @@
 """`python -m benchmarks.review`: response times of the review page with many photos, on SQLite and PostgreSQL."""
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -13,11 +12,10 @@ from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.database_arguments import parse_arguments
 from benchmarks.machine import machine
 from benchmarks.synthetic_database import databases
 from tests.daemon.web.conftest import reviewing
-
-MIN_ROWS = 10_000
 
 
 class ResponseTimes(NamedTuple):
@@ -65,15 +63,7 @@ def pages(rows: int) -> dict[str, str]:
 
 def main() -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.review", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000, help="photos in the database (default: %(default)s)")
-    parser.add_argument(
-        "--repeats", type=int, default=10, help="requests of each page after a first one (default: %(default)s)"
-    )
-    parser.add_argument("--folder", type=Path, help="folder for the databases (default: the system's temporary folder)")
-    arguments = parser.parse_args()
-    if arguments.rows < MIN_ROWS or arguments.repeats < 1:
-        parser.error(f"--rows must be at least {MIN_ROWS}, --repeats at least 1")
+    arguments = parse_arguments("benchmarks.review", __doc__, repeats=10, repeats_help="requests of each page")
     output = Console(highlight=False, soft_wrap=True, width=160)
     output.print(f"{machine().describe()}; {arguments.rows} photos")
     with tempfile.TemporaryDirectory(prefix="foodsort-review-", dir=arguments.folder) as folder:

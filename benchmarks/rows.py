@@ -1,6 +1,5 @@
 """`python -m benchmarks.rows`: query times of a results database with many photos, on SQLite and PostgreSQL."""
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -14,6 +13,7 @@ from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.database_arguments import parse_arguments
 from benchmarks.machine import machine
 from benchmarks.queries import Query, daemon_queries, document_queries
 from benchmarks.synthetic_database import databases
@@ -22,7 +22,6 @@ from daemon.database.recorder import Recorder
 from models.bundle import Bundle
 
 SLOW_MS = 1000.0
-MIN_ROWS = 10_000
 
 
 class QueryTimes(NamedTuple):
@@ -43,15 +42,7 @@ class QueryTimes(NamedTuple):
 
 def main() -> None:
     """Prints the table, and the plans of slow queries."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.rows", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000, help="photos in the database (default: %(default)s)")
-    parser.add_argument(
-        "--repeats", type=int, default=3, help="executions of each query after a first one (default: %(default)s)"
-    )
-    parser.add_argument("--folder", type=Path, help="folder for the databases (default: the system's temporary folder)")
-    arguments = parser.parse_args()
-    if arguments.rows < MIN_ROWS or arguments.repeats < 1:
-        parser.error(f"--rows must be at least {MIN_ROWS}, --repeats at least 1")
+    arguments = parse_arguments("benchmarks.rows", __doc__, repeats=3, repeats_help="executions of each query")
     output = Console(highlight=False, soft_wrap=True, width=160)
     output.print(f"{machine().describe()}; {arguments.rows} photos")
     with tempfile.TemporaryDirectory(prefix="foodsort-rows-", dir=arguments.folder) as folder:
