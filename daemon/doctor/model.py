@@ -44,8 +44,11 @@ def _decoders(root: CheckedRoot, bundle: Bundle) -> Finding:
         return Finding("decoders", "problem", f"decoders cannot start ({error}); give the machine memory and processes")
     if network == "none":
         fix = "install libseccomp2 or run foodsort as its systemd service"
-        return Finding("decoders", "warning", f"decoders are kept from neither the network nor files; {fix}")
-    return Finding("decoders", "ok", f"decoders start, kept from network and files by {network}")
+        unsafe = "decoders start, but nothing blocks the network, changes to files and other processes"
+        return Finding("decoders", "warning", f"{unsafe}; {fix}")
+    return Finding(
+        "decoders", "ok", f"decoders start; {network} blocks the network, changes to files and other processes"
+    )
 
 
 def _engine(root: CheckedRoot, bundle: Bundle) -> Finding:
