@@ -9,6 +9,7 @@ import typer
 
 from models import EngineName
 from models.cli import CommandLine
+from models.plurals import plural
 
 app = CommandLine(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Train and evaluate models."
@@ -120,7 +121,7 @@ def suspects(
 
     issues = label_issues.search(data, out, model=model, seed=seed, console=Console(stderr=True))
     table = out / label_issues.TABLE
-    typer.echo(f"{len(issues)} suspects in {table}")
+    typer.echo(f"{len(issues)} {plural(len(issues), 'suspect')} in {table}")
     if len(issues):
         typer.echo(
             f"Look at {out / label_issues.SHEET} and delete the lines of photos whose label is right from the table. "
@@ -130,5 +131,5 @@ def suspects(
 
 def _summary(split: str, metrics: Mapping[str, Any]) -> str:
     low, high = metrics["accuracy_ci95"]
-    accuracy = f"accuracy {metrics['accuracy']:.2%} on {metrics['n']} photos"
+    accuracy = f"accuracy {metrics['accuracy']:.2%} on {metrics['n']} {plural(metrics['n'], 'photo')}"
     return f"{split}: {accuracy}, 95 % interval {low:.2%} to {high:.2%}"

@@ -193,7 +193,7 @@ def test_training_leaves_out_dropped_photos_and_duplicates_of_held_out_ones(
     assert [(leak["path"], leak["twin"]) for leak in audit["leaks"]] == [
         (str(mine / "training/1_leak.jpg"), str(mine / "evaluation/1_0.jpg"))
     ]
-    assert "duplicates: 1 exact, 0 near; 1 photos removed from training" in output.getvalue()
+    assert "duplicates: 1 exact, 0 near; 1 photo removed from training" in output.getvalue()
 
 
 @pytest.mark.parametrize("kind", ["folder", "file"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from models.filenames import escape_name
+from models.plurals import plural
 from training.data.audit import Audit, DuplicatePair
 from training.data.dataset import CLASSES
 
@@ -20,7 +21,7 @@ def lines(audit: Audit) -> list[str]:
     return [
         f"photos (non_food + food): {', '.join(counts)}; {len(audit.unreadable)} unreadable",
         f"duplicates: {exact} exact, {len(audit.duplicates) - exact} near; "
-        f"{len(audit.leaks)} photos removed from training",
+        f"{len(audit.leaks)} {plural(len(audit.leaks), 'photo')} removed from training",
         *(
             f"accuracy from {shortcut.features} alone: {shortcut.accuracy:.1%} of validation "
             f"(more frequent label: {shortcut.majority:.1%})"

@@ -10,7 +10,7 @@ from training.data import audit_report
 def test_the_lines_are_counts_shortcuts_and_warnings() -> None:
     assert audit_report.lines(AUDIT) == [
         "photos (non_food + food): training 3 + 4, evaluation 1 + 2; 1 unreadable",
-        "duplicates: 1 exact, 1 near; 1 photos removed from training",
+        "duplicates: 1 exact, 1 near; 1 photo removed from training",
         "accuracy from colour alone: 72.0% of validation (more frequent label: 50.0%)",
         "warning: something is wrong",
     ]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from models.bundle import NETWORK, Bundle
+from models.plurals import plural
 from training.data.audit import Audit
 from training.data.dataset import CLASSES
 from training.evaluation import cost
@@ -64,11 +65,13 @@ def engines_section(comparison: Comparison) -> Section:
 
 def audit_section(audit: Audit) -> Section:
     """Shows the audit of the data set before the training."""
+    unreadable, leaks = len(audit.unreadable), len(audit.leaks)
     exact = sum(pair.exact for pair in audit.duplicates)
+    near = len(audit.duplicates) - exact
     paragraphs = [
-        f"The audit before the training found {len(audit.unreadable):,} unreadable photos, {exact:,} exact duplicates "
-        f"and {len(audit.duplicates) - exact:,} near-duplicates. {len(audit.leaks):,} training photos had a duplicate "
-        "in another split and were removed from training. audit.md lists them all."
+        f"The audit before the training found {unreadable:,} unreadable {plural(unreadable, 'photo')}, {exact:,} exact "
+        f"{plural(exact, 'duplicate')} and {near:,} {plural(near, 'near-duplicate')}. Removed from training because of "
+        f"a duplicate in another split: {leaks:,} {plural(leaks, 'photo')}. audit.md lists them all."
     ]
     if audit.one_sided_share is not None:
         paragraphs.append(f"{percent(audit.one_sided_share, 0)} of the photos come from sources with one label only.")

@@ -36,7 +36,8 @@ def test_the_engines_are_compared_by_name(predictions: Predictions, better: Pred
 def test_the_audit_is_shown_with_its_warnings() -> None:
     section = model.audit_section(AUDIT)
     assert section.paragraphs[0].startswith(
-        "The audit before the training found 1 unreadable photos, 1 exact duplicates and 1 near-duplicates. 1 training"
+        "The audit before the training found 1 unreadable photo, 1 exact duplicate and 1 near-duplicate. Removed from "
+        "training because of a duplicate in another split: 1 photo."
     )
     assert section.paragraphs[1] == "25 % of the photos come from sources with one label only."
     assert section.tables[0].rows[0] == ["training", "3", "4"]
