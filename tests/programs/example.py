@@ -53,9 +53,9 @@ sea (2).jpg     3.1    2026-07-02T09:12:44+02:00  Canon EOS 80D  2026-11-25T08:5
 
 FAILURES = """
 from          error_kind    error_message
-trip/cut.jpg  truncated     the file ends too soon
-scan/old.png  truncated     the file ends too soon
-notes.txt     not_an_image  the file is not a picture
+trip/cut.jpg  truncated     the image ends in its header; copy the file again
+scan/old.png  truncated     the image ends in its header; copy the file again
+notes.txt     not_an_image  not an image in a supported format (JPEG, PNG, WEBP, GIF, TIFF, BMP, DIB, HEIF, AVIF)
 """
 
 REVIEWS = """
@@ -72,7 +72,7 @@ lunch.jpg      food      2026-11-25T09:00:40
 
 EVENTS = """
 at                   kind     path           message
-2026-11-23T17:58:12  polling  (none)         no event came; the inbox is looked at every 5 s instead
+2026-11-23T17:58:12  polling  (none)         a file was written and no event arrived; the inbox is scanned every 5 s instead
 2026-11-24T12:39:50  skipped  trip/link.jpg  is no regular file (a link, FIFO, socket or device), so it stays
 2026-11-25T08:04:58  refused  private.jpg    cannot be read: Permission denied; it stays in the inbox
 """
