@@ -34,6 +34,8 @@ PARTS = ((0, 0, 1, 1), (0, 0, 0.75, 0.75), (0.2, 0.1, 1, 0.9), (0.1, 0.25, 0.8, 
 """Left, upper, right, lower edge, in [0, 1]."""
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 360, "height": 740}
+TIMEOUT_MS = 180_000
+"""The first explanation loads the network, which takes long on a busy machine."""
 
 
 def main() -> None:
@@ -98,11 +100,13 @@ def draw(browser: Browser, address: str, out: Path) -> None:
         page.wait_for_timeout(600)
         _screenshot(page, out / "uncertain.jpg")
         page.goto(address)
+        page.locator(".card-link").first.focus()
         for _ in range(3):
             page.keyboard.press("Shift+ArrowRight")
         _screenshot(page, out / "gallery.jpg")
         page.goto(f"{address}/?name=breakfast")
         page.locator(".card-link").first.click()
+        page.wait_for_url("**/photo/*")  # and until its script runs
         page.get_by_role("button", name="Why?").click()
         page.locator(".map.shown").wait_for()
         _screenshot(page, out / "why.jpg")
@@ -123,6 +127,7 @@ def _tab(browser: Browser, scheme: str, *, wide: bool) -> Iterator[Page]:
         device_scale_factor=1 if wide else 2,
         has_touch=not wide,
     )
+    context.set_default_timeout(TIMEOUT_MS)
     yield context.new_page()
     context.close()
 
