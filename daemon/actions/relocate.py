@@ -97,7 +97,8 @@ class Relocator:
                     on_target(dirfd.join(parent, new))
                 self.restorer.move_entry(Entry(source, old), Entry(folder, new), photo, on_copied)
 
-            free_name = names.use_first_free(itertools.chain([name], names.candidates(old)), attempt)
+            free = names.candidates(old, lambda candidate: dirfd.exists(folder, candidate))
+            free_name = names.use_first_free(itertools.chain([name], free), attempt)
             dirfd.sync(folder)
             dirfd.sync(source)
         return dirfd.join(parent, free_name)

@@ -45,10 +45,9 @@ class InboxRestorer:
     def free_paths(self, path: bytes) -> Iterator[bytes]:
         """Free paths in the inbox: `path` itself first, then with numbers."""
         parent, name = dirfd.split(path)
-        for candidate in names.candidates(name):
-            target = dirfd.join(parent, candidate)
-            if not os.path.lexists(os.path.join(self._inbox, target)):
-                yield target
+        folder = os.path.join(self._inbox, parent)
+        for candidate in names.candidates(name, lambda taken: os.path.lexists(os.path.join(folder, taken))):
+            yield dirfd.join(parent, candidate)
 
     def stat(self, photo: Photo) -> os.stat_result:
         """Stat of the file at a photo's place.

@@ -59,13 +59,31 @@ class DestinationFolders:
         parent, name = dirfd.split(path)
         folder = self._folders[destination]
         with _open_existing(folder, parent) as fd:
-            for candidate in names.candidates(name):
-                needed = [candidate] if destination else [candidate, sidecar.name_of(candidate, sha256)]
-                places = [self.place(os.path.join(folder, parent, file)) for file in needed]
-                if reserved.isdisjoint(places) and (fd is None or not any(dirfd.exists(fd, file) for file in needed)):
-                    reserved.update(places)
-                    return places[0]
-        raise AssertionError  # the candidates never end
+
+            def needed(candidate: bytes) -> list[bytes]:
+                return [candidate] if destination else [candidate, sidecar.name_of(candidate, sha256)]
+
+            def places(candidate: bytes) -> list[bytes]:
+                return [self.place(os.path.join(folder, parent, file)) for file in needed(candidate)]
+
+            def is_taken(candidate: bytes) -> bool:
+                if not reserved.isdisjoint(places(candidate)):
+                    return True
+                return fd is not None and any(dirfd.exists(fd, file) for file in needed(candidate))
+
+            # With the name of its digest, the sidecar of a second copy would be taken whatever the photo's number.
+            free = names.candidates(name, is_taken, suffix_bytes=0 if destination else len(sidecar.SUFFIX))
+            chosen = places(next(free))
+        reserved.update(chosen)
+        return chosen[0]
+
+    def is_on_device_of_inbox(self, destination: Destination) -> bool:
+        """Whether a folder is on the device of the inbox, so that photos are renamed into it and not copied.
+
+        Raises:
+            OSError: The folder cannot be reached.
+        """
+        return os.stat(self._folders[destination]).st_dev == os.fstat(self._claims.inbox_fd).st_dev
 
     def fits_settings(self, move: Move) -> bool:
         """Whether a target is in the folder that the settings name; they may have changed since the row was written."""

@@ -12,13 +12,15 @@ from daemon.fs import dirfd, names
 from models import __version__
 from models.filenames import escape_name
 
+SUFFIX = b".error.json"
+
 _MAX_BYTES = 64 << 10
 
 
 def name_of(name: bytes, sha256: str) -> bytes:
     """Returns the name of the sidecar of the photo `name`; that of its digest when it would be too long."""
-    sidecar = name + b".error.json"
-    return sidecar if len(sidecar) <= names.MAX_NAME_BYTES else sha256.encode() + b".error.json"
+    sidecar = name + SUFFIX
+    return sidecar if len(sidecar) <= names.MAX_NAME_BYTES else sha256.encode() + SUFFIX
 
 
 def write(folder: int, name: bytes, move: Move) -> None:

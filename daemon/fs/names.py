@@ -1,6 +1,5 @@
 """Numbered file names, for when a name is taken."""
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator
 
 MAX_NAME_BYTES = 255
@@ -27,16 +26,32 @@ def numbered(name: bytes, number: int, limit: int = MAX_NAME_BYTES) -> bytes:
     return _cut(stem, room) + suffix + dot + extension
 
 
-def candidates(name: bytes) -> Iterator[bytes]:
-    """Yields the names to try for a file, without end: `a.jpg`, `a (2).jpg`, `a (3).jpg` and so on."""
-    return (numbered(name, number) for number in itertools.count(1))
+def candidates(name: bytes, is_taken: Callable[[bytes], bool], *, suffix_bytes: int = 0) -> Iterator[bytes]:
+    """Yields the names to try for a file, without end: free ones of `a.jpg`, `a (2).jpg`, `a (3).jpg` and so on.
+
+    Thousands of files may have the same name, so not every number is looked at. The names are in order and may skip free
+    ones where numbers have gaps.
+
+    Args:
+        name: The file name.
+        is_taken: Whether a name is taken now. It may be taken later, so whoever uses a name must never overwrite.
+        suffix_bytes: Length of a suffix that has to fit behind each name with a number.
+    """
+
+    def named(number: int) -> bytes:
+        return numbered(name, number, MAX_NAME_BYTES - (suffix_bytes if number > 1 else 0))
+
+    number = 0
+    while True:
+        number = _next_free(number, lambda candidate: is_taken(named(candidate)))
+        yield named(number)
 
 
 def use_first_free(names: Iterable[bytes], attempt: Callable[[bytes], None]) -> bytes:
     """Calls `attempt` with one name after another until a name is free.
 
     Args:
-        names: The names to try, such as `candidates(name)`.
+        names: The names to try, such as `candidates(name, is_taken)`.
         attempt: Creates or moves a file under a name; raises FileExistsError when the name is taken.
 
     Returns:
@@ -52,6 +67,22 @@ def use_first_free(names: Iterable[bytes], attempt: Callable[[bytes], None]) -> 
             continue
         return name
     raise FileExistsError("all names are taken")
+
+
+def _next_free(number: int, is_taken: Callable[[int], bool]) -> int:
+    """Returns a free number after `number`: by steps of 1, 2, 4, … to a free one, then by bisection down to a taken one."""
+    taken = number
+    step = 1
+    while is_taken(free := taken + step):
+        taken = free
+        step *= 2
+    while free - taken > 1:
+        middle = (taken + free) // 2
+        if is_taken(middle):
+            taken = middle
+        else:
+            free = middle
+    return free
 
 
 def _cut(stem: bytes, room: int) -> bytes:

@@ -157,7 +157,8 @@ class Claims:
             dirfd.open_folder(self.inbox_fd, parent, create=True) as target,
         ):
             free = names.use_first_free(
-                names.candidates(name), lambda candidate: dirfd.rename(source, name, target, candidate)
+                names.candidates(name, lambda candidate: dirfd.exists(target, candidate)),
+                lambda candidate: dirfd.rename(source, name, target, candidate),
             )
         failpoints.failpoint("given_back")
         self.remove_empty_folders(path, run_id)

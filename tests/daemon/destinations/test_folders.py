@@ -35,3 +35,12 @@ def test_a_photo_is_recognised_by_inode_or_by_bytes(tmp_path: Path, claims: Clai
     assert not destinations.has_photo(b"food/none.jpg", "0:0", SHA256, claimed=False)
     # While a photo is claimed on the same filesystem, its like at another place is another photo.
     assert not destinations.has_photo(b"food/a.jpg", "0:0", SHA256, claimed=True)
+
+
+def test_a_second_copy_of_a_failed_photo_with_the_longest_name_has_a_place(tmp_path: Path, claims: Claims) -> None:
+    destinations = DestinationFolders(tmp_path, FolderSettings(), claims)
+    reserved: set[bytes] = set()
+    name = b"x" * 251 + b".jpg"
+    assert destinations.choose(None, name, SHA256, reserved) == b"failed/" + name
+    assert destinations.choose(None, name, SHA256, reserved) == b"failed/" + b"x" * 236 + b" (2).jpg"
+    assert b"failed/" + b"x" * 236 + b" (2).jpg.error.json" in reserved
