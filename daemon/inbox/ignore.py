@@ -9,10 +9,17 @@ IGNORED = (
     "*.tmp",
     "*.crdownload",
     "*.filepart",
+    "*.partial",
+    "*.opdownload",
+    "*.!qb",
+    "*.error.json",  # error sidecars that were moved back together with their photos
     "thumbs.db",
     "desktop.ini",
     "@eadir",
     "__macosx",
+    "#recycle",
+    "@recycle",
+    "$recycle.bin",
 )
 """Shell patterns in lower case."""
 

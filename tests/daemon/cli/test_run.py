@@ -285,3 +285,16 @@ def test_other_folders_and_another_database_are_used(
     assert (tmp_path / "far/rest/b.jpg").exists()
     assert not (root / "foodsort.db").exists()
     assert "Essen/gut/a.jpg" in {row["path"] for row in select(root, "SELECT path FROM results")}
+
+
+def test_failed_files_that_are_moved_back_with_their_sidecars_fail_again_alone(root: Path, foodsort: Foodsort) -> None:
+    (root / "inbox/bill.pdf").write_bytes(b"%PDF")
+    (root / "inbox" / ("x" * 250 + ".pdf")).write_bytes(b"%PDF too")
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    before = set(tree(root))
+    sidecars = {path.name for path in (root / "failed").glob("*.error.json")}
+    for path in (root / "failed").iterdir():
+        path.rename(root / "inbox" / path.name)
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    assert len(sidecars) == 2
+    assert set(tree(root)) == before | {f"inbox/{name}" for name in sidecars}
