@@ -30,6 +30,7 @@ from daemon.inbox.ignore import IgnoreRules
 
 PROBE = b"probe"
 """Name of the file in foodsort's own folder whose event shows that events arrive."""
+_PROBE_PATH = PRIVATE + b"/" + PROBE
 
 _WATCHED_EVENTS: list[type[FileSystemEvent]] = [
     DirCreatedEvent,
@@ -64,20 +65,15 @@ class _Inotify(InotifyFD):
     """watchdog's reader, which also reports an overflow of the queue, and a subfolder that cannot be watched.
 
     Attributes:
-        probe_seen: Set when the event of the probe arrives.
         limited: Whether some folders cannot be watched.
     """
 
-    def __init__(self, on_event: Callable[[FileEvent], None], probe: bytes) -> None:
+    def __init__(self, on_event: Callable[[FileEvent], None]) -> None:
         super().__init__()
         self._on_event = on_event
-        self._probe = probe
-        self.probe_seen = threading.Event()
         self.limited = False
 
     def handle_event(self, event: InotifyEvent) -> None:
-        if event.name == self._probe:
-            self.probe_seen.set()
         super().handle_event(event)
         if event.is_queue_overflow:  # after watchdog has renewed its watches, so that the rescan misses nothing
             self._on_event(FileEvent("overflow", b""))
@@ -130,7 +126,7 @@ class InotifySource(FileSystemEventHandler):
         on_event: Callable[[FileEvent], None],
         *,
         recursive: bool = True,
-        probe: bytes = PROBE,
+        probe: bytes = _PROBE_PATH,
     ) -> None:
         """Starts to watch a folder.
 
@@ -139,19 +135,22 @@ class InotifySource(FileSystemEventHandler):
             ignore: Names whose events are not reported.
             on_event: Called with each event, from another thread.
             recursive: Whether to watch subfolders.
-            probe: Name of the file that `await_probe` waits for.
+            probe: Path in the folder of the file that `await_probe` waits for.
 
         Raises:
             OSError: The folder cannot be watched, for example because too many watches are in use.
         """
-        self._root = os.fsencode(inbox)
+        # The events of a linked folder have the path of the real one.
+        self._root = os.path.realpath(os.fsencode(inbox))
         self._ignore = ignore
         self._on_event = on_event
+        self._probe = probe
+        self._probe_seen = threading.Event()
         # A folder that is created while its parent's watch is set up is watched from both sides, which is harmless.
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         # watchdog logs an error when it is stopped while it reads; foodsort logs all real problems itself.
         logging.getLogger("watchdog").setLevel(logging.CRITICAL)
-        self._inotify = _Inotify(on_event, probe)
+        self._inotify = _Inotify(on_event)
         self._observer = _Observer(self._inotify)
         try:
             self._observer.schedule(
@@ -181,7 +180,7 @@ class InotifySource(FileSystemEventHandler):
 
     def await_probe(self, timeout_s: float) -> bool:
         """Waits for the event of the probe, which the caller has just written. Returns whether it arrived in time."""
-        return self._inotify.probe_seen.wait(timeout_s)
+        return self._probe_seen.wait(timeout_s)
 
     def stop(self) -> None:
         """Ends the watch."""
@@ -192,6 +191,8 @@ class InotifySource(FileSystemEventHandler):
         """Reports an event; called by watchdog."""
         source = self._relative(event.src_path)
         target = self._relative(event.dest_path)
+        if source == self._probe:  # seen only here, where the events of photos come through as well
+            self._probe_seen.set()
         if any(path.startswith(PRIVATE + b"/") for path in (source, target)):  # our own claims and returns
             return
         match event:

@@ -34,6 +34,15 @@ def test_the_inbox_is_not_polled_when_events_arrive(rare_scans: Path, photo: Pho
     assert set(os.listdir(rare_scans / "inbox/.foodsort")) == {"lock", "back.lock"}
 
 
+def test_events_of_a_linked_inbox_arrive(rare_scans: Path, photo: Photo) -> None:
+    (rare_scans / "inbox").rename(rare_scans / "real")
+    (rare_scans / "inbox").symlink_to("real")
+    with running(rare_scans) as daemon:
+        assert status(rare_scans)["events"] == {"kind": "inotify", "why": None}
+        sort_photo(rare_scans, photo(), "a.jpg", daemon)
+    assert event_messages(rare_scans, "polling") == []
+
+
 @pytest.mark.parametrize(
     ("name", "sysctl"),
     [("max_inotify_watches", "max_user_watches"), ("max_inotify_instances", "max_user_instances")],
