@@ -224,7 +224,8 @@ def load(root: Path) -> Settings:
         raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(str(path), details) for details in error.errors())) from error
-    of_root = type("Settings", (Settings,), {"file": path, "__module__": __name__})
+    # Absolute, because pydantic-settings takes a leading ~ for somebody's home.
+    of_root = type("Settings", (Settings,), {"file": path.absolute(), "__module__": __name__})
     try:
         return of_root()  # type: ignore[no-any-return]
     except ValidationError as error:  # the file alone is valid, so the error is in a variable or in their combination

@@ -50,8 +50,16 @@ def sqlite_file(address: sa.URL) -> Path | None:
     return Path(str(address.database)) if has_file else None
 
 
+def display(address: sa.URL) -> str:
+    """Returns the database for people: the path of its file, which SQLAlchemy cannot print unless it is UTF-8, or its URL.
+
+    The URL has no password.
+    """
+    return str(sqlite_file(address) or repr(address))
+
+
 def newer_schema_error(address: sa.URL, revision: str) -> DatabaseError:
     """Makes the error for a database whose schema this version does not know."""
     return DatabaseError(
-        f"the database {address!r} was written by a newer foodsort (schema {revision}); install that version"
+        f"the database {display(address)} was written by a newer foodsort (schema {revision}); install that version"
     )

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
 from daemon.database import snapshot
-from daemon.database.addresses import BUSY_TIMEOUT_S, IN_MEMORY, DatabaseError, newer_schema_error, sqlite_file
+from daemon.database.addresses import BUSY_TIMEOUT_S, IN_MEMORY, DatabaseError, display, newer_schema_error, sqlite_file
 from daemon.database.schema import REVISION
 
 _LIBPQ_OPTIONS = {
@@ -31,7 +31,9 @@ def connect(address: sa.URL) -> sa.Engine:
     """
     folder = Path(address.database or "").absolute().parent
     if address.get_backend_name() == "sqlite" and not folder.is_dir():
-        raise DatabaseError(f"the database {address!r} cannot be used: the folder {folder} does not exist; create it")
+        raise DatabaseError(
+            f"the database {display(address)} cannot be used: the folder {folder} does not exist; create it"
+        )
     engine = _create_engine(address)
     try:
         with engine.connect() as connection:
@@ -42,7 +44,7 @@ def connect(address: sa.URL) -> sa.Engine:
             upgrade(engine, revision)
     except DBAPIError as error:
         engine.dispose()
-        raise DatabaseError(f"the database {address!r} cannot be used: {error.orig}") from error
+        raise DatabaseError(f"the database {display(address)} cannot be used: {error.orig}") from error
     except BaseException:
         engine.dispose()
         raise
@@ -112,16 +114,16 @@ def _check_schema(address: sa.URL, engine: sa.Engine) -> sa.Engine:
             raise _usage_error(error) from error
         if _primary_code(error.orig) in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
             raise DatabaseError(
-                f"no permission to use the database {address!r} ({error.orig});"
+                f"no permission to use the database {display(address)} ({error.orig});"
                 " its owner can grant rights to the file and its folder"
             ) from error
-        raise DatabaseError(f"the database {address!r} cannot be read: {error.orig}") from error
+        raise DatabaseError(f"the database {display(address)} cannot be read: {error.orig}") from error
     if revision != REVISION:
         engine.dispose()
         if revision is not None and revision > REVISION:
             raise newer_schema_error(address, revision)
         raise DatabaseError(
-            f"the database {address!r} has schema {revision}, not {REVISION}; start `foodsort run` once to migrate it"
+            f"the database {display(address)} has schema {revision}, not {REVISION}; start `foodsort run` once to migrate it"
         )
     return engine
 

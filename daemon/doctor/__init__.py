@@ -7,6 +7,7 @@ from daemon.doctor import database, events, folders, model
 from daemon.doctor.finding import CheckedRoot, Finding
 from daemon.inbox.lock import holder
 from daemon.settings import Settings
+from models.filenames import escape_control_characters
 
 
 def examine(root: Path, settings: Settings, *, quick: bool) -> Iterator[Finding]:
@@ -17,7 +18,12 @@ def examine(root: Path, settings: Settings, *, quick: bool) -> Iterator[Finding]
         settings: Its settings.
         quick: Leave out checks that take more than a moment: running the model, reading the whole database.
     """
-    checked = CheckedRoot(root.absolute(), settings)
+    for finding in _examine(CheckedRoot(root.absolute(), settings), quick=quick):
+        # Paths in it may have bytes that neither JSON nor a terminal can show.
+        yield finding._replace(message=escape_control_characters(finding.message))
+
+
+def _examine(checked: CheckedRoot, *, quick: bool) -> Iterator[Finding]:
     yield Finding("settings", "ok", "all settings are valid")
     yield _daemon(checked)
     yield from folders.check(checked)

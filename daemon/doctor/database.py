@@ -31,7 +31,7 @@ def check(root: CheckedRoot, *, quick: bool) -> Iterator[Finding]:
             return
         connections.connect_to_read(address).dispose()
         undamaged = ", undamaged" if path is not None and not quick else ""  # a server's files cannot be checked
-        yield Finding("database", "ok", f"{address!r} opens, schema {REVISION}{undamaged}")
+        yield Finding("database", "ok", f"{addresses.display(address)} opens, schema {REVISION}{undamaged}")
         if path is not None:
             yield from _lock(path)
     except FoodsortError as error:

@@ -1,5 +1,6 @@
 """Checks of the folders: they exist, are readable and writable, on one filesystem, with free space."""
 
+import errno
 import grp
 import os
 import shlex
@@ -72,12 +73,25 @@ def _room(filesystems: dict[int, Path]) -> Iterator[Finding]:
         usage = shutil.disk_usage(path)
         inodes = os.statvfs(path)
         message = f"{usage.free / 1e9:.1f} GB of {usage.total / 1e9:.1f} GB free at {path}"
-        if inodes.f_files and inodes.f_favail / inodes.f_files < _LOW:
+        if _lacks_inodes(path, inodes):
             yield Finding("room", "warning", f"{message}, but few inodes ({inodes.f_favail}); remove some files")
         elif usage.free / max(usage.total, 1) < _LOW:
             yield Finding("room", "warning", f"{message}; free some space, as the daemon waits while the disk is full")
         else:
             yield Finding("room", "ok", message)
+
+
+def _lacks_inodes(path: Path, inodes: os.statvfs_result) -> bool:
+    """Whether a filesystem has few inodes left. Some filesystems count none, or none as free, and have no limit."""
+    if not inodes.f_files or inodes.f_favail:
+        return inodes.f_favail < _LOW * inodes.f_files
+    probe = path / f"{_PROBE}-{os.getpid()}"
+    try:
+        probe.mkdir()
+        probe.rmdir()
+    except OSError as error:
+        return error.errno == errno.ENOSPC
+    return False
 
 
 def _closed_files(root: CheckedRoot) -> Iterator[Finding]:
