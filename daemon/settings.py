@@ -85,6 +85,8 @@ class ImageSettings(_Section):
 
     max_pixels: int = Field(DEFAULT_MAX_PIXELS, gt=0)
     """Largest image in pixels (width × height); larger ones fail as too_large."""
+    decoders: int = Field(0, ge=0, le=256)
+    """Processes that decode images; 0: one more than the processors that foodsort may use, at least 3."""
     timeout_s: Seconds = 60.0
     """Seconds that decoding an image may take; after several attempts it fails as decoder_timeout."""
     duplicates: Literal["file", "skip"] = "file"

@@ -10,6 +10,7 @@ import structlog
 
 from daemon.decoders.exit_status import diagnose
 from daemon.decoders.process import WorkerDied, WorkerLost, WorkerProcess
+from daemon.decoders.processors import usable_processors
 from daemon.decoders.sandbox import NetworkIsolation
 from daemon.decoders.worker import Task
 from daemon.retry import Retrier
@@ -49,11 +50,11 @@ class DecoderPool:
             fit: Size and shape of the pixels.
             max_pixels: Width times height of the largest image to decode.
             timeout_s: Maximum time for one photo (s).
-            size: Number of workers, 0 for as many as keep every core busy.
+            size: Number of workers, 0 for as many as keep every usable processor busy.
             retrier: Where a worker that cannot be started is reported.
         """
-        # One more than cores, so that none is idle while a thread copies pixels and sends the next photo.
-        self.size = size or 1 + max(2, len(os.sched_getaffinity(0)))
+        # One more than processors, so that none is idle while a thread copies pixels and sends the next photo.
+        self.size = size or 1 + max(2, usable_processors())
         self.deaths = 0
         self._timeout_s = timeout_s
         self._task = Task(os.getpid(), fit, max_pixels, timeout_s)

@@ -38,7 +38,7 @@ def _decoders(root: CheckedRoot, bundle: Bundle) -> Finding:
 
     images = root.settings.images
     try:
-        with DecoderPool(bundle.card.fit, images.max_pixels, images.timeout_s) as decoders:
+        with DecoderPool(bundle.card.fit, images.max_pixels, images.timeout_s, size=1) as decoders:
             network = decoders.network()
     except OSError as error:
         return Finding("decoders", "problem", f"decoders cannot start ({error}); give the machine memory and processes")

@@ -129,8 +129,13 @@ class Runtime:
             self.storage.use_model(self.bundle)
             context.metrics.observe_drift(self._drift_window())
             # Forked while the process is small: the engines' libraries bring hundreds of megabytes and threads.
+            images = settings.images
             self.decoders = DecoderPool(
-                self.bundle.card.fit, settings.images.max_pixels, settings.images.timeout_s, retrier=self.retrier
+                fit=self.bundle.card.fit,
+                max_pixels=images.max_pixels,
+                timeout_s=images.timeout_s,
+                size=images.decoders,
+                retrier=self.retrier,
             )
             opened.callback(self.decoders.close)
             self.model = LoadedModel(self.bundle, self._open_engine())

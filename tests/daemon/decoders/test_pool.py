@@ -551,3 +551,9 @@ def test_a_photo_that_takes_too_long_fails_after_its_attempts(
     ]
     sidecar = json.loads((root / "failed/slow.bmp.error.json").read_text())
     assert (sidecar["kind"], sidecar["attempts"]) == ("decoder_timeout", 3)
+
+
+def test_the_number_of_decoders_is_a_setting(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOODSORT_IMAGES__DECODERS", "1")
+    with running(root) as daemon:
+        assert len(worker_pids(daemon.pid)) == 1
