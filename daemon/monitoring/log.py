@@ -4,13 +4,16 @@ import logging
 import sys
 from collections import deque
 from contextlib import suppress
+from functools import cache
 from typing import Any, Literal
 
 import structlog
 from structlog.typing import EventDict
 
+from daemon.monitoring.line_writer import LineWriter
 from daemon.monitoring.status_document import ErrorStatus
 from models import OWNER
+from models.filenames import ESCAPE_ERRORS
 
 LogFormat = Literal["auto", "json"]
 
@@ -18,6 +21,8 @@ recent: deque[ErrorStatus] = deque(maxlen=10)
 """The newest warnings and errors, newest first; a repeated one is kept once."""
 
 _logfmt = structlog.processors.LogfmtRenderer()
+FLUSH_S = 2.0
+"""Longest time that the end of the process waits for lines to be written (s)."""
 _JOURNAL_S = 1.0  # longest delay by a blocked journal before a line is dropped: no photo waits for a log
 
 
@@ -26,6 +31,30 @@ class _Structured(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         structlog.get_logger().log(record.levelno, record.getMessage())
+
+
+class _Terminal:
+    """Prints lines for a person. rich replaces stderr while it draws a bar, so that lines appear above it."""
+
+    def msg(self, line: str) -> None:
+        with suppress(OSError):  # the terminal was closed
+            structlog.PrintLogger(sys.stderr).msg(line)
+
+    debug = info = warning = error = critical = exception = msg
+
+
+class _Stderr:
+    """Writes lines to stderr. No photo waits for that."""
+
+    def msg(self, line: str) -> None:
+        _stderr_writer().write(f"{line}\n".encode(sys.stderr.encoding or "utf-8", ESCAPE_ERRORS))
+
+    debug = info = warning = error = critical = exception = msg
+
+
+@cache
+def _stderr_writer() -> LineWriter:
+    return LineWriter(2)
 
 
 class _Journal:
@@ -60,7 +89,7 @@ def configure(*, terminal: bool, form: LogFormat = "auto") -> None:
         renderer = _fields
     elif terminal:
         renderer = structlog.dev.ConsoleRenderer(pad_event_to=0)
-    to_journal = _Journal() if journal else None
+    logger = _Journal() if journal else _Terminal() if terminal else _Stderr()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -69,11 +98,15 @@ def configure(*, terminal: bool, form: LogFormat = "auto") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if terminal else logging.INFO),
-        # Created for each line: rich replaces stderr while it draws a bar.
-        logger_factory=lambda *_: to_journal or structlog.PrintLogger(sys.stderr),
+        logger_factory=lambda *_: logger,
         cache_logger_on_first_use=False,
     )
     logging.getLogger(OWNER).handlers = [_Structured()]
+
+
+def flush() -> None:
+    """Waits until all lines are written, but not for long: nobody may read them."""
+    _stderr_writer().flush(FLUSH_S)
 
 
 def _leads_to_journal() -> bool:

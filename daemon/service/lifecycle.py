@@ -101,9 +101,11 @@ class Service:
             self._switch.open()
         except RetryAborted:
             self._stop_reporting()
+            self._signals.restore()
             raise SystemExit(0) from None
         except BaseException:
             self._stop_reporting()
+            self._signals.restore()
             raise
         log.info("model ready", model=bundle.model_name, engine=self._switch.runtime.model.engine.name)
 
@@ -122,6 +124,7 @@ class Service:
             notify("STOPPING=1")
             self._switch.reporter.set_phase("stopping")
             self._end()
+            self._signals.restore()
         failure = self._switch.runtime.pipeline.failure
         if failure and not self._stopping.is_set():
             raise failure

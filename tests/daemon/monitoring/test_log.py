@@ -23,18 +23,20 @@ def _restore_logging() -> Iterator[None]:
     structlog.configure(**before)
 
 
-def test_lines_of_models_are_logged_like_all_others(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_of_models_are_logged_like_all_others(capfd: pytest.CaptureFixture[str]) -> None:
     log.configure(terminal=False)
     log.configure(terminal=False)
     logging.getLogger("foodsort").warning("OpenVINO cannot run %s", "it")
-    (line,) = capsys.readouterr().err.splitlines()
+    log.flush()
+    (line,) = capfd.readouterr().err.splitlines()
     assert "level=warning event=" + json.dumps("OpenVINO cannot run it") in line
 
 
-def test_json_has_one_object_per_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_one_object_per_line(capfd: pytest.CaptureFixture[str]) -> None:
     log.configure(terminal=True, form="json")
     structlog.get_logger().warning("filed as failed", photo="Käse\\x0a.jpg", kind="corrupt")
-    (line,) = capsys.readouterr().err.splitlines()
+    log.flush()
+    (line,) = capfd.readouterr().err.splitlines()
     fields = json.loads(line)
     assert fields.pop("at").endswith("Z")
     assert fields == {"level": "warning", "event": "filed as failed", "photo": "Käse\\x0a.jpg", "kind": "corrupt"}
@@ -92,9 +94,10 @@ def test_a_missing_or_stuck_journal_only_loses_lines(
 
 @pytest.mark.parametrize("stream", ["", "1:2", "nonsense"])
 def test_without_a_journal_lines_go_to_stderr(
-    stream: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    stream: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("JOURNAL_STREAM", stream)
     log.configure(terminal=False)
     structlog.get_logger().info("watching", inbox="photos/inbox")
-    assert "level=info event=watching inbox=photos/inbox" in capsys.readouterr().err
+    log.flush()
+    assert "level=info event=watching inbox=photos/inbox" in capfd.readouterr().err
