@@ -45,6 +45,9 @@ RETRYING: Final = "retrying"
 RETRY: Final = "retry"
 """In the inbox, to be sorted again."""
 
+UNREAD_SHA256: Final = "0" * 64
+"""In place of the digest of a file that is not read, because it is larger than `images.max_bytes`."""
+
 Destination = Label | Literal["duplicate"] | None
 """Folder of a photo; None is `failed/`."""
 

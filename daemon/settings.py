@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from models import EngineName, Precision
 from models.errors import FoodsortError
-from models.images.formats import DEFAULT_MAX_PIXELS
+from models.images.formats import DEFAULT_MAX_BYTES, DEFAULT_MAX_PIXELS
 
 FILE = "foodsort.toml"
 ENV_PREFIX = "FOODSORT_"
@@ -85,6 +85,8 @@ class ImageSettings(_Section):
 
     max_pixels: int = Field(DEFAULT_MAX_PIXELS, gt=0)
     """Largest image in pixels (width × height); larger ones fail as too_large."""
+    max_bytes: int = Field(DEFAULT_MAX_BYTES, gt=0)
+    """Largest file in bytes; larger ones fail as too_large and are not read."""
     decoders: int = Field(0, ge=0, le=256)
     """Processes that decode images; 0: one more than the processors that foodsort may use, at least 3."""
     timeout_s: Seconds = 60.0

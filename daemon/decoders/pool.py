@@ -84,6 +84,11 @@ class DecoderPool:
         with self._lock:
             return {worker.pid for worker in self._alive}
 
+    def raise_if_stopped(self) -> None:
+        """Raises PoolStopped after `stop`, for a thread that works on a photo before it decodes it."""
+        if self._stopping.is_set():
+            raise PoolStopped
+
     def decode(self, fd: int) -> Picture:
         """Decodes a photo. Waits while no worker can be started, since that is not the photo's fault.
 

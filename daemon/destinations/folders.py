@@ -10,7 +10,7 @@ from daemon.destinations import sidecar
 from daemon.destinations.move import Move
 from daemon.fs import dirfd, names
 from daemon.inbox.claims import Claims
-from daemon.photo import Destination
+from daemon.photo import UNREAD_SHA256, Destination
 from daemon.settings import FolderSettings
 
 
@@ -111,7 +111,7 @@ class DestinationFolders:
             if claimed and stat.st_dev == os.fstat(self._claims.inbox_fd).st_dev:
                 return False
             # Another filesystem, or one whose device number changed at a reboot.
-            return dirfd.is_regular(stat) and dirfd.sha256(fd, name) == sha256
+            return dirfd.is_regular(stat) and sha256 != UNREAD_SHA256 and dirfd.sha256(fd, name) == sha256
 
     def split(self, place: bytes) -> tuple[bytes, bytes]:
         """Splits a place into its destination folder and the path in it.

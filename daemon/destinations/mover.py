@@ -9,6 +9,7 @@ from daemon.destinations.move import Move
 from daemon.fs import dirfd
 from daemon.fs.cross_device import Entry, FileMover
 from daemon.inbox.claims import Claims
+from daemon.photo import UNREAD_SHA256
 
 
 class SourceMissing(Exception):
@@ -79,8 +80,16 @@ class PhotoMover:
                 stat = os.stat(name, dir_fd=folder, follow_symlinks=False)
                 # The inode alone fails after a restore from a backup; the digest alone reads every photo once more.
                 same = move.identity == dirfd.identity(stat)
-                if not dirfd.is_regular(stat) or not (same or dirfd.sha256(folder, name) == move.sha256):
+                unread = move.sha256 == UNREAD_SHA256
+                if not dirfd.is_regular(stat) or not (
+                    same or (not unread and dirfd.sha256(folder, name) == move.sha256)
+                ):
                     raise SourceMissing
-                self._files.move(Entry(folder, name), target, move.photo_id, lambda: move.sha256)
+                self._files.move(
+                    Entry(folder, name),
+                    target,
+                    move.photo_id,
+                    lambda: dirfd.sha256(folder, name) if unread else move.sha256,
+                )
         except FileNotFoundError as error:
             raise SourceMissing from error

@@ -102,6 +102,11 @@ class StageMonitor:
             self._photos[stage] -= photos
             self._last_progress[stage] = self._clock()
 
+    def progress(self, stage: Stage) -> None:
+        """Notes that a stage moves, though no photo has left it yet."""
+        with self._lock:
+            self._last_progress[stage] = self._clock()
+
     @contextmanager
     def work(
         self, stage: Stage, photos: int = 1, *, workers: int = 1, since: float | None = None, then: Stage | None = None

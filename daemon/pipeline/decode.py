@@ -2,14 +2,19 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from daemon.database.rows import PhotoKey
 from daemon.decoders.pool import DecoderPool
 from daemon.fs import dirfd
 from daemon.inbox.claimed_photo import Claimed
-from models.errors import ImageError
+from daemon.photo import UNREAD_SHA256
+from models.errors import ImageError, ImageErrorKind
 from models.images.decode import Picture
+from models.images.formats import DEFAULT_MAX_BYTES
+
+_PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -18,7 +23,7 @@ class Decoded:
 
     Attributes:
         claimed: The photo.
-        sha256: Digest of its bytes.
+        sha256: Digest of its bytes; UNREAD_SHA256 when it is too large to be read.
         picture: Its pixels and the facts about the image.
         error: Reason why it could not be decoded.
         attempts: Number of attempts in this run of the daemon.
@@ -37,20 +42,49 @@ class Decoded:
         return PhotoKey(claimed.identity, self.sha256, claimed.path, claimed.linked)
 
 
-def read(claimed: Claimed, decoders: DecoderPool) -> Decoded:
+def read(
+    claimed: Claimed,
+    decoders: DecoderPool,
+    max_bytes: int = DEFAULT_MAX_BYTES,
+    on_progress: Callable[[], None] = lambda: None,
+) -> Decoded:
     """Hashes a claimed photo, syncs it to the disk and decodes it.
+
+    Args:
+        claimed: The photo.
+        decoders: Pool that decodes it.
+        max_bytes: Size of the largest file to read; of a larger one not a byte is read.
+        on_progress: Called after each piece of the photo that was hashed.
 
     Raises:
         OSError: The file cannot be read or synced.
         PoolStopped: The daemon stops.
     """
+    size = os.fstat(claimed.fd).st_size
+    if size > max_bytes:
+        message = f"{size} bytes are more than the limit of {max_bytes}; raise images.max_bytes to allow it"
+        return Decoded(claimed, UNREAD_SHA256, None, ImageError(ImageErrorKind.TOO_LARGE, message))
     # Hashed here and first: a decoder that read a hostile photo cannot be trusted with the digest.
-    with os.fdopen(os.dup(claimed.fd), "rb") as file:
-        file.seek(0)
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    sha256 = _sha256(claimed.fd, size, decoders, on_progress)
     # The writer may not have synced it, and after a power cut no row may exist without its photo.
     dirfd.sync(claimed.fd, data_only=True)
     try:
         return Decoded(claimed, sha256, decoders.decode(claimed.fd), None)
     except ImageError as error:
         return Decoded(claimed, sha256, None, error)
+
+
+def _sha256(fd: int, size: int, decoders: DecoderPool, on_progress: Callable[[], None]) -> str:
+    """Hashes the first `size` bytes of a file, in pieces: a stop does not wait for the rest of a large file.
+
+    What a writer appends meanwhile is not read; it has changed the file, so the photo goes back to the inbox.
+    """
+    digest = hashlib.sha256()
+    piece = memoryview(bytearray(min(size, _PIECE_BYTES)))
+    offset = 0
+    while offset < size and (count := os.preadv(fd, [piece], offset)):
+        digest.update(piece[:count])
+        offset += count
+        decoders.raise_if_stopped()
+        on_progress()
+    return digest.hexdigest()

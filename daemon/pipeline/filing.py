@@ -88,6 +88,13 @@ class Filer:
         # In a batch of their own: the photos that they repeat have a row now.
         return outcomes + (self.file(repeated, replace(batch, inference_ms=0.0)) if repeated else [])
 
+    def renames_failed(self) -> bool:
+        """Whether failed photos are renamed into their folder, not copied to another filesystem."""
+        try:
+            return self._destinations.is_on_device_of_inbox(None)
+        except OSError:  # it is waited for when the photo is filed
+            return True
+
     def preview(self, outcomes: list[Outcome]) -> list[Outcome]:
         """Logs where the photos of a batch would go, for a dry run.
 

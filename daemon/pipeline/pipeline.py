@@ -60,7 +60,12 @@ class Pipeline:
         self._engine = model.engine
         self._max_size = settings.batch.max_size
         self._readers = Readers(
-            decoders, self._stages, settings.watch.truncated_s, on_result=self._pass_on, on_error=self._fail
+            decoders,
+            self._stages,
+            settings,
+            may_file_unread=filer.renames_failed,
+            on_result=self._pass_on,
+            on_error=self._fail,
         )
         # Batches larger than one run of the engine would only delay each other's photos, and a stop.
         self._batcher = Batcher(

@@ -5,15 +5,18 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
 from daemon.decoders.pool import DecoderPool, PoolStopped
 from daemon.inbox.claimed_photo import Claimed, Returned
 from daemon.monitoring.stages import StageMonitor
+from daemon.photo import UNREAD_SHA256
 from daemon.pipeline import decode
 from daemon.pipeline.attempts import AttemptTracker
 from daemon.pipeline.decode import Decoded
+from daemon.settings import Settings
 from models.errors import ImageErrorKind
 from models.filenames import escape_name
 
@@ -34,8 +37,9 @@ class Readers:
         self,
         decoders: DecoderPool,
         stages: StageMonitor,
-        truncated_s: float,
+        settings: Settings,
         *,
+        may_file_unread: Callable[[], bool],
         on_result: Callable[[Decoded | Returned], None],
         on_error: Callable[[BaseException], None],
     ) -> None:
@@ -44,14 +48,17 @@ class Readers:
         Args:
             decoders: Decoders of the threads.
             stages: Monitor of the stages.
-            truncated_s: How long a truncated or damaged photo has to be stable before it counts as failed (s).
+            settings: Settings of the daemon.
+            may_file_unread: Whether a photo that is too large to be read can be filed; else it has to wait.
             on_result: Called in a thread with each decoded photo, or photo that has to wait in the inbox.
             on_error: Called with the exception if `on_result` or a decision fails.
         """
         self.decoding = 0
         self._decoders = decoders
         self._stages = stages
-        self._truncated_s = truncated_s
+        self._max_bytes = settings.images.max_bytes
+        self._truncated_s = settings.watch.truncated_s
+        self._may_file_unread = may_file_unread
         self._on_result = on_result
         self._on_error = on_error
         self._attempts = AttemptTracker()
@@ -73,7 +80,7 @@ class Readers:
 
     def _decode(self, claimed: Claimed, since: float) -> Decoded:
         with self._stages.work("decode", workers=self._decoders.size, since=since):
-            return decode.read(claimed, self._decoders)
+            return decode.read(claimed, self._decoders, self._max_bytes, partial(self._stages.progress, "decode"))
 
     def _after_decoding(self, claimed: Claimed, done: "Future[Decoded]") -> None:
         try:
@@ -97,6 +104,8 @@ class Readers:
             return Returned(claimed, refusal=f"cannot be read: {error.strerror}")
         if claimed.was_modified():
             return Returned(claimed)
+        if decoded.sha256 == UNREAD_SHA256 and not self._may_file_unread():
+            return Returned(claimed, refusal=f"{decoded.error}; failed/ is on another filesystem, so it is not copied")
         still_s = time.monotonic() - claimed.stable_since
         if decoded.error is not None and decoded.error.kind in _MAY_BE_UNFINISHED and still_s < self._truncated_s:
             return Returned(claimed, wait_s=self._truncated_s)

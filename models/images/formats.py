@@ -14,6 +14,9 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "DIB", "HEIF", "AVIF")
 DEFAULT_MAX_PIXELS = 178_956_970
 """Pillow's limit against decompression bombs: 256 MiB at 24 bits per pixel, doubled as where Pillow raises."""
 
+DEFAULT_MAX_BYTES = 2 << 30
+"""Far above any photo, and little enough to be read in a minute or two."""
+
 _MAGIC = (
     (0, b"\xff\xd8\xff"),
     (0, b"\x89PNG\r\n\x1a\n"),

@@ -75,7 +75,7 @@ def test_a_copy_that_differs_is_never_kept(tmp_path: Path, claims: Claims, elsew
     target = destinations.choose("food", b"trip/a.jpg", SHA256, set())
     stat = (tmp_path / "inbox" / os.fsdecode(claims.claim_folder(claims.run_id, b"trip/a.jpg")) / "a.jpg").stat()
     identity = f"{stat.st_dev}:{stat.st_ino}"
-    wrong = replace(move(claims, target), identity=identity, sha256="0" * 64)
+    wrong = replace(move(claims, target), identity=identity, sha256="1" * 64)
     with pytest.raises(OSError, match="the copy differs"):
         PhotoMover(destinations, claims).carry_out(wrong)
     assert list((elsewhere / "food/trip").iterdir()) == []

@@ -153,3 +153,13 @@ def test_a_metric_that_cannot_be_recorded_stops_no_stage(monkeypatch: pytest.Mon
     with monitor.work("decode", since=0.0, then="look_up"):
         pass
     assert (monitor._photos["decode"], monitor._photos["look_up"]) == (0, 1)
+
+
+def test_progress_within_a_photo_counts(stages: StageMonitor, clock: Clock) -> None:
+    stages.enter("decode")
+    for _ in range(3):
+        clock.now += 200
+        stages.progress("decode")
+    assert stages.stuck is None
+    clock.now += 301
+    assert stages.stuck is not None

@@ -2,6 +2,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Barrier, Event
+from typing import Any
 
 import pytest
 
@@ -106,8 +107,8 @@ def test_a_photo_written_to_while_it_was_read_goes_back(
 ) -> None:
     read = decode.read
 
-    def slowly(claimed: Claimed, decoders: DecoderPool) -> decode.Decoded:
-        decoded = read(claimed, decoders)
+    def slowly(claimed: Claimed, decoders: DecoderPool, *args: Any) -> decode.Decoded:
+        decoded = read(claimed, decoders, *args)
         with Path(f"/proc/self/fd/{claimed.fd}").open("ab") as writer:
             writer.write(b"more")
         return decoded

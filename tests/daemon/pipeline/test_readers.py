@@ -35,7 +35,8 @@ def readers(root: Path, results: list[Decoded | Returned]) -> Iterator[Readers]:
         readers = Readers(
             decoders,
             Metrics().stages,
-            settings.watch.truncated_s,
+            settings,
+            may_file_unread=lambda: True,
             on_result=results.append,
             on_error=errors.append,
         )
