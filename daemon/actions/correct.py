@@ -1,6 +1,5 @@
 """Records labels by people, one row in `reviews` each, and moves each photo to the folder of its valid label."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +11,6 @@ from daemon.actions.labels import LabelChange, PersonLabel, new_labels, withdraw
 from daemon.actions.relocation_journal import Relocation, RelocationJournal
 from daemon.actions.restore import CannotMove
 from daemon.actions.result import BUSY, ActionResult, in_order
-from daemon.fs import dirfd
 from daemon.inbox.claims import Claims
 from daemon.queries.photo_rows import Photo, in_chunks
 from daemon.settings import FolderSettings
@@ -24,10 +22,9 @@ _Changes = Callable[[list[Photo]], dict[int, LabelChange]]
 
 
 class _PlannedMove(NamedTuple):
-    """A photo at its place, its stat there, and its target, which may be the same place."""
+    """A photo at its place, and its target, which may be the same place."""
 
     photo: Photo
-    stat: os.stat_result
     target: bytes
 
 
@@ -85,16 +82,15 @@ class CorrectAction:
         planned, results = self._plan(photos, changes, promised=set())
         relocations = []
         with self._engine.begin() as connection:
-            for photo, stat, target in planned:
-                if not self._journal.begin(connection, photo, stat, target):
+            for photo, target in planned:
+                if not self._journal.begin(connection, photo, target):
                     results.append(ActionResult(photo, problem=BUSY))
                     continue
                 revert_label = changes[photo.id].write(connection)
                 if target == photo.path:
                     results.append(ActionResult(photo, target))
                 else:
-                    recorded = photo._replace(identity=dirfd.identity(stat))
-                    relocations.append(Relocation(recorded, target, revert_label))
+                    relocations.append(Relocation(photo, target, revert_label))
         return relocations, results
 
     def _plan(
@@ -110,10 +106,10 @@ class CorrectAction:
                 continue
             folder = changes[photo.id].folder
             try:
-                stat = relocator.locator.stat(photo)
+                located = relocator.locator.locate(photo)
                 target = photo.path if folder is None else relocator.choose_target(photo, folder, promised)
             except CannotMove as problem:
                 refused.append(ActionResult(photo, problem=str(problem)))
                 continue
-            planned.append(_PlannedMove(photo, stat, target))
+            planned.append(_PlannedMove(located, target))
         return planned, refused

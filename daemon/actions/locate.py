@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from daemon.actions.restore import CannotMove, InboxRestorer, SourceChanged
 from daemon.database.timestamps import format_mtime
 from daemon.fs import dirfd
-from daemon.queries.photo_rows import Photo, is_place_reused
+from daemon.queries.photo_rows import Photo, is_place_reused, is_recorded
 
 
 class PhotoLocator:
@@ -18,8 +18,27 @@ class PhotoLocator:
         self._restorer = restorer
         self._engine = engine
 
+    def locate(self, photo: Photo) -> Photo:
+        """A photo at its place, with the identity, size, time and digest of its file.
+
+        A program may have edited its metadata after it was sorted, in the file or in a new one of its name. It is the
+        photo as long as no row says that another photo is at the place. A failed photo keeps its digest, by which its
+        sidecar is recognised.
+
+        Raises:
+            SourceChanged: The place is empty, or has another photo or no regular file.
+            CannotMove: The place cannot be reached or read.
+        """
+        stat = self._restorer.stat(photo)
+        located = photo._replace(**file_columns(stat))
+        if dirfd.identity(stat) == photo.identity and photo.looks_like(stat):
+            return located
+        if not dirfd.is_regular(stat) or is_place_reused(self._engine, photo) or is_recorded(self._engine, located):
+            raise SourceChanged("is no longer the photo that was put there")
+        return located if photo.error_kind else located._replace(sha256=self._restorer.sha256(photo))
+
     def stat(self, photo: Photo) -> os.stat_result:
-        """Stat of a photo at its place.
+        """Stat of a photo at its place, if its file was not changed there.
 
         Raises:
             SourceChanged: The place is empty, or has another file.
@@ -57,4 +76,14 @@ def file_columns(stat: os.stat_result) -> dict[str, Any]:
         "identity": dirfd.identity(stat),
         "size_bytes": stat.st_size,
         "modified_at": format_mtime(stat.st_mtime_ns),
+    }
+
+
+def located_columns(photo: Photo) -> dict[str, Any]:
+    """The columns by which the file of a located photo is recognised."""
+    return {
+        "identity": photo.identity,
+        "size_bytes": photo.size_bytes,
+        "modified_at": photo.modified_at,
+        "sha256": photo.sha256,
     }

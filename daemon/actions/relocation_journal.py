@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from daemon import failpoints
-from daemon.actions.locate import file_columns
+from daemon.actions.locate import file_columns, located_columns
 from daemon.actions.relocate import Relocator
 from daemon.actions.restore import CannotMove
 from daemon.actions.result import ActionResult
@@ -51,11 +51,11 @@ class RelocationJournal:
         self._engine = engine
         self._root = root
 
-    def begin(self, connection: sa.Connection, photo: Photo, stat: os.stat_result, target: bytes) -> bool:
-        """Writes a photo's target, or that it stays, to its row; False if its state is no longer filed."""
+    def begin(self, connection: sa.Connection, photo: Photo, target: bytes) -> bool:
+        """Writes a located photo's target, or that it stays, to its row; False if its state is no longer filed."""
         if target == photo.path:
-            return update_if_state(connection, photo.id, (FILED,), state=FILED)
-        columns = path_columns(target) | file_columns(stat) | {"generation": escape_name(photo.path)}
+            return update_if_state(connection, photo.id, (FILED,), state=FILED, **located_columns(photo))
+        columns = path_columns(target) | located_columns(photo) | {"generation": escape_name(photo.path)}
         return update_if_state(connection, photo.id, (FILED,), state=CORRECTING, **columns)
 
     def move_all(self, relocations: list[Relocation]) -> list[ActionResult]:
@@ -148,11 +148,7 @@ class RelocationJournal:
                 return
         except CannotMove:  # recovery finds out where the photo is
             return
-        columns = path_columns(photo.path) | {
-            "identity": photo.identity,
-            "size_bytes": photo.size_bytes,
-            "modified_at": photo.modified_at,
-        }
+        columns = path_columns(photo.path) | located_columns(photo)
         with self._engine.begin() as connection:
             if update_if_state(connection, photo.id, (CORRECTING,), state=FILED, **columns):
                 connection.execute(revert_label)

@@ -64,6 +64,18 @@ class InboxRestorer:
         except OSError as error:
             raise CannotMove(f"cannot be reached: {error.strerror}") from error
 
+    def sha256(self, photo: Photo) -> str:
+        """The digest of the file at a photo's place.
+
+        Raises:
+            CannotMove: The file cannot be read.
+        """
+        try:
+            with self.open_folder(photo) as (folder, name):
+                return dirfd.sha256(folder, name)
+        except OSError as error:
+            raise CannotMove(f"cannot be read: {error.strerror}") from error
+
     def has_same_bytes(self, photo: Photo, *, has_arrived: bool) -> bool:
         """Whether the file at a photo's place has its bytes; if the photo `has_arrived` in the inbox, it is a copy.
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from daemon import failpoints
-from daemon.actions.locate import PhotoLocator, file_columns
+from daemon.actions.locate import PhotoLocator, file_columns, located_columns
 from daemon.actions.restore import CannotMove, InboxRestorer
 from daemon.actions.result import BUSY, ActionResult, in_order
 from daemon.database.rows import path_columns, update_if_state
@@ -42,10 +42,9 @@ RETRY_FAILED = Transition((FAILED,), RETRYING, RETRY)
 
 
 class _PlannedMove(NamedTuple):
-    """A photo at its place, its stat there, and its target in the inbox."""
+    """A photo at its place, and its target in the inbox."""
 
     photo: Photo
-    stat: os.stat_result
     target: bytes
 
 
@@ -116,10 +115,10 @@ class UndoAction:
         planned, refused = self._plan(photos)
         begun = []
         with self._engine.begin() as connection:
-            for photo, stat, target in planned:
-                columns = _target_columns(target) | file_columns(stat)
+            for photo, target in planned:
+                columns = _target_columns(target) | located_columns(photo)
                 if update_if_state(connection, photo.id, (photo.state,), state=transition.moving, **columns):
-                    begun.append(photo._replace(inbox_path=target, identity=dirfd.identity(stat)))
+                    begun.append(photo._replace(inbox_path=target))
                 else:
                     refused.append(ActionResult(photo, problem=BUSY))
         return begun, refused
@@ -131,13 +130,13 @@ class UndoAction:
         promised: set[bytes] = set()
         for photo in photos:
             try:
-                stat = self._locator.stat(photo)
+                located = self._locator.locate(photo)
             except CannotMove as problem:
                 refused.append(ActionResult(photo, problem=str(problem)))
                 continue
             target = next(path for path in self._restorer.free_paths(photo.inbox_path) if path not in promised)
             promised.add(target)
-            planned.append(_PlannedMove(photo, stat, target))
+            planned.append(_PlannedMove(located, target))
         return planned, refused
 
     def _find(self, photo: Photo) -> tuple[bool, bool]:

@@ -14,6 +14,8 @@ from daemon.photo import CORRECTING, DUPLICATE, FAILED, FILED, FILING, State
 from models.filenames import escape_name
 
 _CHUNK_PHOTOS = 64
+_PRESENT = (FILING, FILED, CORRECTING, FAILED, DUPLICATE)
+"""States of photos that are at their places, or will be."""
 
 
 class Photo(NamedTuple):
@@ -70,12 +72,26 @@ def in_chunks(photos: Iterable[Photo]) -> Iterator[list[Photo]]:
         yield chunk
 
 
+def is_recorded(engine: sa.Engine, located: Photo) -> bool:
+    """Whether the file of a located photo is the one that another photo's row describes."""
+    p = photos.c
+    same_file = sa.and_(
+        p.identity == located.identity,
+        p.size_bytes == located.size_bytes,
+        p.modified_at == located.modified_at,
+        p.id != located.id,
+    )
+    query = sa.select(p.id).where(same_file, p.state.in_(_PRESENT)).limit(1)
+    with engine.connect() as connection:
+        return connection.execute(query).first() is not None
+
+
 def is_place_reused(engine: sa.Engine, photo: Photo) -> bool:
     """Whether another photo came to a photo's place later."""
     p = photos.c
     name = escape_name(os.path.basename(photo.path))  # there is an index on it
     same_place = sa.and_(p.name == name, p.path_bytes == photo.path, p.id != photo.id)
-    present = p.state.in_((FILING, FILED, CORRECTING, FAILED, DUPLICATE))
+    present = p.state.in_(_PRESENT)
     later = sa.or_(p.state.in_((FILING, CORRECTING)), p.filed_at > photo.filed_at)
     query = sa.select(p.id).where(same_place, present, later).limit(1)
     with engine.connect() as connection:

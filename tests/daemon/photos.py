@@ -1,6 +1,7 @@
 """Photos in the inbox of a root, and their sorting."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -31,3 +32,20 @@ def sort_photo(root: Path, photo: bytes, path: str, daemon: "subprocess.Popen[st
     """Writes a photo of food into the inbox and waits until the daemon has moved it."""
     (root / "inbox" / path).write_bytes(photo)
     until((root / "food" / path).exists, daemon)
+
+
+def edit_in_place(path: Path, comment: bytes) -> bytes:
+    """Writes a comment into a JPEG, as programs write a rating or keywords."""
+    data = path.read_bytes()
+    edited = data[:2] + b"\xff\xfe" + (2 + len(comment)).to_bytes(2, "big") + comment + data[2:]
+    path.write_bytes(edited)
+    return edited
+
+
+def edit_in_new_file(path: Path, comment: bytes) -> bytes:
+    """The same in a new file, which replaces the old one."""
+    new = path.with_name("new")
+    shutil.copy(path, new)
+    edited = edit_in_place(new, comment)
+    new.replace(path)
+    return edited

@@ -1,9 +1,11 @@
 """`foodsort correct`, with a running daemon and without."""
 
+import hashlib
 import io
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from daemon.failpoints import VARIABLE
 from daemon.photo import FILED, State
 from daemon.queries.explanations import WHY_NOT_LABELLED
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
-from tests.daemon.photos import drop, photos, run_once
+from tests.daemon.photos import drop, edit_in_new_file, edit_in_place, photos, run_once
 from tests.daemon.processes import COMMAND, kill_at
 from tests.daemon.rows import execute, labels, row, rows, states
 
@@ -151,7 +153,8 @@ def test_photos_that_cannot_be_labelled_are_reported_and_the_others_are_labelled
         "foodsort: non_food/trip/sea.jpg is no longer there",
     ]
     assert labels(sorted_root) == ["non_food"]
-    (sorted_root / "non_food/trip/soup.jpg").write_bytes(photo("food", 9))
+    (sorted_root / "non_food/trip/soup.jpg").unlink()
+    (sorted_root / "non_food/trip/soup.jpg").symlink_to("elsewhere.jpg")
     err = foodsort("correct", "--root", sorted_root, "non_food/trip/soup.jpg", "--label", "food")[2]
     assert err == "foodsort: non_food/trip/soup.jpg is no longer the photo that was put there\n"
     assert labels(sorted_root) == ["non_food"]
@@ -318,3 +321,17 @@ def test_a_duplicate_cannot_be_labelled(root: Path, photo: Photo, foodsort: Food
     code, _, err = foodsort("correct", "--root", root, "duplicates/b.jpg", "--label", "non_food")
     assert (code, err) == (1, f"foodsort: duplicates/b.jpg: {WHY_NOT_LABELLED['duplicate']}\n")
     assert labels(root) == []
+
+
+@pytest.mark.parametrize("edit", [edit_in_place, edit_in_new_file])
+@pytest.mark.parametrize("label", ["food", "non_food"])
+def test_a_photo_that_was_edited_at_its_place_is_labelled(
+    sorted_root: Path, foodsort: Foodsort, edit: Callable[[Path, bytes], bytes], label: str
+) -> None:
+    edited = edit(sorted_root / "food/trip/soup.jpg", b"five stars")
+    code, _, err = foodsort("correct", "--root", sorted_root, "food/trip/soup.jpg", "--label", label)
+    assert (code, err) == (0, "")
+    assert (sorted_root / f"{label}/trip/soup.jpg").read_bytes() == edited
+    assert row(sorted_root, "soup.jpg")["sha256"] == hashlib.sha256(edited).hexdigest()
+    assert labels(sorted_root) == [label]
+    assert foodsort("undo", "--root", sorted_root, f"{label}/trip/soup.jpg")[0] == 0

@@ -1,16 +1,18 @@
 """`foodsort undo` and `foodsort retry`, with a running daemon and without."""
 
+import hashlib
 import json
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.daemon.conftest import Foodsort, Photo, mounted, running, tree, until
-from tests.daemon.photos import drop, run_once
+from tests.daemon.photos import drop, edit_in_new_file, edit_in_place, run_once
 from tests.daemon.processes import COMMAND, kill_at
 from tests.daemon.rows import execute, rows, select, states
 
@@ -279,7 +281,7 @@ def test_photos_that_cannot_be_undone_are_reported_and_the_others_are_undone(
         "foodsort: nowhere.jpg: the database has no photo at this path; `foodsort results` shows where each photo is",
         "foodsort: non_food/trip/sea.jpg is no longer there",
     ]
-    (sorted_root / "non_food/trip/sea.jpg").write_bytes(photo("food", 9))
+    (sorted_root / "non_food/trip/sea.jpg").symlink_to("elsewhere.jpg")
     assert "is no longer the photo that was put there" in foodsort("undo", "--root", sorted_root, "non_food")[2]
     assert "is in the inbox already" in foodsort("undo", "--root", sorted_root, "inbox/trip/soup.jpg")[2]
     err = foodsort("retry", "--root", sorted_root, "non_food/trip/sea.jpg")[2]
@@ -414,3 +416,29 @@ def content(root: Path) -> object:
 
 def _tries(root: Path) -> set[int]:
     return {row["attempts"] for row in rows(root) if row["error_kind"]}
+
+
+@pytest.mark.parametrize("edit", [edit_in_place, edit_in_new_file])
+def test_a_photo_that_was_edited_at_its_place_is_undone_and_tried_again(
+    sorted_root: Path, foodsort: Foodsort, edit: Callable[[Path, bytes], bytes]
+) -> None:
+    edited = edit(sorted_root / "food/trip/soup.jpg", b"five stars")
+    code, _, err = foodsort("undo", "--root", sorted_root, "food/trip/soup.jpg")
+    assert (code, err) == (0, "")
+    assert (sorted_root / "inbox/trip/soup.jpg").read_bytes() == edited
+    assert run_once(sorted_root, foodsort).startswith("0 photos sorted")
+    (row,) = (row for row in rows(sorted_root) if row["name"] == "soup.jpg")
+    assert (row["sha256"], row["state"]) == (hashlib.sha256(edited).hexdigest(), "undone")
+    assert foodsort("retry", "--root", sorted_root, "inbox/trip/soup.jpg")[0] == 0
+    assert run_once(sorted_root, foodsort).startswith("1 photo sorted: 1 food")
+    assert len(rows(sorted_root)) == 4
+
+
+def test_a_photo_with_a_row_at_the_place_of_another_is_not_taken_for_that(
+    sorted_root: Path, foodsort: Foodsort
+) -> None:
+    (sorted_root / "non_food/trip/sea.jpg").replace(sorted_root / "food/trip/soup.jpg")
+    before = names(sorted_root)
+    err = foodsort("undo", "--root", sorted_root, "food/trip/soup.jpg")[2]
+    assert err == "foodsort: food/trip/soup.jpg is no longer the photo that was put there\n"
+    assert names(sorted_root) == before

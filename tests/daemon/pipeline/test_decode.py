@@ -17,9 +17,9 @@ from models.bundle import Bundle
 from models.engines.scripted import ScriptedEngine
 from models.errors import EngineError
 from models.images.decode import Fit
-from tests.daemon.rows import rows
 from tests.daemon.conftest import Foodsort, Photo, running, status, until
 from tests.daemon.decoders.workers import slow_picture, worker_pids
+from tests.daemon.rows import rows
 
 
 @pytest.fixture
