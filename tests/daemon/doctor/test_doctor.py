@@ -153,14 +153,14 @@ def test_events_of_a_linked_inbox_are_tried_to_the_end(
     (root / "inbox").symlink_to("real")
     if not events_have_its_path:
         monkeypatch.setattr("daemon.inbox.inotify.os.path.realpath", lambda path: path)
-    _, findings = examined(root, foodsort, "--quick")
+    _, findings = examine(root, foodsort, "--quick")
     assert findings["events"][0] == ("ok" if events_have_its_path else "warning")
 
 
-def test_a_root_with_a_name_that_is_not_utf8_is_examined(used: Path, foodsort: Foodsort) -> None:
+def test_a_root_with_a_name_that_is_not_utf8_is_examine(used: Path, foodsort: Foodsort) -> None:
     odd = used.with_name(os.fsdecode(b"caf\xe9"))
     used.rename(odd)
-    code, findings = examined(odd, foodsort, "--quick")
+    code, findings = examine(odd, foodsort, "--quick")
     assert code == 0
     assert r"caf\xe9/inbox is readable" in findings["inbox"][1]
     assert r"caf\xe9/foodsort.db opens" in findings["database"][1]
@@ -168,7 +168,7 @@ def test_a_root_with_a_name_that_is_not_utf8_is_examined(used: Path, foodsort: F
     assert r"caf\xe9/foodsort.db does not exist" in foodsort("results", "--root", odd)[2]
 
 
-def test_a_root_with_a_leading_tilde_is_examined(root: Path) -> None:
+def test_a_root_with_a_leading_tilde_is_examine(root: Path) -> None:
     root.rename(root.with_name("~x"))
     command = [sys.executable, "-m", "daemon", "doctor", "--root", "./~x", "--quick"]
     done = subprocess.run(command, cwd=root.parent, capture_output=True, text=True, check=False)
@@ -182,4 +182,4 @@ def test_few_inodes_are_a_warning_where_a_filesystem_counts_them(
     fields = list(os.statvfs(root))
     fields[5:8] = [files, free, free]
     monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(fields))
-    assert examined(root, foodsort, "--quick")[1]["room"][0] == level
+    assert examine(root, foodsort, "--quick")[1]["room"][0] == level

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.cli.test_run import rows
 from tests.daemon.conftest import Photo, status, until
+from tests.daemon.rows import rows
 
 pytestmark = pytest.mark.slow
 
