@@ -41,7 +41,7 @@ def _event_arrives(root: CheckedRoot) -> Finding:
     if mount and mount.shared:
         message = f"on {mount.type} others may change files without an event; {polling}"
         return Finding("events", "warning", message)
-    probe = root.inbox / f".foodsort-{os.fsdecode(PROBE)}-{os.getpid()}"
+    probe = root.inbox / f"{os.fsdecode(PROBE)}-{os.getpid()}"
     try:
         # Only the top folder: that is enough for the test and takes one watch, where a daemon needs many.
         source = InotifySource(

@@ -28,9 +28,8 @@ from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGroupe
 from daemon.inbox.claims import PRIVATE
 from daemon.inbox.ignore import IgnoreRules
 
-PROBE = b"probe"
-"""Name of the file in foodsort's own folder whose event shows that events arrive."""
-_PROBE_PATH = PRIVATE + b"/" + PROBE
+PROBE = PRIVATE + b"-probe"
+"""Name of the file in the inbox whose event shows that events arrive; hidden, and so never a photo."""
 
 _WATCHED_EVENTS: list[type[FileSystemEvent]] = [
     DirCreatedEvent,
@@ -126,7 +125,7 @@ class InotifySource(FileSystemEventHandler):
         on_event: Callable[[FileEvent], None],
         *,
         recursive: bool = True,
-        probe: bytes = _PROBE_PATH,
+        probe: bytes = PROBE,
     ) -> None:
         """Starts to watch a folder.
 
@@ -135,7 +134,7 @@ class InotifySource(FileSystemEventHandler):
             ignore: Names whose events are not reported.
             on_event: Called with each event, from another thread.
             recursive: Whether to watch subfolders.
-            probe: Path in the folder of the file that `await_probe` waits for.
+            probe: Name of the file in the folder that `await_probe` waits for.
 
         Raises:
             OSError: The folder cannot be watched, for example because too many watches are in use.

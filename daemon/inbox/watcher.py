@@ -5,8 +5,7 @@ import os
 import time
 from collections.abc import Callable
 
-from daemon.fs import dirfd, mounts
-from daemon.inbox.claims import PRIVATE
+from daemon.fs import mounts
 from daemon.inbox.handle import InboxHandle
 from daemon.inbox.ignore import IgnoreRules
 from daemon.inbox.inotify import PROBE, FileEvent, InotifySource
@@ -132,10 +131,11 @@ class Watcher:
         return "" if passed else "a file was written and no event arrived"
 
     def _self_test(self, source: InotifySource) -> bool:
-        with dirfd.open_folder(self._handle.claims.inbox_fd, PRIVATE) as private:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            os.close(os.open(PROBE, flags, 0o600, dir_fd=private))
-            os.unlink(PROBE, dir_fd=private)
+        # In the top folder: events of subfolders arrive also where those of this one do not.
+        inbox = self._handle.claims.inbox_fd
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        os.close(os.open(PROBE, flags, 0o600, dir_fd=inbox))
+        os.unlink(PROBE, dir_fd=inbox)
         return source.await_probe(SELF_TEST_S)
 
     def _degrade(self, reason: str) -> None:

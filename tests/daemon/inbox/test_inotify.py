@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
+from daemon.inbox.handle import InboxHandle
 from daemon.inbox.ignore import IgnoreRules
 from daemon.inbox.inotify import FileEvent, InotifySource
+from daemon.inbox.watcher import Watcher
+from daemon.settings import WatchSettings
 
 Events = queue.SimpleQueue[FileEvent]
 
@@ -39,3 +42,22 @@ def test_a_file_that_moves_within_the_inbox_has_an_event_at_both_places(tmp_path
     (tmp_path / "inbox/old.jpg").rename(tmp_path / "inbox/other.jpg")
     assert events.get(timeout=10) == FileEvent("disappeared", b"old.jpg")
     assert events.get(timeout=10) == FileEvent("moved_in", b"other.jpg")
+
+
+@pytest.mark.parametrize("watched", ["the folder", "the link"])
+def test_the_self_test_needs_events_of_the_top_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, watched: str
+) -> None:
+    """Watching a link reports events of the subfolders of its target, and none of the target itself."""
+    (tmp_path / "real/trip").mkdir(parents=True)
+    (tmp_path / "inbox").symlink_to("real")
+    if watched == "the link":
+        monkeypatch.setattr("daemon.inbox.inotify.os.path.realpath", lambda path: path)
+        monkeypatch.setattr("daemon.inbox.watcher.SELF_TEST_S", 0.2)
+    handle = InboxHandle(tmp_path / "inbox", lock=False)
+    watcher = Watcher(WatchSettings(), handle, lambda _: None, lambda *_: None)
+    watcher.open()
+    watcher.close()
+    handle.close()
+    assert watcher.kind == ("inotify" if watched == "the folder" else "polling")
+    assert [path.name for path in (tmp_path / "real").iterdir()] == ["trip"]
