@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
@@ -12,15 +13,28 @@ from models.filenames import ESCAPE_ERRORS
 
 Row = Mapping[str, object]
 
+# A spreadsheet runs a cell that begins so as a formula, also one that came from a file's name or its EXIF data. A number
+# or a UTC offset is none.
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d[\d:.]*\Z)")
 
-def write(rows: Iterable[Row], columns: Sequence[str], form: Literal["json", "jsonl", "csv"]) -> None:
-    """Writes rows to stdout as they come."""
+
+def write(
+    rows: Iterable[Row], columns: Sequence[str], form: Literal["json", "jsonl", "csv"], *, raw: bool = False
+) -> None:
+    """Writes rows to stdout as they come.
+
+    Args:
+        rows: The rows.
+        columns: Names of the columns, for the header.
+        form: The format.
+        raw: Write texts to CSV as they are, also those that a spreadsheet would run as a formula.
+    """
     if form == "json":
         _write_json(rows)
     elif form == "jsonl":
         _write_json_lines(rows)
     else:
-        _write_csv(rows, columns)
+        _write_csv(rows if raw else map(_without_formulas, rows), columns)
 
 
 def prepare(form: OutputFormat, *, live: bool) -> None:
@@ -48,3 +62,8 @@ def _write_csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
     writer = csv.DictWriter(sys.stdout, columns)
     writer.writeheader()
     writer.writerows(rows)
+
+
+def _without_formulas(row: Row) -> Row:
+    """Puts an apostrophe before each text that a spreadsheet would run as a formula."""
+    return {name: f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell for name, cell in row.items()}

@@ -52,6 +52,9 @@ def results(
     watch: Annotated[
         bool, typer.Option("--watch", help="Continue with new photos as they arrive, until Ctrl-C.")
     ] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="In CSV, leave texts that a spreadsheet would run as formulas as they are.")
+    ] = False,
 ) -> None:
     """Show the results of the photos, newest first.
 
@@ -68,6 +71,8 @@ def results(
         raise typer.BadParameter("--watch shows photos as they arrive; leave out --by and --sort")
     if watch and format == "json":
         raise typer.BadParameter("--watch never ends, and a JSON array must; use --format jsonl")
+    if raw and format != "csv":
+        raise typer.BadParameter("--raw is for --format csv; the other formats are exact")
     if not root.is_dir():
         raise FoodsortError(f"{root} is not a folder; `foodsort init {root}` creates it")
     address = addresses.database_url(root, load(root).database.url)
@@ -85,38 +90,38 @@ def results(
     )
     output.prepare(format, live=watch)
     if watch and format != "json":
-        _watch(address, filters, format)
+        _watch(address, filters, format, raw=raw)
         return
     with connections.database_errors():
         engine = connections.connect_to_read(address)
         try:
             if by:
-                _write_groups(engine, filters, format, by)
+                _write_groups(engine, filters, format, by, raw=raw)
             else:
-                _write_rows(engine, filters, format)
+                _write_rows(engine, filters, format, raw=raw)
         finally:
             engine.dispose()
 
 
-def _write_rows(engine: "sa.Engine", filters: "Filters", form: OutputFormat) -> None:
+def _write_rows(engine: "sa.Engine", filters: "Filters", form: OutputFormat, *, raw: bool) -> None:
     from daemon.cli import output, tables
     from daemon.database import schema
     from daemon.queries import results as query
 
     rows = query.rows(engine, filters)
     if form != "table":
-        output.write(rows, [column.name for column in schema.results.c], form)
+        output.write(rows, [column.name for column in schema.results.c], form, raw=raw)
     elif tables.photos(rows) == filters.limit:
         _print_remaining(engine, filters, filters.limit)
 
 
-def _write_groups(engine: "sa.Engine", filters: "Filters", form: OutputFormat, by: GroupBy) -> None:
+def _write_groups(engine: "sa.Engine", filters: "Filters", form: OutputFormat, by: GroupBy, *, raw: bool) -> None:
     from daemon.cli import output, tables
     from daemon.queries import counts
 
     columns = counts.columns(by)
     if form != "table":
-        output.write(counts.groups(engine, filters, by), columns, form)
+        output.write(counts.groups(engine, filters, by), columns, form, raw=raw)
         return
     limit = filters.limit or TABLE_LIMIT
     groups = list(counts.groups(engine, replace(filters, limit=limit + 1), by))
@@ -138,7 +143,7 @@ def _print_remaining(engine: "sa.Engine", filters: "Filters", shown: int) -> Non
         typer.echo(f"{shown:,} of {total} photos; --limit shows more", err=True)
 
 
-def _watch(address: "sa.URL", filters: "Filters", form: Literal["table", "jsonl", "csv"]) -> None:
+def _watch(address: "sa.URL", filters: "Filters", form: Literal["table", "jsonl", "csv"], *, raw: bool) -> None:
     from daemon.cli import output, tables
     from daemon.database import schema
     from daemon.queries.follow import Follower
@@ -147,7 +152,7 @@ def _watch(address: "sa.URL", filters: "Filters", form: Literal["table", "jsonl"
     if form == "table":
         tables.follow(rows)
     else:
-        output.write(rows, [column.name for column in schema.results.c], form)
+        output.write(rows, [column.name for column in schema.results.c], form, raw=raw)
 
 
 def _print_waiting(error: "DatabaseError") -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -161,3 +162,40 @@ def test_incompatible_options_are_refused_by_name(
     code, out, err = foodsort("results", "--root", tmp_path, *words)
     assert (code, out) == (2, "")
     assert why in err
+
+
+def test_csv_has_no_formulas_unless_raw(tmp_path: Path, engine: sa.Engine, foodsort: Foodsort) -> None:
+    dangerous = ["=1+1.jpg", "+1+1.jpg", "-1+1.jpg", "@SUM(1).jpg", "\tx.jpg", "\rx.jpg", "=cmd|' /C calc'!A0"]
+    harmless: dict[str, Any] = {
+        "logit": -1.5,
+        "probability": 0.25,
+        "taken_at": "2026-11-01T10:00:00",
+        "taken_offset": "-05:00",
+    }
+    for number, text in enumerate(dangerous):
+        add(engine, f"{text} {number}", 9, camera=text, **harmless)
+
+    def printed(*words: str) -> list[dict[str, str]]:
+        code, out, err = foodsort("results", "--root", tmp_path, "--sort", "oldest", "--format", *words)
+        assert (code, err) == (0, "")
+        if words[0] == "csv":
+            return list(csv.DictReader(io.StringIO(out, newline="")))[-len(dangerous) :]
+        return [json.loads(line) for line in out.splitlines()][-len(dangerous) :]
+
+    exact = printed("jsonl")
+    assert [row["camera"] for row in exact] == dangerous
+    safe = printed("csv")
+    assert [row["camera"] for row in safe] == [f"'{text}" for text in dangerous]
+    assert all(row["name"].startswith(("'", "\\x")) and row["path"] == row["name"] for row in safe)
+    assert {(row["logit"], row["probability"], row["taken_offset"]) for row in safe} == {("-1.5", "0.25", "-05:00")}
+    assert [row["camera"] for row in printed("csv", "--raw")] == dangerous
+    groups = foodsort("results", "--root", tmp_path, "--by", "camera", "--format", "csv")[1]
+    assert {row["camera"] for row in csv.DictReader(io.StringIO(groups, newline=""))} >= {
+        f"'{text}" for text in dangerous
+    }
+
+
+def test_raw_is_for_csv_only(tmp_path: Path, foodsort: Foodsort) -> None:
+    code, _, err = foodsort("results", "--root", tmp_path, "--format", "json", "--raw")
+    assert code == 2
+    assert "--format csv" in err
