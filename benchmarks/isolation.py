@@ -63,7 +63,7 @@ class ProcessDecoders(DecoderPool):
     ) -> None:
         super().__init__(fit, max_pixels, timeout_s, size=size, retrier=retrier)
         for _ in range(self.size):  # each call goes to the next process
-            self.network()
+            self.isolation()
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import structlog
 from daemon.decoders.exit_status import diagnose
 from daemon.decoders.process import WorkerDied, WorkerLost, WorkerProcess
 from daemon.decoders.processors import usable_processors
-from daemon.decoders.sandbox import NetworkIsolation
+from daemon.decoders.sandbox import Isolation, hide_memory
 from daemon.decoders.worker import Task
 from daemon.retry import Retrier
 from models.images.decode import Fit, Picture, Within
@@ -44,7 +44,7 @@ class DecoderPool:
         size: int = 0,
         retrier: Retrier | None = None,
     ) -> None:
-        """Starts the workers and does not wait until they are ready.
+        """Starts the workers and does not wait until they are ready. Hides this process's memory from them, for good.
 
         Args:
             fit: Size and shape of the pixels.
@@ -53,6 +53,7 @@ class DecoderPool:
             size: Number of workers, 0 for as many as keep every usable processor busy.
             retrier: Where a worker that cannot be started is reported.
         """
+        hide_memory()
         # One more than processors, so that none is idle while a thread copies pixels and sends the next photo.
         self.size = size or 1 + max(2, usable_processors())
         self.deaths = 0
@@ -117,14 +118,14 @@ class DecoderPool:
         finally:
             self._idle.put(worker)
 
-    def network(self) -> NetworkIsolation:
-        """Returns the isolation of the workers. Raises OSError when no worker can be started."""
+    def isolation(self) -> Isolation:
+        """Returns what confines the workers. Raises OSError when no worker can be started."""
         worker = self._idle.get()
         try:
             worker = worker or self._start()
             worker.await_ready()
-            assert worker.network
-            return worker.network
+            assert worker.isolation
+            return worker.isolation
         finally:
             self._idle.put(worker)
 

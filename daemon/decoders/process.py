@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from daemon.decoders.exit_status import ExitReason
-from daemon.decoders.sandbox import NetworkIsolation
-from daemon.decoders.worker import MESSAGE_BYTES, Task
+from daemon.decoders.sandbox import Isolation
+from daemon.decoders.worker import ERROR_CHARS, MESSAGE_BYTES, Task
 from models.errors import ImageError, ImageErrorKind
+from models.filenames import escape_control_characters
 from models.images import exif
 from models.images.decode import Fit, Picture
 
@@ -24,6 +25,8 @@ START_S = 60.0
 """Maximum time in which a worker has to become ready (s)."""
 _END_S = 1.0
 _FORMAT = re.compile(r"\w{1,16}", re.ASCII)
+# Where libraries are found, and how text is encoded.
+_VARIABLE = re.compile(r"PATH|LANG|TZ|GLIBC_TUNABLES|(LC|LD|LIBHEIF)_\w+", re.ASCII)
 # Each worker has a core to itself, and allocators of several threads would reserve address space, which is limited.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 
@@ -51,13 +54,13 @@ class WorkerProcess:
 
     Attributes:
         photos: Number of photos that it has received.
-        network: Its isolation from the network; None until it is ready.
+        isolation: What keeps it from everything but its photo, None until it is ready.
     """
 
     def __init__(self, task: Task) -> None:
         """Starts the process and does not wait until it is ready. Raises OSError when it cannot be started."""
         self.photos = 0
-        self.network: NetworkIsolation | None = None
+        self.isolation: Isolation | None = None
         self._task = task
         self._socket, stdin = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
@@ -80,13 +83,16 @@ class WorkerProcess:
         Raises:
             WorkerStartFailed: It did not become ready and was killed.
         """
-        if self.network is not None:
+        if self.isolation is not None:
             return
         try:
-            greeting = _parse(self._receive(START_S))
-            if greeting.get("network") not in {"seccomp", "none"}:
-                raise ValueError(greeting)
-            self.network = greeting["network"]
+            match _parse(self._receive(START_S)):
+                case {"seccomp": bool(filtered), "landlock": int(version), **rest} if not rest and _are_integers(
+                    version
+                ):
+                    self.isolation = Isolation(filtered, version)
+                case greeting:
+                    raise ValueError(greeting)
         except (EOFError, TimeoutError, ValueError) as error:
             raise WorkerStartFailed(f"a decoder did not start (exit code {self.end(_END_S)})") from error
 
@@ -103,11 +109,12 @@ class WorkerProcess:
             WorkerLost: The worker had ended before; the photo may be given to another one.
             WorkerDied: The worker ended or was killed.
         """
+        number = self.photos + 1
         try:
-            socket.send_fds(self._socket, [b"photo"], [fd])
+            socket.send_fds(self._socket, [b"%d" % number], [fd])
         except OSError as error:
             raise WorkerLost from error
-        self.photos += 1
+        self.photos = number
         try:
             result = self._result(_parse(self._receive(timeout_s)))
         except EOFError as error:
@@ -158,21 +165,26 @@ class WorkerProcess:
 
     def _result(self, reply: dict[str, Any]) -> Picture | ImageError | OSError:
         """Checks a reply and turns it into a picture or error. Raises ValueError when it is invalid."""
+        number = reply.pop("number", None)
+        if not _are_integers(number) or number != self.photos:  # a late reply, or several for one photo
+            raise ValueError(number)
         match reply:
-            case {"kind": str(kind), "message": str(message)}:
-                # PostgreSQL stores neither lone surrogates nor NUL.
-                printable = message.encode("utf-8", "replace").decode().replace("\0", "\\x00")
-                return ImageError(ImageErrorKind(kind), printable)
-            case {"errno": int(code)} if code in errno.errorcode:
+            case {"kind": str(kind), "message": str(message), **rest} if not rest:
+                return ImageError(ImageErrorKind(kind), _printable(message))
+            case {"errno": int(code), **rest} if not rest and _are_integers(code) and code in errno.errorcode:
                 return OSError(code, os.strerror(code))
             case {
                 "format": str(image_format),
                 "width": int(width),
                 "height": int(height),
                 "shape": [int(rows), int(columns)],
-                "exif": {"taken_at": taken_at, "taken_offset": taken_offset, "camera": camera},
+                "exif": {"taken_at": taken_at, "taken_offset": taken_offset, "camera": camera, **more},
+                **rest,
             } if (
-                _FORMAT.fullmatch(image_format)
+                not more
+                and not rest
+                and _are_integers(width, height, rows, columns)
+                and _FORMAT.fullmatch(image_format)
                 and width > 0 < height
                 and width * height <= self._task.max_pixels
                 and self._fits(rows, columns)
@@ -199,8 +211,8 @@ def _create_pixel_memory(size: int) -> int:
 def _start(stdin: socket.socket) -> "subprocess.Popen[bytes]":
     # Isolated from variables and the user's own packages, but with the same modules as this process.
     code = f"import sys; sys.path[:] = {sys.path!r}; from daemon.decoders.worker import main; main()"
-    # A hostile photo must not find the database's password in its process.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FOODSORT_")}
+    # A hostile photo must not find a password in its process.
+    environment = {name: value for name, value in os.environ.items() if _VARIABLE.fullmatch(name)}
     return subprocess.Popen(
         [sys.executable, "-I", "-W", "ignore", "-c", code],
         stdin=stdin.fileno(),
@@ -219,3 +231,13 @@ def _parse(message: bytes) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise ValueError(fields)
     return fields
+
+
+def _are_integers(*values: object) -> bool:
+    """Whether they are whole numbers; True and False, which Python counts as such, are not."""
+    return all(type(value) is int for value in values)
+
+
+def _printable(message: str) -> str:
+    """Makes the text of a process that may be hostile fit for a log, a terminal and a database."""
+    return escape_control_characters(message.encode("utf-8", "replace").decode())[:ERROR_CHARS]

@@ -6,21 +6,39 @@ import os
 import resource
 import signal
 from pathlib import Path
-from typing import Literal
+from typing import NamedTuple
 
-from daemon.decoders import seccomp
-
-NetworkIsolation = Literal["seccomp", "none"]
-"""The isolation of a worker from the network, files and processes: a filter of system calls, or none by foodsort."""
+from daemon.decoders import landlock, seccomp
 
 # linux/prctl.h
 _SET_PDEATHSIG = 1
+_SET_DUMPABLE = 4
 _SET_NAME = 15
 _SET_NO_NEW_PRIVS = 38
 _libc = ctypes.CDLL(None, use_errno=True)
 
 _BYTES_PER_PIXEL = 12  # a progressive JPEG's coefficients at full size (6), Pillow's own copy (4), and a reserve
 _RESERVE_BYTES = 128 << 20  # the file itself (`worker.WHOLE_FILE_BYTES`) and the interpreter's own needs
+
+
+class Isolation(NamedTuple):
+    """What keeps a worker from everything but its photo.
+
+    Attributes:
+        seccomp: Whether the kernel refuses all system calls that decoding does not need.
+        landlock: Version of the kernel's Landlock interface that is in force, 0 for none.
+    """
+
+    seccomp: bool
+    landlock: int
+
+
+def hide_memory() -> None:
+    """Keeps other processes of the same user from this process's memory and variables. Its core is never dumped.
+
+    The kernel then gives its files in /proc to root.
+    """
+    _prctl(_SET_DUMPABLE, 0)
 
 
 def die_with(parent: int) -> None:
@@ -34,11 +52,12 @@ def die_with(parent: int) -> None:
         raise SystemExit(1)
 
 
-def confine(max_pixels: int) -> NetworkIsolation:
-    """Sets all permanent limits. Call it after all imports: memory is counted from here on.
+def confine(max_pixels: int, socket: int = 0) -> Isolation:
+    """Sets all permanent limits. Call it after all imports: no file can be opened, and memory is counted, from here on.
 
     Args:
         max_pixels: Size of the largest image to decode, which determines the memory limit.
+        socket: Descriptor of the socket to the daemon.
     """
     _libc.prctl(_SET_NAME, b"foodsort-decode", 0, 0, 0)
     _prctl(_SET_NO_NEW_PRIVS, 1)
@@ -46,7 +65,9 @@ def confine(max_pixels: int) -> NetworkIsolation:
     _lower_limit(resource.RLIMIT_AS, used + _BYTES_PER_PIXEL * max_pixels + _RESERVE_BYTES)
     _lower_limit(resource.RLIMIT_CORE, 0)
     _lower_limit(resource.RLIMIT_FSIZE, 0)  # does not affect the mapping that pixels are written to
-    return "seccomp" if seccomp.install_filter() else "none"
+    library = seccomp.load_library()  # before Landlock, which refuses to open it
+    version = landlock.restrict()  # before the filter, which refuses its calls
+    return Isolation(library is not None and seccomp.install_filter(library, socket), version)
 
 
 def allow_cpu(seconds: float) -> None:

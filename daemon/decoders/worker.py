@@ -1,7 +1,7 @@
 """The program of a worker process: it receives photos as descriptors and returns pixels through shared memory.
 
 Messages are JSON over a socket that keeps message boundaries. The first one is the Task, with the descriptor of the shared
-memory; each further one is a photo.
+memory; each further one is the number of a photo, with its descriptor. The reply has the same number.
 """
 
 import gc
@@ -10,18 +10,21 @@ import mmap
 import os
 import signal
 import socket
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Literal, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 from PIL import AvifImagePlugin
 from pillow_heif import options
 
-from daemon.decoders import sandbox
+from daemon.decoders import sandbox, seccomp
 from models.errors import ImageError, ImageErrorKind
 from models.images.decode import Fit, Picture, Pixels, Within, decode
 
-MESSAGE_BYTES = 4096
-_ERROR_CHARS = 500  # so that a message holds it, however it is escaped
+MESSAGE_BYTES = 8192
+ERROR_CHARS = 500
+"""Longest text of an error: a message holds it, however it is escaped."""
+_HEIF_START = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 WHOLE_FILE_BYTES = 64 << 20  # larger files are not read into memory but repeatedly from the page cache
 
 
@@ -56,8 +59,8 @@ class Task:
 class Greeting(TypedDict):
     """The message of a worker that is ready."""
 
-    ready: Literal[True]
-    network: sandbox.NetworkIsolation
+    seccomp: bool
+    landlock: int
 
 
 class ExifFields(TypedDict):
@@ -72,9 +75,11 @@ class PictureReply(TypedDict):
     """The reply for a decoded photo, whose pixels are in the shared memory.
 
     Attributes:
+        number: Number of the photo, from its message.
         shape: Rows and columns of the pixels.
     """
 
+    number: int
     format: str
     width: int
     height: int
@@ -85,6 +90,7 @@ class PictureReply(TypedDict):
 class ErrorReply(TypedDict):
     """The reply for a photo that cannot be decoded: an ImageError, or the number of an OSError."""
 
+    number: int
     kind: NotRequired[ImageErrorKind]
     message: NotRequired[str]
     errno: NotRequired[int]
@@ -105,20 +111,29 @@ def main() -> None:
         sandbox.die_with(task.parent)
         shared_memory = mmap.mmap(fds[0], 0)
         os.close(fds[0])
-        network = sandbox.confine(task.max_pixels)
+        # The daemon's log must not get lines of a hostile photo, and a reader that hangs must not hang this process.
+        os.dup2(1, 2)
+        _load_plugins()
+        isolation = sandbox.confine(task.max_pixels, daemon.fileno())
         gc.freeze()
-        daemon.sendall(json.dumps(Greeting(ready=True, network=network)).encode())
+        daemon.sendall(json.dumps(Greeting(seccomp=isolation.seccomp, landlock=isolation.landlock)).encode())
         while True:
             message, fds, _, _ = socket.recv_fds(daemon, MESSAGE_BYTES, 1)
             if not message:
                 return
-            reply, pixels = _decode(fds[0], task)
+            reply, pixels = _decode(fds[0], int(message), task)
             if pixels is not None:
                 shared_memory[: pixels.nbytes] = pixels.tobytes()
             daemon.sendall(json.dumps(reply).encode())
 
 
-def _decode(fd: int, task: Task) -> tuple[PictureReply | ErrorReply, Pixels | None]:
+def _load_plugins() -> None:
+    """Has libheif load its plug-ins, where it has some, as it does at the first image."""
+    with suppress(ImageError):
+        decode(_HEIF_START, Fit())
+
+
+def _decode(fd: int, number: int, task: Task) -> tuple[PictureReply | ErrorReply, Pixels | None]:
     sandbox.allow_cpu(task.cpu_s)
     try:
         with os.fdopen(fd, "rb") as file:
@@ -126,19 +141,26 @@ def _decode(fd: int, task: Task) -> tuple[PictureReply | ErrorReply, Pixels | No
             source = file if os.fstat(fd).st_size > WHOLE_FILE_BYTES else file.read()
             picture = decode(source, task.fit, task.max_pixels)
     except ImageError as error:
-        return ErrorReply(kind=error.kind, message=str(error)[:_ERROR_CHARS]), None
+        return _error(number, error.kind, str(error)), None
     except MemoryError:
-        return ErrorReply(kind=ImageErrorKind.TOO_LARGE, message="there is too little memory to decode it"), None
-    except OSError as error:
-        if error.errno is None:
-            raise
-        return ErrorReply(errno=error.errno), None
-    return _reply(picture), picture.pixels
+        return _error(number, ImageErrorKind.TOO_LARGE, "there is too little memory to decode it"), None
+    except Exception as error:  # noqa: BLE001
+        # A refused call is no error of the disk, which would be waited for.
+        if isinstance(error, OSError) and error.errno is not None and error.errno not in seccomp.REFUSED:
+            return ErrorReply(number=number, errno=error.errno), None
+        message = f"its decoder failed ({type(error).__name__}: {error})"
+        return _error(number, ImageErrorKind.DECODER_CRASHED, message), None
+    return _reply(number, picture), picture.pixels
 
 
-def _reply(picture: Picture) -> PictureReply:
+def _error(number: int, kind: ImageErrorKind, message: str) -> ErrorReply:
+    return ErrorReply(number=number, kind=kind, message=message[:ERROR_CHARS])
+
+
+def _reply(number: int, picture: Picture) -> PictureReply:
     rows, columns, _ = picture.pixels.shape
     return PictureReply(
+        number=number,
         format=picture.format,
         width=picture.width,
         height=picture.height,

@@ -1,6 +1,7 @@
 """Checks of file events: whether they arrive from the inbox, and how close inotify is to its limits."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,10 +19,17 @@ _LOWEST_ADVICE = 128
 
 
 class _Usage(NamedTuple):
-    """inotify watches and instances in use."""
+    """inotify watches and instances in use.
+
+    Attributes:
+        watches: Number of watches.
+        instances: Number of instances.
+        hidden: Number of processes whose use only root can see, such as the daemon.
+    """
 
     watches: int
     instances: int
+    hidden: int
 
 
 def check(root: CheckedRoot) -> Iterator[Finding]:
@@ -31,8 +39,8 @@ def check(root: CheckedRoot) -> Iterator[Finding]:
     else:
         yield Finding("events", "ok", "not tried: the inbox does not exist yet")
     usage = _usage()
-    yield from _limit("max_inotify_watches", "fs.inotify.max_user_watches", usage.watches)
-    yield from _limit("max_inotify_instances", "fs.inotify.max_user_instances", usage.instances)
+    yield from _limit("max_inotify_watches", "fs.inotify.max_user_watches", usage.watches, usage.hidden)
+    yield from _limit("max_inotify_instances", "fs.inotify.max_user_instances", usage.instances, usage.hidden)
 
 
 def _event_arrives(root: CheckedRoot) -> Finding:
@@ -61,12 +69,14 @@ def _event_arrives(root: CheckedRoot) -> Finding:
         source.stop()
 
 
-def _limit(name: str, sysctl: str, used: int) -> Iterator[Finding]:
+def _limit(name: str, sysctl: str, used: int, hidden: int) -> Iterator[Finding]:
     try:
         limit = int((_LIMITS / name).read_text())
     except (OSError, ValueError):
         return
     message = f"this user's processes use {used} of {limit}"
+    if hidden:
+        message += f"; not counted: the daemon and others whose use only root can see ({hidden})"
     if used > limit * _NEAR_LIMIT:
         advice = f"raise the limit, for example: sysctl {sysctl}={max(2 * limit, _LOWEST_ADVICE)}"
         yield Finding(name, "warning", f"{message}; {advice}")
@@ -76,14 +86,25 @@ def _limit(name: str, sysctl: str, used: int) -> Iterator[Finding]:
 
 def _usage() -> _Usage:
     """Counts the watches and instances of this user's processes, as far as their descriptors are visible."""
-    watches = instances = 0
+    watches = instances = hidden = 0
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if process.stat().st_uid != os.geteuid():
+            if not _is_ours(process):
                 continue
-            for fd in (process / "fd").iterdir():
+            try:
+                fds = list((process / "fd").iterdir())
+            except PermissionError:
+                hidden += 1
+                continue
+            for fd in fds:
                 with suppress(OSError):
                     if os.readlink(fd) == "anon_inode:inotify":
                         instances += 1
                         watches += (process / "fdinfo" / fd.name).read_text().count("inotify wd:")
-    return _Usage(watches, instances)
+    return _Usage(watches, instances, hidden)
+
+
+def _is_ours(process: Path) -> bool:
+    """Whether this user runs a process. The owner of its folder is root if it hides its memory, as the daemon does."""
+    uids = re.search(r"^Uid:\s+\d+\s+(\d+)", (process / "status").read_text(), re.MULTILINE)
+    return uids is not None and int(uids[1]) == os.geteuid()

@@ -1,12 +1,16 @@
 """Checks of the model: the bundle is intact, decoders start in a sandbox, an engine runs; and of the GPU."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from daemon.doctor.finding import CheckedRoot, Finding
 from daemon.pipeline import loaded_model
 from models.bundle import CARD, Bundle
 from models.engines.gpu import gpu_present
 from models.errors import FoodsortError
+
+if TYPE_CHECKING:
+    from daemon.decoders.sandbox import Isolation
 
 
 def check(root: CheckedRoot, *, quick: bool) -> Iterator[Finding]:
@@ -39,15 +43,28 @@ def _decoders(root: CheckedRoot, bundle: Bundle) -> Finding:
     images = root.settings.images
     try:
         with DecoderPool(bundle.card.fit, images.max_pixels, images.timeout_s, size=1) as decoders:
-            network = decoders.network()
+            isolation = decoders.isolation()
     except OSError as error:
         return Finding("decoders", "problem", f"decoders cannot start ({error}); give the machine memory and processes")
-    if network == "none":
-        fix = "install libseccomp2 or run foodsort as its systemd service"
-        unsafe = "decoders start, but nothing blocks the network, changes to files and other processes"
-        return Finding("decoders", "warning", f"{unsafe}; {fix}")
+    return _confinement(isolation)
+
+
+def _confinement(isolation: "Isolation") -> Finding:
+    from daemon.decoders.landlock import SCOPED_SINCE
+
+    if isolation.seccomp:
+        means = "seccomp and Landlock" if isolation.landlock else "seccomp"
+        message = f"decoders start and can open no file, use no network and reach no other process ({means})"
+        return Finding("decoders", "ok", message)
+    fix = "install libseccomp2 or run foodsort as its systemd service"
+    if isolation.landlock >= SCOPED_SINCE:
+        message = "decoders can open no file and reach no other process (Landlock), but use UDP and change permissions"
+        return Finding("decoders", "warning", f"{message}; {fix}")
+    if isolation.landlock:
+        message = "decoders can open no file (Landlock), but use the network and signal other processes"
+        return Finding("decoders", "warning", f"{message}; {fix}")
     return Finding(
-        "decoders", "ok", f"decoders start; {network} blocks the network, changes to files and other processes"
+        "decoders", "warning", f"decoders start, but nothing blocks the network, files and other processes; {fix}"
     )
 
 

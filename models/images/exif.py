@@ -76,7 +76,7 @@ def validate(taken_at: Any, taken_offset: Any, camera: Any) -> Exif:
     valid = (
         (taken_at is None or _parse_time(taken_at) == taken_at)
         and (taken_offset is None or _parse_offset(taken_offset) == taken_offset)
-        and (camera is None or (isinstance(camera, str) and 0 < len(camera) <= CAMERA_CHARS))
+        and (camera is None or (isinstance(camera, str) and 0 < len(camera) <= CAMERA_CHARS and "\0" not in camera))
     )
     if not valid:
         raise ValueError((taken_at, taken_offset, camera))

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from daemon.decoders.sandbox import Isolation
+from daemon.doctor import model
 from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running
 from tests.daemon.doctor.findings import examine, worst
 from tests.daemon.processes import limit_command
@@ -42,7 +44,8 @@ def test_a_used_root_has_no_problem(used: Path, foodsort: Foodsort) -> None:
     assert findings["events"][0] == "ok"
     assert "undamaged" in findings["database"][1]
     assert findings["engine"] == ("ok", "scripted classifies a test image")
-    assert findings["decoders"][0] in {"ok", "warning"}  # depends on libseccomp
+    sandboxed = "open no file, use no network and reach no other process (seccomp"
+    assert (findings["decoders"][0], sandboxed in findings["decoders"][1]) in {("ok", True), ("warning", False)}
     assert foodsort("doctor", "--root", used)[1].count("\n") >= len(findings)
 
 
@@ -177,3 +180,23 @@ def test_few_inodes_are_a_warning_where_a_filesystem_counts_them(
     fields[5:8] = [files, free, free]
     monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(fields))
     assert examine(root, foodsort, "--quick")[1]["room"][0] == level
+
+
+@pytest.mark.parametrize(
+    ("isolation", "level", "words"),
+    [
+        (Isolation(seccomp=True, landlock=7), "ok", "(seccomp and Landlock)"),
+        (Isolation(seccomp=True, landlock=0), "ok", "(seccomp)"),
+        (Isolation(seccomp=False, landlock=6), "warning", "reach no other process (Landlock), but"),
+        (Isolation(seccomp=False, landlock=5), "warning", "signal other processes; install libseccomp2"),
+        (
+            Isolation(seccomp=False, landlock=0),
+            "warning",
+            "nothing blocks the network, files and other processes; install",
+        ),
+    ],
+)
+def test_the_decoders_confinement_is_described(isolation: Isolation, level: str, words: str) -> None:
+    finding = model._confinement(isolation)
+    assert finding.level == level
+    assert words in finding.message
