@@ -1,5 +1,6 @@
 """`foodsort init`: creates a root."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +28,8 @@ def init(
     if path.exists():
         typer.echo(f"{escape_name(str(path))} exists already and is unchanged")
     else:
-        path.write_text(template(), encoding="utf-8")
+        # It may get a password. The group can read it: its members' commands need the settings.
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), "w", encoding="utf-8") as file:
+            file.write(template())
         name = escape_name(str(directory))
         typer.echo(f"{name} is ready; start with: foodsort run --root {shlex.quote(name)}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from daemon.doctor import database, events, folders, model
+from daemon.doctor import database, events, folders, model, secrets
 from daemon.doctor.finding import CheckedRoot, Finding
 from daemon.inbox.lock import holder
 from daemon.settings import Settings
@@ -25,6 +25,7 @@ def examine(root: Path, settings: Settings, *, quick: bool) -> Iterator[Finding]
 
 def _examine(checked: CheckedRoot, *, quick: bool) -> Iterator[Finding]:
     yield Finding("settings", "ok", "all settings are valid")
+    yield secrets.check(checked)
     yield _daemon(checked)
     yield from folders.check(checked)
     yield from events.check(checked)

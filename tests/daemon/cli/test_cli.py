@@ -42,6 +42,7 @@ def test_init_makes_a_root_and_keeps_existing_files(tmp_path: Path, foodsort: Fo
         "failed",
         "foodsort.toml",
     }
+    assert (tmp_path / "photos/foodsort.toml").stat().st_mode & 0o777 == 0o640  # it may get a password
     (tmp_path / "photos/foodsort.toml").write_text("[watch]\n")
     assert foodsort("init", tmp_path / "photos")[0] == 0
     assert (tmp_path / "photos/foodsort.toml").read_text() == "[watch]\n"

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from daemon.decoders.sandbox import Isolation
-from daemon.doctor import model
+from daemon.doctor import model, secrets
+from daemon.doctor.finding import CheckedRoot, Finding
+from daemon.settings import load
 from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running
 from tests.daemon.doctor.findings import examine, worst
 from tests.daemon.processes import limit_command
@@ -200,3 +202,46 @@ def test_the_decoders_confinement_is_described(isolation: Isolation, level: str,
     finding = model._confinement(isolation)
     assert finding.level == level
     assert words in finding.message
+
+
+def _let_others_reach(folder: Path) -> None:
+    """Lets others enter a folder in pytest's own ones, which are closed to them."""
+    folder.chmod(0o755)
+    if not folder.parent.stat().st_mode & 0o001:
+        _let_others_reach(folder.parent)
+
+
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [
+        ('[database]\nurl = "postgresql://me:hunter2@host/photos"', "the password in database.url"),
+        ('[database]\nurl = "postgresql://host/photos?password=hunter2"', "the password in database.url"),
+        ('[web]\ntoken = "hunter2hunter2"', "web.token"),
+    ],
+)
+def test_a_secret_that_others_can_read_is_a_warning(tmp_path: Path, setting: str, name: str) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    _let_others_reach(root)
+    path = root / "foodsort.toml"
+    path.write_text(setting)
+
+    def found() -> Finding:
+        return secrets.check(CheckedRoot(root, load(root)))
+
+    path.chmod(0o644)
+    assert found().level == "warning"
+    assert name in found().message
+    assert f"chmod 640 {path}" in found().message
+    assert "hunter2" not in found().message
+    path.chmod(0o640)
+    assert found() == Finding("secrets", "ok", f"other users cannot read {name}")
+    path.chmod(0o644)
+    root.chmod(0o750)
+    assert found().level == "ok"
+
+
+def test_without_a_secret_everyone_may_read_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "foodsort.toml").write_text('[database]\nurl = "postgresql://me@host/photos"\n')
+    (tmp_path / "foodsort.toml").chmod(0o644)
+    assert secrets.check(CheckedRoot(tmp_path, load(tmp_path))) == Finding("secrets", "ok", "foodsort.toml has none")
