@@ -25,6 +25,7 @@ class Photo(NamedTuple):
         path: Its place, in bytes as the row has it: relative to the root, or absolute outside of it.
         inbox_path: The path in the inbox that it came from, relative to the inbox.
         identity: Device and inode.
+        batch_id: Batch of its latest classification. Batches are numbered in order, whatever the clock says.
     """
 
     id: int
@@ -37,6 +38,7 @@ class Photo(NamedTuple):
     modified_at: str
     error_kind: str | None
     filed_at: str | None
+    batch_id: int
 
     def looks_like(self, stat: os.stat_result) -> bool:
         """Whether a file is regular and has the size and modification time of the row."""
@@ -55,6 +57,7 @@ COLUMNS: tuple["sa.ColumnElement[object]", ...] = (
     photos.c.modified_at,
     photos.c.error_kind,
     photos.c.filed_at,
+    photos.c.batch_id,
 )
 """The columns of a `Photo`, in its order."""
 
@@ -92,7 +95,9 @@ def is_place_reused(engine: sa.Engine, photo: Photo) -> bool:
     name = escape_name(os.path.basename(photo.path))  # there is an index on it
     same_place = sa.and_(p.name == name, p.path_bytes == photo.path, p.id != photo.id)
     present = p.state.in_(_PRESENT)
-    later = sa.or_(p.state.in_((FILING, CORRECTING)), p.filed_at > photo.filed_at)
+    # By number and not by time: the clock may have been set back.
+    newer = sa.tuple_(p.batch_id, p.id) > sa.tuple_(sa.literal(photo.batch_id), sa.literal(photo.id))
+    later = sa.or_(p.state.in_((FILING, CORRECTING)), newer)
     query = sa.select(p.id).where(same_place, present, later).limit(1)
     with engine.connect() as connection:
         return connection.execute(query).first() is not None

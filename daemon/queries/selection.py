@@ -91,8 +91,9 @@ class PhotoSelection:
             self._refuse_other_states(path, condition)
         else:
             selected = self._matching(path, pathspec.names(readings))
-        # A place may have belonged to another photo before, whose row may even be the newer of the two.
-        newest = {photo.path: photo for photo in sorted(selected, key=lambda photo: photo.filed_at or "")}
+        # A place may have belonged to another photo before, whose row may even be the newer of the two. The one that was
+        # sorted last has the highest batch; times do not tell, because the clock may have been set back.
+        newest = {photo.path: photo for photo in sorted(selected, key=lambda photo: (photo.batch_id, photo.id))}
         return [photo for photo in newest.values() if not kinds or photo.error_kind in kinds]
 
     def _select(self, *conditions: "sa.ColumnElement[bool]") -> list[Photo]:
