@@ -1,7 +1,7 @@
 """Reads the rows that the daemon needs: earlier rows of the same photos and bytes, and rows of photos in the inbox."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -9,7 +9,24 @@ import sqlalchemy as sa
 
 from daemon.database.rows import DuplicateRow, InboxRow, PendingRow, PhotoKey, PreviousRow, PriorRecord, Review
 from daemon.database.schema import photos, results
-from daemon.photo import DUPLICATE, FILED, FILING, RETRY, RETRYING, UNDOING, UNDONE, Destination, Failure
+from daemon.photo import (
+    DUPLICATE,
+    FAILED,
+    FILED,
+    FILING,
+    MISSING,
+    RETRY,
+    RETRYING,
+    UNDOING,
+    UNDONE,
+    Destination,
+    Failure,
+    State,
+)
+
+HasLeft = Callable[[bytes, str | None], bool]
+SORTED: tuple[State, ...] = (FILED, FAILED, DUPLICATE, MISSING)
+"""States of photos that somebody may have moved back to the inbox by hand."""
 
 _MOST_DUPLICATES = 64
 """Most rows of the same bytes that are read: a camera may send one black picture a million times."""
@@ -26,8 +43,10 @@ _INBOX_ROWS = sa.select(
 class Lookup:
     """Reads the results database for one daemon."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, has_left: HasLeft = lambda path, identity: False) -> None:
+        """has_left: whether a photo may have left the place in its row, see `DestinationFolders.has_left`."""
         self._engine = engine
+        self._has_left = has_left
 
     def prior_records(self, batch: list[PhotoKey], model_id: int) -> list[PriorRecord]:
         """Returns the earlier records of each photo of a batch.
@@ -37,11 +56,11 @@ class Lookup:
             model_id: The model whose logits are used again.
         """
         with self._engine.connect() as connection:
-            previous = previous_rows(connection, batch)
+            previous = previous_rows(connection, batch, self._has_left)
         same_bytes = self.duplicates({photo.sha256 for photo in batch})
         return [
             PriorRecord(
-                previous=row,
+                previous=row or self._moved_here(photo, same_bytes[photo.sha256]),
                 logit=cached_logit(same_bytes[photo.sha256], model_id),
                 review=latest_review(same_bytes[photo.sha256]),
             )
@@ -54,9 +73,20 @@ class Lookup:
         parameters = {f"sha256_{number}": digest for number, digest in enumerate(digests)}
         with self._engine.connect() as connection:
             for row in connection.execute(_duplicates_query(len(parameters)), parameters):
-                review = None if row[7] is None else Review(*row[7:])
-                rows[row[0]].append(DuplicateRow._make((*row[:7], review)))
+                review = None if row.review_id is None else Review(*row[7:11])
+                previous = PreviousRow(row.own_id, row.attempts, row.first_failed_at, (row[1],))
+                rows[row[0]].append(DuplicateRow._make((*row[:7], review, previous, row.own_path, row.modified_at)))
         return rows
+
+    def _moved_here(self, photo: PhotoKey, rows: Iterable[DuplicateRow]) -> PreviousRow | None:
+        """Returns the row of a photo that was moved from another filesystem: same bytes, name and time, and it is gone."""
+        for row in rows:
+            same_file = (
+                os.path.basename(row.path) == os.path.basename(photo.path) and row.modified_at == photo.modified_at
+            )
+            if same_file and row.state in SORTED and self._has_left(row.path, None):
+                return row.previous
+        return None
 
     def pending(self) -> list[PendingRow]:
         """Returns the rows whose photos were on their way when an earlier run of the daemon ended, oldest first."""
@@ -119,26 +149,48 @@ def latest_review(rows: Iterable[DuplicateRow]) -> Review | None:
     return max((row.review for row in rows if row.review), default=None)
 
 
-def previous_rows(connection: sa.Connection, batch: list[PhotoKey]) -> list[PreviousRow | None]:
-    """Returns for each photo the row that `retry` left for it, None for a new photo."""
+def previous_rows(
+    connection: sa.Connection, batch: list[PhotoKey], has_left: HasLeft = lambda path, identity: False
+) -> list[PreviousRow | None]:
+    """Returns the row that each photo has already, because of `retry` or because it was moved back by hand; else None."""
     p = photos.c
-    query = sa.select(p.identity, p.sha256, p.inbox_path_bytes, p.id, p.attempts, p.first_failed_at).where(
-        p.identity.in_([photo.identity for photo in batch]), p.state.in_((RETRY, RETRYING))
-    )
+    query = sa.select(
+        p.id,
+        p.state,
+        p.identity,
+        p.sha256,
+        p.modified_at,
+        p.path_bytes,
+        p.inbox_path_bytes,
+        p.attempts,
+        p.first_failed_at,
+    ).where(p.identity.in_([photo.identity for photo in batch]), p.state.in_((RETRY, RETRYING, *SORTED)))
     rows = connection.execute(query.order_by(p.id.desc())).all()
-    return [
-        next((PreviousRow(row.id, row.attempts, row.first_failed_at) for row in rows if _is_same(row, photo)), None)
-        for photo in batch
-    ]
+    taken: set[int] = set()
+    previous: list[PreviousRow | None] = []
+    for photo in batch:
+        own = [row for row in rows if row.id not in taken and _is_of(row, photo, has_left)]
+        # Of a file with several names each has a row.
+        row = min(own, key=lambda row: row.inbox_path_bytes != photo.path, default=None)
+        if row is None:
+            previous.append(None)
+            continue
+        taken.add(row.id)
+        states: tuple[State, ...] = (row.state,) if row.state in SORTED else (RETRY, RETRYING)
+        previous.append(PreviousRow(row.id, row.attempts, row.first_failed_at, states))
+    return previous
 
 
-def _is_same(row: Any, photo: PhotoKey) -> bool:
+def _is_of(row: Any, photo: PhotoKey, has_left: HasLeft) -> bool:
+    """Whether a row is that of a claimed photo. The inode may have been given to another file since."""
     if row.identity != photo.identity:
         return False
-    # The inode may have been given to another file since: then neither the bytes nor the path agree. Of a file with
-    # several names each name is a photo of its own, so equal bytes do not suffice.
-    same_bytes = row.sha256 == photo.sha256 and not photo.linked
-    return same_bytes or bool(row.inbox_path_bytes == photo.path)
+    same_bytes = bool(row.sha256 == photo.sha256)
+    if row.state in SORTED:
+        same_file = same_bytes and row.modified_at == photo.modified_at
+        return same_file and (row.state == MISSING or has_left(row.path_bytes, row.identity))
+    # Of a file with several names each name is a photo of its own, so equal bytes do not suffice.
+    return (same_bytes and not photo.linked) or bool(row.inbox_path_bytes == photo.path)
 
 
 @cache
@@ -149,7 +201,8 @@ def _duplicates_query(count: int) -> sa.TextClause:
         f"""
         SELECT
           p.sha256, p.state, p.model_id, p.logit, o.id, o.state, o.path_bytes,
-          r.id, r.photo_id, r.label, r.reviewed_at
+          r.id AS review_id, r.photo_id, r.label, r.reviewed_at,
+          p.id AS own_id, p.attempts, p.first_failed_at, p.path_bytes AS own_path, p.modified_at
         FROM (VALUES {values}) AS digests
         JOIN photos p ON p.sha256 = digests.column1 AND p.id >= COALESCE(
           (SELECT id FROM photos WHERE sha256 = digests.column1 ORDER BY id DESC LIMIT 1 OFFSET {_MOST_DUPLICATES - 1}),

@@ -17,7 +17,7 @@ from daemon.database.rows import (
     update_if_state,
 )
 from daemon.database.timestamps import format_time
-from daemon.photo import DUPLICATE, FAILED, FILED, FILING, MISSING, RETRY, RETRYING
+from daemon.photo import DUPLICATE, FAILED, FILED, FILING, MISSING
 from models.bundle import Bundle
 from models.filenames import escape_name
 
@@ -173,7 +173,7 @@ def _write_photos(
 ) -> list[int]:
     """Updates the rows of photos that are sorted again, inserts the others; returns the ids in order."""
     ids = [
-        earlier.id if earlier and update_if_state(connection, earlier.id, (RETRY, RETRYING), **row) else None
+        earlier.id if earlier and update_if_state(connection, earlier.id, earlier.states, **row) else None
         for row, earlier in zip(rows, previous, strict=True)
     ]
     new_rows = [row for row, photo_id in zip(rows, ids, strict=True) if photo_id is None]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from daemon.database.schema import photos
-from daemon.photo import FILING, Destination, Failure, State
+from daemon.photo import FILING, RETRY, RETRYING, Destination, Failure, State
 from models import Label
 from models.filenames import escape_name
 
@@ -132,20 +132,27 @@ class PhotoKey(NamedTuple):
         sha256: Digest of its bytes.
         path: Path in the inbox, relative to it.
         linked: Whether the file has several names (hard links), each a photo of its own.
+        modified_at: Modification time of the file.
     """
 
     identity: str
     sha256: str
     path: bytes
     linked: bool
+    modified_at: str = ""
 
 
 class PreviousRow(NamedTuple):
-    """The row of a photo that is sorted again because of `retry`."""
+    """The row of a photo that is sorted again: because of `retry`, or because somebody moved it back to the inbox.
+
+    Attributes:
+        states: States in which the row may be used again.
+    """
 
     id: int
     attempts: int
     first_failed_at: str | None
+    states: tuple[State, ...] = (RETRY, RETRYING)
 
 
 class Review(NamedTuple):
@@ -165,16 +172,22 @@ class DuplicateRow(NamedTuple):
         original_state: State of the original.
         original_path: Path of the original, relative to the root.
         review: The newest label that a person gave to this row's photo.
+        previous: The row itself, should its photo have returned to the inbox.
+        path: Place of its photo, relative to the root.
+        modified_at: Modification time of its photo.
     """
 
     sha256: str
-    state: str
+    state: State
     model_id: int
     logit: float | None
     original: int
     original_state: str
     original_path: bytes
     review: Review | None
+    previous: PreviousRow | None = None
+    path: bytes = b""
+    modified_at: str = ""
 
 
 @dataclass(frozen=True)

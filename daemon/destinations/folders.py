@@ -163,6 +163,28 @@ class DestinationFolders:
         with self.open_existing(place) as (fd, name):
             return fd is not None and dirfd.exists(fd, name)
 
+    def has_left(self, place: bytes, identity: str | None) -> bool:
+        """Whether a claimed photo of a row's bytes may have been moved by hand from the row's place back to the inbox.
+
+        Args:
+            place: Place that the row names.
+            identity: Device and inode in the row, if they are those of the claimed photo; None if the photo has others,
+                as after a move from another filesystem.
+
+        Raises:
+            OSError: The folder cannot be read.
+        """
+        with self.open_existing(place) as (fd, name):
+            if fd is None:  # its filesystem may be away
+                return identity is not None
+            if identity is None and os.fstat(fd).st_dev == os.fstat(self._claims.inbox_fd).st_dev:
+                return False
+            try:
+                stat = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            except FileNotFoundError:
+                return True
+            return identity is not None and dirfd.identity(stat) != identity
+
     def place(self, path: bytes) -> bytes:
         """Returns the place of an absolute path."""
         inside = path.startswith(self._root + b"/")

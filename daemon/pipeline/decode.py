@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from daemon.database.rows import PhotoKey
+from daemon.database.timestamps import format_mtime
 from daemon.decoders.pool import DecoderPool
 from daemon.fs import dirfd
 from daemon.inbox.claimed_photo import Claimed
@@ -39,7 +40,8 @@ class Decoded:
     def key(self) -> PhotoKey:
         """Key of the photo in the database."""
         claimed = self.claimed
-        return PhotoKey(claimed.identity, self.sha256, claimed.path, claimed.linked)
+        modified_at = format_mtime(claimed.stat.st_mtime_ns)
+        return PhotoKey(claimed.identity, self.sha256, claimed.path, claimed.linked, modified_at)
 
 
 def read(

@@ -65,7 +65,7 @@ class Storage:
             engine = self._connect_read_only() if dry_run else self._attempt(connections.connect, self._address)
             self.recorder = ReadOnlyRecorder(engine) if dry_run else Recorder(engine)
             opened.callback(self.recorder.close)
-            self.lookup = Lookup(engine)
+            self.lookup = Lookup(engine, self.destinations.has_left)
             self.actions = Actions.of(root, settings.folders, self.claims, engine)
             self.event_log = EventLog(self.recorder, retrier)
             if damage:
