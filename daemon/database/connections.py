@@ -90,7 +90,8 @@ def is_damaged(error: BaseException | None) -> bool:
 def _usage_error(error: DBAPIError) -> DatabaseError:
     if is_damaged(error.orig):
         return DatabaseError(
-            f"the database is damaged ({error.orig}); start foodsort again: it renames the file and creates a new one"
+            f"the database is damaged or its disk cannot be read ({error.orig}); start foodsort again:"
+            " it checks the file and names the remedy"
         )
     return DatabaseError(f"the database cannot be used: {error.orig}; foodsort can be started again at any time")
 

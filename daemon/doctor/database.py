@@ -25,8 +25,8 @@ def check(root: CheckedRoot, *, quick: bool) -> Iterator[Finding]:
             yield Finding(
                 "database",
                 "problem",
-                f"{path} is damaged ({damage}); restore a backup,"
-                " or let `foodsort run` move it aside and start a new one",
+                f"{path} is damaged ({damage}); restore a backup, or let `foodsort repair` save the rows that can still"
+                " be read",
             )
             return
         connections.connect_to_read(address).dispose()

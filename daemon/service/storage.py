@@ -5,7 +5,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import sqlalchemy as sa
-import structlog
 
 from daemon.actions.context import Actions
 from daemon.database import addresses, connections, integrity
@@ -17,8 +16,6 @@ from daemon.inbox.handle import InboxHandle
 from daemon.retry import P, R, Retrier
 from daemon.settings import Settings
 from models.bundle import Bundle
-
-log = structlog.get_logger()
 
 
 class Storage:
@@ -35,7 +32,7 @@ class Storage:
     """
 
     def __init__(self, root: Path, settings: Settings, retrier: Retrier, *, once: bool, dry_run: bool) -> None:
-        """Creates missing folders and a missing database, and sets a damaged database aside.
+        """Creates missing folders and a missing database.
 
         Args:
             root: The root.
@@ -61,16 +58,12 @@ class Storage:
             opened.callback(self.handle.close)
             self.claims = self.handle.claims
             self.destinations = DestinationFolders(root, settings.folders, self.claims)
-            damage = None if dry_run else self._attempt(integrity.set_aside_if_damaged, self._address)
-            engine = self._connect_read_only() if dry_run else self._attempt(connections.connect, self._address)
+            engine = self._connect_read_only() if dry_run else self._connect()
             self.recorder = ReadOnlyRecorder(engine) if dry_run else Recorder(engine)
             opened.callback(self.recorder.close)
             self.lookup = Lookup(engine, self.destinations.has_left)
             self.actions = Actions.of(root, settings.folders, self.claims, engine)
             self.event_log = EventLog(self.recorder, retrier)
-            if damage:
-                log.error(damage, kind="damaged")
-                self._attempt(self.recorder.event, "damaged", None, damage)
             if not dry_run:
                 self._attempt(self.destinations.make_folders)
             self._opened = opened.pop_all()
@@ -89,6 +82,10 @@ class Storage:
             self.recorder.close()
             self._retrier(connections.connect, self._address).dispose()
             self._retrier(self.recorder.use_model, bundle)
+
+    def _connect(self) -> sa.Engine:
+        self._attempt(integrity.refuse_damaged, self._address)
+        return self._attempt(connections.connect, self._address)
 
     def _connect_read_only(self) -> sa.Engine:
         """The database for a dry run; an empty one in memory when the file does not exist."""

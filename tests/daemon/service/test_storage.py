@@ -150,7 +150,7 @@ def test_the_daemon_waits_for_a_full_or_read_only_destination(root: Path, photo:
 
 
 @pytest.mark.parametrize("how", ["header", "page", "cut off"])
-def test_a_damaged_database_is_set_aside_and_reported(root: Path, photo: Photo, foodsort: Foodsort, how: str) -> None:
+def test_a_damaged_database_is_refused_and_stays(root: Path, photo: Photo, foodsort: Foodsort, how: str) -> None:
     for number in range(40):
         (root / f"inbox/{number}.jpg").write_bytes(photo(shade=number))
     assert foodsort("run", "--root", root, "--once")[0] == 0
@@ -163,16 +163,17 @@ def test_a_damaged_database_is_set_aside_and_reported(root: Path, photo: Photo, 
     }[how]
     path.write_bytes(damaged)
     (root / "inbox/new.jpg").write_bytes(photo(shade=99))
+    code, _, err = foodsort("run", "--root", root, "--once")
+    assert (code, "is damaged" in err, "`foodsort repair`" in err) == (1, True, True)
+    assert path.read_bytes() == damaged
+    assert not list(root.glob("foodsort.db.*"))
+    assert (root / "inbox/new.jpg").exists()
+    path.write_bytes(whole)  # a backup
     assert foodsort("run", "--root", root, "--once")[0] == 0
-    (aside,) = root.glob("foodsort.db.corrupt-*Z")
-    assert aside.read_bytes() == damaged
-    (message,) = event_messages(root, "damaged")
-    assert str(aside) in message
-    assert str(aside) in str(status(root)["last_errors"])
-    assert [row["path"] for row in rows(root)] == ["food/new.jpg"]
+    assert len(rows(root)) == 41
 
 
-def test_a_database_damaged_later_ends_the_daemon_and_the_next_start_recovers(
+def test_a_database_damaged_later_ends_the_daemon_and_keeps_the_photo(
     root: Path, photo: Photo, foodsort: Foodsort
 ) -> None:
     with running(root) as daemon:
@@ -181,6 +182,7 @@ def test_a_database_damaged_later_ends_the_daemon_and_the_next_start_recovers(
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             size = path.stat().st_size
+        whole = path.read_bytes()
         with path.open("r+b") as file:
             file.write(b"\xa5" * size)
         (root / "inbox/b.jpg").write_bytes(photo(shade=2))
@@ -188,9 +190,11 @@ def test_a_database_damaged_later_ends_the_daemon_and_the_next_start_recovers(
     log = (root / "daemon.log").read_text()
     assert "is damaged" in log
     assert "Traceback" not in log
+    assert foodsort("run", "--root", root, "--once")[0] == 1
+    path.write_bytes(whole)
     assert foodsort("run", "--root", root, "--once")[0] == 0
     assert (root / "food/b.jpg").exists()
-    assert len(list(root.glob("foodsort.db.corrupt-*Z"))) == 1
+    assert len(rows(root)) == 2
 
 
 @pytest.mark.parametrize("how", ["missing", "tampered"])
