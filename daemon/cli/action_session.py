@@ -45,7 +45,7 @@ def open_session(root: Path, *, dry_run: bool) -> Iterator[ActionSession]:
         FoodsortError: The settings, the database or the inbox cannot be used.
     """
     from daemon.actions.context import open_actions, preview_actions
-    from daemon.database import addresses, connections
+    from daemon.database import addresses, connections, root_id
     from daemon.settings import load
 
     settings = load(root)
@@ -55,6 +55,7 @@ def open_session(root: Path, *, dry_run: bool) -> Iterator[ActionSession]:
     with connections.database_errors(), ExitStack() as stack:
         engine = connections.connect_to_read(address) if dry_run else connections.connect_to_write(address)
         stack.callback(engine.dispose)
+        root_id.check(root, engine)
         if dry_run:
             actions = stack.enter_context(preview_actions(root, folders, engine))
         else:

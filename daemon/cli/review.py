@@ -44,7 +44,7 @@ def review(
 
     import uvicorn
 
-    from daemon.database import addresses, connections
+    from daemon.database import addresses, connections, root_id
     from daemon.settings import load
     from daemon.web.app import app as page
     from daemon.web.thumbnails import ThumbnailCache
@@ -60,6 +60,7 @@ def review(
     _create_database(root / settings.folders.inbox, address)
     reading = connections.connect_to_read(address)
     writing = connections.connect_to_write(address)
+    root_id.check(root, reading)
     with (
         closing(_listening(host, port)) as listener,
         closing(ThumbnailCache(root, settings, reading)) as pictures,

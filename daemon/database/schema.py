@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-REVISION = "0005"
+REVISION = "0006"
 """The schema that this version of foodsort reads and writes; see migrations/versions/."""
 
 metadata = sa.MetaData()
@@ -96,6 +96,15 @@ events = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("path", sa.Text),
     sa.Column("message", sa.Text, nullable=False),
+)
+
+roots = sa.Table(
+    "roots",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),  # always 1, so that two roots cannot both write theirs
+    sa.Column("root_id", sa.String(32), nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("first_used_at", Time, nullable=False),
 )
 
 results = sa.table(

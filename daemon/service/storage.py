@@ -5,9 +5,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import sqlalchemy as sa
+import structlog
 
 from daemon.actions.context import Actions
-from daemon.database import addresses, connections, integrity
+from daemon.database import addresses, connections, integrity, root_id
 from daemon.database.event_log import EventLog
 from daemon.database.lookup import Lookup
 from daemon.database.recorder import ReadOnlyRecorder, Recorder
@@ -16,6 +17,9 @@ from daemon.inbox.handle import InboxHandle
 from daemon.retry import P, R, Retrier
 from daemon.settings import Settings
 from models.bundle import Bundle
+from models.filenames import escape_name
+
+log = structlog.get_logger()
 
 
 class Storage:
@@ -46,6 +50,7 @@ class Storage:
             OSError: A folder cannot be created or opened.
             RetryAborted: The daemon stops during a retry.
         """
+        self._root = root
         self._retrier = retrier
         self._dry_run = dry_run
         self._attempt = _call if once else retrier.retry_transient
@@ -65,6 +70,8 @@ class Storage:
             self.actions = Actions.of(root, settings.folders, self.claims, engine)
             self.event_log = EventLog(self.recorder, retrier)
             if not dry_run:
+                if self._attempt(root_id.claim, root, engine):
+                    self._attempt(self.recorder.event, *self._report_new())
                 self._attempt(self.destinations.make_folders)
             self._opened = opened.pop_all()
 
@@ -87,12 +94,29 @@ class Storage:
         self._attempt(integrity.refuse_damaged, self._address)
         return self._attempt(connections.connect, self._address)
 
+    def _report_new(self) -> tuple[str, None, str]:
+        """Logs that the database is new to a root that is not; returns the event."""
+        # Rows and log lines are UTF-8, a path need not be.
+        database = escape_name(addresses.display(self._address))
+        message = (
+            f"the database {database} is empty, and this root had another one before."
+            " `foodsort repair` adds rows for the photos that were sorted before"
+        )
+        log.warning(message, kind="database_new")
+        return "database_new", None, message
+
     def _connect_read_only(self) -> sa.Engine:
         """The database for a dry run; an empty one in memory when the file does not exist."""
         path = addresses.sqlite_file(self._address)
         if path is not None and not path.exists():
             return connections.connect(addresses.IN_MEMORY)
-        return connections.connect_to_read(self._address)
+        engine = connections.connect_to_read(self._address)
+        try:
+            root_id.check(self._root, engine)
+        except BaseException:
+            engine.dispose()
+            raise
+        return engine
 
     def close(self) -> None:
         """Closes all files."""

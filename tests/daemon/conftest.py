@@ -161,7 +161,7 @@ def until(done: Callable[[], bool], daemon: "subprocess.Popen[str] | None" = Non
 
 def tree(root: Path) -> dict[str, bytes]:
     """Path and bytes of each file below a root, except the database, the log, the status and the locks."""
-    ours = ("foodsort.db", "daemon.log", "foodsort.status.json")
+    ours = ("foodsort.db", "foodsort.id", "daemon.log", "foodsort.status.json")
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in sorted(root.rglob("*"))
