@@ -57,9 +57,9 @@ def review(
             f' `token = "…"` under [web] in {root}/foodsort.toml, or FOODSORT_WEB__TOKEN'
         )
     address = addresses.database_url(root, settings.database.url)
-    _create_database(root / settings.folders.inbox, address)
+    _create_database(root, root / settings.folders.inbox, address)
     reading = connections.connect_to_read(address)
-    writing = connections.connect_to_write(address)
+    writing = connections.connect_to_write(address, keep_open=False)
     root_id.check(root, reading)
     with (
         closing(_listening(host, port)) as listener,
@@ -89,15 +89,17 @@ def review(
         server.run([listener])
 
 
-def _create_database(inbox: Path, address: "sa.URL") -> None:
-    """Creates the database if nothing was sorted yet, as the daemon would.
+def _create_database(root: Path, inbox: Path, address: "sa.URL") -> None:
+    """Creates the database if nothing was sorted yet, as the daemon would; not in the place of one that was removed.
 
     Raises:
         DatabaseError, OSError: It cannot be created.
     """
-    from daemon.database import addresses, connections
+    from daemon.database import addresses, connections, root_id
 
     path = addresses.sqlite_file(address)
+    if root_id.read(root) is not None:
+        return
     # Only as the user of the daemon, which could not open the file of another user.
     if path and not path.exists() and inbox.is_dir() and inbox.stat().st_uid == os.geteuid():
         connections.connect(address).dispose()

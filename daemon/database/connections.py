@@ -63,14 +63,24 @@ def connect_to_read(address: sa.URL) -> sa.Engine:
     return _check_schema(address, snapshot.read_only_engine(path, BUSY_TIMEOUT_S))
 
 
-def connect_to_write(address: sa.URL) -> sa.Engine:
+def connect_to_write(address: sa.URL, *, keep_open: bool = True) -> sa.Engine:
     """Opens an existing database to change its rows while the daemon may run.
+
+    Args:
+        address: The database.
+        keep_open: Whether connections to an SQLite file stay open. A process that runs for long opens the file for each
+            use: it may be renamed or replaced at any time.
 
     Raises:
         DatabaseError: It does not exist, cannot be used or has another schema.
     """
-    _check_exists(address)
-    return _check_schema(address, _create_engine(address))
+    path = _check_exists(address)
+    if path is None:
+        return _check_schema(address, _create_engine(address))
+    engine = _create_engine(address, keep_open=keep_open)
+    # SQLite would create an empty file in the place of one that was removed.
+    sa.event.listen(engine, "do_connect", lambda *_: _check_exists(address) and None)
+    return _check_schema(address, engine)
 
 
 @contextmanager
@@ -134,13 +144,15 @@ def _primary_code(error: BaseException | None) -> int | None:
     return code and code & 0xFF  # the other bytes of an extended code give details
 
 
-def _create_engine(address: sa.URL) -> sa.Engine:
+def _create_engine(address: sa.URL, *, keep_open: bool = True) -> sa.Engine:
     kind = address.get_backend_name()
     options: dict[str, Any] = {}
     if address == IN_MEMORY:  # all threads share one connection: each further one would open another empty database
         options = {"poolclass": sa.StaticPool, "connect_args": {"check_same_thread": False}}
     elif kind == "sqlite":
         options = {"connect_args": {"timeout": BUSY_TIMEOUT_S}}
+        if not keep_open:
+            options["poolclass"] = sa.NullPool
     elif address.drivername == "postgresql+psycopg":
         overrides = {name: value for name, value in address.query.items() if name in _LIBPQ_OPTIONS}
         options = {"connect_args": _LIBPQ_OPTIONS | overrides}

@@ -3,7 +3,7 @@
 import filecmp
 import os
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from daemon.database import addresses
+from daemon.database import addresses, copies
 from daemon.database.addresses import DatabaseError
 from daemon.fs import dirfd
 from models import __version__
@@ -69,34 +69,17 @@ def back_up(path: Path) -> Path:
         OSError: The disk is full, for instance; no partial copy is left.
     """
     part = path.with_name(f"{path.name}.before-{__version__}.part")
-    part.unlink(missing_ok=True)  # a crashed start may have left one
+    copies.remove_part(part)  # a crashed start may have left one
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _write_copy(path, part)
+        with closing(sqlite3.connect(path, timeout=addresses.BUSY_TIMEOUT_S)) as source:
+            copies.write_copy(source, part, path.stat().st_mode & 0o777)
         return _publish(folder, part, f"{path.name}.before-{__version__}")
     except sqlite3.Error as error:
         raise DatabaseError(f"the database {path} cannot be copied before its migration: {error}") from error
     finally:
-        for suffix in ("", "-journal", "-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                os.unlink(f"{part}{suffix}")
+        copies.remove_part(part)
         os.close(folder)
-
-
-def _write_copy(path: Path, part: Path) -> None:
-    """Copies through SQLite, since recent changes may still be in the log."""
-    mode = path.stat().st_mode & 0o777
-    fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    try:
-        with (
-            closing(sqlite3.connect(path, timeout=addresses.BUSY_TIMEOUT_S)) as source,
-            closing(sqlite3.connect(part)) as target,
-        ):
-            target.execute("PRAGMA synchronous = OFF")  # the whole copy is synced once below
-            source.backup(target)
-        dirfd.sync(fd)
-    finally:
-        os.close(fd)
 
 
 def _publish(folder: int, part: Path, name: str) -> Path:

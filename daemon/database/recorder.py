@@ -1,12 +1,15 @@
 """Writes the results: one row per photo, one transaction per batch, always before the photos move."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from daemon.database import schema
+from daemon.database import in_flight, schema
+from daemon.database.connection_guard import require_current
+from daemon.database.in_flight import InFlight
 from daemon.database.rows import (
     BatchRow,
     PhotoRow,
@@ -32,6 +35,7 @@ class Recorder:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+        self._bundle: Bundle | None = None
         self.model_id = 0
         self.model_name = ""
 
@@ -41,24 +45,20 @@ class Recorder:
 
     def use_model(self, bundle: Bundle) -> None:
         """Sets the model of all further rows and adds its row when it is new."""
-        models = schema.models
-        query = sa.select(models.c.id).where(models.c.sha256 == bundle.sha256)
-        with self._engine.begin() as connection:
-            model_id = connection.execute(query).scalar()
-            if model_id is None:
-                row = {
-                    "sha256": bundle.sha256,
-                    "name": bundle.model_name,
-                    "card": bundle.card.model_dump_json(),
-                    "first_used_at": format_time(datetime.now(UTC)),
-                    "temperature": bundle.card.temperature,
-                    "threshold": bundle.card.thresholds.food,
-                    "unsure_low": bundle.card.thresholds.unsure_low,
-                    "unsure_high": bundle.card.thresholds.unsure_high,
-                }
-                model_id = connection.execute(models.insert().values(row).returning(models.c.id)).scalar_one()
+        with self._transaction() as connection:
+            model_id = _add_model(connection, bundle)
+        self._bundle = bundle
         self.model_id = model_id
         self.model_name = bundle.model_name
+
+    def move_to(self, engine: sa.Engine, rows: InFlight) -> None:
+        """Prepares another database, which takes the place of this one: adds the model and the rows in flight."""
+        if self._bundle is None:
+            return
+        with engine.begin() as connection:
+            model_id = _add_model(connection, self._bundle)
+            in_flight.carry_over(connection, rows, model_id)
+        self.model_id = model_id
 
     def begin(self, batch: BatchRow, rows: Sequence[PhotoRow], prior: Sequence[PriorRecord]) -> RecordedBatch:
         """Records a batch and its photos before they move.
@@ -75,7 +75,7 @@ class Recorder:
         Returns:
             The ids of the batch and of the photos.
         """
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             if recorded := _find_batch(connection, batch, rows):
                 return recorded
             insert = schema.batches.insert().values(**vars(batch), photos=len(rows)).returning(schema.batches.c.id)
@@ -93,8 +93,8 @@ class Recorder:
 
     def move(self, photo_id: int, path: bytes) -> None:
         """Records another destination path for a photo that has not moved yet."""
-        with self._engine.begin() as connection:
-            connection.execute(schema.photos.update().where(schema.photos.c.id == photo_id).values(path_columns(path)))
+        with self._transaction() as connection:
+            connection.execute(_in_flight([photo_id]).values(path_columns(path)))
 
     def finish(self, photo_ids: list[int]) -> None:
         """Records that photos have arrived at the paths of their rows."""
@@ -103,18 +103,18 @@ class Recorder:
             (photos.c.error_kind.is_not(None), FAILED), (photos.c.duplicate_of.is_not(None), DUPLICATE), else_=FILED
         )
         values = {"state": state, "filed_at": format_time(datetime.now(UTC))}
-        with self._engine.begin() as connection:
-            connection.execute(photos.update().where(photos.c.id.in_(photo_ids)).values(values))
+        with self._transaction() as connection:
+            connection.execute(_in_flight(photo_ids).values(values))
 
     def missing(self, photo_id: int, path: bytes) -> None:
         """Records that somebody else removed a claimed photo before it arrived."""
-        with self._engine.begin() as connection:
-            connection.execute(schema.photos.update().where(schema.photos.c.id == photo_id).values(state=MISSING))
+        with self._transaction() as connection:
+            connection.execute(_in_flight([photo_id]).values(state=MISSING))
         self.event("missing", path, "the photo was taken away from the claim folder")
 
     def identify(self, identities: dict[int, str]) -> None:
         """Records the identities (device and inode) of photos, by the ids of their rows."""
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             for photo_id, identity in identities.items():
                 update = schema.photos.update().where(schema.photos.c.id == photo_id)
                 connection.execute(update.values(identity=identity))
@@ -127,8 +127,16 @@ class Recorder:
             "path": None if path is None else escape_name(path),
             "message": message,
         }
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             connection.execute(schema.events.insert().values(row))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        """A transaction that counts only if the file that it went to still has its name after the commit."""
+        with self._engine.connect() as connection:
+            with connection.begin():
+                yield connection
+            require_current(connection)
 
 
 class ReadOnlyRecorder(Recorder):
@@ -142,6 +150,30 @@ class ReadOnlyRecorder(Recorder):
 
     def event(self, kind: str, path: bytes | None, message: str) -> None:
         """Does nothing; the log has the event."""
+
+
+def _in_flight(photo_ids: list[int]) -> sa.Update:
+    """An update of rows in flight: in a database that took the place of another, an id may be that of another photo."""
+    return schema.photos.update().where(schema.photos.c.id.in_(photo_ids), schema.photos.c.state == FILING)
+
+
+def _add_model(connection: sa.Connection, bundle: Bundle) -> int:
+    """Returns the id of a model; adds its row when it is new."""
+    models = schema.models
+    model_id = connection.execute(sa.select(models.c.id).where(models.c.sha256 == bundle.sha256)).scalar()
+    if model_id is None:
+        row = {
+            "sha256": bundle.sha256,
+            "name": bundle.model_name,
+            "card": bundle.card.model_dump_json(),
+            "first_used_at": format_time(datetime.now(UTC)),
+            "temperature": bundle.card.temperature,
+            "threshold": bundle.card.thresholds.food,
+            "unsure_low": bundle.card.thresholds.unsure_low,
+            "unsure_high": bundle.card.thresholds.unsure_high,
+        }
+        model_id = connection.execute(models.insert().values(row).returning(models.c.id)).scalar_one()
+    return int(model_id)
 
 
 def _find_batch(connection: sa.Connection, batch: BatchRow, rows: Sequence[PhotoRow]) -> RecordedBatch | None:

@@ -80,6 +80,7 @@ class MainLoop:
         """
         self._heartbeat()
         runtime = self.runtime
+        runtime.storage.check_database()
         handle = runtime.storage.handle
         if reason := handle.lost_reason():
             if handle.is_open:
@@ -160,7 +161,7 @@ class MainLoop:
         runtime = self.runtime
         handle = runtime.storage.handle
         if handle.reopen(runtime.retrier):
-            runtime.storage.reopen_database(runtime.bundle)
+            runtime.storage.reopen_database()
             runtime.storage.event_log.record("inbox_back", f"the inbox {handle.path} is back")
             self.begin()
 

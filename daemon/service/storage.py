@@ -1,5 +1,6 @@
 """Inbox, destination folders and database of a root, opened and closed together."""
 
+import sqlite3
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +11,8 @@ import structlog
 from daemon.actions.context import Actions
 from daemon.database import addresses, connections, integrity, root_id
 from daemon.database.event_log import EventLog
+from daemon.database.in_flight import InFlight
+from daemon.database.keeper import DatabaseKeeper
 from daemon.database.lookup import Lookup
 from daemon.database.recorder import ReadOnlyRecorder, Recorder
 from daemon.destinations.folders import DestinationFolders
@@ -17,9 +20,13 @@ from daemon.inbox.handle import InboxHandle
 from daemon.retry import P, R, Retrier
 from daemon.settings import Settings
 from models.bundle import Bundle
+from models.errors import FoodsortError
 from models.filenames import escape_name
 
 log = structlog.get_logger()
+
+CHECK_EVERY_S = 1.0
+"""Longest time between two looks at the database's file (s); the main loop never sleeps longer."""
 
 
 class Storage:
@@ -46,7 +53,8 @@ class Storage:
             dry_run: Whether nothing may change.
 
         Raises:
-            FoodsortError: Another daemon uses the inbox, or the database cannot be used.
+            FoodsortError: Another daemon uses the inbox, or the database cannot be used: it is damaged, for instance, or
+                belongs to another root.
             OSError: A folder cannot be created or opened.
             RetryAborted: The daemon stops during a retry.
         """
@@ -66,6 +74,10 @@ class Storage:
             engine = self._connect_read_only() if dry_run else self._connect()
             self.recorder = ReadOnlyRecorder(engine) if dry_run else Recorder(engine)
             opened.callback(self.recorder.close)
+            self._keeper = None if dry_run else self._attempt(DatabaseKeeper, engine, self._admit, self._note_progress)
+            if self._keeper:
+                opened.callback(self._keeper.close)
+                opened.callback(self.recorder.close)
             self.lookup = Lookup(engine, self.destinations.has_left)
             self.actions = Actions.of(root, settings.folders, self.claims, engine)
             self.event_log = EventLog(self.recorder, retrier)
@@ -79,20 +91,38 @@ class Storage:
         """Names the model of the rows from now on. Raises as the constructor does."""
         self._attempt(self.recorder.use_model, bundle)
 
-    def reopen_database(self, bundle: Bundle) -> None:
+    def reopen_database(self) -> None:
         """Opens the database again after the inbox was away: a mount may have replaced its file.
 
         Raises:
+            DatabaseError: The database belongs to another root, for instance.
             RetryAborted: The daemon stops during a retry.
         """
-        if not self._dry_run:
-            self.recorder.close()
-            self._retrier(connections.connect, self._address).dispose()
-            self._retrier(self.recorder.use_model, bundle)
+        if self._keeper:
+            self._retrier(self._keeper.reopen)
+
+    def check_database(self) -> None:
+        """Mends the database's file if it was removed, renamed or replaced, and records that. Raises RetryAborted."""
+        if self._keeper is None:
+            return
+        try:
+            self._keeper.check()
+        except (FoodsortError, OSError, sqlite3.Error) as error:
+            self._retrier.note(self._keeper, str(error), CHECK_EVERY_S)
+        else:
+            self._retrier.clear(self._keeper)
+        for kind, message in self._keeper.take_events():
+            self._retrier(self.recorder.event, kind, None, message)
 
     def _connect(self) -> sa.Engine:
         self._attempt(integrity.refuse_damaged, self._address)
         return self._attempt(connections.connect, self._address)
+
+    def _admit(self, engine: sa.Engine, rows: InFlight) -> None:
+        """Prepares a database that takes the place of the one in use. Raises DatabaseError, OSError."""
+        if root_id.claim(self._root, engine):
+            Recorder(engine).event(*self._report_new())
+        self.recorder.move_to(engine, rows)
 
     def _report_new(self) -> tuple[str, None, str]:
         """Logs that the database is new to a root that is not; returns the event."""
@@ -104,6 +134,9 @@ class Storage:
         )
         log.warning(message, kind="database_new")
         return "database_new", None, message
+
+    def _note_progress(self, message: str) -> None:
+        self._retrier.note(self._keeper, message, CHECK_EVERY_S)
 
     def _connect_read_only(self) -> sa.Engine:
         """The database for a dry run; an empty one in memory when the file does not exist."""
