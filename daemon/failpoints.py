@@ -30,6 +30,9 @@ POINTS = (
     "deleting",  # `delete` has recorded its photos; none is deleted
     "unexplained",  # an error sidecar is deleted; its photo is not
     "deleted",  # a photo is deleted; its row is not updated
+    "salvaged",  # `repair` has made a file of what a damaged database holds; the database is as it was
+    "log_aside",  # the log of the damaged database is beside it under another name
+    "repairing",  # `repair` has recorded some of its changes
     "mended",  # recovery has finished the moves that an earlier run had recorded
 )
 """All points, in the order of a photo's path."""

@@ -72,12 +72,17 @@ def _unidentified(stream: BinaryIO) -> ImageError:
     if pixels > DEFAULT_MAX_PIXELS:
         # libavif refuses such sizes before foodsort checks its own limit.
         return ImageError(ImageErrorKind.TOO_LARGE, f"{pixels} pixels are more than the decoder supports")
-    has_magic = any(head[offset:].startswith(magic) for offset, magic in _MAGIC) or _is_heif(head)
-    if has_magic or _is_bmp(head):
+    if is_image(head):
         if _is_truncated(stream):
             return ImageError(ImageErrorKind.TRUNCATED, "the image ends in its header; copy the file again")
         return ImageError(ImageErrorKind.CORRUPT, "the image header is damaged")
     return ImageError(ImageErrorKind.NOT_AN_IMAGE, "not an image in a supported format (" + ", ".join(FORMATS) + ")")
+
+
+def is_image(head: bytes) -> bool:
+    """Whether the first bytes of a file, 18 or more, are those of an image in a supported format."""
+    has_magic = any(head[offset:].startswith(magic) for offset, magic in _MAGIC)
+    return has_magic or _is_heif(head) or _is_bmp(head)
 
 
 def _is_heif(head: bytes) -> bool:

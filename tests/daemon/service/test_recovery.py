@@ -78,6 +78,9 @@ OTHER_TESTS = {
     "deleting",
     "unexplained",
     "deleted",
+    "salvaged",
+    "log_aside",
+    "repairing",
 }
 ONCE = [point for point in POINTS if point not in OTHER_TESTS]
 
