@@ -9,7 +9,22 @@ from daemon.cli.import_guard import check
 
 check()
 
-from daemon.cli import bench, classify, correct, delete, doctor, export, init, results, retry, review, run, status, undo
+from daemon.cli import (
+    bench,
+    classify,
+    correct,
+    delete,
+    doctor,
+    export,
+    init,
+    repair,
+    results,
+    retry,
+    review,
+    run,
+    status,
+    undo,
+)
 from models import __version__
 from models.cli import CommandLine
 
@@ -29,6 +44,7 @@ for _command in (
     retry.retry,
     correct.correct,
     delete.delete,
+    repair.repair,
     review.review,
     export.export,
     bench.bench,

@@ -60,10 +60,11 @@ def open_session(root: Path, *, dry_run: bool) -> Iterator[ActionSession]:
             actions = stack.enter_context(preview_actions(root, folders, engine))
         else:
             actions = stack.enter_context(
-                open_actions(root, folders, engine, on_wait=_print_wait, on_recovered=report.show_recovered)
+                open_actions(root, folders, engine, on_wait=print_wait, on_recovered=report.show_recovered)
             )
         yield ActionSession(root, engine, actions, report)
 
 
-def _print_wait() -> None:
+def print_wait() -> None:
+    """Tells a person that the command waits for the action lock."""
     typer.echo("foodsort: another call of foodsort is moving photos; waiting until it is done", err=True)

@@ -11,6 +11,7 @@ from daemon.database import in_flight, schema
 from daemon.database.connection_guard import require_current
 from daemon.database.in_flight import InFlight
 from daemon.database.rows import (
+    FINAL_STATE,
     BatchRow,
     PhotoRow,
     PreviousRow,
@@ -20,7 +21,7 @@ from daemon.database.rows import (
     update_if_state,
 )
 from daemon.database.timestamps import format_time
-from daemon.photo import DUPLICATE, FAILED, FILED, FILING, MISSING
+from daemon.photo import FILING, MISSING
 from models.bundle import Bundle
 from models.filenames import escape_name
 
@@ -99,10 +100,7 @@ class Recorder:
     def finish(self, photo_ids: list[int]) -> None:
         """Records that photos have arrived at the paths of their rows."""
         photos = schema.photos
-        state = sa.case(
-            (photos.c.error_kind.is_not(None), FAILED), (photos.c.duplicate_of.is_not(None), DUPLICATE), else_=FILED
-        )
-        values = {"state": state, "filed_at": format_time(datetime.now(UTC))}
+        values = {"state": FINAL_STATE, "filed_at": format_time(datetime.now(UTC))}
         with self._transaction() as connection:
             connection.execute(_in_flight(photo_ids).values(values))
 

@@ -7,9 +7,14 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from daemon.database.schema import photos
-from daemon.photo import FILING, RETRY, RETRYING, Destination, Failure, State
+from daemon.photo import DUPLICATE, FAILED, FILED, FILING, RETRY, RETRYING, Destination, Failure, State
 from models import Label
 from models.filenames import escape_name
+
+FINAL_STATE = sa.case(
+    (photos.c.error_kind.is_not(None), FAILED), (photos.c.duplicate_of.is_not(None), DUPLICATE), else_=FILED
+)
+"""The state of a photo that is at its place, as an expression over its row."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from daemon.database.timestamps import format_time
 from daemon.destinations.move import Move
@@ -94,6 +95,29 @@ def removed(folder: int, name: bytes, sha256: str) -> Iterator[None]:
         with open(os.open(sidecar, flags, 0o666, dir_fd=folder), "wb") as file:
             file.write(content)
         raise
+
+
+def read(folder: int, name: bytes, sha256: str) -> dict[str, Any]:
+    """Reads the sidecar of a failed photo.
+
+    Args:
+        folder: Descriptor of the folder.
+        name: Name of the photo in it.
+        sha256: Digest of the photo.
+
+    Returns:
+        The sidecar's document; empty when the photo has none that `write` could have written for these bytes.
+
+    Raises:
+        OSError: The sidecar cannot be read.
+    """
+    try:
+        document = json.loads(_read(folder, name_of(name, sha256)))
+    except ValueError:
+        return {}
+    types = {"kind": str, "message": str, "attempts": int, "first_failed_at": str, "sha256": str}
+    is_ours = isinstance(document, dict) and all(isinstance(document.get(key), kind) for key, kind in types.items())
+    return document if is_ours and document["sha256"] == sha256 else {}
 
 
 def _read(folder: int, name: bytes) -> bytes:

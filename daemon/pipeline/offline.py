@@ -1,8 +1,8 @@
-"""`foodsort classify`: classifies files and folders; moves and records nothing."""
+"""Classifies files outside the daemon; moves and records nothing."""
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypedDict, final
@@ -11,7 +11,7 @@ import numpy as np
 
 from daemon.decoders.pool import DecoderPool
 from daemon.inbox.ignore import IgnoreRules
-from daemon.photo import Failure
+from daemon.photo import Failure, Prediction
 from models import Label
 from models.bundle import Bundle
 from models.decision import label, probability
@@ -73,24 +73,49 @@ def classify(
         EngineError: The engine failed.
     """
     files = _files(paths)
+    while batch := list(itertools.islice(files, _BATCH * engine.streams)):
+        for path, outcome in zip(batch, predict(batch, bundle, engine, decoders), strict=True):
+            name = escape_name(os.fsencode(path))
+            if isinstance(outcome, Failure):
+                yield FailedPhoto(path=name, error=outcome.kind, message=outcome.message)
+            else:
+                _, prediction = outcome
+                yield LabelledPhoto(
+                    path=name,
+                    label=prediction.label,
+                    probability=prediction.probability,
+                    model=bundle.model_name,
+                )
+
+
+def predict(
+    photos: Sequence[Path | int], bundle: Bundle, engine: Engine, decoders: DecoderPool, *, unsure: bool = False
+) -> list[tuple[Picture, Prediction] | Failure]:
+    """Classifies photos with one run of the network.
+
+    Args:
+        photos: Paths, or descriptors of open files.
+        bundle: Bundle of the model.
+        engine: Engine that runs it.
+        decoders: Pool that decodes the photos.
+        unsure: Whether photos between the thresholds get the label `unsure`.
+
+    Returns:
+        For each photo its picture and prediction, or why it has none.
+
+    Raises:
+        EngineError: The engine failed.
+    """
     with ThreadPoolExecutor(decoders.size) as threads:
-        while batch := list(itertools.islice(files, _BATCH * engine.streams)):
-            decoded = list(threads.map(lambda path: _decode(path, decoders), batch))
-            pixels = [picture.pixels for picture in decoded if isinstance(picture, Picture)]
-            logits = engine.logits(np.stack(pixels)) if pixels else np.zeros(0, np.float32)
-            probabilities = iter(probability(logits, bundle.card.temperature))
-            for path, picture in zip(batch, decoded, strict=True):
-                name = escape_name(os.fsencode(path))
-                if isinstance(picture, Failure):
-                    yield FailedPhoto(path=name, error=picture.kind, message=picture.message)
-                else:
-                    p_food = float(next(probabilities))
-                    yield LabelledPhoto(
-                        path=name,
-                        label=label(p_food, bundle.card.thresholds),
-                        probability=p_food,
-                        model=bundle.model_name,
-                    )
+        decoded = list(threads.map(lambda photo: _decode(photo, decoders), photos))
+    pixels = [picture.pixels for picture in decoded if isinstance(picture, Picture)]
+    logits = engine.logits(np.stack(pixels)) if pixels else np.zeros(0, np.float32)
+    probabilities = probability(logits, bundle.card.temperature)
+    predictions = (
+        Prediction(float(logit), float(p_food), label(float(p_food), bundle.card.thresholds, unsure=unsure))
+        for logit, p_food in zip(logits, probabilities, strict=True)
+    )
+    return [picture if isinstance(picture, Failure) else (picture, next(predictions)) for picture in decoded]
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -104,9 +129,11 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
             yield from (Path(folder, name) for name in sorted(names) if not ignore(os.fsencode(name)))
 
 
-def _decode(path: Path, decoders: DecoderPool) -> Picture | Failure:
+def _decode(photo: Path | int, decoders: DecoderPool) -> Picture | Failure:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not hang us
+        if isinstance(photo, int):
+            return decoders.decode(photo)
+        fd = os.open(photo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not hang us
         try:
             return decoders.decode(fd)
         finally:

@@ -59,8 +59,8 @@ EXPLANATIONS: Mapping[State, Explanation] = {
     ),
     "missing": Explanation(
         place="taken away by somebody else",
-        history="Somebody else took it away before it reached {path}.",
-        refusal="was taken away by somebody else before it reached its folder",
+        history="Somebody else took it away; its last known place is {path}.",
+        refusal="was taken away by somebody else",
     ),
     "undoing": Explanation(
         place="on its way back to the inbox",

@@ -54,6 +54,11 @@ def _capture(photo: Any) -> Iterator[Step]:
 
 
 def _sorting(photo: Any) -> Iterator[Step]:
+    if photo.engine == "repair":
+        yield Step(
+            photo.claimed_at, "`foodsort repair` found it without a row; its label is the folder that it was in."
+        )
+        return
     again = f", for attempt {photo.attempts}" if photo.attempts > 1 else ""
     yield Step(photo.claimed_at, f"It was taken out of the inbox{again}, where it was {photo.inbox_path}.")
     if photo.first_failed_at:
