@@ -11,6 +11,9 @@ from models.errors import FoodsortError
 def doctor(
     root: Root,
     quick: Annotated[bool, typer.Option("--quick", help="Skip the checks that take longer than a moment.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Compare all rows of the database with all files, instead of a sample.")
+    ] = False,
     format: Format = "text",  # noqa: A002
 ) -> None:
     """Check folders, rights, events, model and database, and show how to fix problems; exit code 1 if there are any.
@@ -27,7 +30,7 @@ def doctor(
     if not root.is_dir():
         raise FoodsortError(f"{root} is not a folder; `foodsort init {root}` creates it")
     findings = []
-    for finding in examine(root, load(root), quick=quick):
+    for finding in examine(root, load(root), quick=quick, full=full):
         findings.append(finding)
         if format == "text":
             typer.echo(f"{finding.level:8} {finding.check:22} {finding.message}")

@@ -99,7 +99,6 @@ class Recorder:
 
     def finish(self, photo_ids: list[int]) -> None:
         """Records that photos have arrived at the paths of their rows."""
-        photos = schema.photos
         values = {"state": FINAL_STATE, "filed_at": format_time(datetime.now(UTC))}
         with self._transaction() as connection:
             connection.execute(_in_flight(photo_ids).values(values))

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -66,6 +66,13 @@ def reload(engine: sa.Engine, photo: Photo) -> Photo:
     """Reads a photo's row again."""
     with engine.connect() as connection:
         return Photo._make(connection.execute(sa.select(*COLUMNS).where(photos.c.id == photo.id)).one())
+
+
+def newest(engine: sa.Engine, states: Sequence[State], limit: int) -> list[Photo]:
+    """The newest photos in these states, at most `limit`."""
+    query = sa.select(*COLUMNS).where(photos.c.state.in_(states)).order_by(photos.c.id.desc()).limit(limit)
+    with engine.connect() as connection:
+        return [Photo._make(row) for row in connection.execute(query)]
 
 
 def in_chunks(photos: Iterable[Photo]) -> Iterator[list[Photo]]:

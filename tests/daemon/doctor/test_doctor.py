@@ -40,6 +40,7 @@ def test_a_used_root_has_no_problem(used: Path, foodsort: Foodsort) -> None:
         "room",
         "events",
         "database",
+        "rows",
         "model",
         "engine",
     } <= set(findings)
@@ -56,6 +57,23 @@ def test_before_the_first_run_nothing_is_a_problem(tmp_path: Path, foodsort: Foo
     assert code == 0
     assert "foodsort run" in findings["inbox"][1]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_and_files_that_do_not_belong_together(used: Path, photo: Photo, foodsort: Foodsort) -> None:
+    (used / "food/a.jpg").rename(used / "food/b.jpg")
+    (used / "food/new.jpg").write_bytes(photo(shade=1))
+    (used / "food/notes.txt").write_text("no photo")
+    code, findings = examine(used, foodsort)
+    assert code == 0
+    level, message = findings["rows"]
+    assert (level, "`foodsort repair` corrects the rows" in message) == ("warning", True)
+    assert "rows without their photo: 1 (food/a.jpg); files without a row: 2 (food/" in message
+    full = examine(used, foodsort, "--full")[1]["rows"][1]
+    assert full.startswith("files without a row: 1; photos that were moved: 1; ")
+    assert "rows" not in examine(used, foodsort, "--quick")[1]
+    assert foodsort("repair", "--root", used)[0] == 0
+    assert examine(used, foodsort)[1]["rows"] == ("ok", "2 rows and 3 files agree; --full compares all")
+    assert examine(used, foodsort, "--full")[1]["rows"] == ("ok", "all 2 rows and all files agree")
 
 
 def test_quick_loads_no_library_that_is_slow_to_import(used: Path) -> None:
