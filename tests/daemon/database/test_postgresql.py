@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +21,8 @@ from tests.daemon.rows import connect, event_messages, rows
 from tests.programs.postgres import Cluster, made
 
 pytestmark = pytest.mark.slow
+
+PROGRAMS = Path(__file__).parents[2] / "programs"
 
 
 @pytest.fixture
@@ -73,6 +76,19 @@ def test_the_daemon_waits_for_a_crashed_server(cluster: Cluster, results: sa.URL
         drop(root, photo, range(10, 20))
         until(lambda: len(os.listdir(root / "food")) == 20, daemon)
     check(root, photo, range(20))
+
+
+def test_a_server_that_crashes_at_a_commit_loses_and_doubles_nothing(results: sa.URL, root: Path, photo: Photo) -> None:
+    crashes = root / "crashes.txt"
+    with running(root, sys.executable, str(PROGRAMS / "crashing_commits.py"), "7") as daemon:
+        for begin in range(0, 14, 2):
+            drop(root, photo, range(begin, begin + 2))
+            until(lambda begin=begin: len(os.listdir(root / "food")) == begin + 2, daemon)  # type: ignore[misc]
+        # Not by a question to the database: the server may be down.
+        until(lambda: status(root)["waiting_for"] is None and status(root)["queue"]["in_flight"] == 0, daemon)
+    assert set(crashes.read_text().split()) == {"before", "after"}
+    crashes.unlink()
+    check(root, photo, range(14))
 
 
 def test_the_daemon_waits_for_a_stopped_server_while_running_and_at_the_start(
