@@ -3,6 +3,7 @@
 import ctypes
 import os
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -145,6 +146,75 @@ def _ntfs(point: Path, backing: Path) -> Command:
     return ["ntfs-3g", "-o", "no_detach", image, point]
 
 
+def _bindfs(point: Path, backing: Path) -> Command:
+    """As on SMB shares and NFSv4 with ACLs, nobody may change a mode."""
+    return ["bindfs", "-f", "--chmod-deny", "--chown-deny", backing, point]
+
+
+@contextmanager
+def _exfat(point: Path, backing: Path) -> Iterator[None]:
+    """Its program takes block devices only."""
+    image = _image(backing)
+    _run("mkfs.exfat", image)
+    device = _run("losetup", "--find", "--show", image).strip()
+    command: Command = ["mount.exfat-fuse", "-d", device, point]  # -d: in the foreground
+    with _served(command, lambda: os.path.ismount(point)), _unmounted_later(point):
+        _run("losetup", "--detach", device)  # as soon as it is no longer in use
+        yield
+
+
+def _encfs(point: Path, backing: Path) -> Command:
+    """Names of at most 175 bytes; it reports 189."""
+    return ["encfs", "-f", "--standard", "--extpass=echo foodsort", backing, point]
+
+
+def _mergerfs(point: Path, backing: Path) -> Command:
+    branches = [backing / name for name in ("one", "two")]
+    for branch in branches:
+        branch.mkdir()
+    return ["mergerfs", "-f", "-o", "minfreespace=0", ":".join(map(str, branches)), point]
+
+
+@contextmanager
+def _sshfs(point: Path, backing: Path) -> Iterator[None]:
+    """Through a server of SSH on the loopback, with a key of its own."""
+    keys = point.with_name("ssh")
+    keys.mkdir(mode=0o700)
+    for name in ("host", "person"):
+        _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / name)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = {
+        "ListenAddress": f"127.0.0.1:{port}",
+        "HostKey": keys / "host",
+        "AuthorizedKeysFile": keys / "person.pub",
+        "PidFile": "none",
+        "UsePAM": "no",
+        "StrictModes": "no",
+        "PermitRootLogin": "yes",
+        "Subsystem": "sftp internal-sftp",
+    }
+    (keys / "sshd_config").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
+    client = keys / "ssh_config"
+    client.write_text(f"IdentityFile {keys}/person\nStrictHostKeyChecking no\nUserKnownHostsFile /dev/null\n")
+    with ExitStack() as stack:
+        run = Path("/run")  # sshd insists on /run/sshd
+        stack.enter_context(_tmpfs(run, run))
+        (run / "sshd").mkdir(mode=0o755)
+        server: Command = [shutil.which("sshd") or "sshd", "-D", "-e", "-f", keys / "sshd_config"]
+        stack.enter_context(_served(server, lambda: _listens(port)))
+        command: Command = ["sshfs", "-f", "-p", str(port), "-F", client, f"root@127.0.0.1:{backing}", point]
+        stack.enter_context(_served(command, lambda: os.path.ismount(point)))
+        stack.enter_context(_unmounted_later(point))
+        yield
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
 @contextmanager
 def _served(command: Command, ready: Callable[[], bool]) -> Iterator[None]:
     """Runs a server until the end, or the end of the tests.
@@ -190,11 +260,25 @@ def _run(*command: str | Path) -> str:
 
 
 _MOUNT = {"mount": "mount", "setpriv": "util-linux"}
+# Five photos are claimed before.
+_LINKED = "linked:7"
 KINDS = (
     Kind("tmpfs", _tmpfs, _MOUNT, required=True),
     Kind("ext4", _disk(16, "mkfs.ext4", "-q", "-F"), _MOUNT | {"mkfs.ext4": "e2fsprogs"}, required=True),
-    Kind("ntfs-3g", _fuse(_ntfs), _MOUNT | {"mkntfs": "ntfs-3g", "ntfs-3g": "ntfs-3g"}, required=True),
+    Kind(
+        "ntfs-3g", _fuse(_ntfs), _MOUNT | {"mkntfs": "ntfs-3g", "ntfs-3g": "ntfs-3g"}, required=True, failpoint=_LINKED
+    ),
+    Kind("bindfs", _fuse(_bindfs), _MOUNT | {"bindfs": "bindfs"}, required=True),
+    Kind("sshfs", _sshfs, _MOUNT | {"sshfs": "sshfs", "sshd": "openssh-server"}, required=True, failpoint=_LINKED),
     Kind("btrfs", _disk(110, "mkfs.btrfs", "-q"), _MOUNT | {"mkfs.btrfs": "btrfs-progs"}),
     Kind("xfs", _disk(300, "mkfs.xfs", "-q"), _MOUNT | {"mkfs.xfs": "xfsprogs"}),
     Kind("overlay", _overlay, _MOUNT),
+    Kind(
+        "exfat",
+        _exfat,
+        _MOUNT | {"mount.exfat-fuse": "exfat-fuse", "mkfs.exfat": "exfatprogs"},
+        failpoint="placeholder:7",
+    ),
+    Kind("encfs", _fuse(_encfs), _MOUNT | {"encfs": "encfs"}),
+    Kind("mergerfs", _fuse(_mergerfs), _MOUNT | {"mergerfs": "mergerfs"}, failpoint=_LINKED),
 )
