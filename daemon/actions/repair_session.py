@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from daemon.actions.context import Actions, preview_actions, require_daemon_user
 from daemon.actions.result import ActionResult
-from daemon.database import addresses, connections, integrity, replacement
+from daemon.database import addresses, connections, integrity, replacement, root_id
 from daemon.database.salvage import salvage
 from daemon.inbox.claims import PRIVATE, Claims
 from daemon.inbox.handle import InboxHandle
@@ -67,6 +67,7 @@ def open_for_repair(
                 _replace_damaged(path, on_salvage)
         engine = connections.connect(address)
         stack.callback(engine.dispose)
+        root_id.claim(root, engine)
         actions = Actions.of(root, settings.folders, handle.claims, engine)
         stack.enter_context(actions.exclusive(on_wait=on_wait, on_recovered=on_recovered))
         yield RepairSession(handle.claims, engine)
@@ -82,16 +83,16 @@ def open_for_preview(root: Path, settings: Settings, *, on_salvage: Callable[[st
     address = addresses.database_url(root, settings.database.url)
     path = addresses.sqlite_file(address)
     with ExitStack() as stack:
-        if path is None:
-            engine = connections.connect_to_read(address)
-        elif not path.exists():
+        if path is not None and not path.exists():
             engine = connections.connect(addresses.IN_MEMORY)
-        elif damage := integrity.find_damage(path):
+        elif path is not None and (damage := integrity.find_damage(path)):
             new = Path(stack.enter_context(tempfile.TemporaryDirectory())) / addresses.FILE
             on_salvage(_damage_message(path, damage, salvage(path, new)))
             engine = connections.connect_to_read(sa.URL.create("sqlite", database=str(new)))
         else:
             engine = connections.connect_to_read(address)
+            stack.callback(engine.dispose)
+            root_id.check(root, engine)
         stack.callback(engine.dispose)
         actions = stack.enter_context(preview_actions(root, settings.folders, engine))
         yield RepairSession(actions.claims, engine)

@@ -277,6 +277,17 @@ def test_beside_a_daemon_it_only_looks(root: Path, photo: Photo, foodsort: Foods
         assert foodsort("repair", "--root", root, "--dry-run")[0] == 0
 
 
+def test_the_database_of_another_root_is_refused(sorted_root: Path, foodsort: Foodsort, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    (other / "inbox").mkdir(parents=True)
+    (other / "foodsort.toml").write_text(f'[database]\nurl = "sqlite:///{sorted_root}/foodsort.db"\n')
+    before = rows(sorted_root)
+    for options in ((), ("--dry-run",)):
+        code, _, err = foodsort("repair", "--root", other, *options)
+        assert (code, "belongs to another root" in err) == (1, True)
+    assert rows(sorted_root) == before
+
+
 def messy(root: Path, photo: Photo, foodsort: Foodsort) -> None:
     """A root with a difference of each kind."""
     for number in range(8):
