@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from daemon.database import addresses, connections
+from daemon.photo import FILED
+from daemon.queries import photo_rows
 from tests.daemon.conftest import Foodsort, Photo
 from tests.daemon.rows import connect, rows
 
@@ -26,7 +29,7 @@ def test_of_two_rows_of_one_place_the_newest_by_number_counts_when_the_clock_was
     assert {row["id"]: row["state"] for row in rows(root)} == {1: "filed", 2: "undone"}
 
 
-def test_a_copy_that_came_later_by_a_clock_that_was_set_back_is_not_taken_for_the_photo(
+def test_a_place_is_reused_by_the_newer_row_when_the_clock_was_set_back(
     root: Path, photo: Photo, foodsort: Foodsort
 ) -> None:
     for path in ("first.jpg", "a.jpg"):
@@ -40,7 +43,7 @@ def test_a_copy_that_came_later_by_a_clock_that_was_set_back_is_not_taken_for_th
                 " FROM (SELECT path, path_bytes, name FROM photos WHERE id = 2) AS b WHERE photos.id = 1"
             )
         )
-    (root / "food/first.jpg").rename(root / "taken.jpg")
-    code, _, err = foodsort("undo", "--root", root, "--batch", "1")
-    assert (code, "no longer" in err) == (1, True)
-    assert (root / "food/a.jpg").exists()
+    engine = connections.connect_to_read(addresses.database_url(root, ""))
+    first, second = photo_rows.newest(engine, (FILED,), 2)[::-1]
+    assert (photo_rows.is_place_reused(engine, first), photo_rows.is_place_reused(engine, second)) == (True, False)
+    engine.dispose()
