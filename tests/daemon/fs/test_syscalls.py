@@ -21,7 +21,10 @@ LAYOUTS = ("same", "xdev", "nolink", "xdev-nolink")
 """`xdev`: the destinations are on another filesystem. `nolink`: there is no RENAME_NOREPLACE, but links."""
 
 SAMPLES = int(os.environ.get("FOODSORT_TEST_SAMPLES", "1"))
-"""Faults of each kind in each run of the daemon, and twice as many in each command. A seed chooses the calls."""
+"""Faults of each kind in each run. A seed chooses the calls."""
+
+WEIGHTS = {"done": 2, "kill": 2}
+"""How much more often a kind of fault is tried in a command."""
 
 FOLDERS = ("food", "non_food", "failed")
 
@@ -111,13 +114,13 @@ def lab(
     return Lab(root, away, photo, process, layout)
 
 
-def sample(counts: dict[str, int], seed: str, samples: int) -> list[Fault]:
+def sample(counts: dict[str, int], seed: str, weights: dict[str, int]) -> list[Fault]:
     """Faults of each kind at random calls; each kind of call is as likely as the others."""
     chosen = []
     for kind, calls in FAULTS.items():
         generator = random.Random(f"{seed} {kind}")
         possible = [call for call in calls if counts[call]]
-        for _ in range(samples if possible else 0):
+        for _ in range(SAMPLES * weights.get(kind, 1) if possible else 0):
             call = generator.choice(possible)
             chosen.append(Fault(kind, call, generator.randint(1, counts[call])))
     return chosen
@@ -135,13 +138,13 @@ def survive(lab: Lab, words: list[str | Path], fault: Fault, syscalls: Syscalls)
     return [f"{words[0]}, {fault} at {where}: {problem}" for problem in problems if where]
 
 
-def sweep(lab: Lab, words: list[str | Path], seed: str, samples: int, syscalls: Syscalls) -> list[str]:
+def sweep(lab: Lab, words: list[str | Path], seed: str, weights: dict[str, int], syscalls: Syscalls) -> list[str]:
     """Runs a command without a fault, and counts its calls; then with faults at some of them."""
     lab.restore()
     code, output = lab.run(*words)
     assert code == 0, output
     assert lab.audit.problems(lab.photos) == []
-    faults = sample(syscalls.counts, f"{seed} {words[0]} {lab.layout}", samples)
+    faults = sample(syscalls.counts, f"{seed} {words[0]} {lab.layout}", weights)
     return [problem for fault in faults for problem in survive(lab, words, fault, syscalls)]
 
 
@@ -152,7 +155,7 @@ def test_a_call_that_fails_in_the_daemon(lab: Lab, syscalls: Syscalls, *, crashe
     if crashed:
         kill_run_at(lab.root, "moved:2")
     lab.save()
-    assert sweep(lab, ["run", "--once"], str(crashed), SAMPLES, syscalls) == []
+    assert sweep(lab, ["run", "--once"], str(crashed), {}, syscalls) == []
 
 
 def test_a_call_that_fails_in_a_command(lab: Lab, syscalls: Syscalls) -> None:
@@ -167,5 +170,5 @@ def test_a_call_that_fails_in_a_command(lab: Lab, syscalls: Syscalls) -> None:
         ["retry"],
         ["delete", "--yes", *failed],
     ]
-    problems = [problem for words in calls for problem in sweep(lab, words, "", 2 * SAMPLES, syscalls)]
+    problems = [problem for words in calls for problem in sweep(lab, words, "", WEIGHTS, syscalls)]
     assert problems == []
