@@ -26,6 +26,7 @@ FAST = {
     "FOODSORT_WATCH__EMPTY_S": "0.4",
     "FOODSORT_WATCH__TRUNCATED_S": "0.6",
     "FOODSORT_WATCH__RESCAN_S": "1",
+    "FOODSORT_IMAGES__DECODERS": "1",  # two processes fewer at each start of a daemon
 }
 
 Photo = Callable[..., bytes]

@@ -106,6 +106,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory, data: Path, weights: Path)
     return Trained(data, weights, out, CliRunner().invoke(app, train_arguments(data, weights, out)))
 
 
+@pytest.fixture
+def without_int8(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training leaves out the 8-bit network, which takes a third of its time and has tests of its own."""
+    monkeypatch.setattr("training.train.export_int8", lambda *_: ())
+
+
 def train_arguments(data: Path, weights: Path, out: Path) -> list[str]:
     """A command line with fine-tuning."""
     return ["train", "--data", str(data), "--out", str(out), "--weights", str(weights), "--epochs", "2", "--seed", "7"]

@@ -22,7 +22,8 @@ from models.engines import open_engine
 from models.errors import FoodsortError, WeightsError
 from models.images.decode import Fit, Pixels, decode
 from tests.training.conftest import QUIET, TINY, Trained, train_arguments
-from training.data import dataset
+from training import train as train_module
+from training.data import audit_report, dataset
 from training.evaluation.metrics import compute_metrics
 from training.fitting.recipe import Recipe
 from training.train import train
@@ -168,6 +169,7 @@ def test_an_interrupted_training_can_be_resumed_with_the_same_result(
     assert resumed.card.temperature == Bundle.load(trained.out).card.temperature
 
 
+@pytest.mark.usefixtures("without_int8")
 def test_training_learns_to_distinguish_red_from_blue(data: Path, weights: Path, tmp_path: Path) -> None:
     bundle = train(data, tmp_path / "new/folder", weights=weights, recipe=TINY, console=QUIET)
     assert bundle.folder == tmp_path / "new/folder"
@@ -176,9 +178,8 @@ def test_training_learns_to_distinguish_red_from_blue(data: Path, weights: Path,
     assert bundle.card.metrics["evaluation"]["accuracy"] == 1.0
 
 
-@pytest.mark.system  # takes minutes
 def test_training_leaves_out_dropped_photos_and_duplicates_of_held_out_ones(
-    data: Path, weights: Path, tmp_path: Path
+    data: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = shutil.copytree(data, tmp_path / "data")
     clean = dataset.digest(dataset.read(mine).query("not path.str.endswith('training/0_3.jpg')"))
@@ -186,9 +187,19 @@ def test_training_leaves_out_dropped_photos_and_duplicates_of_held_out_ones(
     (tmp_path / "drop.csv").write_text("path\ntraining/0_3.jpg\n")
     output = io.StringIO()
     console = Console(file=output, width=200)
-    bundle = train(mine, tmp_path / "out", weights=weights, recipe=TINY, console=console, drop=tmp_path / "drop.csv")
-    assert bundle.card.data_sha256 == clean
-    audit = json.loads((bundle.folder / "audit.json").read_text())
+    jobs = []
+
+    def stop_before_fitting(_: Any, job: Any) -> Path:
+        jobs.append(job)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_module, "_make_bundle", stop_before_fitting)
+    with pytest.raises(FoodsortError, match="interrupted"):
+        train(mine, tmp_path / "out", weights=weights, recipe=TINY, console=console, drop=tmp_path / "drop.csv")
+    (job,) = jobs
+    assert job.identity["photos_sha256"] == clean
+    audit_report.write(tmp_path, job.audited)
+    audit = json.loads((tmp_path / "audit.json").read_text())
     assert audit["photos"]["training"] == {"non_food": 7, "food": 10}
     assert [(leak["path"], leak["twin"]) for leak in audit["leaks"]] == [
         (str(mine / "training/1_leak.jpg"), str(mine / "evaluation/1_0.jpg"))

@@ -45,7 +45,7 @@ def labelled_photos(jpeg: Jpeg) -> dict[str, bytes]:
     return photos
 
 
-@pytest.mark.system  # takes minutes
+@pytest.mark.usefixtures("without_int8")
 def test_a_model_is_trained_on_corrected_labels(tmp_path: Path, jpeg: Jpeg, weights: Path) -> None:
     root, data = tmp_path / "root", tmp_path / "data"
     foodsort("init", root)
