@@ -1,10 +1,11 @@
 """Makes one system call of foodsort fail, or kills foodsort there, by a library that is preloaded (LD_PRELOAD).
 
 As a program it runs commands of foodsort, each in a fork of its own that has all modules loaded: it reads lines of JSON
-with the words of a command and answers each with the exit code.
+with a failpoint and the words of a command, and answers each with the exit code.
 """
 
 import ctypes
+import importlib
 import json
 import mmap
 import os
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from daemon import failpoints
 from tests.daemon.conftest import FAST
 
 _FASTER = {
@@ -126,12 +128,12 @@ class Commands:
             env=os.environ | FAST | _FASTER | syscalls.environment,
         )
 
-    def run(self, *words: str | Path, fault: Fault | None = None) -> tuple[int, str]:
+    def run(self, *words: str | Path, fault: Fault | None = None, failpoint: str = "") -> tuple[int, str]:
         """Runs a command. Returns its exit code, negative when a signal ended it, and its output."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._syscalls.prepare(fault)
-        self._process.stdin.write(json.dumps(list(map(str, words))) + "\n")
+        self._process.stdin.write(json.dumps([failpoint, *map(str, words)]) + "\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline()), self._output.read_text(errors="replace")
 
@@ -169,7 +171,9 @@ def serve(output: str) -> None:
             os.dup2(fd, 2)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             control.pid = os.getpid()
-            sys.argv = ["foodsort", *json.loads(line)]
+            os.environ[failpoints.VARIABLE], *words = json.loads(line)
+            importlib.reload(failpoints)  # it reads the variable
+            sys.argv = ["foodsort", *words]
             runpy.run_module("daemon", run_name="__main__", alter_sys=True)
             sys.exit(0)
         _, ended = os.waitpid(child, 0)

@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -73,9 +74,9 @@ class Lab:
             path.write_bytes(data)
         self.photos += new.values()
 
-    def run(self, *words: str | Path, fault: Fault | None = None) -> tuple[int, str]:
+    def run(self, *words: str | Path, fault: Fault | None = None, failpoint: str = "") -> tuple[int, str]:
         command, *others = words
-        return self._process.run(command, "--root", self.root, *others, fault=fault)
+        return self._process.run(command, "--root", self.root, *others, fault=fault, failpoint=failpoint)
 
     def places(self, *states: str) -> list[Path]:
         return [row.path for row in self.audit.rows() if row.state in states]
@@ -159,16 +160,39 @@ def test_a_call_that_fails_in_the_daemon(lab: Lab, syscalls: Syscalls, *, crashe
 
 
 def test_a_call_that_fails_in_a_command(lab: Lab, syscalls: Syscalls) -> None:
+    problems = [problem for words in actions(lab) for problem in sweep(lab, words, "", WEIGHTS, syscalls)]
+    assert problems == []
+
+
+def test_an_action_that_is_killed_at_any_failpoint(lab: Lab) -> None:
+    points = ["begun", "taken", "unexplained", "arrived", "arrived:2"]
+    points += ["copied", "named"] if "xdev" in lab.layout else []
+    points += ["linked"] if "nolink" in lab.layout else []
+    passed = set()
+    problems = []
+    for words in actions(lab):
+        for point in points:
+            lab.restore()
+            code, _ = lab.run(*words, failpoint=point)
+            if code != -signal.SIGKILL:
+                continue  # this action does not pass the point
+            passed.add(point)
+            lab.run(*words)
+            problems += [f"{words[0]}, killed at {point}: {problem}" for problem in lab.audit.problems(lab.photos)]
+    assert problems == []
+    assert passed == set(points)
+
+
+def actions(lab: Lab) -> list[list[str | Path]]:
+    """Sorts the photos; returns the words of each action on them."""
     lab.drop()
     code, output = lab.run("run", "--once")
     assert code == 0, output
     lab.save()
     filed, failed = lab.places("filed"), lab.places("failed")
-    calls: list[list[str | Path]] = [
+    return [
         ["undo", *filed, *failed],
         ["correct", "--label", "non_food", *filed],
         ["retry"],
         ["delete", "--yes", *failed],
     ]
-    problems = [problem for words in calls for problem in sweep(lab, words, "", WEIGHTS, syscalls)]
-    assert problems == []
