@@ -18,18 +18,17 @@ POINTS = (
     "classified",  # the batch is classified and has no rows
     "recorded",  # the rows of the batch are written; no photo has moved
     "explained",  # an error sidecar is written; its photo has not moved
+    "linked",  # a filesystem without RENAME_NOREPLACE: the photo has its old and its new name
+    "placeholder",  # a filesystem without links, too: a placeholder has the new name
     "copied",  # another filesystem has a complete copy under a hidden name
     "named",  # the copy has its final name; the original is still claimed
     "moved",  # one photo of the batch has moved
     "synced",  # all have moved and their folders are synced; the rows are not updated
     "finished",  # the rows are updated
-    "taking_back",  # `undo` or `retry` has recorded the targets; no photo has moved
-    "taken_back",  # one photo is in the inbox; its row is not updated
-    "correcting",  # `correct` has recorded the targets; no photo has moved
-    "corrected",  # one photo is in the folder of its new label; its row is not updated
-    "deleting",  # `delete` has recorded its photos; none is deleted
-    "unexplained",  # an error sidecar is deleted; its photo is not
-    "deleted",  # a photo is deleted; its row is not updated
+    "begun",  # an action has recorded its moves; no photo has moved
+    "taken",  # a photo has its private name
+    "unexplained",  # an error sidecar is deleted; its photo is not at its target
+    "arrived",  # a photo is at its target, or deleted; its row is not updated
     "salvaged",  # `repair` has made a file of what a damaged database holds; the database is as it was
     "log_aside",  # the log of the damaged database is beside it under another name
     "repairing",  # `repair` has recorded some of its changes

@@ -13,6 +13,7 @@ from daemon.actions.correct import CorrectAction
 from daemon.actions.delete import DeleteAction
 from daemon.actions.result import ActionResult
 from daemon.actions.undo import UndoAction
+from daemon.destinations.folders import DestinationFolders
 from daemon.inbox.claims import PRIVATE, Claims
 from daemon.inbox.lock import action_lock
 from daemon.settings import FolderSettings
@@ -44,12 +45,13 @@ class Actions:
     @classmethod
     def of(cls, root: Path, folders: FolderSettings, claims: Claims, engine: sa.Engine) -> "Actions":
         """The actions of a root whose inbox is open; `engine` must be writable unless they only preview."""
+        destinations = DestinationFolders(root, folders, claims)
         return cls(
             inbox=root / folders.inbox,
             claims=claims,
-            undo=UndoAction(root, folders, claims, engine),
-            correct=CorrectAction(root, folders, claims, engine),
-            delete=DeleteAction(root, folders, claims, engine),
+            undo=UndoAction(destinations, claims, engine),
+            correct=CorrectAction(destinations, engine),
+            delete=DeleteAction(destinations, engine),
         )
 
     @contextmanager

@@ -15,6 +15,8 @@ from alembic.script import ScriptDirectory
 from daemon.database import addresses, copies
 from daemon.database.addresses import DatabaseError
 from daemon.fs import dirfd
+from daemon.fs.entry import Entry
+from daemon.fs.rename import rename
 from models import __version__
 
 log = structlog.get_logger()
@@ -88,7 +90,7 @@ def _publish(folder: int, part: Path, name: str) -> Path:
     copy = part.with_name(name)
     while not (copy.is_file() and filecmp.cmp(part, copy, shallow=False)):
         try:
-            dirfd.rename(folder, os.fsencode(part.name), folder, os.fsencode(copy.name))
+            rename(Entry(folder, os.fsencode(part.name)), Entry(folder, os.fsencode(copy.name)))
             break
         except FileExistsError:
             number += 1

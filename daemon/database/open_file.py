@@ -12,6 +12,8 @@ from daemon.database import copies
 from daemon.database.addresses import BUSY_TIMEOUT_S, DatabaseError
 from daemon.database.in_flight import InFlight, read
 from daemon.fs import dirfd
+from daemon.fs.entry import Entry
+from daemon.fs.rename import rename
 from models.filenames import escape_name
 
 Identity = tuple[int, int]
@@ -111,7 +113,7 @@ class OpenFile:
         if os.fstat(self._file).st_nlink == 0:
             copy = Path(f"{self.path}.replaced-{_now()}")
             with self._copied(lambda: None) as (folder, part):
-                dirfd.rename(folder, part, folder, os.fsencode(copy.name))
+                rename(Entry(folder, part), Entry(folder, os.fsencode(copy.name)))
                 dirfd.sync(folder)
         self.detach_log()
         return copy
@@ -147,10 +149,10 @@ class OpenFile:
             damage = copies.damage(self.path.with_name(os.fsdecode(part)), on_progress)
             if damage is not None:
                 name += os.fsencode(f".corrupt-{_now()}")
-                dirfd.rename(folder, part, folder, name)
+                rename(Entry(folder, part), Entry(folder, name))
                 raise DamagedCopy(f"it is damaged: {damage}; what can be read is in {escape_name(name)}")
             self.detach_log()
-            dirfd.rename(folder, part, folder, name)
+            rename(Entry(folder, part), Entry(folder, name))
             dirfd.sync(folder)
 
     @contextmanager

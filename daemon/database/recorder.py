@@ -21,7 +21,7 @@ from daemon.database.rows import (
     update_if_state,
 )
 from daemon.database.timestamps import format_time
-from daemon.photo import FILING, MISSING
+from daemon.photo import FILING, MISSING, RETRY
 from models.bundle import Bundle
 from models.filenames import escape_name
 
@@ -102,6 +102,11 @@ class Recorder:
         values = {"state": FINAL_STATE, "filed_at": format_time(datetime.now(UTC))}
         with self._transaction() as connection:
             connection.execute(_in_flight(photo_ids).values(values))
+
+    def postpone(self, photo_id: int, place: bytes) -> None:
+        """Records that a photo goes back to its place in the inbox, to be sorted again."""
+        with self._transaction() as connection:
+            update_if_state(connection, photo_id, (FILING,), state=RETRY, **path_columns(place))
 
     def missing(self, photo_id: int, path: bytes) -> None:
         """Records that somebody else removed a claimed photo before it arrived."""

@@ -2,16 +2,24 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from daemon.destinations import sidecar
+from daemon.destinations.mount_guard import MountGuard
 from daemon.destinations.move import Move
+from daemon.destinations.subfolders import usable_path
 from daemon.fs import dirfd, names
+from daemon.fs.entry import Entry
 from daemon.inbox.claims import Claims
 from daemon.photo import UNREAD_SHA256, Destination
+from daemon.retry import is_transient
 from daemon.settings import FolderSettings
+from models.filenames import escape_name
+
+NAME_REFUSED = frozenset({errno.EINVAL, errno.ENAMETOOLONG, errno.EILSEQ})
+"""Errors for a name that a filesystem cannot store."""
 
 
 class DestinationFolders:
@@ -29,17 +37,43 @@ class DestinationFolders:
             "duplicate": self._absolute(folders.duplicates),
             None: self._absolute(folders.failed),
         }
+        self._inbox = self._absolute(folders.inbox)
         self._claims = claims
+        self._mounts = MountGuard()
+        self._portable: set[bytes] = set()
+        """Folders whose filesystem refused a name."""
 
-    def make_folders(self) -> None:
+    def make_folders(self) -> list[str]:
         """Creates missing destination folders; the first duplicate creates the folder for duplicates.
 
+        Returns:
+            Problems of folders that photos cannot move to, for people.
+
         Raises:
-            OSError: A folder cannot be created.
+            OSError: The machine has a problem, such as a full disk.
         """
+        problems = []
         for destination, folder in self._folders.items():
-            if destination != "duplicate":
-                _make(folder)
+            try:
+                if destination != "duplicate":
+                    with self._open(folder, b"", create=True) as fd:
+                        usable_path(fd, ())
+            except OSError as error:
+                if is_transient(error):
+                    raise
+                problems.append(f"no photo can move to {escape_name(folder)}: {error.strerror}")
+        return problems
+
+    def use_portable_names(self, place: bytes) -> bool:
+        """Gives photos names without special characters in a folder whose filesystem refused a name.
+
+        Returns:
+            Whether it did not do so already.
+        """
+        folder, _ = self.split(place)
+        is_new = folder not in self._portable
+        self._portable.add(folder)
+        return is_new
 
     def choose(self, destination: Destination, path: bytes, sha256: str, reserved: set[bytes]) -> bytes:
         """Chooses the first free place for a photo.
@@ -54,11 +88,26 @@ class DestinationFolders:
             The place.
 
         Raises:
-            OSError: The folder cannot be read.
+            OSError: The folder cannot be used.
         """
-        parent, name = dirfd.split(path)
         folder = self._folders[destination]
-        with _open_existing(folder, parent) as fd:
+        try:
+            return self._choose(destination, path, sha256, reserved)
+        except OSError as error:
+            if error.errno not in NAME_REFUSED or folder in self._portable:
+                raise
+        self._portable.add(folder)
+        return self._choose(destination, path, sha256, reserved)
+
+    def _choose(self, destination: Destination, path: bytes, sha256: str, reserved: set[bytes]) -> bytes:
+        folder = self._folders[destination]
+        parts = path.split(b"/")
+        if folder in self._portable:
+            parts = [names.portable(part) for part in parts]
+        *parents, name = parts
+        parent = b"/".join(self._usable(folder, parents))
+        with self._open_existing(folder, parent) as fd:
+            limit = names.MAX_NAME_BYTES if fd is None else os.fstatvfs(fd).f_namemax or names.MAX_NAME_BYTES
 
             def needed(candidate: bytes) -> list[bytes]:
                 return [candidate] if destination else [candidate, sidecar.name_of(candidate, sha256)]
@@ -69,10 +118,10 @@ class DestinationFolders:
             def is_taken(candidate: bytes) -> bool:
                 if not reserved.isdisjoint(places(candidate)):
                     return True
-                return fd is not None and any(dirfd.exists(fd, file) for file in needed(candidate))
+                return fd is not None and any(Entry(fd, file).exists() for file in needed(candidate))
 
             # With the name of its digest, the sidecar of a second copy would be taken whatever the photo's number.
-            free = names.candidates(name, is_taken, suffix_bytes=0 if destination else len(sidecar.SUFFIX))
+            free = names.candidates(name, is_taken, limit=limit, suffix_bytes=0 if destination else len(sidecar.SUFFIX))
             chosen = places(next(free))
         reserved.update(chosen)
         return chosen[0]
@@ -102,24 +151,25 @@ class DestinationFolders:
             OSError: The file cannot be read.
         """
         with self.open_existing(place) as (fd, name):
-            if fd is None or not dirfd.exists(fd, name):
+            stat = None if fd is None else Entry(fd, name).find()
+            if fd is None or stat is None:
                 return False
-            stat = os.stat(name, dir_fd=fd, follow_symlinks=False)
             if dirfd.identity(stat) == identity:
                 return True
             # A rename leaves a photo in only one of the two places, so this is another photo, even with the same bytes.
             if claimed and stat.st_dev == os.fstat(self._claims.inbox_fd).st_dev:
                 return False
             # Another filesystem, or one whose device number changed at a reboot.
-            return dirfd.is_regular(stat) and sha256 != UNREAD_SHA256 and dirfd.sha256(fd, name) == sha256
+            return dirfd.is_regular(stat) and sha256 != UNREAD_SHA256 and Entry(fd, name).sha256() == sha256
 
     def split(self, place: bytes) -> tuple[bytes, bytes]:
-        """Splits a place into its destination folder and the path in it.
+        """Splits a place into its folder, a destination or the inbox, and the path in it.
 
         A place outside all destination folders (settings change) counts as a file of its own folder.
         """
         path = os.path.join(self._root, place)
-        parents = [folder for folder in self._folders.values() if path.startswith(folder + b"/")]
+        folders = (*self._folders.values(), self._inbox)
+        parents = [folder for folder in folders if path.startswith(folder + b"/")]
         folder = max(parents, key=len, default=os.path.dirname(path))
         return folder, path[len(folder) + 1 :]
 
@@ -139,7 +189,7 @@ class DestinationFolders:
         """
         folder, path = self.split(place)
         parent, name = dirfd.split(path)
-        with _open(folder, parent, create=create) as fd:
+        with self._open(folder, parent, create=create) as fd:
             yield fd, name
 
     @contextmanager
@@ -147,7 +197,7 @@ class DestinationFolders:
         """Opens the folder of a place as `open_folder` does; the descriptor is None when there is no such folder."""
         folder, path = self.split(place)
         parent, name = dirfd.split(path)
-        with _open_existing(folder, parent) as fd:
+        with self._open_existing(folder, parent) as fd:
             yield fd, name
 
     def is_in(self, place: bytes, destination: Destination) -> bool:
@@ -161,7 +211,25 @@ class DestinationFolders:
             OSError: The folder cannot be read.
         """
         with self.open_existing(place) as (fd, name):
-            return fd is not None and dirfd.exists(fd, name)
+            return fd is not None and Entry(fd, name).exists()
+
+    def free_places(self, place: bytes, promised: Container[bytes] = ()) -> Iterator[bytes]:
+        """Yields free places beside a place, itself first if it is free, then numbered.
+
+        Args:
+            place: The place.
+            promised: Places that count as taken.
+
+        Raises:
+            OSError: The folder cannot be read.
+        """
+        parent, name = os.path.split(place)
+
+        def is_taken(candidate: bytes) -> bool:
+            beside = os.path.join(parent, candidate)
+            return beside in promised or self.exists(beside)
+
+        return (os.path.join(parent, candidate) for candidate in names.candidates(name, is_taken))
 
     def has_left(self, place: bytes, identity: str | None) -> bool:
         """Whether a claimed photo of a row's bytes may have been moved by hand from the row's place back to the inbox.
@@ -190,37 +258,56 @@ class DestinationFolders:
         inside = path.startswith(self._root + b"/")
         return path[len(self._root) + 1 :] if inside else path
 
+    def place_in_inbox(self, path: bytes) -> bytes:
+        """Returns the place of a path in the inbox."""
+        return self.place(os.path.join(self._inbox, path))
+
+    def path_in_inbox(self, place: bytes) -> bytes:
+        """Returns the path in the inbox of a place there."""
+        return os.path.join(self._root, place)[len(self._inbox) + 1 :]
+
     def _absolute(self, setting: str) -> bytes:
         return os.path.normpath(os.path.join(self._root, os.fsencode(setting)))
 
-
-@contextmanager
-def _open_existing(folder: bytes, path: bytes) -> Iterator[int | None]:
-    """Descriptor of the folder `path` in a destination folder; None when it is missing or no folder."""
-    with ExitStack() as stack:
+    def _usable(self, folder: bytes, parents: Sequence[bytes]) -> Sequence[bytes]:
+        """The names of sub-folders in which a photo can get a name. Raises OSError."""
         try:
-            fd = stack.enter_context(_open(folder, path))
-        except OSError as error:
-            if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
-                raise
-            fd = None
-        yield fd
+            with self._open(folder, b"") as fd:
+                return usable_path(fd, parents)
+        except FileNotFoundError:
+            return parents  # the folder is made with them
 
-
-@contextmanager
-def _open(folder: bytes, path: bytes, *, create: bool = False) -> Iterator[int]:
-    """Descriptor of the folder `path` in a destination folder, created on request. Raises OSError."""
-    if create:
-        _make(folder)
-    root = dirfd.open_root(folder)
-    try:
-        with dirfd.open_folder(root, path, create=create) as fd:
+    @contextmanager
+    def _open_existing(self, folder: bytes, path: bytes) -> Iterator[int | None]:
+        """Descriptor of the folder `path` in a destination folder; None when it is missing or no folder."""
+        with ExitStack() as stack:
+            try:
+                fd = stack.enter_context(self._open(folder, path))
+            except OSError as error:
+                if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+                    raise
+                fd = None
             yield fd
-    finally:
-        os.close(root)
+
+    @contextmanager
+    def _open(self, folder: bytes, path: bytes, *, create: bool = False) -> Iterator[int]:
+        """Descriptor of the folder `path` in a destination folder, created on request. Raises OSError."""
+        if folder == self._inbox:  # by descriptor: another folder may be at its path since it was unmounted
+            root = os.dup(self._claims.inbox_fd)
+        else:
+            if create and not os.path.isdir(folder):
+                self._mounts.check_missing(folder)
+                _make(folder)
+            root = dirfd.open_root(folder)
+        try:
+            if folder != self._inbox:
+                self._mounts.check(folder, root)
+            with dirfd.open_folder(root, path, create=create) as fd:
+                yield fd
+        finally:
+            os.close(root)
 
 
 def _make(folder: bytes) -> None:
-    if not os.path.isdir(folder):
-        os.makedirs(folder, exist_ok=True)
-        dirfd.sync_folder(os.path.dirname(folder))
+    os.makedirs(folder, exist_ok=True)
+    dirfd.sync_folder(os.path.dirname(folder))

@@ -1,13 +1,15 @@
 """Moves claimed photos into the destination folders; never overwrites a file and never leaves half of one."""
 
 import os
+from functools import partial
 
 from daemon import failpoints
 from daemon.destinations import sidecar
 from daemon.destinations.folders import DestinationFolders
 from daemon.destinations.move import Move
-from daemon.fs import dirfd
-from daemon.fs.cross_device import Entry, FileMover
+from daemon.fs import dirfd, part
+from daemon.fs.cross_device import FileMover
+from daemon.fs.entry import Entry
 from daemon.inbox.claims import Claims
 from daemon.photo import UNREAD_SHA256
 
@@ -23,8 +25,8 @@ class PhotoMover:
         self._destinations = destinations
         self._claims = claims
         self._files = FileMover()
-        self._unsynced: dict[bytes, bytes] = {}
-        """A target for each folder that is not synced since a move."""
+        self._unsynced: dict[tuple[int, int], int] = {}
+        """Descriptors of the folders that are not synced since a move; a path may lead elsewhere by then."""
 
     def carry_out(self, move: Move) -> None:
         """Moves a claimed photo to its target, a failed one with its sidecar.
@@ -35,7 +37,9 @@ class PhotoMover:
             OSError: Any other problem with the disk.
         """
         with self._destinations.open_folder(move.target, create=True) as (folder, name):
-            self._unsynced[os.path.dirname(move.target)] = move.target
+            stat = os.fstat(folder)
+            if (stat.st_dev, stat.st_ino) not in self._unsynced:
+                self._unsynced[stat.st_dev, stat.st_ino] = os.dup(folder)
             if move.failure is not None:
                 sidecar.write(folder, name, move)
                 failpoints.failpoint("explained")
@@ -43,23 +47,31 @@ class PhotoMover:
                 self._move_claimed(move, Entry(folder, name))
             except (FileExistsError, SourceMissing):  # a sidecar without its photo explains nothing
                 if move.failure is not None:
-                    os.unlink(sidecar.name_of(name, move.sha256), dir_fd=folder)
+                    Entry(folder, sidecar.name_of(name, move.sha256)).remove()
                 raise
         self._claims.remove_empty_folders(move.source, move.run_id)
 
     def sync(self) -> None:
         """Syncs the folders of all moves since the last call; until then a power cut may undo a move.
 
-        A folder that was removed in the meantime has nothing to sync.
-
         Raises:
             OSError: A folder cannot be synced.
         """
-        for parent, target in list(self._unsynced.items()):
-            with self._destinations.open_existing(target) as (folder, _):
-                if folder is not None:
-                    dirfd.sync(folder)
-            del self._unsynced[parent]
+        while self._unsynced:
+            key, folder = next(iter(self._unsynced.items()))
+            dirfd.sync(folder)
+            del self._unsynced[key]
+            os.close(folder)
+
+    def give_back(self, move: Move) -> None:
+        """Moves a claimed photo whose target cannot be used back to the inbox."""
+        self._claims.give_back(move.source, move.run_id)
+
+    def sweep(self, move: Move) -> None:
+        """Removes unfinished copies from the folder of a target. Raises OSError."""
+        with self._destinations.open_existing(move.target) as (folder, _):
+            if folder is not None:
+                part.sweep(folder)
 
     def drop_claimed(self, move: Move) -> None:
         """Removes the claimed copy of a photo whose target is complete.
@@ -69,7 +81,7 @@ class PhotoMover:
         """
         _, name = dirfd.split(move.source)
         with dirfd.open_folder(self._claims.inbox_fd, self._claims.claim_folder(move.run_id, move.source)) as folder:
-            os.unlink(name, dir_fd=folder)
+            Entry(folder, name).remove()
         self._claims.remove_empty_folders(move.source, move.run_id)
 
     def _move_claimed(self, move: Move, target: Entry) -> None:
@@ -77,19 +89,25 @@ class PhotoMover:
         claim_folder = self._claims.claim_folder(move.run_id, move.source)
         try:
             with dirfd.open_folder(self._claims.inbox_fd, claim_folder) as folder:
-                stat = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                # The inode alone fails after a restore from a backup; the digest alone reads every photo once more.
-                same = move.identity == dirfd.identity(stat)
-                unread = move.sha256 == UNREAD_SHA256
-                if not dirfd.is_regular(stat) or not (
-                    same or (not unread and dirfd.sha256(folder, name) == move.sha256)
-                ):
-                    raise SourceMissing
-                self._files.move(
-                    Entry(folder, name),
-                    target,
-                    move.photo_id,
-                    lambda: dirfd.sha256(folder, name) if unread else move.sha256,
-                )
+                source = Entry(folder, name)
+                if not self._files.has_copied(move.photo_id, target):
+                    _require_photo(source, move)
+                self._files.move(source, target, move.photo_id, partial(_sha256, source, move))
         except FileNotFoundError as error:
-            raise SourceMissing from error
+            # An earlier attempt may have moved it, though it reported an error.
+            if not self._destinations.has_photo(move.target, move.identity, move.sha256, claimed=False):
+                raise SourceMissing from error
+
+
+def _require_photo(source: Entry, move: Move) -> None:
+    """Raises SourceMissing when a claimed file is another one than the photo, OSError."""
+    stat = source.stat()
+    # The inode alone fails after a restore from a backup; the digest alone reads every photo once more.
+    same = move.identity == dirfd.identity(stat)
+    if not dirfd.is_regular(stat) or not (same or (move.sha256 != UNREAD_SHA256 and source.sha256() == move.sha256)):
+        raise SourceMissing
+
+
+def _sha256(source: Entry, move: Move) -> str:
+    """The digest that a photo must have; of one that was too large to be read, the digest that it has. Raises OSError."""
+    return source.sha256() if move.sha256 == UNREAD_SHA256 else move.sha256

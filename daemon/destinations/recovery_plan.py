@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from daemon.database.rows import PendingRow
-from daemon.photo import MISSING, RETRY, RETRYING, State
 
 
 class Resume(NamedTuple):
@@ -58,21 +57,29 @@ def plan(
         yield Reclassify(run_id, path)
 
 
+Presence = Literal["no", "probable", "certain"]
+"""Whether a photo is at its target: recognised by its inode (certain), or by its bytes, or size and time (probable)."""
+
+
 def plan_action(
-    state: State, *, at_target: bool, at_source: bool
-) -> Literal["move", "drop_and_finish", "finish"] | State:
-    """Plans the recovery of an interrupted undo, retry or correction.
+    *, is_private: bool, at_source: bool, at_target: Presence
+) -> Literal["move", "drop", "finish", "missing"]:
+    """Plans the recovery of an interrupted action, which moves a photo from its source by a private name to its target.
 
     Args:
-        state: State of the row.
-        at_target: Whether the photo is at the place it was moving to.
-        at_source: Whether a photo is, still or also, at the place it came from.
+        is_private: Whether a file has the private name.
+        at_source: Whether the photo is where it was before the action.
+        at_target: Whether it is where the action moves it.
 
     Returns:
-        The step, or the final state of the row when the photo is in neither place.
+        `move`: continue. `drop`: remove the private name of a photo that is at its target, and finish the row. `finish`:
+        finish the row. `missing`: the photo is in no place.
     """
-    if at_target:
-        return "drop_and_finish" if at_source else "finish"
+    if is_private:
+        return "drop" if at_target == "certain" else "move"
+    if at_target == "certain":
+        return "finish"
+    # The photo of these bytes at the target may be another one while this one has not moved.
     if at_source:
         return "move"
-    return RETRY if state == RETRYING else MISSING  # a photo to be sorted again may be in flight already
+    return "missing" if at_target == "no" else "finish"

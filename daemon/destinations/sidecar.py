@@ -2,14 +2,15 @@
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from daemon.database.timestamps import format_time
 from daemon.destinations.move import Move
 from daemon.fs import dirfd, names
+from daemon.fs.entry import Entry
+from daemon.fs.part import new_part
+from daemon.fs.rename import is_placeholder, rename
 from models import __version__
 from models.filenames import escape_name
 
@@ -49,52 +50,44 @@ def write(folder: int, name: bytes, move: Move) -> None:
         "foodsort": __version__,
         "model": move.model,
     }
-    sidecar = name_of(name, move.sha256)
-    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        fd = os.open(sidecar, flags | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=folder)
-    except FileExistsError:
-        # Ours, from an interrupted attempt, or a foreign file, which stays: then the photo needs another name.
-        fd = os.open(sidecar, flags, dir_fd=folder)
-        if move.sha256.encode() not in os.read(fd, _MAX_BYTES):
-            os.close(fd)
-            raise
-        os.ftruncate(fd, 0)
-        os.lseek(fd, 0, os.SEEK_SET)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
+    sidecar = Entry(folder, name_of(name, move.sha256))
+    with new_part(folder, mode=0o666) as (part, fd), open(fd, "w", encoding="utf-8", closefd=False) as file:
         file.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
         file.flush()
         dirfd.sync(fd)
+        take(folder, name, move.sha256)  # of an interrupted attempt; a foreign file stays
+        if is_placeholder(sidecar):  # of an interrupted attempt, too
+            sidecar.remove()
+        rename(part, sidecar)
 
 
-@contextmanager
-def removed(folder: int, name: bytes, sha256: str) -> Iterator[None]:
-    """Removes the sidecar of a failed photo; restores it when the block raises OSError.
-
-    The sidecar goes before the photo does: once the photo is in the inbox, its next failure may write a sidecar of the
-    same name.
+def take(folder: int, name: bytes, sha256: str) -> bytes:
+    """Removes the sidecar of a failed photo.
 
     Args:
         folder: Descriptor of the folder.
         name: Name of the photo in it.
         sha256: Digest of the photo; a sidecar without it is a foreign file and stays.
 
+    Returns:
+        Its content for `put_back`; empty when the photo has none.
+
     Raises:
         OSError: The sidecar cannot be removed.
     """
-    sidecar = name_of(name, sha256)
-    content = _read(folder, sidecar)
-    if sha256.encode() not in content:  # no sidecar, or a foreign file
-        yield
-        return
-    os.unlink(sidecar, dir_fd=folder)
-    try:
-        yield
-    except OSError:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with open(os.open(sidecar, flags, 0o666, dir_fd=folder), "wb") as file:
-            file.write(content)
-        raise
+    sidecar = Entry(folder, name_of(name, sha256))
+    content = _content(sidecar)
+    if sha256.encode() not in content:
+        return b""
+    sidecar.remove()
+    return content
+
+
+def put_back(folder: int, name: bytes, sha256: str, content: bytes) -> None:
+    """Restores a sidecar that `take` removed. Raises OSError."""
+    with new_part(folder, mode=0o666) as (part, fd):
+        os.write(fd, content)
+        rename(part, Entry(folder, name_of(name, sha256)))
 
 
 def read(folder: int, name: bytes, sha256: str) -> dict[str, Any]:
@@ -112,7 +105,7 @@ def read(folder: int, name: bytes, sha256: str) -> dict[str, Any]:
         OSError: The sidecar cannot be read.
     """
     try:
-        document = json.loads(_read(folder, name_of(name, sha256)))
+        document = json.loads(_content(Entry(folder, name_of(name, sha256))))
     except ValueError:
         return {}
     types = {"kind": str, "message": str, "attempts": int, "first_failed_at": str, "sha256": str}
@@ -120,10 +113,10 @@ def read(folder: int, name: bytes, sha256: str) -> dict[str, Any]:
     return document if is_ours and document["sha256"] == sha256 else {}
 
 
-def _read(folder: int, name: bytes) -> bytes:
-    try:
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        with open(os.open(name, flags, dir_fd=folder), "rb") as file:
-            return file.read()
-    except FileNotFoundError:
+def _content(sidecar: Entry) -> bytes:
+    """The content of a file; nothing if there is none. Raises OSError."""
+    stat = sidecar.find()
+    if stat is None or not dirfd.is_regular(stat):
         return b""
+    with open(sidecar.open(), "rb") as file:
+        return file.read(_MAX_BYTES)

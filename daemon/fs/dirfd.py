@@ -1,15 +1,11 @@
 """Folders by descriptor: each step below a root is opened without following links, so no path leads outside."""
 
-import ctypes
 import errno
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from stat import S_ISDIR, S_ISREG
 
-_RENAME_NOREPLACE = 1  # linux/fs.h
-_libc = ctypes.CDLL(None, use_errno=True)
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -47,28 +43,6 @@ def open_folder(root: int, path: bytes, *, create: bool = False) -> Iterator[int
         os.close(at)
 
 
-def rename(source: int, old: bytes, target: int, new: bytes) -> None:
-    """Renames `old` in the folder `source` to `new` in the folder `target` and never overwrites a file.
-
-    Raises:
-        OSError: EEXIST when `new` is taken, EXDEV when the folders are on two filesystems.
-    """
-    if _libc.renameat2(source, old, target, new, _RENAME_NOREPLACE) == 0:
-        return
-    code = ctypes.get_errno()
-    if code not in {errno.EINVAL, errno.ENOSYS}:
-        raise OSError(code, os.strerror(code), old)
-    # A filesystem without RENAME_NOREPLACE (NFS, some FUSE): a link cannot replace anything either.
-    os.link(old, new, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
-    sync(target)
-    try:
-        os.unlink(old, dir_fd=source)
-    except OSError:  # else it would be in both places
-        os.unlink(new, dir_fd=target)
-        raise
-    sync(source)
-
-
 def sync(fd: int, *, data_only: bool = False) -> None:
     """Writes a file, or the entries of a folder, to the disk; does nothing where the filesystem does not support it.
 
@@ -93,21 +67,6 @@ def sync_folder(path: bytes) -> None:
         sync(fd)
     finally:
         os.close(fd)
-
-
-def sha256(at: int, name: bytes) -> str:
-    """Returns the SHA-256 (hex) of the regular file `name` in the folder `at`. Raises OSError, ELOOP for a link."""
-    with os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at), "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def exists(at: int, name: bytes) -> bool:
-    """Whether the folder `at` has an entry `name`, which may be a dangling link."""
-    try:
-        os.stat(name, dir_fd=at, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def walk(

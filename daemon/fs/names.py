@@ -1,8 +1,14 @@
 """Numbered file names, for when a name is taken."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 
 MAX_NAME_BYTES = 255
+MAX_ENCRYPTED_NAME_BYTES = 143
+"""Longest name that eCryptfs can store; other encrypting filesystems store longer ones."""
+
+_FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
+"""Characters that Windows does not allow in file names (learn.microsoft.com, "Naming files, paths, and namespaces")."""
 
 
 def numbered(name: bytes, number: int, limit: int = MAX_NAME_BYTES) -> bytes:
@@ -26,7 +32,20 @@ def numbered(name: bytes, number: int, limit: int = MAX_NAME_BYTES) -> bytes:
     return _cut(stem, room) + suffix + dot + extension
 
 
-def candidates(name: bytes, is_taken: Callable[[bytes], bool], *, suffix_bytes: int = 0) -> Iterator[bytes]:
+def portable(name: bytes) -> bytes:
+    """Returns a name that NTFS, exFAT, SMB and encrypting filesystems accept.
+
+    >>> portable(b"10:30 soup?.jpg")
+    b'10_30 soup_.jpg'
+    """
+    text = name.decode("utf-8", "replace").replace("\N{REPLACEMENT CHARACTER}", "_")
+    allowed = _FORBIDDEN.sub("_", text).rstrip(". ") or "_"
+    return numbered(allowed.encode(), 1, MAX_ENCRYPTED_NAME_BYTES)
+
+
+def candidates(
+    name: bytes, is_taken: Callable[[bytes], bool], *, limit: int = MAX_NAME_BYTES, suffix_bytes: int = 0
+) -> Iterator[bytes]:
     """Yields the names to try for a file, without end: free ones of `a.jpg`, `a (2).jpg`, `a (3).jpg` and so on.
 
     Thousands of files may have the same name, so not every number is looked at. The names are in order and may skip free
@@ -35,11 +54,12 @@ def candidates(name: bytes, is_taken: Callable[[bytes], bool], *, suffix_bytes: 
     Args:
         name: The file name.
         is_taken: Whether a name is taken now. It may be taken later, so whoever uses a name must never overwrite.
+        limit: Longest name (bytes).
         suffix_bytes: Length of a suffix that has to fit behind each name with a number.
     """
 
     def named(number: int) -> bytes:
-        return numbered(name, number, MAX_NAME_BYTES - (suffix_bytes if number > 1 else 0))
+        return numbered(name, number, limit - (suffix_bytes if number > 1 else 0))
 
     number = 0
     while True:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from daemon.fs import dirfd
+from daemon.fs import dirfd, filesystem
 from daemon.inbox.readiness import ReadyFile
 from daemon.inbox.stamp import FileStamp
 from daemon.retry import is_transient
@@ -40,6 +40,7 @@ class Claimed:
         stat: Its stat when it was claimed.
         stable_since: Time of its last known change (monotonic s).
         claimed_at: Time at which it was claimed (UTC).
+        identity_in_inbox: Device and inode before the claim; a copy, or a filesystem without lasting inodes, changes them.
     """
 
     path: bytes
@@ -48,6 +49,7 @@ class Claimed:
     stat: os.stat_result
     stable_since: float
     claimed_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    identity_in_inbox: str = ""
 
     @classmethod
     def open(cls, inbox_fd: int, folder: bytes, path: bytes, run_id: bytes, ready: ReadyFile | None) -> "Claimed":
@@ -74,7 +76,9 @@ class Claimed:
             os.close(fd)
             raise
         stable_since = ready.stable_since if ready is not None else time.monotonic()
-        return cls(path=path, run_id=run_id, fd=fd, stat=stat, stable_since=stable_since)
+        claimed = cls(path=path, run_id=run_id, fd=fd, stat=stat, stable_since=stable_since)
+        claimed.identity_in_inbox = claimed.identity if ready is None else ready.stamp.identity
+        return claimed
 
     @property
     def identity(self) -> str:
@@ -118,7 +122,10 @@ def _check(fd: int, stat: os.stat_result, ready: ReadyFile | None) -> None:
         raise FileRefused("is no regular file")
     if ready is None:
         return
-    if not FileStamp.of(stat).same_except_ctime(ready.stamp):
+    stamp = FileStamp.of(stat)
+    if not filesystem.has_lasting_inodes(fd):
+        stamp = stamp._replace(inode=ready.stamp.inode)
+    if not stamp.same_except_ctime(ready.stamp):
         raise FileChanged(writing=False)
     if not ready.overdue and is_open_for_writing(fd):
         raise FileChanged(writing=True)
@@ -127,9 +134,12 @@ def _check(fd: int, stat: os.stat_result, ready: ReadyFile | None) -> None:
 def is_open_for_writing(fd: int) -> bool:
     """Whether a process has the file open for writing: then the kernel grants no read lease (fcntl(2), F_SETLEASE).
 
-    Returns False as well where no lease is possible: for files of other users, and on network and FUSE filesystems.
+    Returns False as well where a lease is not possible (files of other users) or tells nothing: on network and FUSE
+    filesystems, EAGAIN may mean that the server grants none.
     """
     try:
+        if filesystem.is_network(fd):
+            return False
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:

@@ -9,6 +9,10 @@ from pathlib import Path
 
 from daemon import failpoints
 from daemon.fs import dirfd, names
+from daemon.fs.cross_device import FileMover
+from daemon.fs.entry import Entry
+from daemon.fs.part import is_part
+from daemon.fs.rename import is_placeholder, rename
 from daemon.inbox.claimed_photo import Claimed, FileChanged, FileRefused
 from daemon.inbox.readiness import ReadyFile
 from daemon.inbox.stamp import FileStamp
@@ -30,6 +34,7 @@ class Claims:
     def __init__(self, inbox: Path) -> None:
         """Opens an inbox. Raises OSError."""
         self.open(inbox)
+        self._files = FileMover()
         self._pending_returns: list[tuple[bytes, bytes]] = []
         # One thread creates subfolders of the claim folder while others remove the empty ones.
         self._folder_lock = threading.Lock()
@@ -69,7 +74,7 @@ class Claims:
                 dirfd.open_folder(self.inbox_fd, claim_folder, create=True) as target,
                 dirfd.open_folder(self.inbox_fd, parent) as source,
             ):
-                dirfd.rename(source, name, target, name)
+                copied = self._take(Entry(source, name), Entry(target, name), ready)
         except OSError as error:
             self.remove_empty_folders(ready.path, self.run_id)
             if isinstance(error, FileNotFoundError | FileExistsError) or is_transient(error):
@@ -77,7 +82,10 @@ class Claims:
             raise FileRefused(f"cannot be moved: {error.strerror}") from error
         failpoints.failpoint("claimed")
         try:
-            return Claimed.open(self.inbox_fd, claim_folder, ready.path, self.run_id, ready)
+            unchecked = None if copied else ready
+            claimed = Claimed.open(self.inbox_fd, claim_folder, ready.path, self.run_id, unchecked)
+            claimed.identity_in_inbox = ready.stamp.identity
+            return claimed
         except (FileChanged, FileRefused, OSError):  # OSError: no descriptors left, for example
             self.give_back(ready.path, self.run_id)
             raise
@@ -128,6 +136,36 @@ class Claims:
             if path:
                 yield run_id, path
 
+    def settle(self, path: bytes, run_id: bytes) -> bool:
+        """Completes a claim or a return during which a process was killed.
+
+        A rename leaves a photo in one place. A filesystem without RENAME_NOREPLACE, or another one, may have it in both.
+
+        Returns:
+            Whether the photo is claimed; else it is in the inbox.
+
+        Raises:
+            OSError: The folders cannot be read or changed.
+        """
+        parent, name = dirfd.split(path)
+        with dirfd.open_folder(self.inbox_fd, self.claim_folder(run_id, path)) as folder:
+            claimed = Entry(folder, name)
+            if is_placeholder(claimed) or is_part(name):
+                claimed.remove()
+                return False
+            stat = claimed.stat()
+            try:
+                with dirfd.open_folder(self.inbox_fd, parent) as inbox:
+                    original = Entry(inbox, name)
+                    if is_placeholder(original):
+                        original.remove()
+                    elif original.is_same_file(stat) or _is_copy(original, claimed):
+                        claimed.remove()
+                        return False
+            except (FileNotFoundError, NotADirectoryError):
+                return True
+        return True
+
     def stat(self, path: bytes) -> os.stat_result | None:
         """Returns the stat of a path in the inbox, None when the file or its folder does not exist. Raises OSError."""
         parent, name = dirfd.split(path)
@@ -149,6 +187,28 @@ class Claims:
             return None
         return FileStamp.of(stat) if stat is not None and dirfd.is_regular(stat) else None
 
+    def _take(self, source: Entry, target: Entry, ready: ReadyFile) -> bool:
+        """Renames a file into the claim folder, or copies it from a filesystem that is mounted inside the inbox.
+
+        Returns:
+            Whether it was copied.
+
+        Raises:
+            FileChanged, FileRefused: The file cannot be copied.
+            OSError: It cannot be renamed or copied.
+        """
+        if os.fstat(source.folder).st_dev == os.fstat(target.folder).st_dev:
+            try:
+                rename(source, target)
+                return False
+            except OSError as error:
+                if error.errno != errno.EXDEV:  # the same device, and a bind mount or a subvolume nonetheless
+                    raise
+        parent, _ = dirfd.split(ready.path)
+        Claimed.open(self.inbox_fd, parent, ready.path, b"", ready).close()
+        self._files.move(source, target, ready.path, source.sha256)
+        return True
+
     def _give_back(self, path: bytes, run_id: bytes) -> bytes:
         parent, name = dirfd.split(path)
         claim_folder = self.claim_folder(run_id, path)
@@ -157,9 +217,20 @@ class Claims:
             dirfd.open_folder(self.inbox_fd, parent, create=True) as target,
         ):
             free = names.use_first_free(
-                names.candidates(name, lambda candidate: dirfd.exists(target, candidate)),
-                lambda candidate: dirfd.rename(source, name, target, candidate),
+                names.candidates(name, lambda candidate: Entry(target, candidate).exists()),
+                lambda candidate: self._files.move(
+                    Entry(source, name), Entry(target, candidate), (run_id, path), Entry(source, name).sha256
+                ),
             )
         failpoints.failpoint("given_back")
         self.remove_empty_folders(path, run_id)
         return dirfd.join(parent, free)
+
+
+def _is_copy(original: Entry, claimed: Entry) -> bool:
+    """Whether a file on a filesystem mounted inside the inbox has the size, time and bytes of a claimed one."""
+    stat, other = original.find(), claimed.stat()
+    if stat is None or os.fstat(original.folder).st_dev == os.fstat(claimed.folder).st_dev:
+        return False
+    same = (stat.st_size, stat.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+    return same and original.sha256() == claimed.sha256()

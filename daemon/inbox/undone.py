@@ -5,12 +5,14 @@ import os
 from daemon.database.lookup import Lookup
 from daemon.database.recorder import Recorder
 from daemon.database.rows import InboxRow
-from daemon.database.timestamps import format_mtime
+from daemon.database.timestamps import format_mtime, is_same_mtime
 from daemon.inbox.claims import Claims
 from daemon.inbox.stamp import FileStamp
 from daemon.retry import Retrier
 
 _PAGE_ROWS = 500
+_SECONDS = len("2026-11-24T12:00:00")
+"""Times are compared in whole seconds: some filesystems store no more, and report more for a while."""
 
 
 class UndonePhotos:
@@ -72,7 +74,7 @@ def _changed_identities(rows: list[InboxRow], claims: Claims) -> dict[int, str]:
     changed = {}
     for row in rows:
         stamp = claims.stamp(row.inbox_path)
-        if stamp is None or (stamp.size, format_mtime(stamp.mtime_ns)) != (row.size_bytes, row.modified_at):
+        if stamp is None or stamp.size != row.size_bytes or not is_same_mtime(stamp.mtime_ns, row.modified_at):
             continue
         if row.identity != stamp.identity:
             changed[row.id] = stamp.identity
@@ -80,8 +82,8 @@ def _changed_identities(rows: list[InboxRow], claims: Claims) -> dict[int, str]:
 
 
 def _facts(row: InboxRow) -> tuple[str, int, str]:
-    return row.identity, row.size_bytes, row.modified_at
+    return row.identity, row.size_bytes, row.modified_at[:_SECONDS]
 
 
 def _stamp_facts(stamp: FileStamp) -> tuple[str, int, str]:
-    return stamp.identity, stamp.size, format_mtime(stamp.mtime_ns)
+    return stamp.identity, stamp.size, format_mtime(stamp.mtime_ns)[:_SECONDS]

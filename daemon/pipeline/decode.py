@@ -41,7 +41,7 @@ class Decoded:
         """Key of the photo in the database."""
         claimed = self.claimed
         modified_at = format_mtime(claimed.stat.st_mtime_ns)
-        return PhotoKey(claimed.identity, self.sha256, claimed.path, claimed.linked, modified_at)
+        return PhotoKey(claimed.identity_in_inbox, self.sha256, claimed.path, claimed.linked, modified_at)
 
 
 def read(

@@ -1,5 +1,7 @@
 """Records a batch, then moves its photos: in that order, so that every moved photo has a row that names its place."""
 
+import errno
+import itertools
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -10,16 +12,27 @@ from daemon.database.lookup import Lookup
 from daemon.database.recorder import Recorder
 from daemon.database.rows import BatchRow, DuplicateRow, PendingRow
 from daemon.database.timestamps import format_time
-from daemon.destinations.folders import DestinationFolders
+from daemon.destinations.folders import NAME_REFUSED, DestinationFolders
 from daemon.destinations.move import Move
 from daemon.destinations.mover import PhotoMover, SourceMissing
 from daemon.destinations.recovery_plan import Resume
-from daemon.photo import CORRECTING, FILED, FILING
+from daemon.inbox.claimed_photo import Returned
+from daemon.photo import CORRECTING, FILED, FILING, Destination
 from daemon.pipeline.classify import Outcome
 from daemon.retry import Retrier
 from models.filenames import escape_name
 
 log = structlog.get_logger()
+
+
+_ATTEMPTS = 3
+
+
+class _FolderRefused(Exception):
+    """Raised when photos cannot move to a folder. The message is for people."""
+
+    def __init__(self, destination: Destination, error: OSError) -> None:
+        super().__init__(f"cannot move to the folder for {destination or 'failed photos'}: {error.strerror}")
 
 
 class Filer:
@@ -44,27 +57,32 @@ class Filer:
         self._previewed: set[str] = set()
         """SHA-256 of the photos that a dry run would have filed; no row has them."""
 
-    def file(self, outcomes: list[Outcome], batch: BatchRow) -> list[Outcome]:
+    def file(self, outcomes: list[Outcome], batch: BatchRow) -> tuple[list[Outcome], list[Returned]]:
         """Records and moves the photos of a batch.
+
+        A photo whose folder cannot be used goes back to the inbox, so that it does not stop the others.
 
         Args:
             outcomes: Outcomes of the batch.
             batch: Row of the batch.
 
         Returns:
-            The outcomes; duplicates that were set aside are marked.
+            The outcomes, with marked duplicates that were set aside, and the photos that go back to the inbox.
 
         Raises:
             RetryAborted: The daemon stops during a retry.
             Exception: Any error that is not transient.
         """
         outcomes, repeated = self._mark_duplicates(outcomes, set()) if self._skip_duplicates else (outcomes, [])
-        targets = self._choose_targets(outcomes)
+        outcomes, targets, returned = self._choose_targets(outcomes)
+        if not outcomes:
+            return [], returned
         now = format_time(datetime.now(UTC))
         rows = [outcome.row(target, now) for outcome, target in zip(outcomes, targets, strict=True)]
         recorded = self._retry(self._recorder.begin, batch, rows, [outcome.prior for outcome in outcomes])
         failpoints.failpoint("recorded")
         moved = []
+        filed = []
         for photo_id, outcome, row in zip(recorded.photo_ids, outcomes, rows, strict=True):
             claimed = outcome.decoded.claimed
             move = Move(
@@ -80,13 +98,21 @@ class Filer:
                 first_failed_at=row.first_failed_at,
                 model=self._recorder.model_name,
             )
-            target = self._move(move)
+            try:
+                target = self._move(move)
+            except _FolderRefused as refusal:
+                self._postpone(move)
+                returned.append(Returned(claimed, refusal=str(refusal)))
+                continue
+            filed.append(outcome)
             if target is not None:
                 moved.append(photo_id)
                 _log_outcome("filed", outcome, target, batch=recorded.id)
         self._finish(moved)
-        # In a batch of their own: the photos that they repeat have a row now.
-        return outcomes + (self.file(repeated, replace(batch, inference_ms=0.0)) if repeated else [])
+        if repeated:  # in a batch of their own: the photos that they repeat have a row now
+            more_filed, more_returned = self.file(repeated, replace(batch, inference_ms=0.0))
+            return filed + more_filed, returned + more_returned
+        return filed, returned
 
     def renames_failed(self) -> bool:
         """Whether failed photos are renamed into their folder, not copied to another filesystem."""
@@ -95,31 +121,39 @@ class Filer:
         except OSError:  # it is waited for when the photo is filed
             return True
 
-    def preview(self, outcomes: list[Outcome]) -> list[Outcome]:
+    def preview(self, outcomes: list[Outcome]) -> tuple[list[Outcome], list[Returned]]:
         """Logs where the photos of a batch would go, for a dry run.
 
         Returns:
-            The outcomes; photos that would be set aside as duplicates are marked.
+            The outcomes, with marked photos that would be set aside as duplicates, and the photos that would go back to
+            the inbox.
         """
         if self._skip_duplicates:
             outcomes, repeated = self._mark_duplicates(outcomes, self._previewed)
             outcomes += [replace(outcome, duplicate_of=0) for outcome in repeated]  # the row does not exist yet
-        for outcome, target in zip(outcomes, self._choose_targets(outcomes), strict=True):
+        outcomes, targets, returned = self._choose_targets(outcomes)
+        for outcome, target in zip(outcomes, targets, strict=True):
             _log_outcome("would file", outcome, target)
-        return outcomes
+        return outcomes, returned
 
     def recover(self, steps: list[Resume]) -> None:
         """Finishes the photos that an earlier run of the daemon recorded and did not finish."""
         finished = []
         for action, row in steps:
             log.info("recovering", photo=escape_name(row.inbox_path), action=action)
+            self._retry(self._mover.sweep, _pending_move(row))
             if action == "missing":
                 self._record_missing(row.id, row.inbox_path)
                 continue
             if action == "drop_and_finish":
                 self._retry(self._mover.drop_claimed, _pending_move(row))
-            if action != "file" or self._move(_pending_move(row)) is not None:
-                finished.append(row.id)
+            try:
+                if action != "file" or self._move(_pending_move(row)) is not None:
+                    finished.append(row.id)
+            except _FolderRefused as refusal:
+                log.warning(f"{refusal}; the photo goes back to the inbox", photo=escape_name(row.inbox_path))
+                self._postpone(_pending_move(row))
+                self._mover.give_back(_pending_move(row))
         self._finish(finished)
 
     def _mark_duplicates(self, outcomes: list[Outcome], new_digests: set[str]) -> tuple[list[Outcome], list[Outcome]]:
@@ -155,35 +189,72 @@ class Filer:
                 return row.original
         return None
 
-    def _choose_targets(self, outcomes: list[Outcome]) -> list[bytes]:
+    def _choose_targets(self, outcomes: list[Outcome]) -> tuple[list[Outcome], list[bytes], list[Returned]]:
+        """Returns the outcomes with a target each, and the photos whose folder cannot be used."""
         reserved: set[bytes] = set()
-        return [
-            self._destinations.choose(
-                outcome.destination, outcome.decoded.claimed.path, outcome.decoded.sha256, reserved
-            )
-            for outcome in outcomes
-        ]
+        kept = []
+        targets = []
+        returned = []
+        for outcome in outcomes:
+            claimed = outcome.decoded.claimed
+            try:
+                target = self._choose(outcome.destination, claimed.path, outcome.decoded.sha256, reserved)
+            except _FolderRefused as refusal:
+                returned.append(Returned(claimed, refusal=str(refusal)))
+                continue
+            kept.append(outcome)
+            targets.append(target)
+        return kept, targets, returned
+
+    def _choose(self, destination: Destination, path: bytes, sha256: str, reserved: set[bytes]) -> bytes:
+        """Chooses a place; waits while the machine has a problem. Raises _FolderRefused, RetryAborted."""
+        try:
+            return self._retry.retry_transient(self._destinations.choose, destination, path, sha256, reserved)
+        except OSError as error:
+            raise _FolderRefused(destination, error) from error
 
     def _move(self, move: Move) -> bytes | None:
-        """Moves one photo; to the next free place, recorded first, when its target is taken.
+        """Moves one photo; to another place, recorded first, when its target is taken or refused.
 
         Returns:
             The place of the photo; None when it is missing.
+
+        Raises:
+            _FolderRefused: The photo cannot get a name in its folder.
+            RetryAborted: The daemon stops during a retry.
         """
-        while True:
+        for attempt in itertools.count(1):
             try:
                 if not self._destinations.fits_settings(move):
                     raise FileExistsError
-                self._retry(self._mover.carry_out, move)
+                self._retry.retry_transient(self._mover.carry_out, move)
                 failpoints.failpoint("moved")
                 return move.target
-            except FileExistsError:
-                target = self._destinations.choose(move.destination, move.source, move.sha256, set())
-                move = replace(move, target=target)
-                self._retry(self._recorder.move, move.photo_id, move.target)
             except SourceMissing:
                 self._record_missing(move.photo_id, move.source)
                 return None
+            except FileExistsError:
+                target = self._choose(move.destination, move.source, move.sha256, set())
+            except OSError as error:
+                if error.errno == errno.ENOENT and attempt < _ATTEMPTS:
+                    continue  # another program removed the empty folder: it is made again
+                target = self._choose_after(error, move)
+            move = replace(move, target=target)
+            self._retry(self._recorder.move, move.photo_id, move.target)
+        raise AssertionError  # the attempts never end
+
+    def _choose_after(self, error: OSError, move: Move) -> bytes:
+        """Chooses a place other than the target, which was refused. Raises _FolderRefused, RetryAborted."""
+        if error.errno in NAME_REFUSED | {errno.ENOENT}:  # exFAT over FUSE reports ENOENT
+            self._destinations.use_portable_names(move.target)
+        target = self._choose(move.destination, move.source, move.sha256, set())
+        if target == move.target:
+            raise _FolderRefused(move.destination, error) from error
+        return target
+
+    def _postpone(self, move: Move) -> None:
+        """Records that a photo goes back to the inbox."""
+        self._retry(self._recorder.postpone, move.photo_id, self._destinations.place_in_inbox(move.source))
 
     def _finish(self, photo_ids: list[int]) -> None:
         """Records that photos are at their places, once the moves would survive a power cut."""

@@ -165,8 +165,8 @@ class Pipeline:
     def _file(self, batch: ClassifiedBatch) -> None:
         with self._stages.work("file", len(batch.outcomes), since=batch.since):
             filer = self._filer
-            outcomes = filer.preview(batch.outcomes) if self._dry_run else filer.file(batch.outcomes, batch.row)
-        for outcome in outcomes:
+            filed, returned = filer.preview(batch.outcomes) if self._dry_run else filer.file(batch.outcomes, batch.row)
+        for outcome in filed:
             self._metrics.filed(
                 prediction=outcome.prediction,
                 label=outcome.label,
@@ -174,4 +174,6 @@ class Pipeline:
                 destination=outcome.destination,
                 since=self._in_flight[id(outcome.decoded.claimed)][1],
             )
-        self._release([outcome.decoded.claimed for outcome in outcomes])
+        self._release([outcome.decoded.claimed for outcome in filed])
+        for photo in returned:
+            self._give_back(photo)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from daemon.database.schema import photos
-from daemon.database.timestamps import format_mtime
+from daemon.database.timestamps import is_same_mtime
 from daemon.fs import dirfd
 from daemon.photo import CORRECTING, DUPLICATE, FAILED, FILED, FILING, State
 from models.filenames import escape_name
@@ -43,7 +43,7 @@ class Photo(NamedTuple):
     def looks_like(self, stat: os.stat_result) -> bool:
         """Whether a file is regular and has the size and modification time of the row."""
         same_size = stat.st_size == self.size_bytes
-        return dirfd.is_regular(stat) and same_size and format_mtime(stat.st_mtime_ns) == self.modified_at
+        return dirfd.is_regular(stat) and same_size and is_same_mtime(stat.st_mtime_ns, self.modified_at)
 
 
 COLUMNS: tuple["sa.ColumnElement[object]", ...] = (

@@ -1,6 +1,7 @@
 """Selects the photos that a person named: by path, by batch, by time, by kind of failure."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 
 from daemon.database.schema import batches, photos
 from daemon.database.timestamps import format_time
+from daemon.fs import dirfd
 from daemon.photo import State
 from daemon.queries import globs, pathspec
 from daemon.queries.arguments import PathArgument
@@ -91,10 +93,23 @@ class PhotoSelection:
             self._refuse_other_states(path, condition)
         else:
             selected = self._matching(path, pathspec.names(readings))
-        # A place may have belonged to another photo before, whose row may even be the newer of the two. The one that was
-        # sorted last has the highest batch; times do not tell, because the clock may have been set back.
-        newest = {photo.path: photo for photo in sorted(selected, key=lambda photo: (photo.batch_id, photo.id))}
+        # A place may have belonged to another photo before, whose row may even be the newer of the two. The file tells; else
+        # the one that was sorted last has the highest batch. Times do not: the clock may have been set back.
+        places = Counter(photo.path for photo in selected)
+        order = sorted(
+            selected,
+            key=lambda photo: (places[photo.path] > 1 and self._is_at_place(photo), photo.batch_id, photo.id),
+        )
+        newest = {photo.path: photo for photo in order}
         return [photo for photo in newest.values() if not kinds or photo.error_kind in kinds]
+
+    def _is_at_place(self, photo: Photo) -> bool:
+        """Whether the file at a photo's place is the one in its row."""
+        try:
+            stat = os.lstat(os.path.join(os.fsencode(self._root), photo.path))
+        except OSError:
+            return False
+        return dirfd.identity(stat) == photo.identity and photo.looks_like(stat)
 
     def _select(self, *conditions: "sa.ColumnElement[bool]") -> list[Photo]:
         query = sa.select(*COLUMNS).where(photos.c.state.in_(self._states), *conditions).order_by(photos.c.id)

@@ -37,7 +37,9 @@ class StartupRecovery:
             RetryAborted: The daemon stops during a retry.
         """
         self._retry(self._recover_actions)
-        claimed = self._retry(lambda: list(self._storage.claims.leftovers()))
+        claims = self._storage.claims
+        leftovers = self._retry(lambda: list(claims.leftovers()))
+        claimed = [(run_id, path) for run_id, path in leftovers if self._retry(claims.settle, path, run_id)]
         pending = self._retry(self._storage.lookup.pending)
         steps = list(recovery_plan.plan(claimed, pending, self._arrived))
         self._filer.recover([step for step in steps if isinstance(step, recovery_plan.Resume)])

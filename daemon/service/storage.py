@@ -84,7 +84,8 @@ class Storage:
             if not dry_run:
                 if self._attempt(root_id.claim, root, engine):
                     self._attempt(self.recorder.event, *self._report_new())
-                self._attempt(self.destinations.make_folders)
+                for problem in self._attempt(self.destinations.make_folders):
+                    self.event_log.record("refused", problem)
             self._opened = opened.pop_all()
 
     def use_model(self, bundle: Bundle) -> None:

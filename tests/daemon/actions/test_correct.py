@@ -193,7 +193,7 @@ def test_a_path_means_the_photo_that_was_filed_there_last(root: Path, photo: Pho
     assert photos(root) == {"inbox/a.jpg": photo("food", 1)}
 
 
-@pytest.mark.parametrize("point", ["correcting", "corrected", "corrected:2"])
+@pytest.mark.parametrize("point", ["begun", "taken", "arrived", "arrived:2"])
 @pytest.mark.parametrize("next_", ["run", "undo", "correct"])
 def test_the_next_command_completes_a_killed_correct(
     sorted_root: Path, photo: Photo, foodsort: Foodsort, point: str, next_: str
@@ -227,7 +227,7 @@ def test_the_next_command_completes_a_killed_correct(
 def test_recovery_uses_another_name_if_the_target_was_taken(
     sorted_root: Path, photo: Photo, foodsort: Foodsort
 ) -> None:
-    kill_at("correcting", "correct", "--root", sorted_root, "food", "--label", "non_food")
+    kill_at("begun", "correct", "--root", sorted_root, "food", "--label", "non_food")
     (sorted_root / "non_food/trip/soup.jpg").write_bytes(photo())  # the same bytes, and not the photo
     run_once(sorted_root, foodsort)
     assert row(sorted_root, "soup (2).jpg")["path"] == "non_food/trip/soup (2).jpg"
@@ -235,7 +235,7 @@ def test_recovery_uses_another_name_if_the_target_was_taken(
 
 
 def test_recovery_keeps_a_copy_at_the_old_path(sorted_root: Path, photo: Photo, foodsort: Foodsort) -> None:
-    kill_at("corrected", "correct", "--root", sorted_root, "food", "--label", "non_food")
+    kill_at("arrived", "correct", "--root", sorted_root, "food", "--label", "non_food")
     (sorted_root / "food/trip/soup.jpg").write_bytes(photo())
     run_once(sorted_root, foodsort)
     assert row(sorted_root, "soup.jpg")["state"] == "filed"
@@ -243,15 +243,15 @@ def test_recovery_keeps_a_copy_at_the_old_path(sorted_root: Path, photo: Photo, 
 
 
 def test_recovery_marks_a_removed_photo_as_missing(sorted_root: Path, foodsort: Foodsort) -> None:
-    kill_at("correcting", "correct", "--root", sorted_root, "food", "--label", "non_food")
+    kill_at("begun", "correct", "--root", sorted_root, "food", "--label", "non_food")
     (sorted_root / "food/trip/soup.jpg").unlink()
     code, _, err = foodsort("undo", "--root", sorted_root, "--since", "2100-01-01")
     assert code == 1
-    assert err == "foodsort: food/trip/soup.jpg was taken away by somebody else while it was being moved\n"
+    assert err == "foodsort: food/trip/soup.jpg was taken away by another program while it was being moved\n"
     assert row(sorted_root, "soup.jpg")["state"] == "missing"
 
 
-@pytest.mark.parametrize("point", ["", "correcting", "copied", "named", "corrected"])
+@pytest.mark.parametrize("point", ["", "begun", "taken", "copied", "named", "arrived"])
 @pytest.mark.parametrize("label", ["food", "non_food"])
 def test_correct_moves_a_photo_between_filesystems(
     root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, point: str, label: str
@@ -279,7 +279,7 @@ def test_no_other_process_changes_a_photo_during_a_correct(root: Path, photo: Ph
     drop(root, "a.jpg", photo())
     run_once(root, foodsort)
     words = [*COMMAND, "correct", "--root", str(root), "food", "--label", "non_food"]
-    with subprocess.Popen(words, env=os.environ | {VARIABLE: "correcting:1:hang"}) as call:
+    with subprocess.Popen(words, env=os.environ | {VARIABLE: "begun:1:hang"}) as call:
         try:
             until(lambda: states(root) == {"non_food/a.jpg": "correcting"})
             drop(root, "b.jpg", photo())

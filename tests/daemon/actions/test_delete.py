@@ -180,7 +180,7 @@ def test_a_users_file_with_the_name_of_a_sidecar_stays(failed: Path, foodsort: F
     assert (failed / f"{BILL}.error.json").read_bytes() == b"my notes"
 
 
-@pytest.mark.parametrize("point", ["deleting", "unexplained", "deleted", "deleted:2"])
+@pytest.mark.parametrize("point", ["begun", "taken", "unexplained", "arrived", "arrived:2"])
 @pytest.mark.parametrize("next_", ["run", "retry", "delete"])
 def test_the_next_command_completes_a_killed_delete(
     failed: Path, photo: Photo, foodsort: Foodsort, point: str, next_: str
@@ -199,7 +199,7 @@ def test_the_next_command_completes_a_killed_delete(
 
 @pytest.mark.parametrize("other", [change, exchange, link])
 def test_recovery_keeps_a_file_that_replaced_the_photo(failed: Path, foodsort: Foodsort, other: object) -> None:
-    kill_at("deleting", *delete(failed, BILL))
+    kill_at("begun", *delete(failed, BILL))
     other(failed / BILL)  # type: ignore[operator]
     before = tree(failed)
     run_once(failed, foodsort)

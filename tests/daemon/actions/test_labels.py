@@ -85,7 +85,7 @@ def test_correct_needs_either_label_or_withdraw(corrected: Path, foodsort: Foods
     assert labels(corrected) == ["non_food"]
 
 
-@pytest.mark.parametrize("point", ["correcting", "corrected"])
+@pytest.mark.parametrize("point", ["begun", "taken", "arrived"])
 @pytest.mark.parametrize("next_", ["run", "undo", "withdraw"])
 def test_the_next_command_completes_a_killed_withdraw(
     corrected: Path, photo: Photo, foodsort: Foodsort, point: str, next_: str
@@ -110,7 +110,7 @@ def test_the_next_command_completes_a_killed_withdraw(
     assert labels(corrected) == []
 
 
-@pytest.mark.parametrize("point", ["", "copied", "named", "corrected"])
+@pytest.mark.parametrize("point", ["", "copied", "named", "arrived"])
 def test_withdraw_moves_a_photo_to_another_filesystem(
     root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, each_database: None, point: str
 ) -> None:

@@ -291,7 +291,7 @@ def test_photos_that_cannot_be_undone_are_reported_and_the_others_are_undone(
     assert foodsort("undo", "--root", sorted_root, "--last", "food")[0] == 2
 
 
-@pytest.mark.parametrize("point", ["taking_back", "taken_back", "taken_back:2"])
+@pytest.mark.parametrize("point", ["begun", "taken", "arrived", "arrived:2"])
 @pytest.mark.parametrize("next_", ["run", "undo"])
 def test_the_next_command_completes_a_killed_undo(
     sorted_root: Path, photo: Photo, foodsort: Foodsort, point: str, next_: str
@@ -310,7 +310,7 @@ def test_the_next_command_completes_a_killed_undo(
     assert run_once(sorted_root, foodsort).startswith("0 photos sorted")
 
 
-@pytest.mark.parametrize("point", ["taking_back", "taken_back"])
+@pytest.mark.parametrize("point", ["begun", "taken", "arrived"])
 def test_the_next_run_completes_a_killed_retry(sorted_root: Path, foodsort: Foodsort, point: str) -> None:
     before = names(sorted_root)
     kill_at(point, "retry", "--root", sorted_root)
@@ -320,7 +320,7 @@ def test_the_next_run_completes_a_killed_retry(sorted_root: Path, foodsort: Food
     assert {(row["state"], row["attempts"]) for row in rows(sorted_root) if row["error_kind"]} == {("failed", 2)}
 
 
-@pytest.mark.parametrize("point", ["", "taking_back", "copied", "named", "taken_back"])
+@pytest.mark.parametrize("point", ["", "begun", "taken", "copied", "named", "arrived"])
 def test_undo_moves_a_photo_from_another_filesystem(
     root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, point: str
 ) -> None:
@@ -352,7 +352,7 @@ def test_a_copy_in_the_place_of_an_undone_photo_is_a_new_photo(
     drop(root, "soup.jpg", photo())
     run_once(root, foodsort)
     with running(root) as daemon:
-        kill_at("taken_back", "undo", "--root", root, elsewhere / "food/soup.jpg")
+        kill_at("arrived", "undo", "--root", root, elsewhere / "food/soup.jpg")
         (root / "inbox/soup.jpg").rename(root / "inbox/aside.jpg")
         drop(root, "soup.jpg", photo())
         until((elsewhere / "food/soup.jpg").exists, daemon)

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -472,7 +473,11 @@ def test_the_shared_memory_cannot_be_truncated(decoders: DecoderPool) -> None:
 def sockets(pid: int) -> list[int]:
     """Duplicates the descriptors of all sockets of a process."""
     pidfd, libc = os.pidfd_open(pid), ctypes.CDLL(None)
-    paths = [path for path in Path(f"/proc/{pid}/fd").iterdir() if os.readlink(path).startswith("socket:")]
+    paths = []
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it is closed by now
+            if os.readlink(path).startswith("socket:"):
+                paths.append(path)
     fds = [int(libc.syscall(_PIDFD_GETFD, pidfd, int(path.name), 0)) for path in paths]
     os.close(pidfd)
     if not fds or min(fds) < 0:
@@ -480,7 +485,8 @@ def sockets(pid: int) -> list[int]:
     return fds
 
 
-def test_no_worker_outlives_a_killed_daemon(root: Path, photo: Photo) -> None:
+def test_no_worker_outlives_a_killed_daemon(root: Path, photo: Photo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOODSORT_IMAGES__DECODERS", "3")
     with running(root) as daemon:
         first = worker_pids(daemon.pid)
         assert len(first) >= 2

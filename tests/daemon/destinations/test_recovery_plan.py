@@ -1,8 +1,7 @@
 import pytest
 
 from daemon.database.rows import PendingRow
-from daemon.destinations.recovery_plan import Reclassify, Resume, plan, plan_action
-from daemon.photo import State
+from daemon.destinations.recovery_plan import Presence, Reclassify, Resume, plan, plan_action
 
 ROW = PendingRow(
     id=1,
@@ -39,23 +38,22 @@ def test_each_state_of_a_photo_has_one_repair(
 
 
 @pytest.mark.parametrize(
-    ("state", "at_target", "at_source", "expected"),
+    ("is_private", "at_source", "at_target", "expected"),
     [
-        ("undoing", False, True, "move"),
-        ("undoing", True, True, "drop_and_finish"),
-        ("undoing", True, False, "finish"),
-        ("undoing", False, False, "missing"),
-        ("retrying", False, True, "move"),
-        ("retrying", True, True, "drop_and_finish"),
-        ("retrying", True, False, "finish"),
-        ("retrying", False, False, "retry"),
-        ("correcting", False, True, "move"),
-        ("correcting", True, True, "drop_and_finish"),
-        ("correcting", True, False, "finish"),
-        ("correcting", False, False, "missing"),
+        (False, True, "no", "move"),
+        (False, True, "probable", "move"),  # that is another photo of the same bytes
+        (False, True, "certain", "finish"),  # and that one came to the source later
+        (False, False, "no", "missing"),
+        (False, False, "probable", "finish"),
+        (False, False, "certain", "finish"),
+        (True, False, "no", "move"),
+        (True, False, "probable", "move"),
+        (True, False, "certain", "drop"),
+        (True, True, "no", "move"),
+        (True, True, "certain", "drop"),
     ],
 )
-def test_each_state_of_an_undone_photo_has_one_repair(
-    state: State, expected: str, *, at_target: bool, at_source: bool
+def test_an_interrupted_action_continues_where_the_photo_is(
+    expected: str, *, is_private: bool, at_source: bool, at_target: Presence
 ) -> None:
-    assert plan_action(state, at_target=at_target, at_source=at_source) == expected
+    assert plan_action(is_private=is_private, at_source=at_source, at_target=at_target) == expected

@@ -33,12 +33,6 @@ def namespace() -> Iterator[None]:
         pytest.skip(str(reason))
 
 
-@pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
-def kind(request: pytest.FixtureRequest) -> Kind:
-    chosen: Kind = request.param
-    return chosen
-
-
 @pytest.fixture
 def filesystem(kind: Kind, namespace: None, tmp_path: Path) -> Iterator[Path]:
     """The mount point of an empty filesystem."""
@@ -143,12 +137,14 @@ def live(life: Life, then: Callable[[Daemon], None] = lambda daemon: None, kille
     assert life.place("sea.jpg").parent.name == "food"
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.has_lasting_inodes], ids=lambda kind: kind.name)
 def test_on_one_filesystem(filesystem: Path, kind: Kind, photo: Photo, foodsort: Foodsort) -> None:
     root = filesystem / "root"
     (root / "inbox").mkdir(parents=True)
     live(Life(root, root, photo, foodsort), killed_at=kind.failpoint)
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_from_and_to_another_filesystem_that_refuses_names_and_fills_up(
     filesystem: Path, root: Path, photo: Photo, foodsort: Foodsort
 ) -> None:

@@ -3,8 +3,11 @@
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,11 +26,16 @@ def inbox_is_gone(root: Path) -> bool:
     return "is gone" in ((status(root)["waiting_for"] or {}).get("what") or "")
 
 
-def block_filing(root: Path) -> None:
-    """Photos of inbox/trip stay claimed: they cannot be filed until food/trip is removed."""
-    (root / "inbox/trip").mkdir()
-    (root / "food").mkdir()
-    (root / "food/trip").symlink_to("nowhere")
+@contextmanager
+def filing_blocked(root: Path, daemon: "subprocess.Popen[str]", photo: bytes) -> Iterator[None]:
+    """Puts a photo into the inbox that stays claimed, since the database is locked, until the block ends."""
+    with closing(sqlite3.connect(root / "foodsort.db", isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        (root / "inbox/trip").mkdir()
+        (root / "inbox/trip/a.jpg").write_bytes(photo)
+        until(lambda: status(root)["queue"]["in_flight"] == 1 and status(root)["waiting_for"] is not None, daemon)
+        yield
+        database.execute("ROLLBACK")
 
 
 def test_the_daemon_waits_for_a_removed_inbox_and_reopens_it(root: Path, photo: Photo) -> None:
@@ -46,12 +54,9 @@ def test_the_daemon_waits_for_a_removed_inbox_and_reopens_it(root: Path, photo: 
 
 
 def test_claimed_photos_of_a_removed_inbox_are_missing(root: Path, photo: Photo) -> None:
-    block_filing(root)
     with running(root) as daemon:
-        (root / "inbox/trip/a.jpg").write_bytes(photo())
-        until(lambda: status(root)["queue"]["in_flight"] == 1 and status(root)["waiting_for"] is not None, daemon)
-        shutil.rmtree(root / "inbox")
-        (root / "food/trip").unlink()
+        with filing_blocked(root, daemon, photo()):
+            shutil.rmtree(root / "inbox")
         until(lambda: inbox_is_gone(root) and status(root)["queue"]["in_flight"] == 0, daemon)
         assert [row["state"] for row in rows(root)] == ["missing"]
         (root / "inbox").mkdir()
@@ -59,13 +64,10 @@ def test_claimed_photos_of_a_removed_inbox_are_missing(root: Path, photo: Photo)
 
 
 def test_claimed_photos_of_a_renamed_inbox_are_filed(root: Path, photo: Photo) -> None:
-    block_filing(root)
     with running(root) as daemon:
-        (root / "inbox/trip/a.jpg").write_bytes(photo())
-        until(lambda: status(root)["queue"]["in_flight"] == 1 and status(root)["waiting_for"] is not None, daemon)
-        (root / "inbox").rename(root / "elsewhere")
-        (root / "elsewhere/left.jpg").write_bytes(photo(shade=3))
-        (root / "food/trip").unlink()
+        with filing_blocked(root, daemon, photo()):
+            (root / "inbox").rename(root / "elsewhere")
+            (root / "elsewhere/left.jpg").write_bytes(photo(shade=3))
         until((root / "food/trip/a.jpg").exists, daemon)
         (root / "inbox").mkdir()
         sort_photo(root, photo(shade=2), "b.jpg", daemon)

@@ -71,6 +71,7 @@ def test_workers_start_before_the_engine_opens_and_end_when_it_fails(
         raise EngineError("no such engine")
 
     monkeypatch.setattr(loaded_model, "open_engine", broken)
+    monkeypatch.setenv("FOODSORT_IMAGES__DECODERS", "2")
     before = worker_pids(os.getpid())
     code, _, err = foodsort("run", "--root", root, "--once")
     assert (code, "no such engine" in err) == (1, True)

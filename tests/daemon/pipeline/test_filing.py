@@ -1,6 +1,7 @@
 """The order of rows, moves and syncs, on which durability after a power cut depends."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import sqlalchemy as sa
 
 from daemon.database import addresses, connections
 from daemon.database.recorder import Recorder
-from daemon.fs import dirfd
+from daemon.fs import cross_device
+from daemon.fs.rename import rename
 from tests.daemon.conftest import Foodsort, Photo
 
 
@@ -29,7 +31,8 @@ def test_row_then_move_then_sync_then_final_state(
     steps: list[str] = []
 
     def name(fd: int) -> str:
-        return os.path.relpath(os.readlink(f"/proc/self/fd/{fd}"), root)
+        path = os.path.relpath(os.readlink(f"/proc/self/fd/{fd}"), root)
+        return re.sub(r"\.foodsort-\w+\.part", "sidecar", path)
 
     def recorded(describe: Callable[..., str], function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any) -> Any:
@@ -41,14 +44,14 @@ def test_row_then_move_then_sync_then_final_state(
         return call
 
     monkeypatch.setattr(os, "fsync", recorded(lambda fd: f"sync {name(fd)}", os.fsync))
-    rename = recorded(lambda _source, _old, target, new: f"move to {name(target)}/{os.fsdecode(new)}", dirfd.rename)
-    monkeypatch.setattr(dirfd, "rename", rename)
+    move = recorded(lambda _, target: f"move to {name(target.folder)}/{os.fsdecode(target.name)}", rename)
+    monkeypatch.setattr(cross_device, "rename", move)
     for step in ("begin", "finish"):
         monkeypatch.setattr(Recorder, step, recorded(lambda *_, step=step: step, getattr(Recorder, step)))
     (root / "inbox/trip").mkdir()
     (root / "inbox/trip/a.jpg").write_bytes(photo() if label == "food" else b"no picture")
     assert foodsort("run", "--root", root, "--once")[0] == 0
-    sidecar = [f"sync {label}/trip/a.jpg.error.json"] if label == "failed" else []
+    sidecar = [f"sync {label}/trip/sidecar"] if label == "failed" else []
     parent = f"sync {label}"  # after the sub-folder was created in it
     assert steps[steps.index("begin") :] == [
         "begin",

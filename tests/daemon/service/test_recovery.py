@@ -71,16 +71,15 @@ LATER = {"claimed": 7, "explained": 2, "copied": 2, "named": 2, "moved": 5}
 OTHER_TESTS = {
     "given_back",
     "mended",
-    "taking_back",
-    "taken_back",
-    "correcting",
-    "corrected",
-    "deleting",
+    "begun",
+    "taken",
     "unexplained",
-    "deleted",
+    "arrived",
     "salvaged",
     "log_aside",
     "repairing",
+    "linked",
+    "placeholder",
 }
 ONCE = [point for point in POINTS if point not in OTHER_TESTS]
 

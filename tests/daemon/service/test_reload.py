@@ -86,13 +86,11 @@ def test_a_reload_switches_from_a_missing_inbox(root: Path, photo: Photo, notifi
         ("[batch\n", "is not TOML"),
         ('[model]\nbundle = "nowhere"\n', "is not a complete model bundle"),
         ('[metrics]\nlisten = "203.0.113.1:9108"\n', "nothing can be served at 203.0.113.1"),
-        ('[folders]\nfood = "taken"\n', "taken"),
     ],
 )
 def test_invalid_settings_are_reported_and_change_nothing(
     root: Path, photo: Photo, notifications: list[str], toml: str, reason: str
 ) -> None:
-    (root / "taken").write_text("a file where a folder is wanted")
     with running(root) as daemon:
         (root / "foodsort.toml").write_text(toml)
         reload(daemon, notifications)

@@ -114,8 +114,8 @@ def test_changes_work_while_a_daemon_is_running(root: Path, changes: PhotoChange
 
 
 def test_a_killed_action_is_completed_first(root: Path, changes: PhotoChanges) -> None:
-    kill_at("deleting", "delete", "--root", root, "--yes", "failed/a.pdf")
-    kill_at("correcting", "correct", "--root", root, "food", "--label", "non_food")
+    kill_at("begun", "delete", "--root", root, "--yes", "failed/a.pdf")
+    kill_at("begun", "correct", "--root", root, "food", "--label", "non_food")
     changes.withdraw([2])
     assert states(root) == {
         "non_food/soup.jpg": "filed",
