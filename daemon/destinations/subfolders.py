@@ -28,6 +28,8 @@ def usable_path(folder: int, parts: Sequence[bytes]) -> tuple[bytes, ...]:
         OSError: The folder cannot be read.
     """
     if not parts:
+        if os.fstatvfs(folder).f_flag & os.ST_RDONLY:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         if not _is_writable(folder):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         return ()
