@@ -8,6 +8,8 @@ from sqlalchemy.exc import ArgumentError
 from models.errors import FoodsortError
 
 FILE = "foodsort.db"
+LOG_SUFFIXES = ("-wal", "-shm")
+"""What SQLite appends to the name of a database for the files of its log."""
 BUSY_TIMEOUT_S = 5
 """How long SQLite itself waits for a lock (s). Then the daemon tries again; it can be stopped between the attempts."""
 IN_MEMORY = sa.URL.create("sqlite", database=":memory:")

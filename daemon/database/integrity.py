@@ -4,7 +4,6 @@ import os
 import re
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -12,8 +11,9 @@ import sqlalchemy as sa
 from daemon.database import addresses
 from daemon.database.addresses import DatabaseError
 from daemon.database.connections import is_damaged
+from daemon.database.timestamps import file_stamp
 
-SUFFIXES = ("", "-wal", "-shm")
+SUFFIXES = ("", *addresses.LOG_SUFFIXES)
 """What SQLite appends to the name of a database for its files."""
 
 _PIECE_BYTES = 1 << 20
@@ -59,7 +59,7 @@ def refuse_damaged(address: sa.URL) -> None:
 
 def set_aside(path: Path, reason: str = "corrupt") -> Path:
     """Renames a database file and its log files to `<name>.<reason>-<UTC time>`; returns the new path."""
-    target = f"{path}.{reason}-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
+    target = f"{path}.{reason}-{file_stamp()}"
     # The database first: after a crash in between, SQLite drops a log without its database, whereas a database without
     # its log would pass for an older state.
     for suffix in SUFFIXES:

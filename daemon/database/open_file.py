@@ -4,13 +4,13 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NoReturn
 
 from daemon.database import copies
-from daemon.database.addresses import BUSY_TIMEOUT_S, DatabaseError
+from daemon.database.addresses import BUSY_TIMEOUT_S, LOG_SUFFIXES, DatabaseError
 from daemon.database.in_flight import InFlight, read
+from daemon.database.timestamps import file_stamp
 from daemon.fs import dirfd
 from daemon.fs.entry import Entry
 from daemon.fs.rename import rename
@@ -21,7 +21,6 @@ Identity = tuple[int, int]
 
 FileState = Literal["current", "missing", "replaced"]
 
-_LOG_SUFFIXES = ("-wal", "-shm")
 _PART = ".part"
 
 
@@ -67,7 +66,7 @@ class OpenFile:
             opened.callback(os.close, self._file)
             stat = os.fstat(self._file)
             self._identity: Identity = stat.st_dev, stat.st_ino
-            self._log = {suffix: self._identity_of(suffix) for suffix in _LOG_SUFFIXES}
+            self._log = {suffix: self._identity_of(suffix) for suffix in LOG_SUFFIXES}
             self._is_closed = False
             self._opened = opened.pop_all()
 
@@ -111,7 +110,7 @@ class OpenFile:
         """
         copy = None
         if os.fstat(self._file).st_nlink == 0:
-            copy = Path(f"{self.path}.replaced-{_now()}")
+            copy = Path(f"{self.path}.replaced-{file_stamp()}")
             with self._copied(lambda: None) as (folder, part):
                 rename(Entry(folder, part), Entry(folder, os.fsencode(copy.name)))
                 dirfd.sync(folder)
@@ -148,7 +147,7 @@ class OpenFile:
             name = os.fsencode(self.path.name)
             damage = copies.damage(self.path.with_name(os.fsdecode(part)), on_progress)
             if damage is not None:
-                name += os.fsencode(f".corrupt-{_now()}")
+                name += os.fsencode(f".corrupt-{file_stamp()}")
                 rename(Entry(folder, part), Entry(folder, name))
                 raise DamagedCopy(f"it is damaged: {damage}; what can be read is in {escape_name(name)}")
             self.detach_log()
@@ -188,10 +187,6 @@ class OpenFile:
         except FileNotFoundError:
             return None
         return stat.st_dev, stat.st_ino
-
-
-def _now() -> str:
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
 
 
 def wait_for_file(message: str) -> NoReturn:

@@ -3,15 +3,16 @@
 import os
 import shutil
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from daemon import failpoints
+from daemon.database import copies
+from daemon.database.addresses import LOG_SUFFIXES
 from daemon.database.salvage import salvage
+from daemon.database.timestamps import file_stamp
 from daemon.fs import dirfd
 
-_LOGS = ("-wal", "-shm")
 _SALVAGED = ".salvaged-"
 
 
@@ -36,7 +37,7 @@ def replace(database: Path) -> Replacement:
         DatabaseError, OSError: There is no room for the new file, for instance.
     """
     part = database.with_name(f"{database.name}.salvage.part")
-    _remove(part)
+    copies.remove_part(part)
     try:
         counts = salvage(database, part)
         shutil.copymode(database, part)
@@ -45,10 +46,10 @@ def replace(database: Path) -> Replacement:
             dirfd.sync(fd)
         finally:
             os.close(fd)
-        stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
+        stamp = file_stamp()
         os.rename(part, f"{database}{_SALVAGED}{stamp}-{database.stat().st_ino}")
     finally:
-        _remove(part)
+        copies.remove_part(part)
     dirfd.sync_folder(os.fsencode(database.parent))
     failpoints.failpoint("salvaged")
     damaged = complete(database)
@@ -71,7 +72,7 @@ def complete(database: Path) -> Path | None:
     salvaged, stamp = found
     damaged = database.with_name(f"{database.name}.corrupt-{stamp}")
     # The log first: SQLite would apply it to the new file.
-    for suffix in _LOGS:
+    for suffix in LOG_SUFFIXES:
         with suppress(FileNotFoundError):
             os.rename(f"{database}{suffix}", f"{damaged}{suffix}")
     failpoints.failpoint("log_aside")
@@ -95,9 +96,3 @@ def _salvaged(database: Path) -> tuple[Path, str] | None:
         if name.startswith(prefix) and inode in {None, int(of_inode)}:
             return database.with_name(name), stamp
     return None
-
-
-def _remove(database: Path) -> None:
-    for suffix in ("", *_LOGS, "-journal"):
-        with suppress(FileNotFoundError):
-            os.unlink(f"{database}{suffix}")

@@ -18,6 +18,11 @@ def format_mtime(mtime_ns: int) -> str:
     return format_time(datetime.fromtimestamp(clamped, UTC).replace(microsecond=ns // 1000))
 
 
+def file_stamp() -> str:
+    """Returns the present time as a part of a file name, such as 20261124T120000.000000Z."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
+
+
 def is_same_mtime(mtime_ns: int, text: str) -> bool:
     """Whether a file has the modification time in the database.
 
