@@ -1,6 +1,5 @@
 """The files in the folders of one root, as `foodsort repair` compares them with rows. It only reads."""
 
-import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -10,9 +9,11 @@ from typing import get_args
 
 from daemon.actions.facts import FileFacts, Folder
 from daemon.database.timestamps import format_mtime
+from daemon.destinations import sidecar
 from daemon.destinations.folders import DestinationFolders
 from daemon.destinations.originals import OriginalMissing, open_original
 from daemon.fs import dirfd
+from daemon.fs.entry import Entry
 from daemon.inbox.claims import Claims
 from daemon.inbox.ignore import IgnoreRules
 from daemon.photo import UNREAD_SHA256
@@ -21,8 +22,6 @@ from models.filenames import escape_name
 from models.images.formats import is_image
 
 _HEAD_BYTES = 64 << 10
-_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
-_SIDECAR = b".error.json"
 
 
 class Inventory:
@@ -81,14 +80,9 @@ class Inventory:
         Raises:
             OSError: The folder cannot be read.
         """
-        try:
-            with self.destinations.open_folder(place) as (folder, name):
-                stat = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in _ABSENT:
-                raise
-            return None
-        return self._facts(place, stat) if dirfd.is_regular(stat) else None
+        with self.destinations.open_existing(place) as (folder, name):
+            stat = None if folder is None else Entry(folder, name).find()
+        return self._facts(place, stat) if stat is not None and dirfd.is_regular(stat) else None
 
     def is_photo(self, file: FileFacts) -> bool:
         """Whether a file can be one of foodsort's: in `failed` any kind of file, in the other folders an image.
@@ -139,7 +133,7 @@ class Inventory:
             for path, stat in dirfd.walk(root, skip=self._ignored):
                 file = self._facts(self.destinations.place(os.path.join(folder, path)), stat)
                 # One folder may be in another.
-                is_sidecar = name == "failed" and path.endswith(_SIDECAR)
+                is_sidecar = name == "failed" and path.endswith(sidecar.SUFFIX)
                 if dirfd.is_regular(stat) and file.folder == name and not is_sidecar:
                     yield file
         finally:

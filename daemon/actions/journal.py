@@ -22,7 +22,7 @@ from daemon.database.schema import photos
 from daemon.destinations import sidecar
 from daemon.destinations.folders import DestinationFolders
 from daemon.destinations.recovery_plan import Presence, plan_action
-from daemon.fs import dirfd, filesystem, names, part
+from daemon.fs import dirfd, filesystem, names
 from daemon.fs.cross_device import FileMover
 from daemon.fs.entry import Entry
 from daemon.fs.rename import rename
@@ -128,9 +128,11 @@ class Journal:
 
     def recover(self) -> Iterator[ActionResult]:
         """Completes the moves of a process that was killed."""
-        for move in self._unfinished():
+        moves = self._unfinished()
+        with suppress(OSError):  # what stays is no photo, and the next recovery removes it
+            self._destinations.sweep(move.target or move.photo.path for move in moves)
+        for move in moves:
             try:
-                self._sweep(move)
                 step = self._plan_recovery(move)
             except OSError as error:
                 yield ActionResult(move.photo, problem=f"cannot be looked for: {error.strerror}")
@@ -156,12 +158,6 @@ class Journal:
                 private.remove()
                 dirfd.sync(private.folder)
         return step
-
-    def _sweep(self, move: PlannedMove) -> None:
-        """Removes unfinished copies from the folder of a target. Raises OSError."""
-        with self._destinations.open_existing(move.target or move.photo.path) as (folder, _):
-            if folder is not None:
-                part.sweep(folder)
 
     def _carry_out(self, move: PlannedMove) -> PlannedMove:
         """Moves one photo; returns the move with the target that it reached. Raises CannotMove, OSError."""

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from daemon.destinations import sidecar
 from daemon.destinations.mount_guard import MountGuard
 from daemon.destinations.move import Move
 from daemon.destinations.subfolders import usable_path
-from daemon.fs import dirfd, names
+from daemon.fs import dirfd, filesystem, names, part
 from daemon.fs.entry import Entry
 from daemon.inbox.claims import Claims
 from daemon.photo import UNREAD_SHA256, Destination
@@ -64,16 +64,10 @@ class DestinationFolders:
                 problems.append(f"no photo can move to {escape_name(folder)}: {error.strerror}")
         return problems
 
-    def use_portable_names(self, place: bytes) -> bool:
-        """Gives photos names without special characters in a folder whose filesystem refused a name.
-
-        Returns:
-            Whether it did not do so already.
-        """
+    def use_portable_names(self, place: bytes) -> None:
+        """Gives photos names without special characters in a folder whose filesystem refused a name."""
         folder, _ = self.split(place)
-        is_new = folder not in self._portable
         self._portable.add(folder)
-        return is_new
 
     def choose(self, destination: Destination, path: bytes, sha256: str, reserved: set[bytes]) -> bytes:
         """Chooses the first free place for a photo.
@@ -107,7 +101,7 @@ class DestinationFolders:
         *parents, name = parts
         parent = b"/".join(self._usable(folder, parents))
         with self._open_existing(folder, parent) as fd:
-            limit = names.MAX_NAME_BYTES if fd is None else os.fstatvfs(fd).f_namemax or names.MAX_NAME_BYTES
+            limit = names.MAX_NAME_BYTES if fd is None else filesystem.max_name_bytes(fd)
 
             def needed(candidate: bytes) -> list[bytes]:
                 return [candidate] if destination else [candidate, sidecar.name_of(candidate, sha256)]
@@ -231,6 +225,13 @@ class DestinationFolders:
 
         return (os.path.join(parent, candidate) for candidate in names.candidates(name, is_taken))
 
+    def sweep(self, places: Iterable[bytes]) -> None:
+        """Removes unfinished copies from the folders of places, each folder once. Raises OSError."""
+        for place in {os.path.dirname(place): place for place in places}.values():
+            with self.open_existing(place) as (fd, _):
+                if fd is not None:
+                    part.sweep(fd)
+
     def has_left(self, place: bytes, identity: str | None) -> bool:
         """Whether a claimed photo of a row's bytes may have been moved by hand from the row's place back to the inbox.
 
@@ -247,11 +248,8 @@ class DestinationFolders:
                 return identity is not None
             if identity is None and os.fstat(fd).st_dev == os.fstat(self._claims.inbox_fd).st_dev:
                 return False
-            try:
-                stat = os.stat(name, dir_fd=fd, follow_symlinks=False)
-            except FileNotFoundError:
-                return True
-            return identity is not None and dirfd.identity(stat) != identity
+            stat = Entry(fd, name).find()
+            return stat is None or (identity is not None and dirfd.identity(stat) != identity)
 
     def place(self, path: bytes) -> bytes:
         """Returns the place of an absolute path."""

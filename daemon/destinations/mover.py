@@ -7,7 +7,7 @@ from daemon import failpoints
 from daemon.destinations import sidecar
 from daemon.destinations.folders import DestinationFolders
 from daemon.destinations.move import Move
-from daemon.fs import dirfd, part
+from daemon.fs import dirfd
 from daemon.fs.cross_device import FileMover
 from daemon.fs.entry import Entry
 from daemon.inbox.claims import Claims
@@ -66,12 +66,6 @@ class PhotoMover:
     def give_back(self, move: Move) -> None:
         """Moves a claimed photo whose target cannot be used back to the inbox."""
         self._claims.give_back(move.source, move.run_id)
-
-    def sweep(self, move: Move) -> None:
-        """Removes unfinished copies from the folder of a target. Raises OSError."""
-        with self._destinations.open_existing(move.target) as (folder, _):
-            if folder is not None:
-                part.sweep(folder)
 
     def drop_claimed(self, move: Move) -> None:
         """Removes the claimed copy of a photo whose target is complete.

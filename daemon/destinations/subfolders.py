@@ -4,7 +4,7 @@ import errno
 import os
 from collections.abc import Sequence
 
-from daemon.fs import names
+from daemon.fs import filesystem, names
 
 _IN_THE_WAY = frozenset({errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM})
 _MAX_NUMBER = 1000
@@ -25,17 +25,18 @@ def usable_path(folder: int, parts: Sequence[bytes]) -> tuple[bytes, ...]:
 
     Raises:
         PermissionError: Nothing can be created in the folder.
-        OSError: The folder cannot be read.
+        OSError: The folder cannot be read, or is on a read-only filesystem.
     """
     if not parts:
-        if os.fstatvfs(folder).f_flag & os.ST_RDONLY:
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-        if not _is_writable(folder):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return ()
+        if _is_writable(folder):
+            return ()
+        is_read_only = os.fstatvfs(folder).f_flag & os.ST_RDONLY
+        code = errno.EROFS if is_read_only else errno.EACCES
+        raise OSError(code, os.strerror(code))
     first, *rest = parts
+    limit = filesystem.max_name_bytes(folder)
     for number in range(1, _MAX_NUMBER):
-        name = names.numbered(first, number, os.fstatvfs(folder).f_namemax or names.MAX_NAME_BYTES)
+        name = names.numbered(first, number, limit)
         try:
             child = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
         except FileNotFoundError:

@@ -3,10 +3,9 @@
 import errno
 import hashlib
 import os
-from stat import S_ISREG
 from typing import NamedTuple
 
-from daemon.fs import filesystem
+from daemon.fs import dirfd, filesystem
 
 
 class Entry(NamedTuple):
@@ -68,7 +67,7 @@ class Entry(NamedTuple):
             return False
         if os.path.samestat(stat, other):
             return True
-        same = S_ISREG(stat.st_mode) and (stat.st_size, stat.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+        same = dirfd.is_regular(stat) and (stat.st_size, stat.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
         return same and not filesystem.has_lasting_inodes(self.folder)
 
 

@@ -4,6 +4,8 @@ import ctypes
 import os
 import sys
 
+from daemon.fs.names import MAX_NAME_BYTES
+
 _FUSE = 0x65735546
 _NETWORK = frozenset(
     {
@@ -37,9 +39,9 @@ def has_lasting_inodes(fd: int) -> bool:
     return _type(fd) != _FUSE
 
 
-def max_name_bytes(fd: int, default: int) -> int:
-    """Returns the longest name (bytes) that the filesystem allows; `default` where it does not say. Raises OSError."""
-    return os.fstatvfs(fd).f_namemax or default
+def max_name_bytes(fd: int) -> int:
+    """Returns the longest name (bytes) that the filesystem allows; Linux's limit where it says none. Raises OSError."""
+    return os.fstatvfs(fd).f_namemax or MAX_NAME_BYTES
 
 
 def _type(fd: int) -> int:

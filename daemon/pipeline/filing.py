@@ -138,10 +138,10 @@ class Filer:
 
     def recover(self, steps: list[Resume]) -> None:
         """Finishes the photos that an earlier run of the daemon recorded and did not finish."""
+        self._retry(self._destinations.sweep, [row.path for _, row in steps])
         finished = []
         for action, row in steps:
             log.info("recovering", photo=escape_name(row.inbox_path), action=action)
-            self._retry(self._mover.sweep, _pending_move(row))
             if action == "missing":
                 self._record_missing(row.id, row.inbox_path)
                 continue
