@@ -17,6 +17,8 @@ log = structlog.get_logger()
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
+BRIEF_ATTEMPTS = 3
+BRIEF_PAUSE_S = 0.1
 
 TRANSIENT_ERRNOS = frozenset(
     {
@@ -150,6 +152,21 @@ class Retrier:
             raise RetryAborted(f"stopped while waiting: {end.last_attempt.exception()}") from end
         finally:
             self.clear(key)
+
+
+def retry_briefly(operation: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Repeats an operation that continues where it failed, a few times: a person waits.
+
+    Raises:
+        Exception: The error of the last attempt, or one that is not transient.
+    """
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(is_transient),
+        stop=tenacity.stop_after_attempt(BRIEF_ATTEMPTS),
+        wait=tenacity.wait_fixed(BRIEF_PAUSE_S),
+        reraise=True,
+    )
+    return retrying(operation, *args, **kwargs)
 
 
 def back_off_s(attempt: int) -> float:

@@ -10,10 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from daemon import failpoints
-from daemon.actions.journal import Journal, PlannedMove, Transition
+from daemon.actions.journal import Journal
 from daemon.actions.labels import LabelChange, PersonLabel, new_labels, withdrawals
 from daemon.actions.locate import CannotMove, PhotoLocator, file_of
 from daemon.actions.result import BUSY, ActionResult, in_order
+from daemon.actions.route import PlannedMove, Transition
 from daemon.database.rows import path_columns, update_if_state
 from daemon.database.timestamps import format_time
 from daemon.destinations.folders import DestinationFolders

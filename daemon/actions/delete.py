@@ -7,9 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from daemon import failpoints
-from daemon.actions.journal import Journal, PlannedMove, Transition
+from daemon.actions.journal import Journal
 from daemon.actions.locate import CannotMove, PhotoLocator
 from daemon.actions.result import BUSY, ActionResult, in_order
+from daemon.actions.route import PlannedMove, Transition
 from daemon.destinations.folders import DestinationFolders
 from daemon.photo import DELETED, DELETING, FAILED
 from daemon.queries.photo_rows import Photo, in_chunks

@@ -6,17 +6,17 @@ last its folders are synced, and the row is finished. A move that was interrupte
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
-import tenacity
 
 from daemon import failpoints
 from daemon.actions.locate import CannotMove, PhotoLocator, SourceChanged, file_columns, file_of
 from daemon.actions.result import ActionResult
+from daemon.actions.route import PlannedMove, Route
 from daemon.database.rows import path_columns, update_if_state
 from daemon.database.schema import photos
 from daemon.destinations import sidecar
@@ -26,72 +26,14 @@ from daemon.fs import dirfd, filesystem, names
 from daemon.fs.cross_device import FileMover
 from daemon.fs.entry import Entry
 from daemon.fs.rename import rename
-from daemon.photo import MISSING, State
+from daemon.photo import MISSING
 from daemon.queries.photo_rows import COLUMNS, Photo
-from daemon.retry import is_transient
+from daemon.retry import retry_briefly
 from models.filenames import escape_name
-
-_ATTEMPTS = 3
-_PAUSE_S = 0.1
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class Unfinished(CannotMove):
     """Raised when a photo has moved and its folder cannot be synced; its row names the move until recovery."""
-
-
-class Transition(NamedTuple):
-    """The states of a photo during an action.
-
-    Attributes:
-        sources: Before it.
-        moving: On the way.
-        done: After it.
-        gone: After it, when the photo is in no place.
-    """
-
-    sources: tuple[State, ...]
-    moving: State
-    done: State
-    gone: State
-
-
-class PlannedMove(NamedTuple):
-    """A move that a photo's row names.
-
-    Attributes:
-        photo: The photo with its source as its path, and the identity, size and time of the file there.
-        target: The place that it moves to; None when it is removed.
-        original: The photo before the action; None in a recovery.
-        revert: The statement that reverts what else the action wrote, if the photo cannot be moved.
-    """
-
-    photo: Photo
-    target: bytes | None
-    original: Photo | None = None
-    revert: "sa.Insert | sa.Delete | None" = None
-
-
-class Route(Protocol):
-    """What differs between the actions."""
-
-    @property
-    def transition(self) -> Transition:
-        """The states of a photo during the action."""
-
-    def intent(self, move: PlannedMove, target: bytes | None) -> dict[str, Any]:
-        """Returns the columns that name a move to a target."""
-
-    def outcome(self, move: PlannedMove) -> dict[str, Any]:
-        """Returns the columns of a photo that is at its target."""
-
-    def places(self, move: PlannedMove) -> Iterable[bytes]:
-        """Returns the places to try, the target first."""
-
-    def of_row(self, photo: Photo, generation: str) -> PlannedMove:
-        """Returns the move that a row names."""
 
 
 class Journal:
@@ -180,7 +122,7 @@ class Journal:
 
     def _take(self, source: Entry, private: Entry, move: PlannedMove) -> None:
         """Gives a photo its private name; gives the name back to another file. Raises SourceChanged, OSError."""
-        _retry(_rename_to_private, source, private)
+        retry_briefly(_rename_to_private, source, private)
         if _is_photo(private, move):
             return
         self._abort(private, source, move, b"")
@@ -189,7 +131,7 @@ class Journal:
     def _place(self, private: Entry, move: PlannedMove) -> PlannedMove:
         """Moves a photo from its private name to the first free place, or removes it. Raises CannotMove, OSError."""
         if move.target is None:
-            _retry(private.remove)
+            retry_briefly(private.remove)
             return move
         place = names.use_first_free(self._route.places(move), partial(self._place_at, private, move))
         return move._replace(target=place)
@@ -197,7 +139,7 @@ class Journal:
     def _place_at(self, private: Entry, move: PlannedMove, place: bytes) -> None:
         if place != move.target:
             self._update(move.photo, **self._route.intent(move, place))
-        _retry(self._move_file, private, move.photo, place)
+        retry_briefly(self._move_file, private, move.photo, place)
         with self._destinations.open_existing(place) as (folder, _):
             if folder is not None:
                 _sync(folder)
@@ -324,21 +266,10 @@ def _is_photo(private: Entry, move: PlannedMove) -> bool:
     return (same and (photo.looks_like(stat) or is_repaired)) or private.sha256() == photo.sha256
 
 
-def _retry(operation: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Repeats an operation that continues where it failed, a few times: a person waits."""
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(is_transient),
-        stop=tenacity.stop_after_attempt(_ATTEMPTS),
-        wait=tenacity.wait_fixed(_PAUSE_S),
-        reraise=True,
-    )
-    return retrying(operation, *args, **kwargs)
-
-
 def _sync(folder: int) -> None:
     """Syncs a folder after a move. Raises Unfinished."""
     try:
-        _retry(dirfd.sync, folder)
+        retry_briefly(dirfd.sync, folder)
     except OSError as error:
         raise Unfinished(
             f"was moved, but the disk reports an error ({error.strerror}); foodsort completes this at its next action"

@@ -12,9 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from daemon import failpoints
-from daemon.actions.journal import Journal, PlannedMove, Transition
+from daemon.actions.journal import Journal
 from daemon.actions.locate import CannotMove, PhotoLocator
 from daemon.actions.result import BUSY, ActionResult, in_order
+from daemon.actions.route import PlannedMove, Transition
 from daemon.database.rows import path_columns, update_if_state
 from daemon.destinations.folders import DestinationFolders
 from daemon.fs import dirfd
