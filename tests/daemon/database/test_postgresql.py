@@ -168,7 +168,8 @@ def test_the_log_is_reused_after_a_slow_reader(root: Path, photo: Photo) -> None
         assert write(6) <= held + most
         with closing(sqlite3.connect(path)) as checking:
             busy, frames, copied = checking.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        assert (busy, frames - copied, log.stat().st_size) == (0, 0, 0)
+        assert (busy, frames - copied) == (0, 0)
+        assert log.stat().st_size < held / 10  # the daemon may have begun to write again
         store.close()
     assert not log.exists()
 
