@@ -139,14 +139,15 @@ class Journal:
     def _place_at(self, private: Entry, move: PlannedMove, place: bytes) -> None:
         if place != move.target:
             self._update(move.photo, **self._route.intent(move, place))
-        retry_briefly(self._move_file, private, move.photo, place)
+        retry_briefly(self._move_file, private, move, place)
         with self._destinations.open_existing(place) as (folder, _):
             if folder is not None:
                 _sync(folder)
 
-    def _move_file(self, private: Entry, photo: Photo, place: bytes) -> None:
+    def _move_file(self, private: Entry, move: PlannedMove, place: bytes) -> None:
+        record_copy = partial(self._record_copy, move, place)
         with self._destinations.open_folder(place, create=True) as (folder, name):
-            self._files.move(private, Entry(folder, name), photo.id, private.sha256, partial(self._record_copy, photo))
+            self._files.move(private, Entry(folder, name), move.photo.id, private.sha256, record_copy)
 
     def _abort(self, private: Entry, source: Entry, move: PlannedMove, explanation: bytes) -> None:
         """Restores the photo, its sidecar and its row, unless the photo has arrived. Recovery does what fails here."""
@@ -231,8 +232,8 @@ class Journal:
             problem = "was taken away by another program while it was being moved" if state == MISSING else ""
             yield ActionResult(move.photo, move.photo.path, problem)
 
-    def _record_copy(self, photo: Photo, stat: os.stat_result) -> None:
-        self._update(photo, **file_columns(stat))
+    def _record_copy(self, move: PlannedMove, place: bytes, stat: os.stat_result) -> None:
+        self._update(move.photo, **(file_columns(stat) | self._route.intent(move, place)))
 
     def _update(self, photo: Photo, **values: Any) -> bool:
         with self._engine.begin() as connection:

@@ -35,15 +35,17 @@ class InboxRoute:
 
     transition: Transition
     destinations: DestinationFolders
+    claims: Claims
 
     def intent(self, move: PlannedMove, target: bytes | None) -> dict[str, Any]:
         """Returns the columns for the path in the inbox."""
         path = self.destinations.path_in_inbox(target or b"")
-        return {"inbox_path_bytes": path, "inbox_path": escape_name(path)}
+        return {"inbox_path_bytes": path, "inbox_path": escape_name(path)} | self._identity(path)
 
     def outcome(self, move: PlannedMove) -> dict[str, Any]:
         """Returns the columns for the new place."""
-        return path_columns(move.target or b"")
+        target = move.target or b""
+        return path_columns(target) | self._identity(self.destinations.path_in_inbox(target))
 
     def places(self, move: PlannedMove) -> Iterator[bytes]:
         """Returns the target, then numbered names beside it."""
@@ -53,6 +55,11 @@ class InboxRoute:
     def of_row(self, photo: Photo, generation: str) -> PlannedMove:
         """Returns the move that a row names."""
         return PlannedMove(photo, self.destinations.place_in_inbox(photo.inbox_path))
+
+    def _identity(self, path: bytes) -> dict[str, str]:
+        """The column by which the daemon recognises the photo in the inbox, where that is not its inode."""
+        identity = self.claims.path_identity(path)
+        return {"identity": identity} if identity else {}
 
 
 class UndoAction:
@@ -64,7 +71,7 @@ class UndoAction:
         self._locator = PhotoLocator(destinations, engine)
         self._engine = engine
         self._journals = {
-            transition: Journal(destinations, engine, InboxRoute(transition, destinations))
+            transition: Journal(destinations, engine, InboxRoute(transition, destinations, claims))
             for transition in (UNDO, RETRY_FAILED)
         }
 
@@ -136,8 +143,9 @@ class UndoAction:
         return free
 
     def _release(self, photo: Photo, stat: os.stat_result) -> bool:
+        identity = self._claims.path_identity(photo.inbox_path) or dirfd.identity(stat)
         with self._engine.begin() as connection:
-            return update_if_state(connection, photo.id, (UNDONE,), state=RETRY, identity=dirfd.identity(stat))
+            return update_if_state(connection, photo.id, (UNDONE,), state=RETRY, identity=identity)
 
     def _touch(self, photo: Photo) -> None:
         """Opens a photo in the inbox for writing and closes it: the daemon gets an event, and nothing changes."""

@@ -148,7 +148,8 @@ class DestinationFolders:
             stat = None if fd is None else Entry(fd, name).find()
             if fd is None or stat is None:
                 return False
-            if dirfd.identity(stat) == identity:
+            tells = filesystem.has_lasting_inodes(fd) or sha256 == UNREAD_SHA256
+            if tells and dirfd.identity(stat) == identity:
                 return True
             # A rename leaves a photo in only one of the two places, so this is another photo, even with the same bytes.
             if claimed and stat.st_dev == os.fstat(self._claims.inbox_fd).st_dev:
@@ -246,7 +247,8 @@ class DestinationFolders:
         with self.open_existing(place) as (fd, name):
             if fd is None:  # its filesystem may be away
                 return identity is not None
-            if identity is None and os.fstat(fd).st_dev == os.fstat(self._claims.inbox_fd).st_dev:
+            is_same_device = os.fstat(fd).st_dev == os.fstat(self._claims.inbox_fd).st_dev
+            if identity is None and is_same_device and filesystem.has_lasting_inodes(fd):
                 return False
             stat = Entry(fd, name).find()
             return stat is None or (identity is not None and dirfd.identity(stat) != identity)

@@ -9,7 +9,6 @@ from daemon.database.event_log import EventLog
 from daemon.inbox.claimed_photo import Claimed, FileChanged, FileRefused, Returned
 from daemon.inbox.claims import Claims
 from daemon.inbox.readiness import ReadinessTracker, ReadyFile
-from daemon.inbox.stamp import FileStamp
 from daemon.inbox.undone import UndonePhotos
 from daemon.retry import Retrier
 
@@ -100,7 +99,7 @@ class Claimer:
             return
         if returned.refusal:
             self.refuse(path, returned.refusal)
-        elif returned.wait_s or stamp.same_except_ctime(FileStamp.of(claimed.stat)):
+        elif returned.wait_s or stamp.same_except_ctime(self._claims.stamp_of(path, claimed.stat)):
             self._tracker.requeue(path, stamp, claimed.stable_since, returned.wait_s)
         else:
             self._tracker.observe(path, stamp, time.monotonic(), source="returned")

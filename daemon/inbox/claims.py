@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from daemon import failpoints
-from daemon.fs import dirfd, names
+from daemon.fs import dirfd, filesystem, names
 from daemon.fs.cross_device import FileMover
 from daemon.fs.entry import Entry
 from daemon.fs.part import is_part
@@ -42,6 +42,7 @@ class Claims:
     def open(self, inbox: Path) -> None:
         """Opens the folder at this path, after `close` again. Raises OSError."""
         self.inbox_fd = dirfd.open_root(os.fsencode(inbox))
+        self._has_lasting_inodes = filesystem.has_lasting_inodes(self.inbox_fd)
         self.run_id = b"%d-%d" % (time.time_ns(), os.getpid())
 
     def close(self) -> None:
@@ -97,7 +98,9 @@ class Claims:
 
     def reopen(self, path: bytes, run_id: bytes) -> Claimed:
         """Opens a photo that an earlier run of the daemon claimed. Raises FileRefused, OSError."""
-        return Claimed.open(self.inbox_fd, self.claim_folder(run_id, path), path, run_id, None)
+        claimed = Claimed.open(self.inbox_fd, self.claim_folder(run_id, path), path, run_id, None)
+        claimed.identity_in_inbox = self.path_identity(path) or claimed.identity
+        return claimed
 
     def give_back(self, path: bytes, run_id: bytes) -> bytes | None:
         """Moves a claimed photo back to the inbox, under a numbered name when its own is taken.
@@ -185,7 +188,16 @@ class Claims:
             stat = self.stat(path)
         except OSError:
             return None
-        return FileStamp.of(stat) if stat is not None and dirfd.is_regular(stat) else None
+        return self.stamp_of(path, stat) if stat is not None and dirfd.is_regular(stat) else None
+
+    def stamp_of(self, path: bytes, stat: os.stat_result) -> FileStamp:
+        """Returns the stamp of a file in the inbox."""
+        stamp = FileStamp.of(stat)
+        return stamp if self._has_lasting_inodes else stamp.at_path(path)
+
+    def path_identity(self, path: bytes) -> str | None:
+        """Returns the identity that a file at a path has on a filesystem where inodes do not last; None on others."""
+        return None if self._has_lasting_inodes else FileStamp.of(os.fstat(self.inbox_fd)).at_path(path).identity
 
     def _take(self, source: Entry, target: Entry, ready: ReadyFile) -> bool:
         """Renames a file into the claim folder, or copies it from a filesystem that is mounted inside the inbox.

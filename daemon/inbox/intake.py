@@ -11,7 +11,6 @@ from daemon.inbox.ignore import IgnoreRules
 from daemon.inbox.inotify import FileEvent
 from daemon.inbox.readiness import ReadinessTracker
 from daemon.inbox.scanner import Entry, Scanner
-from daemon.inbox.stamp import FileStamp
 from daemon.inbox.undone import UndonePhotos
 from daemon.settings import WatchSettings
 
@@ -67,6 +66,8 @@ class Intake:
                 self._event_log.record("overflow", "inotify queue overflowed; rescanning the inbox")
                 self.tracker.on_overflow()
                 self.scan()
+            case FileEvent("modified" | "closed", path) if self._is_own_return(path):
+                pass
             case FileEvent("modified", path):
                 self.tracker.on_modified(path, now)
             case FileEvent("closed", path):
@@ -121,6 +122,11 @@ class Intake:
         self._undone.reset()
         self._reported.clear()
 
+    def _is_own_return(self, path: bytes) -> bool:
+        """Whether an event is of a placeholder, which a file replaced when it was returned (see `fs/rename.py`)."""
+        stamp = self.tracker.returned_stamp(path)
+        return stamp is not None and stamp == self._claims.stamp(path)
+
     def _walk(self, folder: bytes) -> Iterator[Entry]:
         return dirfd.walk(self._claims.inbox_fd, folder, self._ignore, self._report_unreadable)
 
@@ -133,7 +139,7 @@ class Intake:
                 message = "is no regular file (a link, FIFO, socket or device), so it stays"
                 self._report("skipped", message, path)
             elif path not in self._claimer.dry_run_paths:
-                stamps[path] = FileStamp.of(stat)
+                stamps[path] = self._claims.stamp_of(path, stat)
         undone = self._undone.find({path: stamp for path, stamp in stamps.items() if path not in self.tracker})
         for path, stamp in stamps.items():
             if path not in undone:

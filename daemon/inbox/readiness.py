@@ -127,7 +127,12 @@ class ReadinessTracker:
 
     def requeue(self, path: bytes, stamp: FileStamp, since: float, wait_s: float) -> None:
         """Adds a returned file, which has been stable since `since` and has to be stable for `wait_s` seconds."""
-        self._window.add(path, WaitingFile(since=since, wait_s=wait_s, stamp=stamp))
+        self._window.add(path, WaitingFile(since=since, wait_s=wait_s, stamp=stamp, returned=True))
+
+    def returned_stamp(self, path: bytes) -> FileStamp | None:
+        """Returns the stamp of a file that waits since it was returned, None of any other file."""
+        waiting = self._window.get(path)
+        return waiting.stamp if waiting is not None and waiting.returned else None
 
     def requeue_open(self, path: bytes, stamp: FileStamp, now: float) -> None:
         """Adds a file that was returned because it is open for writing."""

@@ -1,7 +1,10 @@
 """The part of a stat by which a file is recognised and seen to change."""
 
+import hashlib
 import os
 from typing import NamedTuple
+
+_PATH_DIGEST_BYTES = 8
 
 
 class FileStamp(NamedTuple):
@@ -10,7 +13,7 @@ class FileStamp(NamedTuple):
     Attributes:
         size: Size in bytes.
         mtime_ns: Time of the last change to the contents.
-        inode: Inode number.
+        inode: Inode number; on a filesystem where inodes do not last, a number from the path.
         ctime_ns: Time of the last change to the inode; 0 for a file with several names (hard links), since it changes
             with every change to another name.
         device: Device number of the file itself; on overlayfs it is not that of the folder.
@@ -32,6 +35,11 @@ class FileStamp(NamedTuple):
             ctime_ns=0 if stat.st_nlink > 1 else stat.st_ctime_ns,
             device=stat.st_dev,
         )
+
+    def at_path(self, path: bytes) -> "FileStamp":
+        """Returns the stamp for a filesystem where inodes do not last: a file there is recognised by its path."""
+        digest = hashlib.blake2b(path, digest_size=_PATH_DIGEST_BYTES).digest()
+        return self._replace(inode=int.from_bytes(digest))
 
     @property
     def linked(self) -> bool:

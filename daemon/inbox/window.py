@@ -20,6 +20,7 @@ class WaitingFile:
         stamp: Its last stamp; None after an event, when any stamp is accepted.
         writing: Whether it is open for writing.
         scanned: Whether a scan found it, so that it takes part of the scan's half of the window.
+        returned: Whether foodsort itself moved it back to the inbox.
     """
 
     since: float
@@ -27,6 +28,7 @@ class WaitingFile:
     stamp: FileStamp | None = None
     writing: bool = False
     scanned: bool = False
+    returned: bool = False
 
     @property
     def due_at(self) -> float:

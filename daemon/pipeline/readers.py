@@ -109,7 +109,7 @@ class Readers:
         still_s = time.monotonic() - claimed.stable_since
         if decoded.error is not None and decoded.error.kind in _MAY_BE_UNFINISHED and still_s < self._truncated_s:
             return Returned(claimed, wait_s=self._truncated_s)
-        photo = claimed.identity + (f":{escape_name(claimed.path)}" if claimed.linked else "")
+        photo = claimed.identity_in_inbox + (f":{escape_name(claimed.path)}" if claimed.linked else "")
         with self._lock:
             attempt = self._attempts.record(photo, decoded.error.kind if decoded.error else None)
         if attempt.pause_s is not None:

@@ -35,7 +35,6 @@ class Kind:
         tools: Programs that it needs, and the Debian packages that have them.
         required: Whether a test fails where the programs are installed and the mount is refused.
         failpoint: A point in the middle of a batch's moves.
-        has_lasting_inodes: Whether a file keeps its inode under another name.
     """
 
     name: str
@@ -43,7 +42,6 @@ class Kind:
     tools: dict[str, str]
     required: bool = False
     failpoint: str = "moved:2"
-    has_lasting_inodes: bool = True
 
     @contextmanager
     def mounted(self, folder: Path) -> Iterator[Path]:
@@ -271,9 +269,7 @@ KINDS = (
         "ntfs-3g", _fuse(_ntfs), _MOUNT | {"mkntfs": "ntfs-3g", "ntfs-3g": "ntfs-3g"}, required=True, failpoint=_LINKED
     ),
     Kind("bindfs", _fuse(_bindfs), _MOUNT | {"bindfs": "bindfs"}, required=True),
-    Kind(
-        "sshfs", _sshfs, _MOUNT | {"sshfs": "sshfs", "sshd": "openssh-server"}, required=True, has_lasting_inodes=False
-    ),
+    Kind("sshfs", _sshfs, _MOUNT | {"sshfs": "sshfs", "sshd": "openssh-server"}, required=True, failpoint=_LINKED),
     Kind("btrfs", _disk(110, "mkfs.btrfs", "-q"), _MOUNT | {"mkfs.btrfs": "btrfs-progs"}),
     Kind("xfs", _disk(300, "mkfs.xfs", "-q"), _MOUNT | {"mkfs.xfs": "xfsprogs"}),
     Kind("overlay", _overlay, _MOUNT),
@@ -281,8 +277,8 @@ KINDS = (
         "exfat",
         _exfat,
         _MOUNT | {"mount.exfat-fuse": "exfat-fuse", "mkfs.exfat": "exfatprogs"},
-        has_lasting_inodes=False,
+        failpoint="placeholder:7",
     ),
     Kind("encfs", _fuse(_encfs), _MOUNT | {"encfs": "encfs"}),
-    Kind("mergerfs", _fuse(_mergerfs), _MOUNT | {"mergerfs": "mergerfs"}, has_lasting_inodes=False),
+    Kind("mergerfs", _fuse(_mergerfs), _MOUNT | {"mergerfs": "mergerfs"}),
 )

@@ -137,7 +137,7 @@ def live(life: Life, then: Callable[[Daemon], None] = lambda daemon: None, kille
     assert life.place("sea.jpg").parent.name == "food"
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.has_lasting_inodes], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_on_one_filesystem(filesystem: Path, kind: Kind, photo: Photo, foodsort: Foodsort) -> None:
     root = filesystem / "root"
     (root / "inbox").mkdir(parents=True)

@@ -134,6 +134,15 @@ def test_a_file_returned_because_it_is_open_waits_for_its_close(tracker: Readine
     assert check(tracker, 601) == ReadyFile(A, STAMP, 599, overdue=False)
 
 
+def test_only_a_returned_file_has_a_returned_stamp(tracker: ReadinessTracker) -> None:
+    tracker.observe(A, STAMP, 0)
+    assert tracker.returned_stamp(A) is None
+    tracker.requeue(A, STAMP, 0, 30)
+    assert tracker.returned_stamp(A) == STAMP
+    tracker.on_modified(A, 1)
+    assert tracker.returned_stamp(A) is None
+
+
 def test_another_file_moved_over_a_returned_one_is_ready_at_once(tracker: ReadinessTracker) -> None:
     tracker.requeue(A, STAMP, 0, 30)
     tracker.on_moved_in(A, GROWN, 1)
