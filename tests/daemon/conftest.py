@@ -16,6 +16,7 @@ from PIL import Image
 from daemon.cli import app
 from daemon.database import addresses
 from daemon.monitoring.status_file import read
+from tests.daemon.processes import COMMAND, start_command
 from tests.programs.postgres import cluster, made
 
 __all__ = ["cluster"]
@@ -103,9 +104,12 @@ def foodsort(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
 @contextmanager
 def started(root: Path, *under: str, log: Path | None = None) -> Iterator["subprocess.Popen[str]"]:
     """A daemon in its own process; at the end SIGTERM has to stop it cleanly. `under` is a prefix of its command."""
-    command = [*under, sys.executable, "-m", "daemon", "run", "--root", str(root)]
+    words = ["run", "--root", str(root)]
     with (log or root / "daemon.log").open("w") as lines:
-        daemon = subprocess.Popen(command, stdout=lines, stderr=lines, text=True)
+        if under:
+            daemon = subprocess.Popen([*under, *COMMAND, *words], stdout=lines, stderr=lines, text=True)
+        else:
+            daemon = start_command(*words, output=lines)
     try:
         yield daemon
         if daemon.poll() is None:

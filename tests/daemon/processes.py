@@ -1,24 +1,55 @@
 """Commands in their own processes: killed at a failpoint, or started with a limit."""
 
+import atexit
 import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
 from daemon.failpoints import VARIABLE
+from tests.programs.fork_server import ForkServer
 
 COMMAND = [sys.executable, "-m", "daemon"]
 LIMIT = 'echo $1 > /proc/sys/user/$0 && shift && exec "$@"'
 
 
+@cache
+def _fork_server() -> ForkServer:
+    server = ForkServer()
+    atexit.register(server.close)
+    return server
+
+
+def start_command(
+    *words: str | Path, output: IO[Any], environment: Mapping[str, str] | None = None
+) -> "subprocess.Popen[str]":
+    """Starts a command of foodsort in its own process.
+
+    Args:
+        words: Its command line, without the program's name.
+        output: File for its stdout and stderr.
+        environment: Its environment; by default that of this process.
+    """
+    command = list(map(str, words))
+    environment = os.environ if environment is None else environment
+    if _fork_server().can_start(environment):
+        return _fork_server().start(command, output.fileno(), output.fileno(), environment)
+    return subprocess.Popen([*COMMAND, *command], stdout=output, stderr=output, text=True, env=environment)
+
+
 def kill_at(point: str, *words: str | Path) -> None:
     """Runs a command that is killed at a failpoint; fails if it is not."""
-    command = [*COMMAND, *map(str, words)]
-    ended = subprocess.run(command, env=os.environ | {VARIABLE: point}, capture_output=True, timeout=60, check=False)
-    assert ended.returncode == -signal.SIGKILL, f"{point}: {ended.stderr.decode()}"
+    with tempfile.TemporaryFile() as output:
+        ended = start_command(*words, output=output, environment=os.environ | {VARIABLE: point}).wait(60)
+        output.seek(0)
+        assert ended == -signal.SIGKILL, f"{point}: {output.read().decode()}"
 
 
 def limit_command(name: str, limit: int) -> list[str]:
