@@ -28,28 +28,39 @@ def _fork_server() -> ForkServer:
 
 
 def start_command(
-    *words: str | Path, output: IO[Any], environment: Mapping[str, str] | None = None
+    *words: str | Path,
+    output: IO[Any],
+    errors: IO[Any] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> "subprocess.Popen[str]":
     """Starts a command of foodsort in its own process.
 
     Args:
         words: Its command line, without the program's name.
-        output: File for its stdout and stderr.
+        output: File for its stdout.
+        errors: File for its stderr; by default that of its stdout.
         environment: Its environment; by default that of this process.
     """
     command = list(map(str, words))
+    errors = errors or output
     environment = os.environ if environment is None else environment
     if _fork_server().can_start(environment):
-        return _fork_server().start(command, output.fileno(), output.fileno(), environment)
-    return subprocess.Popen([*COMMAND, *command], stdout=output, stderr=output, text=True, env=environment)
+        return _fork_server().start(command, output.fileno(), errors.fileno(), environment)
+    return subprocess.Popen([*COMMAND, *command], stdout=output, stderr=errors, text=True, env=environment)
+
+
+def run_command(*words: str | Path, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Runs a command of foodsort in its own process; returns its exit code, and its stdout and stderr in one."""
+    with tempfile.TemporaryFile("w+", errors="replace") as output:
+        code = start_command(*words, output=output, environment=environment).wait(60)
+        output.seek(0)
+        return code, output.read()
 
 
 def kill_at(point: str, *words: str | Path) -> None:
     """Runs a command that is killed at a failpoint; fails if it is not."""
-    with tempfile.TemporaryFile() as output:
-        ended = start_command(*words, output=output, environment=os.environ | {VARIABLE: point}).wait(60)
-        output.seek(0)
-        assert ended == -signal.SIGKILL, f"{point}: {output.read().decode()}"
+    code, output = run_command(*words, environment=os.environ | {VARIABLE: point})
+    assert code == -signal.SIGKILL, f"{point}: {output}"
 
 
 def limit_command(name: str, limit: int) -> list[str]:

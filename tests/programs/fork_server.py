@@ -173,7 +173,7 @@ def _load_modules() -> None:
     import daemon
 
     for module in pkgutil.walk_packages(daemon.__path__, "daemon."):
-        if not any(part in module.name for part in ("__main__", ".migrations", ".web", "decoders.worker")):
+        if not any(part in module.name for part in ("__main__", ".migrations", "decoders.worker")):
             __import__(module.name)
     __import__("sqlalchemy.dialects.sqlite")
 

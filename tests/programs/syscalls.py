@@ -1,18 +1,12 @@
 """Makes one system call of foodsort fail, or kills foodsort there, by a library that is preloaded (LD_PRELOAD).
 
-As a program it runs commands of foodsort, each in a fork of its own that has all modules loaded: it reads lines of JSON
-with a failpoint and the words of a command, and answers each with the exit code.
+As a program it is a fork server whose commands can fail.
 """
 
 import ctypes
-import importlib
-import json
 import mmap
 import os
-import pkgutil
-import runpy
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +14,7 @@ from typing import NamedTuple
 
 from daemon import failpoints
 from tests.daemon.conftest import FAST
+from tests.programs.fork_server import ForkServer, serve
 
 _FASTER = {
     "FOODSORT_WATCH__SETTLE_S": "0.05",
@@ -115,34 +110,25 @@ class Syscalls:
 
 
 class Commands:
-    """Runs commands of foodsort in forks of one process."""
+    """Runs commands of foodsort in which a call can fail."""
 
     def __init__(self, syscalls: Syscalls, output: Path) -> None:
         self._syscalls = syscalls
         self._output = output
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, output],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | FAST | _FASTER | syscalls.environment,
-        )
+        self._environment = os.environ | FAST | _FASTER | syscalls.environment
+        self._server = ForkServer(__name__, self._environment)
 
     def run(self, *words: str | Path, fault: Fault | None = None, failpoint: str = "") -> tuple[int, str]:
         """Runs a command. Returns its exit code, negative when a signal ended it, and its output."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         self._syscalls.prepare(fault)
-        self._process.stdin.write(json.dumps([failpoint, *map(str, words)]) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline()), self._output.read_text(errors="replace")
+        environment = self._environment | {failpoints.VARIABLE: failpoint}
+        with self._output.open("w") as file:
+            code = self._server.start(list(map(str, words)), file.fileno(), file.fileno(), environment).wait()
+        return code, self._output.read_text(errors="replace")
 
     def close(self) -> None:
         """Ends the process."""
-        with self._process as process:
-            assert process.stdin is not None
-            process.stdin.close()
-            assert process.wait(60) == 0
+        self._server.close()
 
 
 @contextmanager
@@ -160,35 +146,14 @@ def _mapped(page: Path) -> _Control:
         return _Control.from_buffer(mmap.mmap(file.fileno(), mmap.PAGESIZE))
 
 
-def serve(output: str) -> None:
+def main() -> None:
     control = _mapped(Path(os.environ[_VARIABLE]))
-    _load_modules()
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            fd = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            os.dup2(fd, 1)
-            os.dup2(fd, 2)
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-            control.pid = os.getpid()
-            os.environ[failpoints.VARIABLE], *words = json.loads(line)
-            importlib.reload(failpoints)  # it reads the variable
-            sys.argv = ["foodsort", *words]
-            runpy.run_module("daemon", run_name="__main__", alter_sys=True)
-            sys.exit(0)
-        _, ended = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(ended), flush=True)  # noqa: T201
 
+    def prepare() -> None:
+        control.pid = os.getpid()
 
-def _load_modules() -> None:
-    """Loads what commands would load, except what is a program or of no use here."""
-    import daemon
-
-    for module in pkgutil.walk_packages(daemon.__path__, "daemon."):
-        if not any(part in module.name for part in ("__main__", ".migrations", ".web", "decoders.worker")):
-            __import__(module.name)
-    __import__("sqlalchemy.dialects.sqlite")
+    serve(prepare)
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    main()

@@ -4,8 +4,7 @@ import shutil
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -19,7 +18,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from daemon.database import connections, schema
 from daemon.database.timestamps import format_time
 from daemon.photo import FILED
-from tests.daemon.conftest import FAST
+from tests.daemon.conftest import FAST, until
+from tests.daemon.processes import run_command, start_command
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOST = socket.gethostname().lower()
@@ -33,21 +33,20 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 @contextmanager
 def reviewing(root: Path, *options: str, **settings: str) -> Iterator[str]:
     """Runs `foodsort review` in its own process on a free port; yields its address. Ctrl-C has to end it cleanly."""
-    command = [sys.executable, "-m", "daemon", "review", "--root", str(root), "--port", "0", *options]
-    environment = os.environ | FAST | settings
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-    assert server.stdout is not None
-    try:
-        line = server.stdout.readline()
-        address = re.search(r"http://\S+(?=/ )", line)
-        assert address, line + server.communicate(timeout=10)[1]
-        yield address[0]
-        server.send_signal(signal.SIGINT)
-        _, err = server.communicate(timeout=20)
-        assert (server.returncode, err) == (0, "")
-    finally:
-        server.kill()
-        server.communicate()
+    words = ["review", "--root", str(root), "--port", "0", *options]
+    with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err:
+        output, errors = Path(out.name), Path(err.name)
+        server = start_command(*words, output=out, errors=err, environment=os.environ | FAST | settings)
+        try:
+            until(lambda: "\n" in output.read_text() or server.poll() is not None)
+            address = re.search(r"http://\S+(?=/ )", output.read_text())
+            assert address, output.read_text() + errors.read_text()
+            yield address[0]
+            server.send_signal(signal.SIGINT)
+            assert (server.wait(20), errors.read_text()) == (0, "")
+        finally:
+            server.kill()
+            server.wait()
 
 
 def sort(root: Path, photos: dict[str, bytes]) -> Path:
@@ -56,8 +55,8 @@ def sort(root: Path, photos: dict[str, bytes]) -> Path:
         path = root / "inbox" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    command = [sys.executable, "-m", "daemon", "run", "--once", "--root", str(root)]
-    subprocess.run(command, env=os.environ | FAST, check=True, capture_output=True)
+    code, output = run_command("run", "--once", "--root", root, environment=os.environ | FAST)
+    assert code == 0, output
     with closing(sqlite3.connect(root / "foodsort.db")) as database, database:
         database.execute("UPDATE photos SET id = -id")
         for number, name in enumerate(photos, 1):
