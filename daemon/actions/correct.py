@@ -18,6 +18,7 @@ from daemon.actions.route import PlannedMove, Transition
 from daemon.database.rows import path_columns, update_if_state
 from daemon.database.timestamps import format_time
 from daemon.destinations.folders import DestinationFolders
+from daemon.destinations.target import TargetChooser
 from daemon.fs import dirfd
 from daemon.photo import CORRECTING, FILED, MISSING
 from daemon.queries.photo_rows import Photo, in_chunks
@@ -64,6 +65,7 @@ class CorrectAction:
 
     def __init__(self, destinations: DestinationFolders, engine: sa.Engine) -> None:
         self._destinations = destinations
+        self._targets = TargetChooser(destinations)
         self._locator = PhotoLocator(destinations, engine)
         self._journal = Journal(destinations, engine, LabelRoute(destinations))
         self._engine = engine
@@ -167,6 +169,6 @@ class CorrectAction:
         parent, _ = dirfd.split(photo.inbox_path)
         path = dirfd.join(parent, os.path.basename(photo.path))
         try:
-            return self._destinations.choose(label, path, photo.sha256, promised)
+            return self._targets.choose(label, path, photo.sha256, promised)
         except OSError as error:
             raise CannotMove(f"cannot be moved: {error.strerror}") from error

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from daemon.database.timestamps import format_mtime
 from daemon.destinations.folders import DestinationFolders
+from daemon.destinations.presence import has_photo
 from daemon.fs import dirfd
 from daemon.fs.entry import Entry
 from daemon.queries.photo_rows import Photo, is_place_reused, is_recorded
@@ -78,7 +79,7 @@ class PhotoLocator:
     def has_bytes(self, photo: Photo) -> bool:
         """Whether the file at a photo's place has its bytes. Raises CannotMove."""
         try:
-            return self._destinations.has_photo(photo.path, "", photo.sha256, claimed=False)
+            return has_photo(self._destinations, photo.path, "", photo.sha256, claimed=False)
         except OSError as error:
             raise CannotMove(f"cannot be read: {error.strerror}") from error
 

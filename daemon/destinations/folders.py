@@ -2,24 +2,20 @@
 
 import errno
 import os
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from daemon.destinations import sidecar
 from daemon.destinations.mount_guard import MountGuard
 from daemon.destinations.move import Move
 from daemon.destinations.subfolders import usable_path
-from daemon.fs import dirfd, filesystem, names, part
+from daemon.fs import dirfd, names, part
 from daemon.fs.entry import Entry
 from daemon.inbox.claims import Claims
-from daemon.photo import UNREAD_SHA256, Destination
+from daemon.photo import Destination
 from daemon.retry import is_transient
 from daemon.settings import FolderSettings
 from models.filenames import escape_name
-
-NAME_REFUSED = frozenset({errno.EINVAL, errno.ENAMETOOLONG, errno.EILSEQ})
-"""Errors for a name that a filesystem cannot store."""
 
 
 class DestinationFolders:
@@ -40,8 +36,6 @@ class DestinationFolders:
         self._inbox = self._absolute(folders.inbox)
         self._claims = claims
         self._mounts = MountGuard()
-        self._portable: set[bytes] = set()
-        """Folders whose filesystem refused a name."""
 
     def make_folders(self) -> list[str]:
         """Creates missing destination folders; the first duplicate creates the folder for duplicates.
@@ -64,98 +58,22 @@ class DestinationFolders:
                 problems.append(f"no photo can move to {escape_name(folder)}: {error.strerror}")
         return problems
 
-    def use_portable_names(self, place: bytes) -> None:
-        """Gives photos names without special characters in a folder whose filesystem refused a name."""
-        folder, _ = self.split(place)
-        self._portable.add(folder)
-
-    def choose(self, destination: Destination, path: bytes, sha256: str, reserved: set[bytes]) -> bytes:
-        """Chooses the first free place for a photo.
-
-        Args:
-            destination: Folder of the photo.
-            path: Path of the photo in the inbox; its sub-folders are kept.
-            sha256: Digest of the photo.
-            reserved: Places of photos that have not moved yet. The chosen place is added, and that of its sidecar.
-
-        Returns:
-            The place.
-
-        Raises:
-            OSError: The folder cannot be used.
-        """
-        folder = self._folders[destination]
-        try:
-            return self._choose(destination, path, sha256, reserved)
-        except OSError as error:
-            if error.errno not in NAME_REFUSED or folder in self._portable:
-                raise
-        self._portable.add(folder)
-        return self._choose(destination, path, sha256, reserved)
-
-    def _choose(self, destination: Destination, path: bytes, sha256: str, reserved: set[bytes]) -> bytes:
-        folder = self._folders[destination]
-        parts = path.split(b"/")
-        if folder in self._portable:
-            parts = [names.portable(part) for part in parts]
-        *parents, name = parts
-        parent = b"/".join(self._usable(folder, parents))
-        with self._open_existing(folder, parent) as fd:
-            limit = names.MAX_NAME_BYTES if fd is None else filesystem.max_name_bytes(fd)
-
-            def needed(candidate: bytes) -> list[bytes]:
-                return [candidate] if destination else [candidate, sidecar.name_of(candidate, sha256)]
-
-            def places(candidate: bytes) -> list[bytes]:
-                return [self.place(os.path.join(folder, parent, file)) for file in needed(candidate)]
-
-            def is_taken(candidate: bytes) -> bool:
-                if not reserved.isdisjoint(places(candidate)):
-                    return True
-                return fd is not None and any(Entry(fd, file).exists() for file in needed(candidate))
-
-            # With the name of its digest, the sidecar of a second copy would be taken whatever the photo's number.
-            free = names.candidates(name, is_taken, limit=limit, suffix_bytes=0 if destination else len(sidecar.SUFFIX))
-            chosen = places(next(free))
-        reserved.update(chosen)
-        return chosen[0]
-
     def is_on_device_of_inbox(self, destination: Destination) -> bool:
         """Whether a folder is on the device of the inbox, so that photos are renamed into it and not copied.
 
         Raises:
             OSError: The folder cannot be reached.
         """
-        return os.stat(self._folders[destination]).st_dev == os.fstat(self._claims.inbox_fd).st_dev
+        return os.stat(self._folders[destination]).st_dev == self.device_of_inbox
+
+    @property
+    def device_of_inbox(self) -> int:
+        """Device number of the inbox."""
+        return os.fstat(self._claims.inbox_fd).st_dev
 
     def fits_settings(self, move: Move) -> bool:
         """Whether a target is in the folder that the settings name; they may have changed since the row was written."""
         return os.path.join(self._root, move.target).startswith(self._folders[move.destination] + b"/")
-
-    def has_photo(self, place: bytes, identity: str, sha256: str, *, claimed: bool) -> bool:
-        """Whether a place has the photo of a row.
-
-        Args:
-            place: Place that the row names.
-            identity: Device and inode in the row.
-            sha256: Digest in the row.
-            claimed: Whether a file is in the claim folder too.
-
-        Raises:
-            OSError: The file cannot be read.
-        """
-        with self.open_existing(place) as (fd, name):
-            stat = None if fd is None else Entry(fd, name).find()
-            if fd is None or stat is None:
-                return False
-            tells = filesystem.has_lasting_inodes(fd) or sha256 == UNREAD_SHA256
-            if tells and dirfd.identity(stat) == identity:
-                return True
-            # A rename leaves a photo in only one of the two places, so this is another photo, even with the same bytes.
-            if claimed and stat.st_dev == os.fstat(self._claims.inbox_fd).st_dev:
-                return False
-            # Another filesystem, or one whose device number changed at a reboot.
-            return dirfd.is_regular(stat) and sha256 != UNREAD_SHA256 and Entry(fd, name).sha256() == sha256
 
     def split(self, place: bytes) -> tuple[bytes, bytes]:
         """Splits a place into its folder, a destination or the inbox, and the path in it.
@@ -195,6 +113,10 @@ class DestinationFolders:
         with self._open_existing(folder, parent) as fd:
             yield fd, name
 
+    def folder(self, destination: Destination) -> bytes:
+        """Returns the absolute path of a destination folder."""
+        return self._folders[destination]
+
     def is_in(self, place: bytes, destination: Destination) -> bool:
         """Whether a place is in the folder of a destination."""
         return self.split(place)[0] == self._folders[destination]
@@ -233,26 +155,6 @@ class DestinationFolders:
                 if fd is not None:
                     part.sweep(fd)
 
-    def has_left(self, place: bytes, identity: str | None) -> bool:
-        """Whether a claimed photo of a row's bytes may have been moved by hand from the row's place back to the inbox.
-
-        Args:
-            place: Place that the row names.
-            identity: Device and inode in the row, if they are those of the claimed photo; None if the photo has others,
-                as after a move from another filesystem.
-
-        Raises:
-            OSError: The folder cannot be read.
-        """
-        with self.open_existing(place) as (fd, name):
-            if fd is None:  # its filesystem may be away
-                return identity is not None
-            is_same_device = os.fstat(fd).st_dev == os.fstat(self._claims.inbox_fd).st_dev
-            if identity is None and is_same_device and filesystem.has_lasting_inodes(fd):
-                return False
-            stat = Entry(fd, name).find()
-            return stat is None or (identity is not None and dirfd.identity(stat) != identity)
-
     def place(self, path: bytes) -> bytes:
         """Returns the place of an absolute path."""
         inside = path.startswith(self._root + b"/")
@@ -268,14 +170,6 @@ class DestinationFolders:
 
     def _absolute(self, setting: str) -> bytes:
         return os.path.normpath(os.path.join(self._root, os.fsencode(setting)))
-
-    def _usable(self, folder: bytes, parents: Sequence[bytes]) -> Sequence[bytes]:
-        """The names of sub-folders in which a photo can get a name. Raises OSError."""
-        try:
-            with self._open(folder, b"") as fd:
-                return usable_path(fd, parents)
-        except FileNotFoundError:
-            return parents  # the folder is made with them
 
     @contextmanager
     def _open_existing(self, folder: bytes, path: bytes) -> Iterator[int | None]:

@@ -7,6 +7,7 @@ from daemon import failpoints
 from daemon.destinations import sidecar
 from daemon.destinations.folders import DestinationFolders
 from daemon.destinations.move import Move
+from daemon.destinations.presence import has_photo
 from daemon.fs import dirfd
 from daemon.fs.cross_device import FileMover
 from daemon.fs.entry import Entry
@@ -89,7 +90,7 @@ class PhotoMover:
                 self._files.move(source, target, move.photo_id, partial(_sha256, source, move))
         except FileNotFoundError as error:
             # An earlier attempt may have moved it, though it reported an error.
-            if not self._destinations.has_photo(move.target, move.identity, move.sha256, claimed=False):
+            if not has_photo(self._destinations, move.target, move.identity, move.sha256, claimed=False):
                 raise SourceMissing from error
 
 

@@ -12,10 +12,11 @@ from daemon.database.lookup import Lookup
 from daemon.database.recorder import Recorder
 from daemon.database.rows import BatchRow, DuplicateRow, PendingRow
 from daemon.database.timestamps import format_time
-from daemon.destinations.folders import NAME_REFUSED, DestinationFolders
+from daemon.destinations.folders import DestinationFolders
 from daemon.destinations.move import Move
 from daemon.destinations.mover import PhotoMover, SourceMissing
 from daemon.destinations.recovery_plan import Resume
+from daemon.destinations.target import NAME_REFUSED, TargetChooser
 from daemon.inbox.claimed_photo import Returned
 from daemon.photo import CORRECTING, FILED, FILING, Destination
 from daemon.pipeline.classify import Outcome
@@ -49,6 +50,7 @@ class Filer:
         skip_duplicates: bool = False,
     ) -> None:
         self._destinations = destinations
+        self._targets = TargetChooser(destinations)
         self._mover = mover
         self._recorder = recorder
         self._lookup = lookup
@@ -209,7 +211,7 @@ class Filer:
     def _choose(self, destination: Destination, path: bytes, sha256: str, reserved: set[bytes]) -> bytes:
         """Chooses a place; waits while the machine has a problem. Raises _FolderRefused, RetryAborted."""
         try:
-            return self._retry.retry_transient(self._destinations.choose, destination, path, sha256, reserved)
+            return self._retry.retry_transient(self._targets.choose, destination, path, sha256, reserved)
         except OSError as error:
             raise _FolderRefused(destination, error) from error
 
@@ -246,7 +248,7 @@ class Filer:
     def _choose_after(self, error: OSError, move: Move) -> bytes:
         """Chooses a place other than the target, which was refused. Raises _FolderRefused, RetryAborted."""
         if error.errno in NAME_REFUSED | {errno.ENOENT}:  # exFAT over FUSE reports ENOENT
-            self._destinations.use_portable_names(move.target)
+            self._targets.use_portable_names(move.target)
         target = self._choose(move.destination, move.source, move.sha256, set())
         if target == move.target:
             raise _FolderRefused(move.destination, error) from error

@@ -9,6 +9,7 @@ from daemon.actions.context import ActionBusy
 from daemon.actions.result import ActionResult
 from daemon.database.rows import PendingRow
 from daemon.destinations import recovery_plan
+from daemon.destinations.presence import has_photo
 from daemon.inbox.claimed_photo import FileRefused
 from daemon.inbox.claimer import Claimer
 from daemon.pipeline.filing import Filer
@@ -54,7 +55,7 @@ class StartupRecovery:
             pass
 
     def _arrived(self, row: PendingRow, claimed: bool) -> bool:
-        return self._storage.destinations.has_photo(row.path, row.identity, row.sha256, claimed=claimed)
+        return has_photo(self._storage.destinations, row.path, row.identity, row.sha256, claimed=claimed)
 
     def _reclassify(self, step: recovery_plan.Reclassify) -> None:
         log.info("recovering", photo=escape_name(step.path), action="classify")

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from daemon.database.keeper import DatabaseKeeper
 from daemon.database.lookup import Lookup
 from daemon.database.recorder import ReadOnlyRecorder, Recorder
 from daemon.destinations.folders import DestinationFolders
+from daemon.destinations.presence import has_left
 from daemon.inbox.handle import InboxHandle
 from daemon.retry import P, R, Retrier
 from daemon.settings import Settings
@@ -78,7 +80,7 @@ class Storage:
             if self._keeper:
                 opened.callback(self._keeper.close)
                 opened.callback(self.recorder.close)
-            self.lookup = Lookup(engine, self.destinations.has_left)
+            self.lookup = Lookup(engine, partial(has_left, self.destinations))
             self.actions = Actions.of(root, settings.folders, self.claims, engine)
             self.event_log = EventLog(self.recorder, retrier)
             if not dry_run:

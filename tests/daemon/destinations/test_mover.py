@@ -10,6 +10,7 @@ import pytest
 from daemon.destinations.folders import DestinationFolders
 from daemon.destinations.move import Move
 from daemon.destinations.mover import PhotoMover, SourceMissing
+from daemon.destinations.target import TargetChooser
 from daemon.inbox.claims import Claims
 from daemon.inbox.readiness import ReadyFile
 from daemon.inbox.stamp import FileStamp
@@ -49,7 +50,7 @@ def move(claims: Claims, target: bytes, failure: Failure | None = None) -> Move:
 def test_a_photo_moves_by_rename(tmp_path: Path, claims: Claims) -> None:
     claim(claims, tmp_path)
     destinations = DestinationFolders(tmp_path, FolderSettings(), claims)
-    target = destinations.choose("food", b"trip/a.jpg", SHA256, set())
+    target = TargetChooser(destinations).choose("food", b"trip/a.jpg", SHA256, set())
     PhotoMover(destinations, claims).carry_out(move(claims, target))
     assert target == b"food/trip/a.jpg"
     assert (tmp_path / "food/trip/a.jpg").read_bytes() == DATA
@@ -59,7 +60,7 @@ def test_a_photo_moves_by_rename(tmp_path: Path, claims: Claims) -> None:
 def test_a_photo_moves_to_another_filesystem_whole(tmp_path: Path, claims: Claims, elsewhere: Path) -> None:
     claim(claims, tmp_path)
     destinations = DestinationFolders(tmp_path, FolderSettings(food=str(elsewhere / "food")), claims)
-    target = destinations.choose("food", b"trip/a.jpg", SHA256, set())
+    target = TargetChooser(destinations).choose("food", b"trip/a.jpg", SHA256, set())
     PhotoMover(destinations, claims).carry_out(move(claims, target))
     moved = elsewhere / "food/trip/a.jpg"
     assert target == os.fsencode(moved)
@@ -72,7 +73,7 @@ def test_a_photo_moves_to_another_filesystem_whole(tmp_path: Path, claims: Claim
 def test_a_copy_that_differs_is_never_kept(tmp_path: Path, claims: Claims, elsewhere: Path) -> None:
     claim(claims, tmp_path)
     destinations = DestinationFolders(tmp_path, FolderSettings(food=str(elsewhere / "food")), claims)
-    target = destinations.choose("food", b"trip/a.jpg", SHA256, set())
+    target = TargetChooser(destinations).choose("food", b"trip/a.jpg", SHA256, set())
     stat = (tmp_path / "inbox" / os.fsdecode(claims.claim_folder(claims.run_id, b"trip/a.jpg")) / "a.jpg").stat()
     identity = f"{stat.st_dev}:{stat.st_ino}"
     wrong = replace(move(claims, target), identity=identity, sha256="1" * 64)
@@ -88,19 +89,19 @@ def test_a_target_that_was_taken_meanwhile_is_never_overwritten(
     claim(claims, tmp_path)
     for folder in (str(tmp_path / "food"), str(elsewhere / "food")):
         destinations = DestinationFolders(tmp_path, FolderSettings(food=folder), claims)
-        target = destinations.choose("food", b"trip/a.jpg", SHA256, set())
+        target = TargetChooser(destinations).choose("food", b"trip/a.jpg", SHA256, set())
         Path(folder, "trip").mkdir(parents=True)
         Path(folder, "trip/a.jpg").write_bytes(b"a foreign file")
         with pytest.raises(FileExistsError):
             PhotoMover(destinations, claims).carry_out(move(claims, target))
         assert [path.read_bytes() for path in Path(folder, "trip").iterdir()] == [b"a foreign file"]
-        assert destinations.choose("food", b"trip/a.jpg", SHA256, set()).endswith(b"trip/a (2).jpg")
+        assert TargetChooser(destinations).choose("food", b"trip/a.jpg", SHA256, set()).endswith(b"trip/a (2).jpg")
 
 
 def test_a_sidecar_is_removed_when_its_photo_cannot_move(tmp_path: Path, claims: Claims) -> None:
     claim(claims, tmp_path)
     destinations = DestinationFolders(tmp_path, FolderSettings(), claims)
-    target = destinations.choose(None, b"trip/a.jpg", SHA256, set())
+    target = TargetChooser(destinations).choose(None, b"trip/a.jpg", SHA256, set())
     (tmp_path / "failed/trip").mkdir(parents=True)
     (tmp_path / "failed/trip/a.jpg").write_bytes(b"a foreign file")
     with pytest.raises(FileExistsError):
@@ -111,20 +112,20 @@ def test_a_sidecar_is_removed_when_its_photo_cannot_move(tmp_path: Path, claims:
 def test_a_sidecar_never_overwrites_a_new_file(tmp_path: Path, claims: Claims) -> None:
     claim(claims, tmp_path)
     destinations = DestinationFolders(tmp_path, FolderSettings(), claims)
-    target = destinations.choose(None, b"trip/a.jpg", SHA256, set())
+    target = TargetChooser(destinations).choose(None, b"trip/a.jpg", SHA256, set())
     (tmp_path / "failed/trip").mkdir(parents=True)
     foreign = tmp_path / "failed/trip/a.jpg.error.json"
     foreign.write_bytes(b"a photo with an odd name")
     with pytest.raises(FileExistsError):
         PhotoMover(destinations, claims).carry_out(move(claims, target, Failure("corrupt", "why")))
     assert foreign.read_bytes() == b"a photo with an odd name"
-    assert destinations.choose(None, b"trip/a.jpg", SHA256, set()) == b"failed/trip/a (2).jpg"
+    assert TargetChooser(destinations).choose(None, b"trip/a.jpg", SHA256, set()) == b"failed/trip/a (2).jpg"
 
 
 def test_a_sidecar_of_an_interrupted_attempt_is_written_again(tmp_path: Path, claims: Claims) -> None:
     claim(claims, tmp_path)
     destinations = DestinationFolders(tmp_path, FolderSettings(), claims)
-    target = destinations.choose(None, b"trip/a.jpg", SHA256, set())
+    target = TargetChooser(destinations).choose(None, b"trip/a.jpg", SHA256, set())
     (tmp_path / "failed/trip").mkdir(parents=True)
     (tmp_path / "failed/trip/a.jpg.error.json").write_text(f'{{"sha256": "{SHA256}", "kind": "cut sho')
     PhotoMover(destinations, claims).carry_out(move(claims, target, Failure("corrupt", "why")))
@@ -170,7 +171,7 @@ def test_a_move_to_another_filesystem_continues_where_it_failed(
     claim(claims, tmp_path)
     destinations = DestinationFolders(tmp_path, FolderSettings(food=str(elsewhere)), claims)
     mover = PhotoMover(destinations, claims)
-    target = destinations.choose("food", b"trip/a.jpg", SHA256, set())
+    target = TargetChooser(destinations).choose("food", b"trip/a.jpg", SHA256, set())
     unlink = os.unlink
 
     def refusing(*_: object, **__: object) -> None:
