@@ -49,18 +49,25 @@ def start_command(
     return subprocess.Popen([*COMMAND, *command], stdout=output, stderr=errors, text=True, env=environment)
 
 
-def run_command(*words: str | Path, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Runs a command of foodsort in its own process; returns its exit code, and its stdout and stderr in one."""
-    with tempfile.TemporaryFile("w+", errors="replace") as output:
-        code = start_command(*words, output=output, environment=environment).wait(60)
-        output.seek(0)
-        return code, output.read()
+def run_command(
+    *words: str | Path,
+    output: IO[Any] | None = None,
+    errors: IO[Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> "subprocess.CompletedProcess[str]":
+    """Runs a command of foodsort in its own process, with `output` and `errors` instead of pipes if they are given."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        process = start_command(*words, output=output or out, errors=errors or err, environment=environment)
+        code = process.wait(60)
+        for file in (out, err):
+            file.seek(0)
+        return subprocess.CompletedProcess(process.args, code, out.read(), err.read())
 
 
 def kill_at(point: str, *words: str | Path) -> None:
     """Runs a command that is killed at a failpoint; fails if it is not."""
-    code, output = run_command(*words, environment=os.environ | {VARIABLE: point})
-    assert code == -signal.SIGKILL, f"{point}: {output}"
+    ended = run_command(*words, environment=os.environ | {VARIABLE: point})
+    assert ended.returncode == -signal.SIGKILL, f"{point}: {ended.stderr}"
 
 
 def limit_command(name: str, limit: int) -> list[str]:

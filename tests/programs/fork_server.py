@@ -139,10 +139,14 @@ def _report(child: int, status: int) -> NoReturn:
 
 def _become(request: dict[str, Any], stdout: int, stderr: int) -> None:
     """Gives this process the environment of a command."""
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(stdout if os.isatty(stdout) else os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(stdout, 1)
     os.dup2(stderr, 2)
     os.closerange(3, _MAX_FDS)
+    # As the interpreter opens them when it starts: they know whether they are terminals, and whether they can seek.
+    sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc]  # noqa: SIM115
+    sys.stdout = sys.__stdout__ = open(1, "w", closefd=False)  # type: ignore[misc]  # noqa: SIM115
+    sys.stderr = sys.__stderr__ = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # type: ignore[misc]  # noqa: SIM115
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])

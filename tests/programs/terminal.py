@@ -4,10 +4,10 @@ import fcntl
 import os
 import pty
 import struct
-import subprocess
-import sys
 import termios
 from pathlib import Path
+
+from tests.daemon.processes import start_command
 
 _TERMINAL_VARIABLES = (
     "NO_COLOR",
@@ -34,15 +34,8 @@ def on_terminal(width: int, *words: str | Path, **environment: str) -> tuple[int
     controller, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 25, width, 0, 0))
     inherited = {name: value for name, value in os.environ.items() if name not in _TERMINAL_VARIABLES}
-    command = [sys.executable, "-m", "daemon", *map(str, words)]
-    process = subprocess.Popen(
-        command,
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        env=inherited | {"TERM": "xterm-256color"} | environment,
-    )
-    os.close(terminal)
+    with os.fdopen(terminal, "wb", buffering=0) as file:
+        process = start_command(*words, output=file, environment=inherited | {"TERM": "xterm-256color"} | environment)
     output = b""
     while True:
         try:

@@ -7,13 +7,12 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.daemon.conftest import Foodsort, Photo, mounted, running, tree, until
 from tests.daemon.photos import drop, edit_in_new_file, edit_in_place, run_once
-from tests.daemon.processes import COMMAND, kill_at
+from tests.daemon.processes import COMMAND, kill_at, run_command
 from tests.daemon.rows import execute, rows, select, states
 
 pytestmark = pytest.mark.slow
@@ -63,8 +62,8 @@ def test_an_action_completes_if_its_output_cannot_be_written(
             os.close(reads)
             os.dup2(writes, nowhere.fileno())
             os.close(writes)
-        both: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: nowhere}
-        done = subprocess.run([*COMMAND, *words, "--root", root], **both, text=True, check=False)
+        stdout, stderr = (nowhere, None) if stream == "stdout" else (None, nowhere)
+        done = run_command(*words, "--root", root, output=stdout, errors=stderr)
     assert done.returncode == 1
     assert list(states(root).values()).count("failed") == 1
     printed = done.stderr.splitlines()[-1] if stream == "stdout" else done.stdout.splitlines()[-1]

@@ -1,7 +1,5 @@
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +10,7 @@ from daemon.cli import tables
 from daemon.database import addresses
 from daemon.queries import counts
 from daemon.queries.results import ResultRow
+from tests.daemon.processes import run_command
 from tests.daemon.sample_database import add, make_database
 from tests.programs.terminal import on_terminal
 
@@ -122,10 +121,9 @@ def test_colours_depend_on_the_environment(
 
 
 def test_a_piped_table_has_a_line_for_each_row_and_every_column(root: Path) -> None:
-    command = [sys.executable, "-m", "daemon", "results", "--root", str(root)]
     without = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=without)
-    assert done.stderr == ""
+    done = run_command("results", "--root", root, environment=without)
+    assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout
     head, *lines, note = done.stdout.splitlines()
     assert "model" in head
@@ -136,8 +134,9 @@ def test_a_piped_table_has_a_line_for_each_row_and_every_column(root: Path) -> N
 
 def test_hidden_rows_are_counted_on_stderr(root: Path) -> None:
     def stderr_of(*words: str) -> str:
-        command = [sys.executable, "-m", "daemon", "results", "--root", str(root), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stderr
+        done = run_command("results", "--root", root, *words)
+        assert done.returncode == 0
+        return done.stderr
 
     assert stderr_of("--limit", "2") == "2 of 8 photos; --limit shows more\n"
     assert stderr_of("--limit", "8") == stderr_of("--limit", "9") == ""

@@ -98,7 +98,7 @@ def test_a_scan_finds_the_files_of_events_lost_in_an_overflow(rare_scans: Path, 
         open_file.flush()
         until(lambda: status(rare_scans)["queue"]["inbox"] == 1, daemon)
         daemon.send_signal(signal.SIGSTOP)
-        os.waitpid(daemon.pid, os.WUNTRACED)
+        until(lambda: "State:\tT" in Path(f"/proc/{daemon.pid}/status").read_text(), daemon)
         noise = [rare_scans / "inbox/.one", rare_scans / "inbox/.two"]
         for path in noise:
             path.touch()

@@ -55,8 +55,8 @@ def sort(root: Path, photos: dict[str, bytes]) -> Path:
         path = root / "inbox" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    code, output = run_command("run", "--once", "--root", root, environment=os.environ | FAST)
-    assert code == 0, output
+    done = run_command("run", "--once", "--root", root, environment=os.environ | FAST)
+    assert done.returncode == 0, done.stderr
     with closing(sqlite3.connect(root / "foodsort.db")) as database, database:
         database.execute("UPDATE photos SET id = -id")
         for number, name in enumerate(photos, 1):
