@@ -1,3 +1,4 @@
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -7,20 +8,27 @@ from xdist.scheduler.loadfile import LoadFileScheduling
 from models.bundle import NETWORK, Bundle
 
 _TRAINING = "tests/training/"
-
+_LONGEST = (_TRAINING, "tests/models/engines/", "tests/daemon/fs/")
+"""Folders whose files take minutes. A worker that began one of them last would work on alone."""
 
 _SYSTEM_FIXTURES = {"browser", "cluster", "machine", "mount"}
 """Fixtures that start a browser, a PostgreSQL server or a systemd, or mount a filesystem."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests for `make test-system` by the fixtures that they use."""
+    """Marks the tests for `make test-system` by the fixtures that they use, and orders the files: the longest first."""
     for item in items:
         if not isinstance(item, pytest.Function):
             continue
         parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
         if _SYSTEM_FIXTURES.intersection(item.fixturenames) or "postgresql" in parameters:
             item.add_marker("system")
+    tests = Counter(_file(item) for item in items)
+    items.sort(key=lambda item: (not item.nodeid.startswith(_LONGEST), -tests[_file(item)], _file(item)))
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]
@@ -32,6 +40,7 @@ class Scheduling(LoadFileScheduling):  # type: ignore[misc]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    config.option.loadscopereorder = False  # the order is that of the collection
     return Scheduling(config, log)
 
 

@@ -11,7 +11,7 @@ import hashlib
 import os
 
 from daemon import failpoints
-from daemon.fs import dirfd
+from daemon.fs import dirfd, filesystem
 from daemon.fs.entry import Entry, removed_folder
 from daemon.fs.part import new_part
 
@@ -57,7 +57,9 @@ def _rename_noreplace(source: Entry, target: Entry, stat: os.stat_result) -> Non
         code = ctypes.get_errno()
         if code == errno.EINTR:
             continue
-        if code in _UNSUPPORTED:
+        # Where the flag is not supported, Linux still refuses a name that exists, and a rename that was interrupted
+        # between its two calls has made it.
+        if code in _UNSUPPORTED or (code == errno.EEXIST and filesystem.is_network(target.folder)):
             raise _Unsupported
         raise OSError(code, os.strerror(code), source.name)
 

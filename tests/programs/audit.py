@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 _SIDECAR = ".error.json"
+_FUSE = ".fuse_hidden"
+"""How libfuse names a removed file that is still open; on a busy machine it forgets some of them."""
 _LOCKS = {"lock", "back.lock"}
 _IN_PLACE = {"filed", "failed", "duplicate", "undone", "retry"}
 """States of a row whose photo is at the place that it names."""
@@ -72,7 +74,7 @@ class Audit:
     def _files(self) -> Iterator[Path]:
         """The photos in the inbox, its claim folder and the destination folders."""
         for path in _below(self.root / "inbox", *self.folders):
-            if not path.name.endswith(_SIDECAR) and not _is_lock(path):
+            if not path.name.endswith(_SIDECAR) and not path.name.startswith(_FUSE) and not _is_lock(path):
                 yield path
 
     def _litter(self) -> Iterator[str]:
@@ -80,7 +82,7 @@ class Audit:
             if not _is_lock(path):
                 yield f"{path} is still claimed"
         for path in _below(*self.folders):
-            if path.name.startswith((".foodsort", ".fuse_hidden")):
+            if path.name.startswith(".foodsort"):
                 yield f"{path} is left over"
             if path.name.endswith(_SIDECAR) and not _explains_something(path):
                 yield f"{path} explains nothing"

@@ -177,7 +177,7 @@ def _mergerfs(point: Path, backing: Path) -> Command:
 
 @contextmanager
 def _sshfs(point: Path, backing: Path) -> Iterator[None]:
-    """Through a server of SSH on the loopback, with a key of its own."""
+    """Through a server of SSH on the loopback, with a key of its own, as docs/durability.md advises."""
     keys = point.with_name("ssh")
     keys.mkdir(mode=0o700)
     for name in ("host", "person"):
@@ -204,7 +204,18 @@ def _sshfs(point: Path, backing: Path) -> Iterator[None]:
         (run / "sshd").mkdir(mode=0o755)
         server: Command = [shutil.which("sshd") or "sshd", "-D", "-e", "-f", keys / "sshd_config"]
         stack.enter_context(_served(server, lambda: _listens(port)))
-        command: Command = ["sshfs", "-f", "-p", str(port), "-F", client, f"root@127.0.0.1:{backing}", point]
+        command: Command = [
+            "sshfs",
+            "-f",
+            "-o",
+            "dir_cache=no",
+            "-p",
+            str(port),
+            "-F",
+            client,
+            f"root@127.0.0.1:{backing}",
+            point,
+        ]
         stack.enter_context(_served(command, lambda: os.path.ismount(point)))
         stack.enter_context(_unmounted_later(point))
         yield

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from daemon.fs import dirfd
+from daemon.fs import dirfd, filesystem
 from daemon.fs import rename as module
 from daemon.fs.entry import Entry
 from daemon.fs.rename import is_placeholder, rename
@@ -158,6 +158,22 @@ def test_a_rename_that_was_interrupted_between_link_and_unlink_is_completed(
     os.link(tmp_path / "old", tmp_path / "new")
     rename(Entry(folder, b"old"), Entry(folder, b"new"))
     assert files(tmp_path) == {"new": b"photo"}
+
+
+@pytest.mark.parametrize("network", [True, False])
+def test_linux_itself_refuses_the_name_of_an_interrupted_rename(
+    tmp_path: Path, folder: int, monkeypatch: pytest.MonkeyPatch, network: bool
+) -> None:
+    monkeypatch.setattr(filesystem, "is_network", lambda fd: network)
+    (tmp_path / "old").write_bytes(b"photo")
+    os.link(tmp_path / "old", tmp_path / "new")
+    if network:  # without RENAME_NOREPLACE, and Linux says EEXIST all the same
+        rename(Entry(folder, b"old"), Entry(folder, b"new"))
+        assert files(tmp_path) == {"new": b"photo"}
+    else:  # two photos of one file
+        with pytest.raises(FileExistsError):
+            rename(Entry(folder, b"old"), Entry(folder, b"new"))
+        assert files(tmp_path) == {"old": b"photo", "new": b"photo"}
 
 
 @pytest.mark.parametrize("way", ["placeholder"], indirect=True)
