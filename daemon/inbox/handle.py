@@ -50,9 +50,9 @@ class InboxHandle:
             return "it is closed"
         try:
             at_path = os.stat(self.path)
+            opened = os.fstat(self.claims.inbox_fd)
         except OSError as error:
             return error.strerror or str(error)
-        opened = os.fstat(self.claims.inbox_fd)
         return None if os.path.samestat(at_path, opened) else "another folder is at its path"
 
     def close(self) -> None:

@@ -55,7 +55,7 @@ class UndonePhotos:
 
         The photos are recognised by path, size and time. Raises RetryAborted.
         """
-        device = os.fstat(claims.inbox_fd).st_dev
+        device = self._retrier(os.fstat, claims.inbox_fd).st_dev
         if device == self._device:
             return
         rows = self._retrier(self._lookup.in_inbox, 0, _PAGE_ROWS)

@@ -98,11 +98,12 @@ class Readers:
         """Decides whether a photo goes on to the network or waits in the inbox."""
         try:
             decoded = done.result()
+            was_modified = claimed.was_modified()
         except PoolStopped:
             return Returned(claimed)
         except OSError as error:
             return Returned(claimed, refusal=f"cannot be read: {error.strerror}")
-        if claimed.was_modified():
+        if was_modified:
             return Returned(claimed)
         if decoded.sha256 == UNREAD_SHA256 and not self._may_file_unread():
             return Returned(claimed, refusal=f"{decoded.error}; failed/ is on another filesystem, so it is not copied")

@@ -1,5 +1,6 @@
 """The inbox is removed, moved, unmounted or mounted over while the daemon runs; its lock."""
 
+import errno
 import os
 import shutil
 import signal
@@ -36,6 +37,17 @@ def filing_blocked(root: Path, daemon: "subprocess.Popen[str]", photo: bytes) ->
         until(lambda: status(root)["queue"]["in_flight"] == 1 and status(root)["waiting_for"] is not None, daemon)
         yield
         database.execute("ROLLBACK")
+
+
+def test_an_error_of_the_disk_is_a_reason_to_open_the_inbox_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(_: int) -> os.stat_result:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with closing(InboxHandle(root / "inbox", lock=False)) as handle:
+        assert handle.lost_reason() is None
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fstat", failing)
+            assert handle.lost_reason() == "Input/output error"
 
 
 def test_the_daemon_waits_for_a_removed_inbox_and_reopens_it(root: Path, photo: Photo) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from daemon.decoders.pool import DecoderPool
-from daemon.inbox.claimed_photo import Returned
+from daemon.inbox.claimed_photo import Claimed, Returned
 from daemon.inbox.claims import Claims
 from daemon.inbox.readiness import ReadyFile
 from daemon.inbox.stamp import FileStamp
@@ -49,6 +49,7 @@ def crash(*_: object) -> None:
     raise ImageError(ImageErrorKind.DECODER_CRASHED, "SIGSEGV")
 
 
+@pytest.mark.parametrize("call", [(decode, "read"), (Claimed, "was_modified")], ids=lambda call: call[1])
 def test_a_disk_error_is_no_failure_of_the_photo(
     root: Path,
     claims: Claims,
@@ -56,11 +57,12 @@ def test_a_disk_error_is_no_failure_of_the_photo(
     results: list[Decoded | Returned],
     photo: Photo,
     monkeypatch: pytest.MonkeyPatch,
+    call: tuple[object, str],
 ) -> None:
     def failing(*_: object) -> Decoded:
         raise OSError(5, os.strerror(5))
 
-    monkeypatch.setattr(decode, "read", failing)
+    monkeypatch.setattr(*call, failing)
     claimed = claim(claims, root, photo())
     readers.put(claimed, time.monotonic())
     until(lambda: bool(results))
