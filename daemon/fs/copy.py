@@ -4,7 +4,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import structlog
 
@@ -45,11 +45,24 @@ def copy(source: Entry, target: Entry, sha256: str, on_copied: OnCopied) -> os.s
         stat = os.fstat(write)
         on_copied(stat)
         failpoints.failpoint("copied")
-        try:
-            rename(part, target)
-        except FileNotFoundError as error:
-            raise OSError(errno.ESTALE, "the unfinished copy was removed", target.name) from error
+        _give_name(part, target, stat)
     return stat
+
+
+def _give_name(part: Entry, target: Entry, stat: os.stat_result) -> None:
+    """Gives a complete copy its name. Raises OSError."""
+    try:
+        rename(part, target)
+    except FileNotFoundError as error:
+        raise OSError(errno.ESTALE, "the unfinished copy was removed", target.name) from error
+    except FileExistsError:
+        raise
+    except OSError:
+        if not target.is_same_file(stat):
+            raise
+        # It has the name, and only the hidden one could not be removed.
+        with suppress(OSError):
+            part.remove()
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from daemon.fs import copy as module
-from daemon.fs import dirfd, part
+from daemon.fs import dirfd, part, rename
 from daemon.fs.copy import copy
 from daemon.fs.entry import Entry
+from tests.daemon.fs.test_rename import NoReplaceUnsupported
 
 SHA256 = hashlib.sha256(b"photo").hexdigest()
 
@@ -46,6 +47,27 @@ def test_a_copy_has_the_metadata_of_the_original(tmp_path: Path, source: Entry, 
         original.st_gid,
     )
     assert os.path.samestat(copied, stat)
+
+
+@pytest.mark.parametrize("failures", [1, 3])
+def test_a_copy_whose_hidden_name_cannot_be_removed_is_complete(
+    source: Entry, target: Entry, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    calls = iter(range(failures))
+
+    def unlink(name: bytes, *, dir_fd: int) -> None:
+        if next(calls, None) is not None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        os_unlink(name, dir_fd=dir_fd)
+
+    os_unlink = os.unlink
+    with monkeypatch.context() as patch:
+        patch.setattr(rename, "_libc", NoReplaceUnsupported())
+        patch.setattr(os, "unlink", unlink)
+        copied = copy(source, target, SHA256, lambda stat: None)
+    assert os.path.samestat(copied, target.stat())
+    part.sweep(target.folder)
+    assert [path.name for path in elsewhere.iterdir()] == ["a.jpg"]
 
 
 def test_extended_attributes_come_along(tmp_path: Path, source: Entry) -> None:
