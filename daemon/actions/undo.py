@@ -102,7 +102,10 @@ class UndoAction:
         for photo in photos:
             stat = self._claims.stat(photo.inbox_path)
             if stat is None or not photo.looks_like(stat):
-                problem = "is no longer there or was changed there; the daemon sorts a changed file by itself"
+                problem = (
+                    "is no longer there or was changed there; the daemon sorts a changed file by itself, "
+                    "and `foodsort repair` finds one that was moved in the inbox"
+                )
                 yield ActionResult(photo, problem=problem)
             elif dry_run:
                 yield ActionResult(photo, photo.path)

@@ -79,7 +79,7 @@ class Lookup:
         return rows
 
     def _moved_here(self, photo: PhotoKey, rows: Iterable[DuplicateRow]) -> PreviousRow | None:
-        """Returns the row of a photo that was moved from another filesystem: same bytes, name and time, and it is gone."""
+        """Returns the row of a photo that came back as another file: same bytes, name and time, and its place is empty."""
         for row in rows:
             same_file = (
                 os.path.basename(row.path) == os.path.basename(photo.path) and row.modified_at == photo.modified_at

@@ -13,6 +13,7 @@ from daemon.fs.cross_device import FileMover
 from daemon.fs.entry import Entry
 from daemon.inbox.claims import Claims
 from daemon.photo import UNREAD_SHA256
+from models.filenames import escape_name
 
 
 class SourceMissing(Exception):
@@ -37,6 +38,15 @@ class PhotoMover:
             SourceMissing: The photo is no longer in the claim folder.
             OSError: Any other problem with the disk.
         """
+        try:
+            self._carry_out(move)
+        except OSError as error:
+            if error.filename is None:  # a person has to know which disk is full, for example
+                error.filename = escape_name(move.target)
+            raise
+        self._claims.remove_empty_folders(move.source, move.run_id)
+
+    def _carry_out(self, move: Move) -> None:
         with self._destinations.open_folder(move.target, create=True) as (folder, name):
             stat = os.fstat(folder)
             if (stat.st_dev, stat.st_ino) not in self._unsynced:
@@ -50,7 +60,6 @@ class PhotoMover:
                 if move.failure is not None:
                     Entry(folder, sidecar.name_of(name, move.sha256)).remove()
                 raise
-        self._claims.remove_empty_folders(move.source, move.run_id)
 
     def sync(self) -> None:
         """Syncs the folders of all moves since the last call; until then a power cut may undo a move.

@@ -1,7 +1,5 @@
 """Whether the photo of a row is at a place."""
 
-import os
-
 from daemon.destinations.folders import DestinationFolders
 from daemon.fs import dirfd, filesystem
 from daemon.fs.entry import Entry
@@ -50,8 +48,5 @@ def has_left(destinations: DestinationFolders, place: bytes, identity: str | Non
     with destinations.open_existing(place) as (fd, name):
         if fd is None:  # its filesystem may be away
             return identity is not None
-        is_same_device = os.fstat(fd).st_dev == destinations.device_of_inbox
-        if identity is None and is_same_device and filesystem.has_lasting_inodes(fd):
-            return False
         stat = Entry(fd, name).find()
         return stat is None or (identity is not None and dirfd.identity(stat) != identity)

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from daemon.destinations import sidecar
 from daemon.destinations.folders import DestinationFolders
@@ -18,8 +18,19 @@ NAME_REFUSED = frozenset({errno.EINVAL, errno.ENAMETOOLONG, errno.EILSEQ})
 class TargetChooser:
     """Chooses free places in the destination folders."""
 
-    def __init__(self, destinations: DestinationFolders) -> None:
+    def __init__(
+        self, destinations: DestinationFolders, on_blocked: Callable[[bytes, bytes], None] = lambda blocked, used: None
+    ) -> None:
+        """Chooses nothing yet.
+
+        Args:
+            destinations: The folders.
+            on_blocked: Called once for each sub-folder in which no photo can get a name, with its path and that of the
+                numbered one that photos move to instead.
+        """
         self._destinations = destinations
+        self._on_blocked = on_blocked
+        self._blocked: set[bytes] = set()
         self._portable: set[bytes] = set()
         """Folders whose filesystem refused a name."""
 
@@ -59,6 +70,7 @@ class TargetChooser:
             parts = [names.portable(part) for part in parts]
         *parents, name = parts
         parent = b"/".join(self._usable(folder, parents))
+        self._note_blocked(os.path.join(folder, *parents), os.path.join(folder, parent))
         with self._destinations.open_existing(os.path.join(folder, parent, name)) as (fd, _):
             limit = names.MAX_NAME_BYTES if fd is None else filesystem.max_name_bytes(fd)
 
@@ -78,6 +90,11 @@ class TargetChooser:
             chosen = places(next(free))
         reserved.update(chosen)
         return chosen[0]
+
+    def _note_blocked(self, wanted: bytes, used: bytes) -> None:
+        if os.path.join(used, b"") != os.path.join(wanted, b"") and wanted not in self._blocked:
+            self._blocked.add(wanted)
+            self._on_blocked(wanted, used)
 
     def _usable(self, folder: bytes, parents: Sequence[bytes]) -> Sequence[bytes]:
         """The names of sub-folders in which a photo can get a name. Raises OSError."""

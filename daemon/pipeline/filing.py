@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import structlog
 
 from daemon import failpoints
+from daemon.database.event_log import EventLog
 from daemon.database.lookup import Lookup
 from daemon.database.recorder import Recorder
 from daemon.database.rows import BatchRow, DuplicateRow, PendingRow
@@ -50,11 +51,12 @@ class Filer:
         skip_duplicates: bool = False,
     ) -> None:
         self._destinations = destinations
-        self._targets = TargetChooser(destinations)
+        self._targets = TargetChooser(destinations, self._report_blocked)
         self._mover = mover
         self._recorder = recorder
         self._lookup = lookup
         self._retry = retrier
+        self._event_log = EventLog(recorder, retrier)
         self._skip_duplicates = skip_duplicates
         self._previewed: set[str] = set()
         """SHA-256 of the photos that a dry run would have filed; no row has them."""
@@ -214,6 +216,13 @@ class Filer:
             return self._retry.retry_transient(self._targets.choose, destination, path, sha256, reserved)
         except OSError as error:
             raise _FolderRefused(destination, error) from error
+
+    def _report_blocked(self, blocked: bytes, used: bytes) -> None:
+        self._event_log.record(
+            "refused",
+            f"no photo can get a name in {escape_name(blocked)}: a file, a link or missing rights are in the way; "
+            f"photos for it move to {escape_name(used)}",
+        )
 
     def _move(self, move: Move) -> bytes | None:
         """Moves one photo; to another place, recorded first, when its target is taken or refused.

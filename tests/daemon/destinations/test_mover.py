@@ -77,8 +77,9 @@ def test_a_copy_that_differs_is_never_kept(tmp_path: Path, claims: Claims, elsew
     stat = (tmp_path / "inbox" / os.fsdecode(claims.claim_folder(claims.run_id, b"trip/a.jpg")) / "a.jpg").stat()
     identity = f"{stat.st_dev}:{stat.st_ino}"
     wrong = replace(move(claims, target), identity=identity, sha256="1" * 64)
-    with pytest.raises(OSError, match="the copy differs"):
+    with pytest.raises(OSError, match="the copy differs") as caught:
         PhotoMover(destinations, claims).carry_out(wrong)
+    assert caught.value.filename == f"{elsewhere}/food/trip/a.jpg"
     assert list((elsewhere / "food/trip").iterdir()) == []
     assert list(claims.leftovers()) == [(claims.run_id, b"trip/a.jpg")]
 

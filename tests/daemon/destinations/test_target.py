@@ -29,3 +29,18 @@ def test_a_second_copy_of_a_failed_photo_with_the_longest_name_has_a_place(tmp_p
     assert TargetChooser(destinations).choose(None, name, SHA256, reserved) == b"failed/" + name
     assert TargetChooser(destinations).choose(None, name, SHA256, reserved) == b"failed/" + b"x" * 236 + b" (2).jpg"
     assert b"failed/" + b"x" * 236 + b" (2).jpg.error.json" in reserved
+
+
+def test_a_sub_folder_with_something_in_the_way_is_reported_once(tmp_path: Path, claims: Claims) -> None:
+    blocked = []
+    targets = TargetChooser(
+        DestinationFolders(tmp_path, FolderSettings(), claims), lambda *folders: blocked.append(folders)
+    )
+    (tmp_path / "food").mkdir()
+    (tmp_path / "food/trip").write_text("a file")
+    reserved: set[bytes] = set()
+    for name in (b"trip/a.jpg", b"trip/b.jpg", b"c.jpg"):
+        targets.choose("food", name, SHA256, reserved)
+    assert reserved == {b"food/trip (2)/a.jpg", b"food/trip (2)/b.jpg", b"food/c.jpg"}
+    food = bytes(tmp_path / "food")
+    assert blocked == [(food + b"/trip", food + b"/trip (2)")]

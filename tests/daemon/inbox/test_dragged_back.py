@@ -64,6 +64,16 @@ def test_a_copy_in_the_inbox_and_a_new_photo_at_the_place_are_photos_of_their_ow
     assert {row["path"] for row in rows(root)} == {"food/a.jpg", "food/a (2).jpg", "food/linked.jpg"}
 
 
+def test_by_way_of_another_filesystem(root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort) -> None:
+    (root / "inbox/a.jpg").write_bytes(photo())
+    sort(root, foodsort)
+    shutil.move(root / "food/a.jpg", elsewhere / "a.jpg")
+    shutil.move(elsewhere / "a.jpg", root / "inbox/a.jpg")
+    sort(root, foodsort)
+    (row,) = rows(root)
+    assert (row["path"], row["attempts"]) == ("food/a.jpg", 2)
+
+
 def test_from_another_filesystem(
     root: Path, elsewhere: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
