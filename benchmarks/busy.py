@@ -67,6 +67,9 @@ class DecodedPhotos(DecoderPool):
         self._picture = Picture(np.zeros((fit.side, fit.side, 3), np.uint8), "JPEG", fit.side, fit.side)
         self._lock = threading.Lock()
 
+    def raise_if_stopped(self) -> None:
+        """Does nothing: `run --once` ends by itself."""
+
     def decode(self, fd: int) -> Picture:
         """Returns the same picture every time."""
         return self._picture
