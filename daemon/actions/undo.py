@@ -103,8 +103,8 @@ class UndoAction:
             stat = self._claims.stat(photo.inbox_path)
             if stat is None or not photo.looks_like(stat):
                 problem = (
-                    "is no longer there or was changed there; the daemon sorts a changed file by itself, "
-                    "and `foodsort repair` finds one that was moved in the inbox"
+                    "is no longer there or was changed there; the daemon sorts a changed file by itself, and finds "
+                    "one that was renamed in the inbox at its next scan"
                 )
                 yield ActionResult(photo, problem=problem)
             elif dry_run:

@@ -21,7 +21,7 @@ from daemon.database.rows import (
     update_if_state,
 )
 from daemon.database.timestamps import format_time
-from daemon.photo import FILING, MISSING, RETRY
+from daemon.photo import FILING, MISSING, RETRY, UNDONE
 from models.bundle import Bundle
 from models.filenames import escape_name
 
@@ -121,6 +121,13 @@ class Recorder:
                 update = schema.photos.update().where(schema.photos.c.id == photo_id)
                 connection.execute(update.values(identity=identity))
 
+    def move_in_inbox(self, moves: dict[int, tuple[bytes, bytes]]) -> None:
+        """Records that somebody renamed undone photos: their paths in the inbox and their places, by the ids of rows."""
+        with self._transaction() as connection:
+            for photo_id, (path, place) in moves.items():
+                columns = {"inbox_path_bytes": path, "inbox_path": escape_name(path)} | path_columns(place)
+                update_if_state(connection, photo_id, (UNDONE,), **columns)
+
     def event(self, kind: str, path: bytes | None, message: str) -> None:
         """Records an event that a person should know about, such as a file that had to stay in the inbox."""
         row = {
@@ -149,6 +156,9 @@ class ReadOnlyRecorder(Recorder):
         query = sa.select(schema.models.c.id).where(schema.models.c.sha256 == bundle.sha256)
         with self._engine.connect() as connection:
             self.model_id = connection.execute(query).scalar() or 0
+
+    def move_in_inbox(self, moves: dict[int, tuple[bytes, bytes]]) -> None:
+        """Does nothing."""
 
     def event(self, kind: str, path: bytes | None, message: str) -> None:
         """Does nothing; the log has the event."""

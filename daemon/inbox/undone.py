@@ -1,6 +1,7 @@
 """Photos that `foodsort undo` moved back to the inbox: they stay there until `foodsort retry`."""
 
 import os
+from collections.abc import Callable
 
 from daemon.database.lookup import Lookup
 from daemon.database.recorder import Recorder
@@ -18,14 +19,25 @@ _SECONDS = len("2026-11-24T12:00:00")
 class UndonePhotos:
     """Recognises undone photos among the files of the inbox. Used by one thread."""
 
-    def __init__(self, recorder: Recorder, lookup: Lookup, retrier: Retrier) -> None:
+    def __init__(
+        self, recorder: Recorder, lookup: Lookup, retrier: Retrier, place_in_inbox: Callable[[bytes], bytes]
+    ) -> None:
+        """Looks at nothing yet.
+
+        Args:
+            recorder: Records new paths and identities.
+            lookup: Finds the rows of undone photos.
+            retrier: Waits while the database is not available.
+            place_in_inbox: Returns the place, as rows name it, of a path in the inbox.
+        """
+        self._place_in_inbox = place_in_inbox
         self._recorder = recorder
         self._lookup = lookup
         self._retrier = retrier
         self._device = 0
 
     def find(self, stamps: dict[bytes, FileStamp]) -> set[bytes]:
-        """Finds the files that are undone photos and have not changed since.
+        """Finds the files that are undone photos and have not changed since. The rows of renamed ones follow them.
 
         Nothing is remembered between two calls: there may be a million undone photos, and `foodsort retry` releases them.
 
@@ -42,13 +54,21 @@ class UndonePhotos:
         if not stamps:
             return set()
         rows = self._retrier(self._lookup.undone, list({stamp.identity for stamp in stamps.values()}))
-        undone = {_facts(row) for row in rows}
+        undone = {_facts(row): row for row in rows}
         undone_names = {(row.inbox_path, _facts(row)) for row in rows}
-        return {
+        found = {
             path
             for path, stamp in stamps.items()
             if ((path, _stamp_facts(stamp)) in undone_names if stamp.linked else _stamp_facts(stamp) in undone)
         }
+        renamed = {
+            undone[_stamp_facts(stamps[path])].id: (path, self._place_in_inbox(path))
+            for path in found
+            if (path, _stamp_facts(stamps[path])) not in undone_names
+        }
+        if renamed:
+            self._retrier(self._recorder.move_in_inbox, renamed)
+        return found
 
     def update_identities(self, claims: Claims) -> None:
         """Records new identities when the inbox's filesystem was mounted as another device.

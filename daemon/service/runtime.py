@@ -141,7 +141,12 @@ class Runtime:
             self.model = LoadedModel(self.bundle, self._open_engine())
             filer = self._build_filer()
             self.pipeline = self._build_pipeline(filer)
-            undone = UndonePhotos(self.storage.recorder, self.storage.lookup, self.retrier)
+            undone = UndonePhotos(
+                self.storage.recorder,
+                self.storage.lookup,
+                self.retrier,
+                self.storage.destinations.place_in_inbox,
+            )
             self.claimer = self._build_claimer(undone)
             self.intake = self._build_intake(undone)
             self.recovery = StartupRecovery(self.storage, filer, self.pipeline, self.claimer, self.retrier)

@@ -103,6 +103,19 @@ def test_undone_photos_stay_in_the_inbox_until_a_retry(sorted_root: Path, photo:
     assert (soup["state"], soup["attempts"], soup["path"]) == ("filed", 2, "food/trip/soup.jpg")
 
 
+def test_the_row_of_an_undone_photo_that_was_renamed_in_the_inbox_follows_it(
+    sorted_root: Path, foodsort: Foodsort
+) -> None:
+    foodsort("undo", "--root", sorted_root, "food/trip/soup.jpg")
+    (sorted_root / "inbox/trip/soup.jpg").rename(sorted_root / "inbox/lunch.jpg")
+    assert run_once(sorted_root, foodsort).startswith("0 photos sorted")
+    (row,) = (row for row in rows(sorted_root) if row["state"] == "undone")
+    assert (row["path"], row["inbox_path"], row["name"]) == ("inbox/lunch.jpg", "lunch.jpg", "lunch.jpg")
+    assert foodsort("retry", "--root", sorted_root, "inbox/lunch.jpg")[0] == 0
+    run_once(sorted_root, foodsort)
+    assert states(sorted_root)["food/lunch.jpg"] == "filed"
+
+
 def test_a_running_daemon_ignores_undone_photos_until_a_retry(
     sorted_root: Path, photo: Photo, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
