@@ -10,6 +10,8 @@ from models.bundle import NETWORK, Bundle
 _TRAINING = "tests/training/"
 _LONGEST = (_TRAINING, "tests/models/engines/", "tests/daemon/fs/")
 """Folders whose files take minutes. A worker that began one of them last would work on alone."""
+_PATIENCE_S = 1200
+"""Timeout of a test in them (s), its fixtures included: they may train a model beside other tests that do."""
 
 _SYSTEM_FIXTURES = {"browser", "cluster", "machine", "mount"}
 """Fixtures that start a browser, a PostgreSQL server or a systemd, or mount a filesystem."""
@@ -23,6 +25,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
         if _SYSTEM_FIXTURES.intersection(item.fixturenames) or "postgresql" in parameters:
             item.add_marker("system")
+        if item.nodeid.startswith(_LONGEST):
+            item.add_marker(pytest.mark.timeout(_PATIENCE_S))
     tests = Counter(_file(item) for item in items)
     items.sort(key=lambda item: (not item.nodeid.startswith(_LONGEST), -tests[_file(item)], _file(item)))
 
