@@ -18,15 +18,16 @@ app = CommandLine(
 
 _DATA_HELP = (
     "Data set: a folder with training/, validation/ and evaluation/, each with photos named {label}_{id}.jpg "
-    "(1 = food) or with the folders food/ and non_food/; or a .csv or .tsv file with the columns path, label, split "
-    "and optionally source."
+    "(1 = food) or with the folders food/ and non_food/; a folder with only food/ and non_food/, for training; or a "
+    ".csv or .tsv file with the columns path and label, and optionally split and source. Repeat the option to use "
+    "several as one."
 )
 _ANY_LAYOUT_HELP = "Data set, in any layout that `foodsort train` accepts."
 
 
 @app.command()
 def train(
-    data: Annotated[Path, typer.Option(help=_DATA_HELP)],
+    data: Annotated[list[Path], typer.Option(help=_DATA_HELP)],
     out: Annotated[Path, typer.Option(help="New folder for the bundle and its report.")],
     weights: Annotated[
         Path | None,
@@ -46,7 +47,7 @@ def train(
 ) -> None:
     """Train a model and write its bundle with a report: audit the data, fit, calibrate, evaluate.
 
-    Example: foodsort train --data Food-5K --out mine
+    Example: foodsort train --data Food-5K --data more --out mine
     """
     from rich.console import Console
 

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -75,7 +75,13 @@ class _Job:
 
 
 def train(
-    data: Path, out: Path, *, weights: Path | None, recipe: Recipe, console: Console, drop: Path | None = None
+    data: Path | Sequence[Path],
+    out: Path,
+    *,
+    weights: Path | None,
+    recipe: Recipe,
+    console: Console,
+    drop: Path | None = None,
 ) -> Bundle:
     """Trains a model and writes its bundle and report.
 
@@ -83,7 +89,7 @@ def train(
     started again with the same arguments.
 
     Args:
-        data: The data set.
+        data: The data set; several are used as one, and each keeps its splits.
         out: A new folder for the bundle.
         weights: File with the ImageNet weights; downloaded and cached if None.
         recipe: The hyper-parameters.
@@ -131,7 +137,7 @@ def _require_new(out: Path) -> None:
         raise FoodsortError(f"{out} already exists; name a new folder with --out")
 
 
-def _audit_data(data: Path, drop: Path | None, recipe: Recipe, console: Console) -> Audit:
+def _audit_data(data: Path | Sequence[Path], drop: Path | None, recipe: Recipe, console: Console) -> Audit:
     """Reads and audits the data set, and prints the audit."""
     frame = dataset.read(data)
     if drop is not None:

@@ -1,9 +1,9 @@
-"""Reads a data set, folders or a manifest, into a pandas frame."""
+"""Reads data sets, folders or manifests, into a pandas frame."""
 
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -21,56 +21,75 @@ CLASSES = ("non_food", "food")
 _LABELLED_NAME = re.compile(r"([01])_.+\.[^.]+")
 
 
-def read(data: Path, splits: tuple[str, ...] = SPLITS) -> pd.DataFrame:
-    """Reads a data set in one of three layouts.
+def read(data: Path | Sequence[Path], splits: tuple[str, ...] = SPLITS) -> pd.DataFrame:
+    """Reads a data set, or several as one, each in one of four layouts.
 
     The layouts are `{split}/{label}_{id}.jpg`, 1 = food (Food-5K); `{split}/food` and `{split}/non_food` (its Kaggle
-    mirror); and a manifest, as a file or in a folder without any of the splits (see `training.data.manifest`). A
-    manifest in the folder of the splits provides the sources.
+    mirror); `food` and `non_food`, whose photos are all for training; and a manifest, as a file or in a folder without
+    any of the splits (see `training.data.manifest`). A manifest in the folder of the splits provides the sources.
 
     Args:
-        data: The folder, or the manifest.
+        data: The folders or manifests.
         splits: The splits to read.
 
     Returns:
         Columns path (str), label (int, 1 = food), split (str), source (str, "" if unknown), one row a photo, in the
-        order of the paths or of the manifest.
+        order of the data sets, and in each in the order of the paths or of the manifest.
 
     Raises:
-        DatasetError: `data` does not exist, a split is missing or lacks a label, or the manifest has a bad row.
+        DatasetError: A data set does not exist, a split is missing or lacks a label, a manifest has a bad row, or a
+            photo is in two data sets.
     """
-    if not data.exists():
-        raise DatasetError(f"{data} does not exist; --data names a folder of photos or a table of them")
-    manifest_path = manifest.find_in(data)
-    if data.is_file():
-        frame = manifest.read(data, splits)
-    elif manifest_path and not any((data / split).is_dir() for split in SPLITS):
-        frame = manifest.read(manifest_path, splits)
-    else:
-        rows = [(str(path), label, split, "") for split in splits for path, label in _photos(data / split)]
-        frame = pd.DataFrame(rows, columns=COLUMNS)
-        if manifest_path:
-            sources = manifest.read_sources(manifest_path)
-            frame["source"] = [sources.get(os.path.normpath(path), "") for path in frame["path"]]
+    sets = [data] if isinstance(data, Path) else list(data)
+    frame = pd.concat([_read(one, splits) for one in sets], ignore_index=True)
+    repeated = frame["path"][frame["path"].map(os.path.abspath).duplicated()]
+    if not repeated.empty:
+        raise DatasetError(f"{repeated.iloc[0]} is in two of the data sets; name each data set once")
     check(frame, data, splits)
     return frame
 
 
-def check(frame: pd.DataFrame, data: Path, splits: tuple[str, ...] = SPLITS) -> None:
+def _read(data: Path, splits: tuple[str, ...]) -> pd.DataFrame:
+    if not data.exists():
+        raise DatasetError(f"{data} does not exist; --data names a folder of photos or a table of them")
+    manifest_path = manifest.find_in(data)
+    has_splits = any((data / split).is_dir() for split in SPLITS)
+    if data.is_file():
+        return manifest.read(data, splits)
+    if manifest_path and not has_splits:
+        return manifest.read(manifest_path, splits)
+    if has_splits:
+        photos = [(split, path, label) for split in splits for path, label in _photos(data / split)]
+    else:
+        photos = [("training", path, label) for path, label in _photos(data) if "training" in splits]
+    frame = pd.DataFrame([(str(path), label, split, "") for split, path, label in photos], columns=COLUMNS)
+    if manifest_path:
+        sources = manifest.read_sources(manifest_path)
+        frame["source"] = [sources.get(os.path.normpath(path), "") for path in frame["path"]]
+    return frame
+
+
+def check(frame: pd.DataFrame, data: Path | Sequence[Path], splits: tuple[str, ...] = SPLITS) -> None:
     """Checks that each of `splits` has photos of both labels. Raises DatasetError."""
+    sets = [data] if isinstance(data, Path) else list(data)
     for split in splits:
         labels = set(frame.loc[frame["split"] == split, "label"])
         if labels != {0, 1}:
-            where = f"{data} must list {split} photos" if data.is_file() else f"{data / split} must hold photos"
+            where = " or ".join(
+                f"{one} must list {split} photos" if one.is_file() else f"{one / split} must hold photos"
+                for one in sets
+            )
             raise DatasetError(
                 f"{where} of both labels, named like 0_12.jpg (not food) and 1_12.jpg (food), in folders non_food and "
                 f"food, or labelled by a manifest; found labels {sorted(labels) or 'none'}"
             )
 
 
-def root(data: Path) -> Path:
-    """Returns the folder that paths in the data set's tables are relative to."""
-    return data.parent if data.is_file() else data
+def root(data: Path | Sequence[Path]) -> Path:
+    """Returns the folder that paths in the tables of a data set, or of several, are relative to."""
+    sets = [data] if isinstance(data, Path) else list(data)
+    folders = [one.parent if one.is_file() else one for one in sets]
+    return folders[0] if len(folders) == 1 else Path(os.path.commonpath([os.path.abspath(one) for one in folders]))
 
 
 def digest(frame: pd.DataFrame) -> str:

@@ -1,6 +1,7 @@
 """Label issues: training photos whose label is probably wrong. A person decides about each of them."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -133,13 +134,13 @@ def write(out: Path, issues: pd.DataFrame, root: Path) -> None:
         contact_sheet.draw(out / SHEET, entries)
 
 
-def drop(frame: pd.DataFrame, table: Path, data: Path) -> pd.DataFrame:
+def drop(frame: pd.DataFrame, table: Path, data: Path | Sequence[Path]) -> pd.DataFrame:
     """Drops the training photos that a table lists.
 
     Args:
         frame: The photos of the data set, as from `dataset.read`.
         table: A table with a column path, relative to the data set's folder, such as `write` writes.
-        data: The data set.
+        data: The data set, or several.
 
     Returns:
         The rows of `frame` that the table does not list.
@@ -155,7 +156,7 @@ def drop(frame: pd.DataFrame, table: Path, data: Path) -> pd.DataFrame:
         path = columns["path"]
         row = rows.get(os.path.normpath(Path(root) / path))
         if row is None:
-            raise DatasetError(f"{table}, line {line}: {path!r} is not in {data}; delete the line")
+            raise DatasetError(f"{table}, line {line}: {path!r} is not in {root}; delete the line")
         if (split := frame["split"].iloc[row]) != "training":
             raise DatasetError(f"{table}, line {line}: {path!r} is in {split}; only training photos can be dropped")
         dropped.append(row)

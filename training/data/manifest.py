@@ -25,8 +25,8 @@ def read(manifest: Path, splits: tuple[str, ...] = SPLITS) -> pd.DataFrame:
     """Reads the photos that a manifest lists.
 
     Args:
-        manifest: A table with the columns path (relative to the manifest), label (0, 1, non_food or food), split and
-            optionally source. Other columns are ignored.
+        manifest: A table with the columns path (relative to the manifest), label (0, 1, non_food or food) and
+            optionally split and source. Without a column split, all photos are for training. Other columns are ignored.
         splits: The splits to read.
 
     Returns:
@@ -38,13 +38,14 @@ def read(manifest: Path, splits: tuple[str, ...] = SPLITS) -> pd.DataFrame:
     """
     lines: dict[str, int] = {}
     photos = []
-    for line, row in read_rows(manifest, {"path", "label", "split"}):
+    for line, row in read_rows(manifest, {"path", "label"}):
         where = f"{manifest}, line {line}"
-        if row["split"] not in SPLITS:
-            raise DatasetError(f"{where}: the split {row['split']!r} must be one of {', '.join(SPLITS)}")
+        split = row.get("split", "training")
+        if split not in SPLITS:
+            raise DatasetError(f"{where}: the split {split!r} must be one of {', '.join(SPLITS)}")
         if row["label"] not in _LABELS:
             raise DatasetError(f"{where}: the label {row['label']!r} must be 1 or food, 0 or non_food")
-        if row["split"] not in splits:
+        if split not in splits:
             continue
         path = _path(manifest, row["path"])
         if path in lines:
@@ -52,7 +53,7 @@ def read(manifest: Path, splits: tuple[str, ...] = SPLITS) -> pd.DataFrame:
         if not Path(path).is_file():
             raise DatasetError(f"{where}: there is no file {path!r}; paths are relative to the manifest's folder")
         lines[path] = line
-        photos.append((path, _LABELS[row["label"]], row["split"], row.get("source", "")))
+        photos.append((path, _LABELS[row["label"]], split, row.get("source", "")))
     return pd.DataFrame(photos, columns=COLUMNS)
 
 

@@ -12,12 +12,11 @@ from rich.progress import Progress
 
 from models.errors import FoodsortError
 from models.images.decode import Fit, Pixels
-from training.fitting.augment import augmenter
 from training.fitting.checkpoint import Array, Checkpoint
 from training.fitting.features import Labels, UnreadablePhoto, decode_photos
 from training.fitting.recipe import Recipe
+from training.fitting.views import View
 
-Transform = Callable[[Pixels], Pixels]
 Network = Callable[[Pixels], npt.NDArray[np.float32]]
 
 
@@ -77,6 +76,18 @@ def decode_split(frame: pd.DataFrame, fit: Fit, checkpoint: Checkpoint, progress
     return DecodedSplit(split, pixels[: len(readable)], readable["label"].to_numpy(), unreadable)
 
 
+class ViewOutputs(NamedTuple):
+    """The outputs of a network for one view of a split.
+
+    Attributes:
+        values: (k, …) for the k photos that have the view.
+        labels: int (k,), 1 = food.
+    """
+
+    values: Array
+    labels: Labels
+
+
 class FeatureCache:
     """Computes the outputs of a frozen network for views of photos and keeps them in the checkpoint."""
 
@@ -94,42 +105,29 @@ class FeatureCache:
         self._recipe = recipe
         self._checkpoint = checkpoint
 
-    def view(self, photos: DecodedSplit, view: int, progress: Progress) -> Array:
-        """Returns the outputs (m, …) for one view of a split, memory-mapped; computes them if they are missing.
+    def view(self, photos: DecodedSplit, view: View, progress: Progress) -> ViewOutputs:
+        """Returns the outputs for one view of a split, memory-mapped; computes them if they are missing.
 
         Args:
             photos: The split.
-            view: Number of the view, see `view_transform`.
+            view: The view.
             progress: Gets a bar.
         """
-        count = len(photos.pixels)
+        rows = view.rows(len(photos.pixels), self._recipe.seed)
         batch = self._recipe.batch
-        task = progress.add_task(f"{photos.split} photos, view {view + 1}, through the network", total=count)
+        task = progress.add_task(f"{photos.split} photos, {view.kind}, through the network", total=len(rows))
 
         def make(part: Path) -> None:
-            transform = view_transform(view, self._recipe.seed)
+            transform = view.transform(self._recipe.seed)
             file: Array | None = None
-            for start in range(0, count, batch):
-                outputs = self._network(transform(photos.pixels[start : start + batch]))
+            for start in range(0, len(rows), batch):
+                chosen = rows[start : start + batch]
+                outputs = self._network(transform(photos.pixels[chosen], chosen))
                 if file is None:
-                    file = np.lib.format.open_memmap(part, "w+", self._dtype, (count, *outputs.shape[1:]))
+                    file = np.lib.format.open_memmap(part, "w+", self._dtype, (len(rows), *outputs.shape[1:]))
                 file[start : start + len(outputs)] = outputs
                 progress.update(task, completed=start + len(outputs))
 
-        array = self._checkpoint.load_or_make_array(f"{photos.split}-view{view}.npy", make)
-        progress.update(task, completed=count)
-        return array
-
-
-def view_transform(view: int, seed: int) -> Transform:
-    """Returns the transform of a view, uint8 (n, side, side, 3) → the same shape.
-
-    Args:
-        view: 0 is the original, 1 its mirror image; any other number is an augmentation of its own.
-        seed: Seed of the training.
-    """
-    if view == 0:
-        return lambda pixels: pixels
-    if view == 1:
-        return lambda pixels: pixels[:, :, ::-1]
-    return augmenter(1000 * seed + view)
+        array = self._checkpoint.load_or_make_array(f"{photos.split}-{view.name}.npy", make)
+        progress.update(task, completed=len(rows))
+        return ViewOutputs(array, photos.labels[rows])

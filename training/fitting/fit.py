@@ -11,11 +11,12 @@ from models import head
 from models.decision import probability
 from training.fitting import calibrate, svm
 from training.fitting.checkpoint import Array, Checkpoint
-from training.fitting.feature_cache import DecodedSplit, FeatureCache
+from training.fitting.feature_cache import DecodedSplit, FeatureCache, ViewOutputs
 from training.fitting.features import Labels
 from training.fitting.finetune import FIRST_TRAINED_AFTER, FinetuneData, finetune
 from training.fitting.inference import compile_for_inference
 from training.fitting.recipe import Recipe
+from training.fitting.views import MIRROR, ORIGINAL, View
 
 if TYPE_CHECKING:
     import keras
@@ -61,25 +62,28 @@ def fit(
         checkpoint: Keeps intermediate results.
         progress: Gets a bar for each step.
     """
-    views = 1 + recipe.mirror
+    head_views = (ORIGINAL, *recipe.views)
     if not recipe.finetune_epochs:
         to_head = compile_for_inference(head.submodel(network, INPUT, head.COMPARED))
         cache = FeatureCache(to_head, np.float32, recipe, checkpoint)
-        head_inputs = [cache.view(training, view, progress) for view in range(views)]
-        return _fit_head(network, head_inputs, training.labels, cache.view(validation, 0, progress), recipe)
+        head_inputs = [cache.view(training, view, progress) for view in head_views]
+        return _fit_head(network, head_inputs, cache.view(validation, ORIGINAL, progress).values, recipe)
 
     frozen_part = compile_for_inference(head.submodel(network, INPUT, FIRST_TRAINED_AFTER))
     cache = FeatureCache(frozen_part, np.float16, recipe, checkpoint)
+    augmented = [View("augmented", number=number) for number in range(2, recipe.finetune_views)]
+    finetune_views = [ORIGINAL, MIRROR, *augmented][: recipe.finetune_views]
     data = FinetuneData(
-        views=[cache.view(training, view, progress) for view in range(recipe.finetune_views)],
+        views=[cache.view(training, view, progress).values for view in finetune_views],
         labels=training.labels,
-        validation=cache.view(validation, 0, progress),
+        validation=cache.view(validation, ORIGINAL, progress).values,
         validation_labels=validation.labels,
     )
-    stock = _fit_head_on_activations(network, data, views, recipe)
+    activations = [cache.view(training, view, progress) for view in head_views]
+    stock = _fit_head_on_activations(network, activations, data.validation, recipe)
     stock_weights = network.get_weights()
     history = finetune(network, data, recipe=recipe, checkpoint=checkpoint, progress=progress)
-    tuned = _fit_head_on_activations(network, data, views, recipe)
+    tuned = _fit_head_on_activations(network, activations, data.validation, recipe)
     if _loss(tuned.validation_logits, validation.labels) < _loss(stock.validation_logits, validation.labels):
         return tuned._replace(history=history)
     network.set_weights(stock_weights)
@@ -87,9 +91,9 @@ def fit(
 
 
 def _fit_head_on_activations(
-    network: "keras.Model", data: FinetuneData, view_count: int, recipe: Recipe
+    network: "keras.Model", views: list[ViewOutputs], validation: Array, recipe: Recipe
 ) -> FittedModel:
-    """Runs the last stage on the activations of the first `view_count` views and fits the head to its outputs."""
+    """Runs the last stage on the activations of the views and fits the head to its outputs."""
     last_stage = compile_for_inference(head.submodel(network, FIRST_TRAINED_AFTER, head.COMPARED))
 
     def head_inputs(activations: Array) -> Floats32:
@@ -97,15 +101,14 @@ def _fit_head_on_activations(
         batches = (np.asarray(activations[start : start + recipe.batch], np.float32) for start in starts)
         return np.concatenate([last_stage(batch) for batch in batches])
 
-    views = [head_inputs(view) for view in data.views[:view_count]]
-    return _fit_head(network, views, data.labels, head_inputs(data.validation), recipe)
+    inputs = [view._replace(values=head_inputs(view.values)) for view in views]
+    return _fit_head(network, inputs, head_inputs(validation), recipe)
 
 
-def _fit_head(
-    network: "keras.Model", views: list[Array], labels: Labels, validation: Array, recipe: Recipe
-) -> FittedModel:
-    """Fits the head to its inputs (m, d + 2) for each view of the training photos."""
-    svm_head = svm.fit(np.concatenate(views), np.tile(labels, len(views)), recipe)
+def _fit_head(network: "keras.Model", views: list[ViewOutputs], validation: Array, recipe: Recipe) -> FittedModel:
+    """Fits the head to its inputs (k, d + 2) for each view of the training photos."""
+    values = np.concatenate([view.values for view in views])
+    svm_head = svm.fit(values, np.concatenate([view.labels for view in views]), recipe)
     complete = svm_head.attach_to(network)
     logits = np.asarray(head.submodel(complete, head.COMPARED, head.LOGIT)(np.asarray(validation)))[:, 0]
     return FittedModel(complete, logits, history=None)

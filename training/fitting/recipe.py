@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from models.images.decode import Fit
+from training.fitting.views import MIRROR, View
 
 
 @dataclass(frozen=True)
@@ -11,8 +12,8 @@ class Recipe:
 
     fit: Fit = field(default_factory=Fit)
     """How a photo is resized to the square input of the network."""
-    mirror: bool = True
-    """Also train on the mirror image of each photo."""
+    views: tuple[View, ...] = (MIRROR,)
+    """Views of the photos on which the head is fitted beside the originals."""
     batch: int = 8
     """Photos per inference batch of a frozen network; larger batches gain nothing on CPUs."""
     gamma: float = 1.0

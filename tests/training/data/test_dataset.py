@@ -165,3 +165,21 @@ def test_a_manifest_that_lacks_a_label_is_named(folder: Path) -> None:
 def test_the_root_is_the_folder_or_the_folder_of_the_manifest(folder: Path) -> None:
     (folder / "mine.csv").touch()
     assert dataset.root(folder) == dataset.root(folder / "mine.csv") == folder
+
+
+def test_several_data_sets_are_one_and_each_keeps_its_splits(folder: Path, tmp_path: Path) -> None:
+    more = tmp_path / "more"
+    for name in ("food/soup.jpg", "non_food/cup.jpg", "food/soup.txt"):
+        (more / name).parent.mkdir(parents=True, exist_ok=True)
+        (more / name).write_text(name)
+    frame = read([folder, more])
+    assert len(frame) == 8
+    added = frame[6:]
+    assert list(added["path"]) == [str(more / "food/soup.jpg"), str(more / "non_food/cup.jpg")]
+    assert (list(added["label"]), set(added["split"])) == ([1, 0], {"training"})
+    assert dataset.root([folder, more]) == tmp_path
+    (more / "manifest.tsv").write_text("file\tlabel\tsource_repo\nfood/soup.jpg\t1\tkitchen\n")
+    assert list(read([folder, more])["source"])[6:] == ["kitchen"]
+    assert len(read([folder, more], ("evaluation",))) == 2
+    with pytest.raises(DatasetError, match="is in two of the data sets"):
+        read([folder, folder])

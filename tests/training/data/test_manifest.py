@@ -59,7 +59,7 @@ def test_a_bad_row_is_named_by_its_line(folder: Path, row: str, message: str) ->
 
 
 def test_missing_columns_are_named(folder: Path) -> None:
-    with pytest.raises(DatasetError, match=r"m\.csv, line 1 must name the columns; missing: label, split"):
+    with pytest.raises(DatasetError, match=r"m\.csv, line 1 must name the columns; missing: label"):
         read(write_manifest(folder, "path,kind\nphotos/a.jpg,1\n"))
 
 
@@ -75,3 +75,8 @@ def test_sources_need_only_a_path_and_a_source(folder: Path) -> None:
     manifest = write_manifest(folder, "file\tsource_repo\nphotos/a.jpg\tweb\nphotos/d.jpg\n", "m.tsv")
     assert read_sources(manifest) == {str(folder / "photos/a.jpg"): "web", str(folder / "photos/d.jpg"): ""}
     assert read_sources(write_manifest(folder, "file\na.jpg\n")) == {str(folder / "a.jpg"): ""}
+
+
+def test_without_a_column_split_all_photos_are_for_training(folder: Path) -> None:
+    frame = read(write_manifest(folder, "path,label\nphotos/a.jpg,1\n"))
+    assert list(frame["split"]) == ["training"]

@@ -7,12 +7,12 @@ import pytest
 from PIL import Image
 from rich.progress import Progress
 
-from models.engines.tensorflow import load_tensorflow
 from models.errors import FoodsortError
 from models.images.decode import Fit, Pixels
 from training.fitting.checkpoint import Checkpoint
-from training.fitting.feature_cache import FeatureCache, decode_split, view_transform
+from training.fitting.feature_cache import FeatureCache, decode_split
 from training.fitting.recipe import Recipe
+from training.fitting.views import MIRROR, ORIGINAL, View
 
 pytestmark = pytest.mark.slow
 
@@ -66,23 +66,14 @@ def test_each_view_is_computed_once(frame: pd.DataFrame, tmp_path: Path) -> None
     with Progress(disable=True) as progress:
         photos = decode_split(frame, FIT, checkpoint, progress)
         for _ in range(2):
-            plain = FeatureCache(run, np.float16, RECIPE, checkpoint).view(photos, 0, progress)
-            mirrored = FeatureCache(run, np.float32, RECIPE, checkpoint).view(photos, 1, progress)
+            plain = FeatureCache(run, np.float16, RECIPE, checkpoint).view(photos, ORIGINAL, progress)
+            mirrored = FeatureCache(run, np.float32, RECIPE, checkpoint).view(photos, MIRROR, progress)
+            half = FeatureCache(run, np.float32, RECIPE, checkpoint).view(photos, View("grey", 0.5), progress)
         assert progress.finished
-    assert calls == [3, 3, 3, 1] * 2
-    assert [str(plain.dtype), str(mirrored.dtype)] == ["float16", "float32"]
-    assert plain.shape == (10, 1)
-    assert plain[:, 0].tolist() == [20] * 10
-    assert mirrored[:, 0].tolist() == [200] * 10
-
-
-def test_other_views_are_augmented_and_depend_only_on_the_seed_and_the_view() -> None:
-    load_tensorflow()
-    pixels = np.random.default_rng(1).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
-    first = view_transform(2, 1)(pixels)
-    assert str(first.dtype) == "uint8"
-    assert first.shape == pixels.shape
-    assert all((augmented != picture).mean() > 0.5 for augmented, picture in zip(first, pixels, strict=True))
-    np.testing.assert_array_equal(view_transform(2, 1)(pixels), first)
-    assert not np.array_equal(view_transform(3, 1)(pixels), first)
-    assert not np.array_equal(view_transform(2, 2)(pixels), first)
+    assert calls == [3, 3, 3, 1] * 2 + [3, 2]
+    assert [str(plain.values.dtype), str(mirrored.values.dtype)] == ["float16", "float32"]
+    assert plain.values.shape == (10, 1)
+    assert plain.values[:, 0].tolist() == [20] * 10
+    assert mirrored.values[:, 0].tolist() == [200] * 10
+    assert len(half.values) == len(half.labels) == 5
+    assert half.labels.tolist() == photos.labels[View("grey", 0.5).rows(10, RECIPE.seed)].tolist()
