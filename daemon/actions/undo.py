@@ -146,7 +146,7 @@ class UndoAction:
         return free
 
     def _release(self, photo: Photo, stat: os.stat_result) -> bool:
-        identity = self._claims.path_identity(photo.inbox_path) or dirfd.identity(stat)
+        identity = self._claims.stamp_of(photo.inbox_path, stat).identity
         with self._engine.begin() as connection:
             return update_if_state(connection, photo.id, (UNDONE,), state=RETRY, identity=identity)
 

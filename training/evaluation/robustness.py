@@ -19,6 +19,7 @@ from models.images.decode import Fit, Pixels, decode
 from models.images.formats import FORMATS, as_image_errors
 from models.intervals import wilson_interval
 from training.evaluation.predictions import Predictions
+from training.fitting.views import to_greyscale
 
 _SMALL_PX = 96
 _JPEG_QUALITY = 20
@@ -69,11 +70,6 @@ def compress(photo: Image.Image) -> Image.Image:
 def blur(photo: Image.Image) -> Image.Image:
     """Applies a Gaussian blur with a standard deviation of 1/160 of the longer side."""
     return photo.filter(ImageFilter.GaussianBlur(max(photo.size) * _BLUR))
-
-
-def to_greyscale(photo: Image.Image) -> Image.Image:
-    """Removes colour: ITU-R 601 luma in all three channels."""
-    return photo.convert("L").convert("RGB")
 
 
 def rotate(photo: Image.Image) -> Image.Image:

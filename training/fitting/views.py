@@ -15,7 +15,6 @@ Rows = npt.NDArray[np.int64]
 
 MIN_PART = 0.5
 """Smallest share of a side that a `part` keeps."""
-_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's mode L
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class View:
         if self.kind == "mirror":
             return lambda pixels, rows: pixels[:, :, ::-1]
         if self.kind == "grey":
-            return lambda pixels, rows: _grey(pixels)
+            return lambda pixels, rows: np.stack([np.asarray(to_greyscale(Image.fromarray(photo))) for photo in pixels])
         if self.kind == "part":
             return lambda pixels, rows: np.stack(
                 [_part(photo, self._random(seed, int(row) + 1)) for photo, row in zip(pixels, rows, strict=True)]
@@ -79,9 +78,9 @@ ORIGINAL = View("original")
 MIRROR = View("mirror")
 
 
-def _grey(pixels: Pixels) -> Pixels:
-    luminance = np.rint(pixels.astype(np.float32) @ _LUMINANCE).astype(np.uint8)
-    return np.repeat(luminance[..., None], 3, axis=-1)
+def to_greyscale(photo: Image.Image) -> Image.Image:
+    """Removes colour: ITU-R 601 luma in all three channels."""
+    return photo.convert("L").convert("RGB")
 
 
 def _part(photo: Pixels, random: np.random.Generator) -> Pixels:

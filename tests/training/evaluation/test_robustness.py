@@ -14,6 +14,7 @@ from training.data import dataset
 from training.evaluation import robustness
 from training.evaluation.predictions import predict
 from training.evaluation.robustness import PERTURBATIONS, load_upright, measure, to_network_input
+from training.fitting.views import to_greyscale
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_the_blur_is_proportional_to_the_size_of_the_photo(photo: Image.Image) -
 
 
 def test_greyscale_has_equal_channels() -> None:
-    pixels = np.asarray(robustness.to_greyscale(Image.new("RGB", (4, 4), (200, 100, 0))))
+    pixels = np.asarray(to_greyscale(Image.new("RGB", (4, 4), (200, 100, 0))))
     assert np.ptp(pixels, axis=2).max() == 0
     assert pixels[0, 0, 0] == round(0.299 * 200 + 0.587 * 100)
 
