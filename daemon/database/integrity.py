@@ -73,15 +73,16 @@ def quick_check(path: Path) -> str | None:
     uri = f"{path.absolute().as_uri()}?mode=rw"
     try:
         with closing(sqlite3.connect(uri, uri=True, timeout=addresses.BUSY_TIMEOUT_S)) as connection:
-            (message,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            code = _ERROR_CODE.search(str(message))
+            (report,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            message = " ".join(str(report).split())  # the report has lines
+            code = _ERROR_CODE.search(message)
             if code and int(code[1]) & 0xFF in _UNREADABLE:
                 raise sqlite3.OperationalError(message)
     except sqlite3.DatabaseError as error:
         if is_damaged(error):
             return str(error)
         raise DatabaseError(f"the database {path} cannot be used: {error}") from error
-    return None if message == "ok" else str(message)
+    return None if message == "ok" else message
 
 
 def _read_through(path: Path) -> None:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 import structlog
 
 from daemon.database import addresses, connections, integrity
+from daemon.database.addresses import DatabaseError
 from daemon.database.connection_guard import guard_connections
 from daemon.database.in_flight import InFlight
 from daemon.database.open_file import OpenFile, wait_for_file
@@ -52,7 +53,7 @@ class DatabaseKeeper:
             on_progress: Called often, with a message for people, while the file is written back.
 
         Raises:
-            sqlite3.Error: SQLite cannot read the file.
+            DatabaseError: SQLite cannot read the file.
             OSError: The file cannot be opened.
         """
         self._engine = engine
@@ -63,7 +64,7 @@ class DatabaseKeeper:
         self._arrival: tuple[tuple[int, ...], float] | None = None
         """Stamp of the file that took the name, and when it was first seen like this (monotonic s)."""
         self._path = addresses.sqlite_file(engine.url)
-        self._file = None if self._path is None else OpenFile(self._path)
+        self._file = None if self._path is None else _open(self._path)
         if self._file is not None:
             guard_connections(engine, lambda: self._file, self.check)
 
@@ -202,6 +203,14 @@ class DatabaseKeeper:
     def _tell(self, kind: str, message: str) -> None:
         log.error(message, kind=kind)
         self._events.append(KeptEvent(kind, message))
+
+
+def _open(path: Path) -> OpenFile:
+    """Opens the file at the start of a daemon. Raises DatabaseError, OSError."""
+    try:
+        return OpenFile(path)
+    except sqlite3.Error as error:
+        raise DatabaseError(f"the database {path} cannot be read: {error}") from error
 
 
 @contextmanager

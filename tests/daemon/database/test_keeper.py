@@ -266,3 +266,24 @@ def test_a_read_error_of_the_disk_while_it_runs_is_waited_for(daemon: Daemon) ->
     sa.event.listen(engine, "before_cursor_execute", fail)
     daemon.file(b"a")
     assert states(daemon.path) == {"a": "filed"}
+
+
+def test_a_file_that_cannot_be_read_at_the_start_is_named(tmp_path: Path) -> None:
+    engine = connections.connect(addresses.database_url(tmp_path, ""))
+    engine.dispose()
+    (tmp_path / "foodsort.db").write_bytes(b"no database, but long enough for a page" * 1000)
+    with pytest.raises(DatabaseError, match=r"foodsort\.db cannot be read: file is not a database") as raised:
+        DatabaseKeeper(engine, lambda *_: None, lambda message: None)
+    assert not is_transient(raised.value)
+
+
+def test_a_read_error_at_the_start_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: Path) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(keeper, "OpenFile", fail)
+    engine = connections.connect(addresses.database_url(tmp_path, ""))
+    with pytest.raises(DatabaseError, match="cannot be read: disk I/O error") as raised:
+        DatabaseKeeper(engine, lambda *_: None, lambda message: None)
+    assert is_transient(raised.value)
+    engine.dispose()
