@@ -158,7 +158,8 @@ def convert(network: "keras.Model") -> Any:
 
     The tensor of the last feature map is named LAST_MAP; OpenVINO's layout of it is (n, channels, h, w).
     """
-    model = load_openvino().convert_model(trace(network).get_concrete_function())
+    # Shared weights would be freed with the network.
+    model = load_openvino().convert_model(trace(network).get_concrete_function(), share_weights=False)
     # Keras' names are lost where OpenVINO moves the channels, so find the last map as the input of the only mean over
     # places.
     means = [step for step in model.get_ops() if step.get_type_name() == "ReduceMean"]

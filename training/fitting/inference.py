@@ -27,6 +27,6 @@ def compile_for_inference(network: "keras.Model") -> Callable[[npt.NDArray[Any]]
     if gpu_present():
         return lambda batch: np.asarray(function(batch), np.float32)
     openvino = load_openvino()
-    model = openvino.convert_model(function.get_concrete_function())
+    model = openvino.convert_model(function.get_concrete_function(), share_weights=False)
     request = openvino.compile_model(model, "CPU").create_infer_request()
     return lambda batch: np.array(request.infer({0: batch})[0], np.float32)
