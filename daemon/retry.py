@@ -1,6 +1,7 @@
 """The one retry policy of the daemon: which errors pass by themselves, back-off, and the retries that are pending."""
 
 import errno
+import itertools
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -139,19 +140,21 @@ class Retrier:
         **kwargs: P.kwargs,
     ) -> R:
         key = threading.get_ident()
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(should_retry),
-            wait=lambda state: back_off_s(state.attempt_number),
-            stop=tenacity.stop_when_event_set(self._abort),
-            sleep=tenacity.sleep_using_event(self._abort),
-            before_sleep=lambda state: _log(self.note(key, str(_error_of(state)))),
-        )
         try:
-            return retrying(operation, *args, **kwargs)
-        except tenacity.RetryError as end:
-            raise RetryAborted(f"stopped while waiting: {end.last_attempt.exception()}") from end
+            for attempt in itertools.count(1):
+                try:
+                    return operation(*args, **kwargs)
+                except BaseException as error:
+                    if not should_retry(error):
+                        raise
+                    if self._abort.is_set():
+                        raise RetryAborted(f"stopped while waiting: {error}") from error
+                    pending = self.note(key, str(error))
+                _log(pending)
+                self._abort.wait(back_off_s(attempt))
         finally:
             self.clear(key)
+        raise AssertionError  # the attempts never end
 
 
 def retry_briefly(operation: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -193,10 +196,6 @@ def is_transient(error: BaseException) -> bool:
 def is_retryable(error: BaseException) -> bool:
     """Whether an operation on a claimed photo is worth another attempt; a person may have to fix the cause first."""
     return is_transient(error) or (isinstance(error, OSError) and not isinstance(error, FileExistsError))
-
-
-def _error_of(state: tenacity.RetryCallState) -> BaseException | None:
-    return state.outcome.exception() if state.outcome else None
 
 
 def _log(pending: PendingRetry) -> None:
