@@ -24,6 +24,8 @@ def escape_name(name: bytes | str) -> str:
     'a\\x0ab\\xff\\x5c'
     """
     text = os.fsencode(name).decode("utf-8", "surrogateescape")
+    if text.isprintable() and "\\" not in text:  # nearly all names
+        return text
     return "".join(_escape(char) if _needs_escape(char) else char for char in text)
 
 
