@@ -2,6 +2,7 @@
 
 import fnmatch
 import os
+import re
 
 IGNORED = (
     ".*",  # .DS_Store, ._*, .stfolder, .foodsort and the hidden names that rsync and others write to
@@ -32,12 +33,12 @@ class IgnoreRules:
 
     def __init__(self, patterns: tuple[str, ...] = ()) -> None:
         """Adds the patterns of the settings to IGNORED."""
-        self._patterns = (*IGNORED, *(pattern.lower() for pattern in patterns))
+        shell_patterns = (*IGNORED, *(pattern.lower() for pattern in patterns))
+        self._ignored = re.compile("|".join(map(fnmatch.translate, shell_patterns)))
 
     def __call__(self, name: bytes) -> bool:
         """Whether a name is ignored."""
-        lower = os.fsdecode(name).lower()
-        return any(fnmatch.fnmatchcase(lower, pattern) for pattern in self._patterns)
+        return self._ignored.match(os.fsdecode(name).lower()) is not None
 
     def path(self, path: bytes) -> bool:
         """Whether any part of a relative path is ignored."""

@@ -54,6 +54,8 @@ class UndonePhotos:
         if not stamps:
             return set()
         rows = self._retrier(self._lookup.undone, list({stamp.identity for stamp in stamps.values()}))
+        if not rows:
+            return set()
         undone = {_facts(row): row for row in rows}
         undone_names = {(row.inbox_path, _facts(row)) for row in rows}
         found = {
