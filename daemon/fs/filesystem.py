@@ -3,6 +3,7 @@
 import ctypes
 import os
 import sys
+from typing import NamedTuple
 
 from daemon.fs.names import MAX_NAME_BYTES
 
@@ -26,17 +27,41 @@ _STATFS_BYTES = 256  # struct statfs has 120 bytes on 64-bit systems; its first 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+class Filesystem(NamedTuple):
+    """A filesystem. A device number means the same one as long as a file there is open.
+
+    Attributes:
+        device: Its device number.
+        type: Its type.
+    """
+
+    device: int
+    type: int
+
+    @classmethod
+    def of(cls, fd: int) -> "Filesystem":
+        """Returns the filesystem of an open file. Raises OSError."""
+        return cls(os.fstat(fd).st_dev, _type(fd))
+
+    @property
+    def is_network(self) -> bool:
+        """Whether a lease or lock of this machine means nothing there: network filesystems and FUSE."""
+        return self.type in _NETWORK
+
+    @property
+    def has_lasting_inodes(self) -> bool:
+        """Whether a file keeps its inode number under another name; some FUSE filesystems number names, not files."""
+        return self.type != _FUSE
+
+
 def is_network(fd: int) -> bool:
-    """Whether a lease or lock of this machine means nothing there: network filesystems and FUSE. Raises OSError."""
-    return _type(fd) in _NETWORK
+    """See `Filesystem.is_network`. Raises OSError."""
+    return Filesystem.of(fd).is_network
 
 
 def has_lasting_inodes(fd: int) -> bool:
-    """Whether a file keeps its inode number under another name; some FUSE filesystems number names, not files.
-
-    Raises OSError.
-    """
-    return _type(fd) != _FUSE
+    """See `Filesystem.has_lasting_inodes`. Raises OSError."""
+    return Filesystem.of(fd).has_lasting_inodes
 
 
 def max_name_bytes(fd: int) -> int:

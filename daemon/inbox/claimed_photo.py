@@ -4,10 +4,14 @@ import errno
 import fcntl
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from daemon.fs import dirfd, filesystem
+from daemon.fs import dirfd
+from daemon.fs.entry import Entry
+from daemon.fs.filesystem import Filesystem
 from daemon.inbox.readiness import ReadyFile
 from daemon.inbox.stamp import FileStamp
 from daemon.retry import is_transient
@@ -52,27 +56,29 @@ class Claimed:
     identity_in_inbox: str = ""
 
     @classmethod
-    def open(cls, inbox_fd: int, folder: bytes, path: bytes, run_id: bytes, ready: ReadyFile | None) -> "Claimed":
-        """Opens the photo `path`, which is in `folder`, and checks that it is still as `ready` describes.
+    def open(
+        cls, entry: Entry, path: bytes, run_id: bytes, ready: ReadyFile | None, known: Filesystem | None = None
+    ) -> "Claimed":
+        """Opens the photo `path`, which is `entry` now, and checks that it is still as `ready` describes.
+
+        Args:
+            entry: Where it is.
+            path: Its path before it was claimed.
+            run_id: The run of the daemon that claims it.
+            ready: What it was before; None: whatever it is.
+            known: A filesystem, probably that of the photo, with an open file.
 
         Raises:
             FileChanged: It is not.
             FileRefused: It cannot be read, or is not a regular file.
             OSError: The machine has a problem.
         """
-        _, name = dirfd.split(path)
-        try:
-            with dirfd.open_folder(inbox_fd, folder) as folder_fd:
-                # O_NONBLOCK: a FIFO that replaced the file must not block.
-                fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder_fd)
-        except OSError as error:
-            if is_transient(error):
-                raise
-            raise FileRefused(f"cannot be read: {error.strerror}") from error
+        with unreadable_is_refused():
+            fd = entry.open()
         stat = os.fstat(fd)
         try:
-            _check(fd, stat, ready)
-        except (FileChanged, FileRefused):
+            _check(fd, stat, ready, known)
+        except (FileChanged, FileRefused, OSError):
             os.close(fd)
             raise
         stable_since = ready.stable_since if ready is not None else time.monotonic()
@@ -117,29 +123,39 @@ class Returned:
     refusal: str = ""
 
 
-def _check(fd: int, stat: os.stat_result, ready: ReadyFile | None) -> None:
+@contextmanager
+def unreadable_is_refused() -> Iterator[None]:
+    """Turns errors of opening a file into FileRefused, unless they describe the present state of the machine."""
+    try:
+        yield
+    except OSError as error:
+        if is_transient(error):
+            raise
+        raise FileRefused(f"cannot be read: {error.strerror}") from error
+
+
+def _check(fd: int, stat: os.stat_result, ready: ReadyFile | None, known: Filesystem | None) -> None:
     if not dirfd.is_regular(stat):
         raise FileRefused("is no regular file")
     if ready is None:
         return
+    filesystem = known if known is not None and known.device == stat.st_dev else Filesystem.of(fd)
     stamp = FileStamp.of(stat)
-    if not filesystem.has_lasting_inodes(fd):
+    if not filesystem.has_lasting_inodes:
         stamp = stamp._replace(inode=ready.stamp.inode)
     if not stamp.same_except_ctime(ready.stamp):
         raise FileChanged(writing=False)
-    if not ready.overdue and is_open_for_writing(fd):
+    if not ready.overdue and not filesystem.is_network and _is_open_for_writing(fd):
         raise FileChanged(writing=True)
 
 
-def is_open_for_writing(fd: int) -> bool:
+def _is_open_for_writing(fd: int) -> bool:
     """Whether a process has the file open for writing: then the kernel grants no read lease (fcntl(2), F_SETLEASE).
 
-    Returns False as well where a lease is not possible (files of other users) or tells nothing: on network and FUSE
-    filesystems, EAGAIN may mean that the server grants none.
+    Returns False as well where a lease is not possible (files of other users). On network and FUSE filesystems, it tells
+    nothing: EAGAIN may mean that the server grants none.
     """
     try:
-        if filesystem.is_network(fd):
-            return False
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:

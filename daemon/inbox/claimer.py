@@ -81,8 +81,11 @@ class Claimer:
             file = self._tracker.check(path, self._claims.stamp(path), now)
             if file is not None:
                 ready.append(file)
-        for file in self._without_undone(ready):
-            self._claim(file)
+        try:
+            for file in self._without_undone(ready):
+                self._claim(file)
+        finally:
+            self._claims.close_folders()
         return any_due
 
     def next_due_at(self) -> float | None:

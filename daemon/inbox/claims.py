@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from daemon import failpoints
-from daemon.fs import dirfd, filesystem, names
+from daemon.fs import dirfd, names
 from daemon.fs.cross_device import FileMover
 from daemon.fs.entry import Entry
+from daemon.fs.filesystem import Filesystem
+from daemon.fs.kept_folders import KeptFolder, KeptFolders
 from daemon.fs.part import is_part
 from daemon.fs.rename import is_placeholder, rename
-from daemon.inbox.claimed_photo import Claimed, FileChanged, FileRefused
+from daemon.inbox.claimed_photo import Claimed, FileChanged, FileRefused, unreadable_is_refused
 from daemon.inbox.readiness import ReadyFile
 from daemon.inbox.stamp import FileStamp
 from daemon.retry import is_transient
@@ -35,6 +37,7 @@ class Claims:
         """Opens an inbox. Raises OSError."""
         self.open(inbox)
         self._files = FileMover()
+        self._folders = KeptFolders()
         self._pending_returns: list[tuple[bytes, bytes]] = []
         # One thread creates subfolders of the claim folder while others remove the empty ones.
         self._folder_lock = threading.Lock()
@@ -42,15 +45,21 @@ class Claims:
     def open(self, inbox: Path) -> None:
         """Opens the folder at this path, after `close` again. Raises OSError."""
         self.inbox_fd = dirfd.open_root(os.fsencode(inbox))
-        self._has_lasting_inodes = filesystem.has_lasting_inodes(self.inbox_fd)
+        self._inbox = KeptFolder(self.inbox_fd, os.fstat(self.inbox_fd))
+        self._filesystem = Filesystem.of(self.inbox_fd)
         self.run_id = b"%d-%d" % (time.time_ns(), os.getpid())
 
     def close(self) -> None:
         """Closes the inbox and removes the claim folder if it is empty. May be called twice."""
         if self.inbox_fd >= 0:
+            self.close_folders()
             dirfd.remove_empty_folders(self.inbox_fd, self.claim_folder(self.run_id, b""))
             os.close(self.inbox_fd)
             self.inbox_fd = -1
+
+    def close_folders(self) -> None:
+        """Closes the folders that `claim` keeps open for further photos."""
+        self._folders.close()
 
     def claim_folder(self, run_id: bytes, path: bytes) -> bytes:
         """Returns the folder, relative to the inbox, that contains the photo `path` after the run `run_id` claimed it."""
@@ -67,15 +76,12 @@ class Claims:
             FileRefused: The file cannot be moved or read.
             OSError: The machine has a problem, such as a full disk or no descriptors left.
         """
-        parent, name = dirfd.split(ready.path)
-        claim_folder = self.claim_folder(self.run_id, ready.path)
+        _, name = dirfd.split(ready.path)
         try:
-            with (
-                self._folder_lock,
-                dirfd.open_folder(self.inbox_fd, claim_folder, create=True) as target,
-                dirfd.open_folder(self.inbox_fd, parent) as source,
-            ):
-                copied = self._take(Entry(source, name), Entry(target, name), ready)
+            with self._folder_lock:
+                target = self._keep_open(self.claim_folder(self.run_id, ready.path), create=True)
+                claimed = Entry(target.fd, name)
+                copied = self._take(claimed, target.stat.st_dev, ready)
         except OSError as error:
             self.remove_empty_folders(ready.path, self.run_id)
             if isinstance(error, FileNotFoundError | FileExistsError) or is_transient(error):
@@ -83,22 +89,21 @@ class Claims:
             raise FileRefused(f"cannot be moved: {error.strerror}") from error
         failpoints.failpoint("claimed")
         try:
-            unchecked = None if copied else ready
-            claimed = Claimed.open(self.inbox_fd, claim_folder, ready.path, self.run_id, unchecked)
-            claimed.identity_in_inbox = ready.stamp.identity
-            return claimed
+            photo = Claimed.open(claimed, ready.path, self.run_id, None if copied else ready, self._filesystem)
         except (FileChanged, FileRefused, OSError):  # OSError: no descriptors left, for example
             self.give_back(ready.path, self.run_id)
             raise
+        photo.identity_in_inbox = ready.stamp.identity
+        return photo
 
     def open_in_place(self, ready: ReadyFile) -> Claimed:
         """Opens a ready file in the inbox without moving it, for a dry run. Raises the same errors as `claim`."""
         parent, _ = dirfd.split(ready.path)
-        return Claimed.open(self.inbox_fd, parent, ready.path, b"", ready)
+        return self._open(parent, ready.path, b"", ready)
 
     def reopen(self, path: bytes, run_id: bytes) -> Claimed:
         """Opens a photo that an earlier run of the daemon claimed. Raises FileRefused, OSError."""
-        claimed = Claimed.open(self.inbox_fd, self.claim_folder(run_id, path), path, run_id, None)
+        claimed = self._open(self.claim_folder(run_id, path), path, run_id, None)
         claimed.identity_in_inbox = self.path_identity(path) or claimed.identity
         return claimed
 
@@ -173,8 +178,10 @@ class Claims:
         """Returns the stat of a path in the inbox, None when the file or its folder does not exist. Raises OSError."""
         parent, name = dirfd.split(path)
         try:
+            if not parent:
+                return Entry(self.inbox_fd, name).stat()
             with dirfd.open_folder(self.inbox_fd, parent) as folder:
-                return os.stat(name, dir_fd=folder, follow_symlinks=False)
+                return Entry(folder, name).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -193,14 +200,21 @@ class Claims:
     def stamp_of(self, path: bytes, stat: os.stat_result) -> FileStamp:
         """Returns the stamp of a file in the inbox."""
         stamp = FileStamp.of(stat)
-        return stamp if self._has_lasting_inodes else stamp.at_path(path)
+        return stamp if self._filesystem.has_lasting_inodes else stamp.at_path(path)
 
     def path_identity(self, path: bytes) -> str | None:
         """Returns the identity that a file at a path has on a filesystem where inodes do not last; None on others."""
-        return None if self._has_lasting_inodes else FileStamp.of(os.fstat(self.inbox_fd)).at_path(path).identity
+        if self._filesystem.has_lasting_inodes:
+            return None
+        return FileStamp.of(os.fstat(self.inbox_fd)).at_path(path).identity
 
-    def _take(self, source: Entry, target: Entry, ready: ReadyFile) -> bool:
+    def _take(self, claimed: Entry, device: int, ready: ReadyFile) -> bool:
         """Renames a file into the claim folder, or copies it from a filesystem that is mounted inside the inbox.
+
+        Args:
+            claimed: Its new place.
+            device: Device number of the claim folder.
+            ready: The file.
 
         Returns:
             Whether it was copied.
@@ -209,17 +223,29 @@ class Claims:
             FileChanged, FileRefused: The file cannot be copied.
             OSError: It cannot be renamed or copied.
         """
-        if os.fstat(source.folder).st_dev == os.fstat(target.folder).st_dev:
+        parent, name = dirfd.split(ready.path)
+        folder = self._keep_open(parent) if parent else self._inbox
+        source = Entry(folder.fd, name)
+        if folder.stat.st_dev == device:
             try:
-                rename(source, target)
+                rename(source, claimed)
                 return False
             except OSError as error:
                 if error.errno != errno.EXDEV:  # the same device, and a bind mount or a subvolume nonetheless
                     raise
-        parent, _ = dirfd.split(ready.path)
-        Claimed.open(self.inbox_fd, parent, ready.path, b"", ready).close()
-        self._files.move(source, target, ready.path, source.sha256)
+        Claimed.open(source, ready.path, b"", ready).close()
+        self._files.move(source, claimed, ready.path, source.sha256)
         return True
+
+    def _keep_open(self, path: bytes, *, create: bool = False) -> KeptFolder:
+        """Opens a folder of the inbox until `close_folders`. Raises OSError."""
+        return self._folders.get(path, lambda: dirfd.open_folder(self.inbox_fd, path, create=create), self.inbox_fd)
+
+    def _open(self, folder: bytes, path: bytes, run_id: bytes, ready: ReadyFile | None) -> Claimed:
+        """Opens the photo `path`, which is in `folder`; see `Claimed.open`."""
+        _, name = dirfd.split(path)
+        with unreadable_is_refused(), dirfd.open_folder(self.inbox_fd, folder) as at:
+            return Claimed.open(Entry(at, name), path, run_id, ready, self._filesystem)
 
     def _give_back(self, path: bytes, run_id: bytes) -> bytes:
         parent, name = dirfd.split(path)
