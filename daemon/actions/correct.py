@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -169,6 +170,7 @@ class CorrectAction:
         parent, _ = dirfd.split(photo.inbox_path)
         path = dirfd.join(parent, os.path.basename(photo.path))
         try:
-            return self._targets.choose(label, path, photo.sha256, promised)
+            with closing(self._targets):
+                return self._targets.choose(label, path, photo.sha256, promised)
         except OSError as error:
             raise CannotMove(f"cannot be moved: {error.strerror}") from error

@@ -73,14 +73,18 @@ class DestinationFolders:
 
     def fits_settings(self, move: Move) -> bool:
         """Whether a target is in the folder that the settings name; they may have changed since the row was written."""
-        return os.path.join(self._root, move.target).startswith(self._folders[move.destination] + b"/")
+        return self.path(move.target).startswith(self._folders[move.destination] + b"/")
+
+    def path(self, place: bytes) -> bytes:
+        """Returns the absolute path of a place."""
+        return os.path.join(self._root, place)
 
     def split(self, place: bytes) -> tuple[bytes, bytes]:
         """Splits a place into its folder, a destination or the inbox, and the path in it.
 
         A place outside all destination folders (settings change) counts as a file of its own folder.
         """
-        path = os.path.join(self._root, place)
+        path = self.path(place)
         folders = (*self._folders.values(), self._inbox)
         parents = [folder for folder in folders if path.startswith(folder + b"/")]
         folder = max(parents, key=len, default=os.path.dirname(path))
@@ -166,7 +170,7 @@ class DestinationFolders:
 
     def path_in_inbox(self, place: bytes) -> bytes:
         """Returns the path in the inbox of a place there."""
-        return os.path.join(self._root, place)[len(self._inbox) + 1 :]
+        return self.path(place)[len(self._inbox) + 1 :]
 
     def _absolute(self, setting: str) -> bytes:
         return os.path.normpath(os.path.join(self._root, os.fsencode(setting)))

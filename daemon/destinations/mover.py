@@ -1,6 +1,8 @@
 """Moves claimed photos into the destination folders; never overwrites a file and never leaves half of one."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from daemon import failpoints
@@ -11,6 +13,7 @@ from daemon.destinations.presence import has_photo
 from daemon.fs import dirfd
 from daemon.fs.cross_device import FileMover
 from daemon.fs.entry import Entry
+from daemon.fs.kept_folders import KeptFolders
 from daemon.inbox.claims import Claims
 from daemon.photo import UNREAD_SHA256
 from models.filenames import escape_name
@@ -27,6 +30,7 @@ class PhotoMover:
         self._destinations = destinations
         self._claims = claims
         self._files = FileMover()
+        self._folders = KeptFolders()
         self._unsynced: dict[tuple[int, int], int] = {}
         """Descriptors of the folders that are not synced since a move; a path may lead elsewhere by then."""
 
@@ -47,22 +51,30 @@ class PhotoMover:
         self._claims.remove_empty_folders(move.source, move.run_id)
 
     def _carry_out(self, move: Move) -> None:
-        with self._destinations.open_folder(move.target, create=True) as (folder, name):
-            stat = os.fstat(folder)
-            if (stat.st_dev, stat.st_ino) not in self._unsynced:
-                self._unsynced[stat.st_dev, stat.st_ino] = os.dup(folder)
+        folder = self._folders.get(
+            os.path.dirname(self._destinations.path(move.target)), lambda: self._open_target(move.target)
+        )
+        key = folder.stat.st_dev, folder.stat.st_ino
+        if key not in self._unsynced:
+            self._unsynced[key] = os.dup(folder.fd)
+        target = Entry(folder.fd, os.path.basename(move.target))
+        if move.failure is not None:
+            sidecar.write(folder.fd, target.name, move)
+            failpoints.failpoint("explained")
+        try:
+            self._move_claimed(move, target)
+        except (FileExistsError, SourceMissing):  # a sidecar without its photo explains nothing
             if move.failure is not None:
-                sidecar.write(folder, name, move)
-                failpoints.failpoint("explained")
-            try:
-                self._move_claimed(move, Entry(folder, name))
-            except (FileExistsError, SourceMissing):  # a sidecar without its photo explains nothing
-                if move.failure is not None:
-                    Entry(folder, sidecar.name_of(name, move.sha256)).remove()
-                raise
+                Entry(folder.fd, sidecar.name_of(target.name, move.sha256)).remove()
+            raise
+
+    @contextmanager
+    def _open_target(self, target: bytes) -> Iterator[int]:
+        with self._destinations.open_folder(target, create=True) as (folder, _):
+            yield folder
 
     def sync(self) -> None:
-        """Syncs the folders of all moves since the last call; until then a power cut may undo a move.
+        """Syncs and closes the folders of all moves since the last call; until then a power cut may undo a move.
 
         Raises:
             OSError: A folder cannot be synced.
@@ -72,6 +84,7 @@ class PhotoMover:
             dirfd.sync(folder)
             del self._unsynced[key]
             os.close(folder)
+        self._folders.close()
 
     def give_back(self, move: Move) -> None:
         """Moves a claimed photo whose target cannot be used back to the inbox."""
@@ -92,11 +105,12 @@ class PhotoMover:
         _, name = dirfd.split(move.source)
         claim_folder = self._claims.claim_folder(move.run_id, move.source)
         try:
-            with dirfd.open_folder(self._claims.inbox_fd, claim_folder) as folder:
-                source = Entry(folder, name)
-                if not self._files.has_copied(move.photo_id, target):
-                    _require_photo(source, move)
-                self._files.move(source, target, move.photo_id, partial(_sha256, source, move))
+            inbox = self._claims.inbox_fd
+            folder = self._folders.get(claim_folder, lambda: dirfd.open_folder(inbox, claim_folder), inbox)
+            source = Entry(folder.fd, name)
+            if not self._files.has_copied(move.photo_id, target):
+                _require_photo(source, move)
+            self._files.move(source, target, move.photo_id, partial(_sha256, source, move))
         except FileNotFoundError as error:
             # An earlier attempt may have moved it, though it reported an error.
             if not has_photo(self._destinations, move.target, move.identity, move.sha256, claimed=False):

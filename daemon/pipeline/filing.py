@@ -2,6 +2,7 @@
 
 import errno
 import itertools
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -78,7 +79,8 @@ class Filer:
             Exception: Any error that is not transient.
         """
         outcomes, repeated = self._mark_duplicates(outcomes, set()) if self._skip_duplicates else (outcomes, [])
-        outcomes, targets, returned = self._choose_targets(outcomes)
+        with closing(self._targets):
+            outcomes, targets, returned = self._choose_targets(outcomes)
         if not outcomes:
             return [], returned
         now = format_time(datetime.now(UTC))
@@ -135,7 +137,8 @@ class Filer:
         if self._skip_duplicates:
             outcomes, repeated = self._mark_duplicates(outcomes, self._previewed)
             outcomes += [replace(outcome, duplicate_of=0) for outcome in repeated]  # the row does not exist yet
-        outcomes, targets, returned = self._choose_targets(outcomes)
+        with closing(self._targets):
+            outcomes, targets, returned = self._choose_targets(outcomes)
         for outcome, target in zip(outcomes, targets, strict=True):
             _log_outcome("would file", outcome, target)
         return outcomes, returned
@@ -217,6 +220,11 @@ class Filer:
         except OSError as error:
             raise _FolderRefused(destination, error) from error
 
+    def _choose_again(self, move: Move) -> bytes:
+        """Chooses another place for one photo. Raises as `_choose` does."""
+        with closing(self._targets):
+            return self._choose(move.destination, move.source, move.sha256, set())
+
     def _report_blocked(self, blocked: bytes, used: bytes) -> None:
         self._event_log.record(
             "refused",
@@ -245,7 +253,7 @@ class Filer:
                 self._record_missing(move.photo_id, move.source)
                 return None
             except FileExistsError:
-                target = self._choose(move.destination, move.source, move.sha256, set())
+                target = self._choose_again(move)
             except OSError as error:
                 if error.errno == errno.ENOENT and attempt < _ATTEMPTS:
                     continue  # another program removed the empty folder: it is made again
@@ -258,7 +266,7 @@ class Filer:
         """Chooses a place other than the target, which was refused. Raises _FolderRefused, RetryAborted."""
         if error.errno in NAME_REFUSED | {errno.ENOENT}:  # exFAT over FUSE reports ENOENT
             self._targets.use_portable_names(move.target)
-        target = self._choose(move.destination, move.source, move.sha256, set())
+        target = self._choose_again(move)
         if target == move.target:
             raise _FolderRefused(move.destination, error) from error
         return target
