@@ -31,7 +31,7 @@ class Claimer:
         undone: UndonePhotos,
         retrier: Retrier,
         event_log: EventLog,
-        submit: Callable[[Claimed], None],
+        submit: Callable[[list[Claimed]], None],
         *,
         settle_s: float,
         dry_run: bool = False,
@@ -44,7 +44,7 @@ class Claimer:
             undone: Finds the files that stay in the inbox.
             retrier: Where a full disk and the like are reported.
             event_log: Records events that a person should know about.
-            submit: Called with each claimed photo.
+            submit: Called with claimed photos.
             settle_s: How long a file has to be stable before it is tried again (s).
             dry_run: Whether to leave the files in the inbox.
         """
@@ -81,11 +81,14 @@ class Claimer:
             file = self._tracker.check(path, self._claims.stamp(path), now)
             if file is not None:
                 ready.append(file)
+        claimed: list[Claimed] = []
         try:
             for file in self._without_undone(ready):
-                self._claim(file)
+                claimed += self._claim(file)
         finally:
             self._claims.close_folders()
+            if claimed:
+                self._submit(claimed)
         return any_due
 
     def next_due_at(self) -> float | None:
@@ -124,7 +127,8 @@ class Claimer:
             log.info("undone photos stay in the inbox until `foodsort retry`", photos=len(undone))
         return [file for file in ready if file.path not in undone]
 
-    def _claim(self, ready: ReadyFile) -> None:
+    def _claim(self, ready: ReadyFile) -> list[Claimed]:
+        """Returns the photo, or none when it cannot be claimed now."""
         now = time.monotonic()
         try:
             claimed = self._claims.open_in_place(ready) if self._dry_run else self._claims.claim(ready)
@@ -143,7 +147,8 @@ class Claimer:
             self._tracker.remove(ready.path)
             if self._dry_run:
                 self.dry_run_paths.add(ready.path)
-            self._submit(claimed)
+            return [claimed]
+        return []
 
     def _wait_for_writer(self, path: bytes, now: float, *, writing: bool) -> None:
         stamp = self._claims.stamp(path)

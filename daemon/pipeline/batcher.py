@@ -44,10 +44,11 @@ class Batcher:
         self._ended = False
 
     def put(self, decoded: Decoded) -> None:
-        """Adds a photo."""
+        """Adds a photo. Wakes the classifiers only if it starts their clock or closes a batch."""
         with self._changed:
             self._waiting.append((time.monotonic(), decoded))
-            self._changed.notify_all()
+            if len(self._waiting) == 1 or self._closes():
+                self._changed.notify_all()
 
     def nudge(self) -> None:
         """Signals that `coming` has changed."""
@@ -75,10 +76,20 @@ class Batcher:
     def _next_batch(self) -> list[tuple[float, Decoded]] | None:
         with self._changed:
             while not self._ended:
-                now = time.monotonic()
-                oldest_s = now - self._waiting[0][0] if self._waiting else 0.0
-                size = min(len(self._waiting), self._max_size)
-                if closes(size, oldest_s, self._coming(), max_size=self._max_size, max_delay_s=self._max_delay_s):
-                    return [self._waiting.popleft() for _ in range(size)]
-                self._changed.wait(self._max_delay_s - oldest_s if self._waiting else None)
+                if self._closes():
+                    return [self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_size))]
+                self._changed.wait(self._max_delay_s - self._oldest_s if self._waiting else None)
             return None
+
+    @property
+    def _oldest_s(self) -> float:
+        return time.monotonic() - self._waiting[0][0] if self._waiting else 0.0
+
+    def _closes(self) -> bool:
+        return closes(
+            len(self._waiting),
+            self._oldest_s,
+            self._coming(),
+            max_size=self._max_size,
+            max_delay_s=self._max_delay_s,
+        )

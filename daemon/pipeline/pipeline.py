@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from daemon.database.rows import PhotoKey, PriorRecord
@@ -103,15 +103,16 @@ class Pipeline:
 
     def start(self) -> None:
         """Starts the threads."""
+        self._readers.start()
         self._classifiers.start()
         self._filing.start()
 
-    def put(self, claimed: Claimed) -> None:
-        """Adds a claimed photo."""
+    def put(self, photos: Collection[Claimed]) -> None:
+        """Adds claimed photos."""
         now = time.monotonic()
         with self._lock:
-            self._in_flight[id(claimed)] = claimed, now
-        self._readers.put(claimed, now)
+            self._in_flight |= {id(claimed): (claimed, now) for claimed in photos}
+        self._readers.put(photos, now)
 
     def stop(self) -> None:
         """Files the batches that are being classified, and gives all other photos back to the inbox."""

@@ -1,9 +1,10 @@
 """Reader threads, one for each decoder: they decode photos and decide which of them wait in the inbox instead."""
 
+import queue
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -61,50 +62,62 @@ class Readers:
         self._may_file_unread = may_file_unread
         self._on_result = on_result
         self._on_error = on_error
+        self._on_progress = partial(stages.progress, "decode")
         self._attempts = AttemptTracker()
         self._lock = threading.Lock()
-        self._threads = ThreadPoolExecutor(decoders.size, "decode")
+        self._waiting: queue.SimpleQueue[tuple[Claimed, float] | None] = queue.SimpleQueue()
+        self._threads = [threading.Thread(target=self._run, name="decode") for _ in range(decoders.size)]
 
-    def put(self, claimed: Claimed, since: float) -> None:
-        """Adds a photo that was claimed at `since` (monotonic s)."""
+    def start(self) -> None:
+        """Starts the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def put(self, photos: Collection[Claimed], since: float) -> None:
+        """Adds photos that were claimed at `since` (monotonic s)."""
         with self._lock:
-            self.decoding += 1
-        self._stages.enter("decode")
-        future = self._threads.submit(self._decode, claimed, since)
-        future.add_done_callback(lambda done: self._after_decoding(claimed, done))
+            self.decoding += len(photos)
+        self._stages.enter("decode", len(photos))
+        for claimed in photos:
+            self._waiting.put((claimed, since))
 
     def stop(self) -> None:
         """Stops the decoders and the threads; photos that are not decoded become results that wait in the inbox."""
         self._decoders.stop()
-        self._threads.shutdown(wait=True, cancel_futures=True)
-
-    def _decode(self, claimed: Claimed, since: float) -> Decoded:
-        with self._stages.work("decode", workers=self._decoders.size, since=since):
-            return decode.read(claimed, self._decoders, self._max_bytes, partial(self._stages.progress, "decode"))
-
-    def _after_decoding(self, claimed: Claimed, done: "Future[Decoded]") -> None:
-        try:
-            if done.cancelled():
+        with suppress(queue.Empty):
+            while photo := self._waiting.get_nowait():
                 self._stages.leave("decode")
-            result = Returned(claimed) if done.cancelled() else self._check(claimed, done)
-            with self._lock:
-                self.decoding -= 1
-            self._on_result(result)
-        except BaseException as error:
-            self._on_error(error)
-            raise
+                self._pass_on(Returned(photo[0]))
+        for _ in self._threads:
+            self._waiting.put(None)
+        for thread in self._threads:
+            thread.join()
 
-    def _check(self, claimed: Claimed, done: "Future[Decoded]") -> Decoded | Returned:
-        """Decides whether a photo goes on to the network or waits in the inbox."""
+    def _run(self) -> None:
+        while (photo := self._waiting.get()) is not None:
+            try:
+                self._pass_on(self._read(*photo))
+            except BaseException as error:  # noqa: BLE001
+                self._on_error(error)
+
+    def _pass_on(self, result: Decoded | Returned) -> None:
+        with self._lock:
+            self.decoding -= 1
+        self._on_result(result)
+
+    def _read(self, claimed: Claimed, since: float) -> Decoded | Returned:
         try:
-            decoded = done.result()
+            with self._stages.work("decode", workers=len(self._threads), since=since):
+                decoded = decode.read(claimed, self._decoders, self._max_bytes, self._on_progress)
             was_modified = claimed.was_modified()
         except PoolStopped:
             return Returned(claimed)
         except OSError as error:
             return Returned(claimed, refusal=f"cannot be read: {error.strerror}")
-        if was_modified:
-            return Returned(claimed)
+        return Returned(claimed) if was_modified else self._check(claimed, decoded)
+
+    def _check(self, claimed: Claimed, decoded: Decoded) -> Decoded | Returned:
+        """Decides whether a photo goes on to the network or waits in the inbox."""
         if decoded.sha256 == UNREAD_SHA256 and not self._may_file_unread():
             return Returned(claimed, refusal=f"{decoded.error}; failed/ is on another filesystem, so it is not copied")
         still_s = time.monotonic() - claimed.stable_since
@@ -121,4 +134,4 @@ class Readers:
                 attempt=attempt.number,
             )
             return Returned(claimed, wait_s=still_s + attempt.pause_s)
-        return replace(decoded, attempts=attempt.number)
+        return decoded if attempt.number == 1 else replace(decoded, attempts=attempt.number)

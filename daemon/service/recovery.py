@@ -61,7 +61,7 @@ class StartupRecovery:
         log.info("recovering", photo=escape_name(step.path), action="classify")
         claims = self._storage.claims
         try:
-            self._pipeline.put(self._retry(claims.reopen, step.path, step.run_id))
+            self._pipeline.put([self._retry(claims.reopen, step.path, step.run_id)])
         except FileRefused as refusal:
             path = claims.give_back(step.path, step.run_id)
             if path is not None:

@@ -115,7 +115,7 @@ def test_a_photo_written_to_while_it_was_read_goes_back(
 
     monkeypatch.setattr(decode, "read", slowly)
     claimed = claim(claims, root, photo())
-    pipeline.put(claimed)
+    pipeline.put([claimed])
     until(lambda: pipeline.in_flight == 0)
     assert returned == [Returned(claimed)]
     assert metrics.counts.total() == 0
@@ -135,7 +135,7 @@ def test_the_pipeline_is_full_when_batches_need_no_more_photos(
     most = 4 * load(root).batch.max_size
     for number in range(most):
         assert not pipeline.full
-        pipeline.put(claim(claims, root, photo(), name=f"{number}.jpg"))
+        pipeline.put([claim(claims, root, photo(), name=f"{number}.jpg")])
     assert pipeline.full
     gate.set()
     until(lambda: not pipeline.full)
@@ -148,7 +148,7 @@ def test_a_bug_is_a_failure_and_loses_nothing(
         raise AssertionError("a bug")
 
     monkeypatch.setattr(Filer, "file", broken)
-    pipeline.put(claim(claims, root, photo()))
+    pipeline.put([claim(claims, root, photo())])
     until(lambda: pipeline.failure is not None)
     assert list(claims.leftovers()) == [(claims.run_id, b"a.jpg")]
 
@@ -158,6 +158,6 @@ def test_an_engine_of_two_streams_is_given_two_batches_at_a_time(
     pipeline: Pipeline, metrics: Metrics, claims: Claims, root: Path, photo: Photo
 ) -> None:
     for number in range(4):
-        pipeline.put(claim(claims, root, photo(shade=number), name=f"{number}.jpg"))
+        pipeline.put([claim(claims, root, photo(shade=number), name=f"{number}.jpg")])
     until(lambda: metrics.counts.total() == 4)
     assert pipeline.failure is None

@@ -40,6 +40,7 @@ def readers(root: Path, results: list[Decoded | Returned]) -> Iterator[Readers]:
             on_result=results.append,
             on_error=errors.append,
         )
+        readers.start()
         yield readers
         readers.stop()
     assert errors == []
@@ -64,7 +65,7 @@ def test_a_disk_error_is_no_failure_of_the_photo(
 
     monkeypatch.setattr(*call, failing)
     claimed = claim(claims, root, photo())
-    readers.put(claimed, time.monotonic())
+    readers.put([claimed], time.monotonic())
     until(lambda: bool(results))
     assert results == [Returned(claimed, refusal="cannot be read: Input/output error")]
     assert readers.decoding == 0
@@ -82,7 +83,7 @@ def test_a_photo_whose_decoder_crashes_is_tried_three_times(
     monkeypatch.setattr(DecoderPool, "decode", crash)
     claimed = claim(claims, root, photo(), time.monotonic() - 100)
     for attempt in (1, 2, 3):
-        readers.put(claimed, time.monotonic())
+        readers.put([claimed], time.monotonic())
         until(lambda attempt=attempt: len(results) == attempt)  # type: ignore[misc]
     claimed.close()
     *returned, last = results
@@ -105,7 +106,7 @@ def test_hard_links_are_tried_separately(
     for number in range(4):
         os.link(root / "kept.jpg", path := root / f"inbox/{number}.jpg")
         ready = ReadyFile(b"%d.jpg" % number, FileStamp.of(path.stat()), time.monotonic() - 100, overdue=False)
-        readers.put(claims.claim(ready), time.monotonic())
+        readers.put([claims.claim(ready)], time.monotonic())
     until(lambda: len(results) == 4)
     waits_s = [result.wait_s for result in results if isinstance(result, Returned)]
     assert waits_s == pytest.approx([100 + PAUSES_S[0]] * 4, abs=1)
