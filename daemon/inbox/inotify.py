@@ -21,9 +21,17 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 from watchdog.observers.api import BaseObserver
-from watchdog.observers.inotify import InotifyFullEmitter, InotifyObserver
-from watchdog.observers.inotify_c import CallbackId, InotifyEvent, InotifyFD, Mask, WatchCallback, WatchDescriptor
-from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper, PathedInotifyEvent
+from watchdog.observers.inotify import InotifyFullEmitter, InotifyObserver, InotifyWatchGroup
+from watchdog.observers.inotify_c import (
+    CallbackId,
+    InotifyConstants,
+    InotifyEvent,
+    InotifyFD,
+    Mask,
+    WatchCallback,
+    WatchDescriptor,
+)
+from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
 from daemon.inbox.claims import PRIVATE
 from daemon.inbox.ignore import IgnoreRules
@@ -60,24 +68,59 @@ class FileEvent(NamedTuple):
     path: bytes
 
 
+_KINDS: dict[int, EventKind] = {
+    InotifyConstants.IN_CREATE: "appeared",
+    InotifyConstants.IN_MODIFY: "modified",
+    InotifyConstants.IN_CLOSE_WRITE: "closed",
+    InotifyConstants.IN_MOVED_TO: "moved_in",
+    InotifyConstants.IN_MOVED_FROM: "disappeared",
+    InotifyConstants.IN_DELETE: "disappeared",
+}
+"""Kinds of the events of files, by their masks; those of folders have the bit IN_ISDIR too."""
+
+
 class _Inotify(InotifyFD):
-    """watchdog's reader, which also reports an overflow of the queue, and a subfolder that cannot be watched.
+    """watchdog's reader, which reports the events of files itself, and an overflow of the queue, and unwatched subfolders.
+
+    watchdog gets the events of folders, since it has to watch them. It passes each event through three threads, and
+    delays all events while it waits for the second half of a move.
 
     Attributes:
         limited: Whether some folders cannot be watched.
     """
 
-    def __init__(self, on_event: Callable[[FileEvent], None]) -> None:
+    def __init__(
+        self, root: bytes, on_event: Callable[[FileEvent], None], on_file: Callable[[EventKind, bytes], None]
+    ) -> None:
         super().__init__()
+        self._private = os.path.join(root, PRIVATE)
         self._on_event = on_event
+        self._on_file = on_file
         self.limited = False
 
     def handle_event(self, event: InotifyEvent) -> None:
-        super().handle_event(event)
+        kind = _KINDS.get(event.mask)
+        if kind is None:
+            super().handle_event(event)
+        else:
+            self._handle_file(kind, event)
         if event.is_queue_overflow:  # after watchdog has renewed its watches, so that the rescan misses nothing
             self._on_event(FileEvent("overflow", b""))
 
+    def _handle_file(self, kind: EventKind, event: InotifyEvent) -> None:
+        with self._lock:
+            watch = self._watch_for_wd.get(event.wd)
+            groups = list(watch.callbacks.values()) if watch is not None else []
+        for group in groups:
+            assert isinstance(group, InotifyWatchGroup)
+            with group._lock:  # held while the group adds its watches, and learns the paths of their folders
+                path = group._build_event_source_path(event)
+            if path is not None:
+                self._on_file(kind, path)
+
     def add_callback(self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId) -> WatchDescriptor:
+        if path == self._private or path.startswith(self._private + b"/"):  # our own claims and returns
+            raise PermissionError(errno.EPERM, "is not watched", path)
         try:
             return super().add_callback(path, mask, callback, id_)
         except OSError as error:
@@ -87,23 +130,7 @@ class _Inotify(InotifyFD):
             raise
 
 
-_original_put_event = InotifyMoveEventGrouper.put_event
-
-
-def _put_event(queue: InotifyMoveEventGrouper, event: PathedInotifyEvent) -> None:
-    """Queues an event as watchdog does, but without a delay when a file was moved away, as each claimed photo is.
-
-    watchdog waits for the second half of a move and delays all later events meanwhile. Half a move of a file is enough here;
-    for a folder, watchdog needs both halves.
-    """
-    if event.ev.is_moved_from and not event.ev.is_directory:
-        queue._queue.put(event)
-    else:
-        _original_put_event(queue, event)
-
-
-InotifyMoveEventGrouper.put_event = _put_event  # type: ignore[assignment, method-assign]
-# The kernel reports both halves at once, so watchdog's delay of half a second gains nothing.
+# The kernel reports both halves of a folder's move at once, so watchdog's delay of half a second gains nothing.
 InotifyMoveEventGrouper.delay = 0.05
 
 
@@ -149,7 +176,7 @@ class InotifySource(FileSystemEventHandler):
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         # watchdog logs an error when it is stopped while it reads; foodsort logs all real problems itself.
         logging.getLogger("watchdog").setLevel(logging.CRITICAL)
-        self._inotify = _Inotify(on_event)
+        self._inotify = _Inotify(self._root, on_event, self._report)
         self._observer = _Observer(self._inotify)
         try:
             self._observer.schedule(
@@ -187,29 +214,20 @@ class InotifySource(FileSystemEventHandler):
         self._observer.join()
 
     def dispatch(self, event: FileSystemEvent) -> None:
-        """Reports an event; called by watchdog."""
-        source = self._relative(event.src_path)
-        target = self._relative(event.dest_path)
-        if source == self._probe:  # seen only here, where the events of photos come through as well
-            self._probe_seen.set()
-        if any(path.startswith(PRIVATE + b"/") for path in (source, target)):  # our own claims and returns
-            return
+        """Reports an event of a folder, or of a file in a folder that was created or moved; called by watchdog."""
         match event:
             case FileMovedEvent():
-                self._report("disappeared", source)
-                self._report("moved_in", target)
+                self._report("disappeared", event.src_path)
+                self._report("moved_in", event.dest_path)
             case DirMovedEvent():
-                self._report("appeared", target)
-            case FileClosedEvent():
-                self._report("closed", source)
-            case FileModifiedEvent():
-                self._report("modified", source)
-            case FileDeletedEvent():
-                self._report("disappeared", source)
+                self._report("appeared", event.dest_path)
             case FileCreatedEvent() | DirCreatedEvent():
-                self._report("appeared", source)
+                self._report("appeared", event.src_path)
 
-    def _report(self, kind: EventKind, path: bytes) -> None:
+    def _report(self, kind: EventKind, absolute: bytes | str) -> None:
+        path = self._relative(absolute)
+        if path == self._probe:  # seen only here, where the events of photos come through as well
+            self._probe_seen.set()
         if path and not self._ignore.path(path):
             self._on_event(FileEvent(kind, path))
 

@@ -76,8 +76,8 @@ class Intake:
                 stamp = self._claims.stamp(path)
                 if stamp is not None:
                     self.tracker.on_moved_in(path, stamp, now)
-            case FileEvent("disappeared", path):
-                # Checked: the halves of our own renames may arrive apart, and a new file may exist.
+            case FileEvent("disappeared", path) if path in self.tracker:  # else we have claimed it
+                # Checked: a new file may exist.
                 if self._claims.stamp(path) is None:
                     self.tracker.remove(path)
 
