@@ -38,6 +38,24 @@ _INBOX_ROWS = sa.select(
     photos.c.size_bytes,
     photos.c.modified_at,
 )
+# Built once: building one takes SQLAlchemy longer than SQLite takes to run it.
+_IDENTITIES = photos.c.identity.in_(sa.bindparam("identities", expanding=True))
+_UNDONE_ROWS = _INBOX_ROWS.where(_IDENTITIES, photos.c.state.in_((UNDOING, UNDONE)))
+_PREVIOUS_ROWS = (
+    sa.select(
+        photos.c.id,
+        photos.c.state,
+        photos.c.identity,
+        photos.c.sha256,
+        photos.c.modified_at,
+        photos.c.path_bytes,
+        photos.c.inbox_path_bytes,
+        photos.c.attempts,
+        photos.c.first_failed_at,
+    )
+    .where(_IDENTITIES, photos.c.state.in_((RETRY, RETRYING, *SORTED)))
+    .order_by(photos.c.id.desc())
+)
 
 
 class Lookup:
@@ -116,9 +134,8 @@ class Lookup:
 
     def undone(self, identities: list[str]) -> list[InboxRow]:
         """Returns the rows of photos with these identities (device and inode) that `undo` moved back to the inbox."""
-        query = _INBOX_ROWS.where(photos.c.identity.in_(identities), photos.c.state.in_((UNDOING, UNDONE)))
         with self._engine.connect() as connection:
-            return [InboxRow(*row) for row in connection.execute(query)]
+            return [InboxRow(*row) for row in connection.execute(_UNDONE_ROWS, {"identities": identities})]
 
     def in_inbox(self, after: int, limit: int) -> list[InboxRow]:
         """Returns a page of the rows whose photos are in the inbox: at most `limit` with ids above `after`, by id."""
@@ -153,19 +170,7 @@ def previous_rows(
     connection: sa.Connection, batch: list[PhotoKey], has_left: HasLeft = lambda path, identity: False
 ) -> list[PreviousRow | None]:
     """Returns the row that each photo has already, because of `retry` or because it was moved back by hand; else None."""
-    p = photos.c
-    query = sa.select(
-        p.id,
-        p.state,
-        p.identity,
-        p.sha256,
-        p.modified_at,
-        p.path_bytes,
-        p.inbox_path_bytes,
-        p.attempts,
-        p.first_failed_at,
-    ).where(p.identity.in_([photo.identity for photo in batch]), p.state.in_((RETRY, RETRYING, *SORTED)))
-    rows = connection.execute(query.order_by(p.id.desc())).all()
+    rows = connection.execute(_PREVIOUS_ROWS, {"identities": [photo.identity for photo in batch]}).all()
     taken: set[int] = set()
     previous: list[PreviousRow | None] = []
     for photo in batch:

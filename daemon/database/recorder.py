@@ -25,6 +25,26 @@ from daemon.photo import FILING, MISSING, RETRY, UNDONE
 from models.bundle import Bundle
 from models.filenames import escape_name
 
+# The statements of each batch are built once: building one takes SQLAlchemy longer than SQLite takes to run it.
+_INSERT_BATCH = schema.batches.insert().returning(schema.batches.c.id)
+_INSERT_PHOTOS = schema.photos.insert().returning(schema.photos.c.id, sort_by_parameter_order=True)
+_IN_FLIGHT = schema.photos.update().where(
+    schema.photos.c.id.in_(sa.bindparam("photo_ids", expanding=True)),
+    schema.photos.c.state == FILING,  # in a database that took the place of another, an id may be that of another photo
+)
+_FINISH = _IN_FLIGHT.values(state=FINAL_STATE, filed_at=sa.bindparam("now"))
+_FIND_BATCH = (
+    sa.select(schema.batches.c.id)
+    .join_from(schema.photos, schema.batches)
+    .where(
+        schema.photos.c.identity == sa.bindparam("identity"),  # with the state, the columns of an index
+        schema.photos.c.state == FILING,
+        schema.photos.c.generation == sa.bindparam("run_id"),
+        schema.photos.c.inbox_path_bytes == sa.bindparam("inbox_path"),
+        schema.batches.c.started_at == sa.bindparam("started_at"),
+    )
+)
+
 
 class Recorder:
     """Writes to the results database for one daemon.
@@ -79,8 +99,7 @@ class Recorder:
         with self._transaction() as connection:
             if recorded := _find_batch(connection, batch, rows):
                 return recorded
-            insert = schema.batches.insert().values(**vars(batch), photos=len(rows)).returning(schema.batches.c.id)
-            batch_id = connection.execute(insert).scalar_one()
+            batch_id = connection.execute(_INSERT_BATCH, vars(batch) | {"photos": len(rows)}).scalar_one()
             columns = [row.columns() | {"batch_id": batch_id, "model_id": self.model_id} for row in rows]
             photo_ids = _write_photos(connection, columns, [record.previous for record in prior])
             reviews = [
@@ -95,13 +114,12 @@ class Recorder:
     def move(self, photo_id: int, path: bytes) -> None:
         """Records another destination path for a photo that has not moved yet."""
         with self._transaction() as connection:
-            connection.execute(_in_flight([photo_id]).values(path_columns(path)))
+            connection.execute(_IN_FLIGHT.values(path_columns(path)), {"photo_ids": [photo_id]})
 
     def finish(self, photo_ids: list[int]) -> None:
         """Records that photos have arrived at the paths of their rows."""
-        values = {"state": FINAL_STATE, "filed_at": format_time(datetime.now(UTC))}
         with self._transaction() as connection:
-            connection.execute(_in_flight(photo_ids).values(values))
+            connection.execute(_FINISH, {"photo_ids": photo_ids, "now": format_time(datetime.now(UTC))})
 
     def postpone(self, photo_id: int, place: bytes) -> None:
         """Records that a photo goes back to its place in the inbox, to be sorted again."""
@@ -111,7 +129,7 @@ class Recorder:
     def missing(self, photo_id: int, path: bytes) -> None:
         """Records that somebody else removed a claimed photo before it arrived."""
         with self._transaction() as connection:
-            connection.execute(_in_flight([photo_id]).values(state=MISSING))
+            connection.execute(_IN_FLIGHT.values(state=MISSING), {"photo_ids": [photo_id]})
         self.event("missing", path, "the photo was taken away from the claim folder")
 
     def identify(self, identities: dict[int, str]) -> None:
@@ -164,11 +182,6 @@ class ReadOnlyRecorder(Recorder):
         """Does nothing; the log has the event."""
 
 
-def _in_flight(photo_ids: list[int]) -> sa.Update:
-    """An update of rows in flight: in a database that took the place of another, an id may be that of another photo."""
-    return schema.photos.update().where(schema.photos.c.id.in_(photo_ids), schema.photos.c.state == FILING)
-
-
 def _add_model(connection: sa.Connection, bundle: Bundle) -> int:
     """Returns the id of a model; adds its row when it is new."""
     models = schema.models
@@ -192,21 +205,17 @@ def _find_batch(connection: sa.Connection, batch: BatchRow, rows: Sequence[Photo
     """Finds a batch that an earlier attempt committed before its connection broke."""
     if not rows:
         return None
-    b, p = schema.batches.c, schema.photos.c
     first = rows[0]
-    batch_id = connection.execute(
-        sa.select(b.id)
-        .join_from(schema.photos, schema.batches)
-        .where(
-            p.identity == first.identity,  # with the state, the columns of an index
-            p.state == FILING,
-            p.generation == first.run_id,
-            p.inbox_path_bytes == first.inbox_path,
-            b.started_at == batch.started_at,
-        )
-    ).scalar()
+    key = {
+        "identity": first.identity,
+        "run_id": first.run_id,
+        "inbox_path": first.inbox_path,
+        "started_at": batch.started_at,
+    }
+    batch_id = connection.execute(_FIND_BATCH, key).scalar()
     if batch_id is None:
         return None
+    p = schema.photos.c
     query = sa.select(p.generation, p.inbox_path_bytes, p.id).where(p.batch_id == batch_id)
     ids = {(run_id, path): photo_id for run_id, path, photo_id in connection.execute(query)}
     return RecordedBatch(batch_id, [ids[row.run_id, row.inbox_path] for row in rows])
@@ -223,6 +232,5 @@ def _write_photos(
     new_rows = [row for row, photo_id in zip(rows, ids, strict=True) if photo_id is None]
     if not new_rows:
         return [photo_id for photo_id in ids if photo_id is not None]
-    insert = schema.photos.insert().returning(schema.photos.c.id, sort_by_parameter_order=True)
-    new_ids = connection.execute(insert, new_rows).scalars()
+    new_ids = connection.execute(_INSERT_PHOTOS, new_rows).scalars()
     return [next(new_ids) if photo_id is None else photo_id for photo_id in ids]
