@@ -1,11 +1,12 @@
 """Writes lines from a thread of its own: a full disk or a reader that is gone keeps nothing else from its work."""
 
 import os
-import queue
 import threading
+from collections import deque
 from contextlib import suppress
 
 _MOST_LINES = 10_000
+_LINES_AT_ONCE = 100
 
 
 class LineWriter:
@@ -22,24 +23,35 @@ class LineWriter:
             fd: The descriptor; it has to stay open.
         """
         self._fd = fd
-        self._lines: queue.Queue[bytes] = queue.Queue(_MOST_LINES)
+        self._lines: deque[bytes] = deque()
+        self._is_writing = False
+        self._changed = threading.Condition()
         threading.Thread(target=self._run, name="log", daemon=True).start()
 
     def write(self, line: bytes) -> None:
         """Adds a line, with its end; drops it when too many lines wait. Never blocks."""
-        with suppress(queue.Full):
-            self._lines.put_nowait(line)
+        with self._changed:
+            if len(self._lines) < _MOST_LINES:
+                self._lines.append(line)
+            if len(self._lines) == 1:
+                self._changed.notify_all()
 
     def flush(self, timeout_s: float) -> None:
         """Waits until all lines are written, but not longer than `timeout_s`."""
-        done = self._lines.all_tasks_done
-        with done:
-            done.wait_for(lambda: not self._lines.unfinished_tasks, timeout_s)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._lines and not self._is_writing, timeout_s)
 
     def _run(self) -> None:
         while True:
-            line = self._lines.get()
-            with suppress(OSError):  # the disk is full, or the reader is gone; the next line may have better luck
-                while line:
-                    line = line[os.write(self._fd, line) :]
-            self._lines.task_done()
+            lines = self._next_lines()
+            with suppress(OSError):  # the disk is full, or the reader is gone; the next lines may have better luck
+                while lines:
+                    lines = lines[os.write(self._fd, lines) :]
+
+    def _next_lines(self) -> bytes:
+        with self._changed:
+            self._is_writing = False
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._lines)
+            self._is_writing = True
+            return b"".join(self._lines.popleft() for _ in range(min(len(self._lines), _LINES_AT_ONCE)))

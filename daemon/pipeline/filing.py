@@ -2,6 +2,7 @@
 
 import errno
 import itertools
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -87,7 +88,7 @@ class Filer:
         rows = [outcome.row(target, now) for outcome, target in zip(outcomes, targets, strict=True)]
         recorded = self._retry(self._recorder.begin, batch, rows, [outcome.prior for outcome in outcomes])
         failpoints.failpoint("recorded")
-        moved = []
+        moved: dict[int, tuple[Outcome, bytes]] = {}
         filed = []
         for photo_id, outcome, row in zip(recorded.photo_ids, outcomes, rows, strict=True):
             claimed = outcome.decoded.claimed
@@ -112,9 +113,9 @@ class Filer:
                 continue
             filed.append(outcome)
             if target is not None:
-                moved.append(photo_id)
-                _log_outcome("filed", outcome, target, batch=recorded.id)
-        self._finish(moved)
+                moved[photo_id] = outcome, target
+        self._finish(list(moved))
+        _log_outcomes("filed", moved.values(), batch=recorded.id)
         if repeated:  # in a batch of their own: the photos that they repeat have a row now
             more_filed, more_returned = self.file(repeated, replace(batch, inference_ms=0.0))
             return filed + more_filed, returned + more_returned
@@ -139,8 +140,7 @@ class Filer:
             outcomes += [replace(outcome, duplicate_of=0) for outcome in repeated]  # the row does not exist yet
         with closing(self._targets):
             outcomes, targets, returned = self._choose_targets(outcomes)
-        for outcome, target in zip(outcomes, targets, strict=True):
-            _log_outcome("would file", outcome, target)
+        _log_outcomes("would file", zip(outcomes, targets, strict=True))
         return outcomes, returned
 
     def recover(self, steps: list[Resume]) -> None:
@@ -303,9 +303,14 @@ def _pending_move(row: PendingRow) -> Move:
     )
 
 
-def _log_outcome(event: str, outcome: Outcome, target: bytes, **fields: int) -> None:
-    fields_of_all = {"photo": escape_name(outcome.decoded.claimed.path), "to": escape_name(target), **fields}
-    if outcome.prediction:
-        log.info(event, **fields_of_all, probability=round(outcome.prediction.probability, 4))
-    elif outcome.failure:
-        log.warning(f"{event} as failed", **fields_of_all, kind=outcome.failure.kind, reason=outcome.failure.message)
+def _log_outcomes(event: str, photos: Iterable[tuple[Outcome, bytes]], **fields: int) -> None:
+    """Logs the places of photos: all at once, since each line wakes the thread that writes it."""
+    bound = log.bind()
+    for outcome, target in photos:
+        fields_of_all = {"photo": escape_name(outcome.decoded.claimed.path), "to": escape_name(target), **fields}
+        if outcome.prediction:
+            bound.info(event, **fields_of_all, probability=round(outcome.prediction.probability, 4))
+        elif outcome.failure:
+            bound.warning(
+                f"{event} as failed", **fields_of_all, kind=outcome.failure.kind, reason=outcome.failure.message
+            )
