@@ -27,12 +27,14 @@ from models.filenames import escape_name
 
 # The statements of each batch are built once: building one takes SQLAlchemy longer than SQLite takes to run it.
 _INSERT_BATCH = schema.batches.insert().returning(schema.batches.c.id)
-_INSERT_PHOTOS = schema.photos.insert().returning(schema.photos.c.id, sort_by_parameter_order=True)
 _IN_FLIGHT = schema.photos.update().where(
     schema.photos.c.id.in_(sa.bindparam("photo_ids", expanding=True)),
     schema.photos.c.state == FILING,  # in a database that took the place of another, an id may be that of another photo
 )
 _FINISH = _IN_FLIGHT.values(state=FINAL_STATE, filed_at=sa.bindparam("now"))
+_PHOTOS_OF_BATCH = sa.select(schema.photos.c.generation, schema.photos.c.inbox_path_bytes, schema.photos.c.id).where(
+    schema.photos.c.batch_id == sa.bindparam("batch_id")
+)
 _FIND_BATCH = (
     sa.select(schema.batches.c.id)
     .join_from(schema.photos, schema.batches)
@@ -101,7 +103,8 @@ class Recorder:
                 return recorded
             batch_id = connection.execute(_INSERT_BATCH, vars(batch) | {"photos": len(rows)}).scalar_one()
             columns = [row.columns() | {"batch_id": batch_id, "model_id": self.model_id} for row in rows]
-            photo_ids = _write_photos(connection, columns, [record.previous for record in prior])
+            _write_photos(connection, columns, [record.previous for record in prior])
+            photo_ids = _photo_ids(connection, batch_id, rows)
             reviews = [
                 {"photo_id": photo_id, "label": record.review.label, "reviewed_at": record.review.reviewed_at}
                 for photo_id, record in zip(photo_ids, prior, strict=True)
@@ -215,22 +218,25 @@ def _find_batch(connection: sa.Connection, batch: BatchRow, rows: Sequence[Photo
     batch_id = connection.execute(_FIND_BATCH, key).scalar()
     if batch_id is None:
         return None
-    p = schema.photos.c
-    query = sa.select(p.generation, p.inbox_path_bytes, p.id).where(p.batch_id == batch_id)
-    ids = {(run_id, path): photo_id for run_id, path, photo_id in connection.execute(query)}
-    return RecordedBatch(batch_id, [ids[row.run_id, row.inbox_path] for row in rows])
+    return RecordedBatch(batch_id, _photo_ids(connection, batch_id, rows))
 
 
-def _write_photos(
-    connection: sa.Connection, rows: list[dict[str, Any]], previous: list[PreviousRow | None]
-) -> list[int]:
-    """Updates the rows of photos that are sorted again, inserts the others; returns the ids in order."""
-    ids = [
-        earlier.id if earlier and update_if_state(connection, earlier.id, earlier.states, **row) else None
+def _photo_ids(connection: sa.Connection, batch_id: int, rows: Sequence[PhotoRow]) -> list[int]:
+    """Returns the ids of the photos of a batch, in their order. One claim folder has one photo of a path."""
+    ids = {
+        (run_id, path): photo_id
+        for run_id, path, photo_id in connection.execute(_PHOTOS_OF_BATCH, {"batch_id": batch_id})
+    }
+    return [ids[row.run_id, row.inbox_path] for row in rows]
+
+
+def _write_photos(connection: sa.Connection, rows: list[dict[str, Any]], previous: list[PreviousRow | None]) -> None:
+    """Updates the rows of photos that are sorted again, inserts the others."""
+    new_rows = [
+        row
         for row, earlier in zip(rows, previous, strict=True)
+        if earlier is None or not update_if_state(connection, earlier.id, earlier.states, **row)
     ]
-    new_rows = [row for row, photo_id in zip(rows, ids, strict=True) if photo_id is None]
-    if not new_rows:
-        return [photo_id for photo_id in ids if photo_id is not None]
-    new_ids = connection.execute(_INSERT_PHOTOS, new_rows).scalars()
-    return [next(new_ids) if photo_id is None else photo_id for photo_id in ids]
+    if new_rows:
+        # Without RETURNING, which SQLite can only do for one row at a time if the order counts.
+        connection.execute(schema.photos.insert(), new_rows)
