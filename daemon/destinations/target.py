@@ -102,10 +102,10 @@ class TargetChooser:
             return [candidate] if destination else [candidate, sidecar.name_of(candidate, sha256)]
 
         def is_taken(candidate: bytes) -> bool:
-            files = needed(candidate)
-            if any(folder.place + file in reserved for file in files):
-                return True
-            return folder.fd is not None and any(Entry(folder.fd, file).exists() for file in files)
+            for file in needed(candidate):
+                if folder.place + file in reserved or (folder.fd is not None and Entry(folder.fd, file).exists()):
+                    return True
+            return False
 
         # With the name of its digest, the sidecar of a second copy would be taken whatever the photo's number.
         suffix_bytes = 0 if destination else len(sidecar.SUFFIX)
