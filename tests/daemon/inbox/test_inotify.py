@@ -44,6 +44,31 @@ def test_a_file_that_moves_within_the_inbox_has_an_event_at_both_places(tmp_path
     assert events.get(timeout=10) == FileEvent("moved_in", b"other.jpg")
 
 
+def test_the_claim_folder_has_no_events(tmp_path: Path, events: Events) -> None:
+    (tmp_path / "inbox/.foodsort").mkdir()
+    (tmp_path / "inbox/old.jpg").rename(tmp_path / "inbox/.foodsort/old.jpg")
+    (tmp_path / "inbox/.foodsort/old.jpg").rename(tmp_path / "old.jpg")
+    (tmp_path / "new.jpg").rename(tmp_path / "inbox/new.jpg")
+    assert events.get(timeout=10) == FileEvent("disappeared", b"old.jpg")
+    assert events.get(timeout=10) == FileEvent("moved_in", b"new.jpg")
+
+
+def test_the_files_of_a_folder_that_moves_within_the_inbox_are_moved_in(tmp_path: Path, events: Events) -> None:
+    (tmp_path / "trip").mkdir()
+    (tmp_path / "trip/a.jpg").touch()
+    (tmp_path / "trip").rename(tmp_path / "inbox/trip")
+    _until(events, FileEvent("appeared", b"trip/a.jpg"))
+    (tmp_path / "inbox/trip").rename(tmp_path / "inbox/other")
+    _until(events, FileEvent("moved_in", b"other/a.jpg"))
+    (tmp_path / "inbox/other/a.jpg").write_bytes(b"more")
+    _until(events, FileEvent("closed", b"other/a.jpg"))
+
+
+def _until(events: Events, expected: FileEvent) -> None:
+    while events.get(timeout=10) != expected:
+        pass
+
+
 @pytest.mark.parametrize("watched", ["the folder", "the link"])
 def test_the_self_test_needs_events_of_the_top_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, watched: str
