@@ -15,7 +15,8 @@ from models.bundle import INT8, Bundle
 from models.decision import Floats, probability
 from models.engines import open_engine
 from models.engines.base import Logits
-from models.engines.openvino import OpenVinoEngine, convert, load_openvino
+from models.engines.openvino import OpenVinoEngine
+from models.engines.openvino_graph import convert, load_openvino
 from models.engines.tensorflow import load_tensorflow
 from models.errors import FoodsortError
 from models.images.decode import Fit, Pixels, decode

@@ -24,6 +24,7 @@ from daemon.monitoring import status_file
 from daemon.monitoring.log import configure
 from daemon.settings import Settings
 from models.bundle import Bundle
+from models.cascade import look
 from models.engines import open_engine
 from models.images.decode import decode
 
@@ -82,7 +83,7 @@ def measure_baseline(photos: list[Path], settings: Settings, pause_s: float) -> 
         begin = time.perf_counter()
         pixels = decode(data, bundle.card.fit).pixels
         decoded = time.perf_counter()
-        engine.logits(pixels[None])
+        look(engine.logits, pixels[None], bundle.card.cascade)
         seconds.append((decoded - begin, time.perf_counter() - decoded))
     return 1000 * np.array(seconds)
 

@@ -3,14 +3,17 @@
 import json
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from models.bundle import Bundle
+from models.cascade import look
 from models.engines import open_engine
-from models.engines.base import Engine
+from models.engines.ladder import rungs
 from models.images.decode import Fit, Pixels, decode
 
 MAX_BATCH = 32
@@ -38,8 +41,8 @@ def main(folder: Path) -> None:
     bundle = Bundle.load()
     decode_s, pixels = measure_decode(sorted(folder.iterdir()), bundle.card.fit)
     engine = open_engine("auto", bundle, MAX_BATCH)
-    sizes = [2**power for power in range(MAX_BATCH.bit_length()) if 2**power <= engine.largest]
-    costs = {size: measure_inference(engine, pixels, size) for size in sizes}
+    run = partial(look, engine.logits, cascade=bundle.card.cascade)
+    costs = {size: measure_inference(run, pixels, size) for size in rungs(min(MAX_BATCH, engine.largest))}
     best = min(costs, key=costs.__getitem__)
     json.dump(StageCosts(decode=decode_s, inference=costs[best], batch=best)._asdict(), sys.stdout)
 
@@ -62,8 +65,8 @@ def measure_decode(paths: list[Path], fit: Fit) -> tuple[float, Pixels]:
     return used_s / len(paths), np.stack([pixels[index % len(pixels)] for index in range(PHOTOS)])
 
 
-def measure_inference(engine: Engine, pixels: Pixels, size: int) -> float:
-    """Measures inference in batches of `size`.
+def measure_inference(run: Callable[[Pixels], object], pixels: Pixels, size: int) -> float:
+    """Measures inference, with one look or two, in batches of `size`.
 
     Returns:
         Core-seconds a photo: the minimum of several repeats, because interference only adds cost.
@@ -72,7 +75,7 @@ def measure_inference(engine: Engine, pixels: Pixels, size: int) -> float:
     for _ in range(REPEATS):
         begin = time.process_time()
         for start in range(0, len(pixels), size):
-            engine.logits(pixels[start : start + size])
+            run(pixels[start : start + size])
         repeats.append((time.process_time() - begin) / len(pixels))
     return min(repeats)
 

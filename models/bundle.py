@@ -2,14 +2,17 @@
 
 import hashlib
 from datetime import datetime
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from models.cascade import Cascade
 from models.decision import Thresholds
 from models.errors import BundleError
+from models.head import Head, attach_heads, load_heads
 from models.images.decode import Fit
 from models.reference import Reference
 
@@ -20,6 +23,8 @@ CARD = "card.json"
 NETWORK = "model.keras"
 INT8 = "int8.xml"
 INT8_WEIGHTS = "int8.bin"
+HEADS = "heads.npz"
+BANK = "features.npz"
 _KERAS_WEIGHTS = "model.weights.h5"
 
 
@@ -27,8 +32,10 @@ class Card(BaseModel):
     """The contents of `card.json`.
 
     Attributes:
+        format_version: 1 until 0.9: the networks hold their only head. Since then `heads.npz` holds the heads.
         fit: How images become the network's input.
-        temperature: Divisor of the logits that calibrates the probabilities.
+        cascade: The small look, if there is one.
+        temperature: Divisor of the logits that calibrates the probabilities; 1 if the heads are calibrated.
         recipe: Settings of the training.
         metrics: Metrics by split, as in `metrics.json`.
         reference: Distribution of the predictions on the validation split; bundles before 0.5 have none.
@@ -39,11 +46,12 @@ class Card(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format_version: Literal[1] = 1
+    format_version: Literal[1, 2] = 1
     name: str
     created_at: datetime
     classes: tuple[str, str] = ("non_food", "food")
     fit: Fit
+    cascade: Cascade | None = None
     temperature: float = Field(gt=0)
     thresholds: Thresholds
     recipe: dict[str, Any]
@@ -110,12 +118,31 @@ class Bundle:
         (folder / CARD).write_text(text, encoding="utf-8")
         return cls.load(folder)
 
+    @cached_property
+    def heads(self) -> dict[int, Head]:
+        """The heads by their sides (pixels), the full side first; none in format 1. Raises BundleError."""
+        return load_heads(self.folder / HEADS) if HEADS in self.card.files else {}
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Sides of the pictures that the network takes (pixels), in the order of its outputs."""
+        return tuple(self.heads) or (self.card.fit.side,)
+
+    def without_cascade(self) -> "Bundle":
+        """Returns the same model with one look at the full side."""
+        return Bundle(self.folder, self.card.model_copy(update={"cascade": None}), self.sha256)
+
     def load_network(self) -> "keras.Model":
-        """Loads the float32 Keras network: uint8 RGB (n, side, side, 3) → logit (n, 1); raises BundleError."""
+        """Loads the float32 Keras network: uint8 RGB (n, side, side, 3) → a logit of each head (n, number of heads).
+
+        Raises:
+            BundleError: The network or the heads cannot be loaded.
+        """
         import keras
 
         try:
-            return keras.saving.load_model(self.folder / NETWORK, compile=False, safe_mode=True)
+            network = keras.saving.load_model(self.folder / NETWORK, compile=False, safe_mode=True)
+            return attach_heads(network, self.heads) if self.heads else network
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise BundleError(f"{self.folder / NETWORK} cannot be loaded ({error}); train the bundle again") from error
 

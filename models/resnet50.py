@@ -1,4 +1,4 @@
-"""The network, a ResNet-50: uint8 RGB in, one logit out; the ImageNet preprocessing is a layer of it."""
+"""The network, a ResNet-50: uint8 RGB in, what heads compare out; the ImageNet preprocessing is a layer of it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,20 +21,20 @@ LAST_MAP = "conv5_block3_out"
 """Name of the layer before the global average pooling, the last feature map: (7, 7, 2048) at side 224."""
 
 
-def build(side: int) -> "keras.Model":
-    """Builds a ResNet-50 (He et al. 2015) with random weights: uint8 RGB (n, side, side, 3) → float32 logit (n, 1).
+def build() -> "keras.Model":
+    """Builds a ResNet-50 (He et al. 2015) with random weights: uint8 RGB (n, side, side, 3) → float32 (n, 2049).
 
-    Its head has a single centre until it is fitted, see `models.head`.
+    It takes pictures of any side. `models.head.attach_heads` completes it.
     """
     import keras
 
-    pixels = keras.Input((side, side, 3), dtype="uint8", name="pixels")
+    pixels = keras.Input((None, None, 3), dtype="uint8", name="pixels")
     # Keras' weights expect BGR. `load_imagenet` swaps the channels of the first kernel, which saves flipping the
     # pixels.
     centred = keras.layers.Rescaling(1.0, [-mean for mean in IMAGENET_MEAN_RGB], name="imagenet")(pixels)
     body = keras.applications.ResNet50(include_top=False, weights=None, input_tensor=centred)
     features = keras.layers.GlobalAveragePooling2D(name=FEATURES)(body.output)
-    return keras.Model(pixels, head.attach(features, centres=1), name="resnet50")
+    return keras.Model(pixels, head.attach_features(features), name="resnet50")
 
 
 def backbone(network: "keras.Model") -> "keras.Model":

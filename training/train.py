@@ -15,32 +15,39 @@ from rich.console import Console
 from rich.progress import Progress
 
 from models import resnet50
-from models.bundle import NETWORK, Bundle, Card, file_sha256, save_network
+from models.bundle import BANK, HEADS, NETWORK, Bundle, Card, file_sha256, save_network
 from models.decision import probability
 from models.engines import open_engine
 from models.engines.tensorflow import load_tensorflow
 from models.errors import FoodsortError
 from models.filenames import escape_name
+from models.head import COMPARED, save_heads
 from models.pretrained import imagenet_weights
 from models.reference import Reference
-from training.data import audit_report, dataset, image_facts, label_issues
+from training.data import audit_report, dataset, image_facts, label_issues, similar_photos
 from training.data.audit import Audit, audit
+from training.data.similar_photos import SimilarPair
 from training.evaluation.metrics import compute_metrics
 from training.evaluation.predictions import predict
-from training.fitting import calibrate
+from training.fitting import feature_bank
+from training.fitting.backbone import finetune_if_better
 from training.fitting.checkpoint import Checkpoint
-from training.fitting.feature_cache import DecodedSplit, decode_split
-from training.fitting.features import UnreadablePhoto
+from training.fitting.feature_cache import DecodedSplit, FeatureCache, decode_split
+from training.fitting.features import Features, UnreadablePhoto
 from training.fitting.finetune import HISTORY
 from training.fitting.fit import FittedModel, fit
+from training.fitting.inference import compile_features
 from training.fitting.quantization import export_int8
 from training.fitting.recipe import Recipe
+from training.fitting.views import ORIGINAL
 from training.report import report
 from training.report.evaluate import additional_results
 
 if TYPE_CHECKING:
     import keras
 
+_QUANTIZED = "quantized"
+"""Folder of the 8-bit network in the checkpoint."""
 LIBRARIES = ("foodsort", "tensorflow", "keras", "numpy", "pillow", "pillow-heif", "scikit-learn")
 
 
@@ -107,7 +114,7 @@ def train(
 
     make_deterministic(recipe.seed)
     imagenet = imagenet_weights(weights)
-    network = resnet50.build(recipe.fit.side)
+    network = resnet50.build()
     resnet50.load_imagenet(network, imagenet)
     identity = _identity(recipe, audited, imagenet)
     checkpoint = Checkpoint(out, identity)
@@ -139,7 +146,7 @@ def _require_new(out: Path) -> None:
 
 def _audit_data(data: Path | Sequence[Path], drop: Path | None, recipe: Recipe, console: Console) -> Audit:
     """Reads and audits the data set, and prints the audit."""
-    frame = dataset.read(data)
+    frame = dataset.hold_out(dataset.read(data), recipe.held_out_sources, recipe.seed)
     if drop is not None:
         frame = label_issues.drop(frame, drop, data)
     with Progress(console=console) as progress:
@@ -169,54 +176,95 @@ def _make_bundle(network: "keras.Model", job: _Job) -> Path:
     with Progress(console=job.console) as progress:
         training = decode_split(split_frames["training"], recipe.fit, job.checkpoint, progress)
         validation = decode_split(split_frames["validation"], recipe.fit, job.checkpoint, progress)
-        fitted = fit(network, training, validation, recipe=recipe, checkpoint=job.checkpoint, progress=progress)
+        history = None
+        if recipe.finetune_epochs:
+            history = finetune_if_better(
+                network, training, validation, recipe=recipe, checkpoint=job.checkpoint, progress=progress
+            )
+        quantized = _quantized(network, training, job)
+        run = compile_features(network, quantized)
+        fitted = fit(run, training, validation, recipe=recipe, checkpoint=job.checkpoint, progress=progress)
+        evaluation = decode_split(split_frames["evaluation"], recipe.fit, job.checkpoint, progress)
+        cache = FeatureCache(COMPARED, run, np.float32, recipe, job.checkpoint)
+        similar = _similar_photos(cache, training, [validation, evaluation], progress)
     folder = job.checkpoint.folder / "bundle"
     shutil.rmtree(folder, ignore_errors=True)  # of an interrupted run
     folder.mkdir()
-    files = _save_networks(fitted.network, training, folder, recipe)
-    card = _card(fitted, validation, job.identity, recipe, files)
+    save_network(network, folder / NETWORK)
+    save_heads(folder / HEADS, fitted.heads)
+    feature_bank.save(folder / BANK, fitted.bank)
+    for path in quantized.iterdir():
+        shutil.copy(path, folder)
+    card = _card(fitted, job, sorted(path.name for path in folder.iterdir()))
     bundle = Bundle.write(folder, card)
     # The model is evaluated as it will run: read back from the disk, on the engine that a daemon here would use.
     engine = open_engine("auto", bundle, recipe.batch)
     with Progress(console=job.console) as progress:
         predictions = predict(bundle, engine, split_frames["evaluation"], progress)
     results = additional_results(predictions, engine, job.root, job.console)
-    results = dataclasses.replace(results, audit=job.audited, history=fitted.history)
+    results = dataclasses.replace(results, audit=job.audited, history=history, fitted=fitted, similar=similar)
     metrics = report.write(folder, predictions, results, split="evaluation", root=job.root)
     audit_report.write(folder, job.audited)
     _report_unreadable(folder, [*training.unreadable, *validation.unreadable, *predictions.unreadable], job.console)
-    if fitted.history is not None:
-        fitted.history.to_csv(folder / HISTORY, index=False)
+    if history is not None:
+        history.to_csv(folder / HISTORY, index=False)
     all_metrics = card.metrics | {"evaluation": dict(metrics)}
     Bundle.write(folder, card.model_copy(update={"metrics": all_metrics}))
     return folder
 
 
-def _save_networks(network: "keras.Model", training: DecodedSplit, folder: Path, recipe: Recipe) -> tuple[str, ...]:
-    """Saves the float32 and the 8-bit network; returns the names of the files."""
-    save_network(network, folder / NETWORK)
-    order = np.random.default_rng(recipe.seed).permutation(len(training.pixels))
-    return (NETWORK, *export_int8(network, (training.pixels[row] for row in order), folder))
+def _similar_photos(
+    cache: FeatureCache, training: DecodedSplit, held_out: list[DecodedSplit], progress: Progress
+) -> list[SimilarPair]:
+    """Finds the training photos whose features are like those of a held-out photo."""
+
+    def directions(photos: DecodedSplit) -> Features:
+        return np.asarray(cache.view(photos, ORIGINAL, progress).values[:, :-1])
+
+    return similar_photos.find(
+        directions(training),
+        training.paths,
+        np.concatenate([directions(photos) for photos in held_out]),
+        [path for photos in held_out for path in photos.paths],
+    )
 
 
-def _card(
-    fitted: FittedModel, validation: DecodedSplit, identity: Identity, recipe: Recipe, files: Iterable[str]
-) -> Card:
-    """Calibrates the model on validation and makes its card."""
-    temperature = calibrate.fit_temperature(fitted.validation_logits, validation.labels)
-    p_food = probability(fitted.validation_logits, temperature)
-    thresholds = calibrate.choose_thresholds(p_food, validation.labels, recipe.unsure_error)
+def _quantized(network: "keras.Model", training: DecodedSplit, job: _Job) -> Path:
+    """Returns the folder of the 8-bit network, which it makes if an earlier run has not."""
+    folder = job.checkpoint.path(_QUANTIZED)
+    if folder is None:
+        order = np.random.default_rng(job.recipe.seed).permutation(len(training.pixels))
+        photos = (training.pixels[row] for row in order)
+
+        def make(part: Path) -> None:
+            shutil.rmtree(part, ignore_errors=True)  # of an interrupted run
+            part.mkdir()
+            export_int8(network, photos, part, job.recipe.cascade_side)
+
+        folder = job.checkpoint.write(_QUANTIZED, make)
+    return folder
+
+
+def _card(fitted: FittedModel, job: _Job, files: Iterable[str]) -> Card:
+    sides = tuple(fitted.heads)
+    metrics = {}
+    for name, photos in (("validation", fitted.validation), ("left_out_sources", fitted.left_out)):
+        p_food = probability(photos.looks(sides, fitted.cascade).logits, 1.0)
+        metrics[name] = dict(compute_metrics(p_food, photos.labels, fitted.thresholds.food))
+    validated = probability(fitted.validation.looks(sides, fitted.cascade).logits, 1.0)
     return Card(
+        format_version=2,
         name="foodsort-resnet50",
         created_at=datetime.now(UTC),
-        fit=recipe.fit,
-        temperature=temperature,
-        thresholds=thresholds,
-        recipe=identity["recipe"],
-        metrics={"validation": dict(compute_metrics(p_food, validation.labels, thresholds.food))},
-        reference=Reference.of(p_food, thresholds),
-        data_sha256=identity["photos_sha256"],
-        libraries=identity["libraries"],
+        fit=job.recipe.fit,
+        cascade=fitted.cascade,
+        temperature=1.0,
+        thresholds=fitted.thresholds,
+        recipe=job.identity["recipe"],
+        metrics=metrics,
+        reference=Reference.of(validated, fitted.thresholds),
+        data_sha256=job.identity["photos_sha256"],
+        libraries=job.identity["libraries"],
         files=dict.fromkeys(files, ""),
     )
 

@@ -1,10 +1,9 @@
 """Runs a bundle with OpenVINO on the CPU: its int8 model, or its float32 network, which is several times slower."""
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,14 +12,10 @@ from models.bundle import INT8, NETWORK, Bundle
 from models.engines.base import Logits, Maps
 from models.engines.ladder import run_in_rungs, rungs
 from models.engines.openvino_cache import load_or_convert
-from models.engines.tensorflow import load_tensorflow
-from models.engines.tensorflow_graph import trace
+from models.engines.openvino_graph import attach_heads, convert_bundle, load_openvino
 from models.errors import EngineError
 from models.images.decode import Pixels
 from models.resnet50 import LAST_MAP
-
-if TYPE_CHECKING:
-    import keras
 
 # Larger batches are no faster on CPUs, and delay photos and a stop.
 _MAX_BATCH = 8
@@ -58,26 +53,30 @@ class OpenVinoEngine:
         self.name = (
             f"openvino {'int8' if int8 else 'float32'} {self._core.get_property('CPU', 'FULL_DEVICE_NAME').strip()}"
         )
-        self.ladder = rungs(min(max_batch, _MAX_BATCH))
-        self.largest = self.ladder[-1]
+        full = bundle.card.fit.side
+        self.ladders = {side: rungs(min(max_batch, _MAX_BATCH * full**2 // side**2)) for side in bundle.sides}
+        cascade = bundle.card.cascade
+        self.largest = self.ladders[cascade.side if cascade else full][-1]
         self.streams: int = model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         self._threads = ThreadPoolExecutor(self.streams)
         self._requests: SimpleQueue[Any] = SimpleQueue()
         for _ in range(self.streams):
             self._requests.put(model.create_infer_request())
-        self._warm(bundle.card.fit.side)
+        self._warm([full, cascade.side] if cascade else [full])
 
-    def _warm(self, side: int) -> None:
+    def _warm(self, sides: list[int]) -> None:
         """Has each stream build its kernels, which it does at the first batch of a size."""
         # First in one thread: OpenVINO's bindings import NumPy at their first use, and two threads would deadlock
         # there.
-        self.logits(np.zeros((1, side, side, 3), np.uint8))
-        sizes = [rung for rung in self.ladder for _ in range(self.streams)]
-        list(self._threads.map(lambda size: self.logits(np.zeros((size, side, side, 3), np.uint8)), sizes))
+        self.logits(np.zeros((1, sides[0], sides[0], 3), np.uint8))
+        sizes = [(rung, side) for side in sides for rung in self.ladders[side] for _ in range(self.streams)]
+        list(self._threads.map(lambda size: self.logits(np.zeros((size[0], size[1], size[1], 3), np.uint8)), sizes))
 
     def logits(self, pixels: Pixels) -> Logits:
         """Computes logits, uint8 RGB (n, side, side, 3) → float32 (n,)."""
-        return run_in_rungs(self._run, pixels, self.ladder, self._threads)[:, 0]
+        side = pixels.shape[1]
+        logits = run_in_rungs(self._run, pixels, self.ladders[side], self._threads)
+        return logits[:, list(self.ladders).index(side)]
 
     def _run(self, chunk: Pixels) -> np.typing.NDArray[np.float32]:
         request = self._requests.get()
@@ -94,9 +93,8 @@ class OpenVinoEngine:
         Raises:
             EngineError: The model has no output of that name.
         """
-        channels_first = run_in_rungs(
-            lambda chunk: self._infer(self._map_request, chunk, LAST_MAP), pixels, self.ladder
-        )
+        ladder = self.ladders[pixels.shape[1]]
+        channels_first = run_in_rungs(lambda chunk: self._infer(self._map_request, chunk, LAST_MAP), pixels, ladder)
         return np.moveaxis(channels_first, 1, -1)
 
     @cached_property
@@ -119,7 +117,8 @@ class OpenVinoEngine:
 
     def _read(self) -> Any:
         if self._path.name == INT8:
-            return self._core.read_model(self._path)
+            model = self._core.read_model(self._path)
+            return attach_heads(model, self._bundle.heads.values()) if self._bundle.heads else model
         return load_or_convert(self._core, self._bundle, convert_bundle)
 
     def _infer(self, request: Any, pixels: Pixels, output: int | str) -> np.typing.NDArray[np.float32]:
@@ -131,38 +130,3 @@ class OpenVinoEngine:
     def _cannot_run(self, error: RuntimeError) -> EngineError:
         reason = " ".join(str(error).split())  # OpenVINO's message has line breaks
         return EngineError(f"OpenVINO cannot run {self._path}: {reason}; set model.engine to tensorflow")
-
-
-def load_openvino() -> Any:
-    """Imports OpenVINO without its telemetry, which would report its use without asking.
-
-    Raises:
-        EngineError: OpenVINO cannot be imported.
-    """
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: cannot be imported
-    try:
-        import openvino
-    except ImportError as error:
-        raise EngineError(f"OpenVINO cannot be loaded ({error}); set model.engine to tensorflow") from error
-    return openvino
-
-
-def convert_bundle(bundle: Bundle) -> Any:
-    """Converts the network of a bundle, for which it imports TensorFlow; raises BundleError."""
-    load_tensorflow()
-    return convert(bundle.load_network())
-
-
-def convert(network: "keras.Model") -> Any:
-    """Converts a network to a float32 `openvino.Model` with a dynamic batch size.
-
-    The tensor of the last feature map is named LAST_MAP; OpenVINO's layout of it is (n, channels, h, w).
-    """
-    # Shared weights would be freed with the network.
-    model = load_openvino().convert_model(trace(network).get_concrete_function(), share_weights=False)
-    # Keras' names are lost where OpenVINO moves the channels, so find the last map as the input of the only mean over
-    # places.
-    means = [step for step in model.get_ops() if step.get_type_name() == "ReduceMean"]
-    (pooling,) = (step for step in means if len(step.get_input_partial_shape(0)) == 4)
-    pooling.input_value(0).get_tensor().add_names({LAST_MAP})
-    return model

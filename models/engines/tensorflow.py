@@ -62,11 +62,16 @@ class TensorFlowEngine:
         # as much.
         bfloat16 = not gpu and precision == "auto" and multiplies_bfloat16()
         tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": bfloat16})
-        pixels = np.zeros((1, bundle.card.fit.side, bundle.card.fit.side, 3), np.uint8)
-        self._run = graph.compile_network(network, self._device, pixels) if gpu else graph.freeze(graph.trace(network))
+        self._sides = bundle.sides
+        full, cascade = bundle.card.fit.side, bundle.card.cascade
+        pixels = [np.zeros((1, side, side, 3), np.uint8) for side in ((full, cascade.side) if cascade else (full,))]
+        self._run = (
+            graph.compile_network(network, self._device, pixels[0]) if gpu else graph.freeze(graph.trace(network))
+        )
         # The device's libraries build their kernels at the first batch of each size.
         for rung in self.ladder:
-            self.logits(pixels.repeat(rung, axis=0))
+            for photo in pixels:
+                self.logits(photo.repeat(rung, axis=0))
 
     @property
     def largest(self) -> int:
@@ -81,7 +86,7 @@ class TensorFlowEngine:
         Raises:
             EngineError: The device has too little memory for a single photo, or has failed.
         """
-        return self._run_in_rungs(self._run, pixels)[:, 0]
+        return self._run_in_rungs(self._run, pixels)[:, self._sides.index(pixels.shape[1])]
 
     def last_map(self, pixels: Pixels) -> Maps:
         """Computes feature maps, uint8 RGB (n, side, side, 3) → float32 (n, h, w, 2048); see `logits`.

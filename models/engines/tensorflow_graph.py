@@ -4,7 +4,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from models import OWNER
-from models.head import LAYERS
+from models.head import FLOAT32_LAYERS
 from models.images.decode import Pixels
 
 if TYPE_CHECKING:
@@ -63,5 +63,5 @@ def freeze(function: Any) -> Any:
 def mix_float16(network: "keras.Model") -> None:
     """Makes a network compute in float16 with float32 variables (Micikevicius et al. 2018); the head stays float32."""
     for layer in network.layers:
-        if layer.name not in LAYERS:
+        if not layer.name.startswith(FLOAT32_LAYERS):
             layer.dtype_policy = "mixed_float16"

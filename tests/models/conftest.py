@@ -1,14 +1,18 @@
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from models import resnet50
-from models.bundle import INT8, INT8_WEIGHTS, NETWORK, Bundle
-from models.engines.openvino import convert, load_openvino
+from models.bundle import HEADS, INT8, INT8_WEIGHTS, NETWORK, Bundle
+from models.cascade import Cascade
+from models.engines.openvino_graph import convert, load_openvino
 from models.engines.tensorflow import load_tensorflow
+from models.head import Head, attach_features, save_heads
 from models.images.decode import Fit, Pixels
 
 Random = Callable[..., Pixels]
@@ -53,10 +57,55 @@ def toy(shipped: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Toy:
         folder = tmp_path_factory.mktemp("toy")
         network.save(folder / NETWORK)
         load_openvino().save_model(convert(network), folder / INT8, compress_to_fp16=False)
-        files = dict.fromkeys((NETWORK, INT8, INT8_WEIGHTS), "")
-        return Bundle.write(folder, shipped.card.model_copy(update={"files": files, "fit": Fit(side=32)}))
+        return _write(shipped, folder, (), format_version=1, cascade=None, fit=Fit(side=32))
 
     return functools.cache(make)
+
+
+@pytest.fixture(scope="session")
+def cascaded(shipped: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A bundle of a tiny random network with random heads for the sides 32 and 16."""
+    load_tensorflow()
+    import keras
+
+    keras.utils.set_random_seed(4)
+    pixels = keras.Input((None, None, 3), dtype="uint8", name="pixels")
+    scaled = keras.layers.Rescaling(1 / 64, -2.0)(pixels)
+    for strides in (2, 2):
+        scaled = keras.layers.Conv2D(16, 3, strides=strides, padding="same")(scaled)
+    last = keras.layers.Activation("relu", name=resnet50.LAST_MAP)(scaled)
+    features = keras.layers.GlobalAveragePooling2D(name=resnet50.FEATURES)(last)
+    network = keras.Model(pixels, attach_features(features))
+    folder = tmp_path_factory.mktemp("cascaded")
+    network.save(folder / NETWORK)
+    load_openvino().save_model(convert(network), folder / INT8, compress_to_fp16=False)
+    save_heads(folder / HEADS, {32: make_head(1), 16: make_head(2)})
+    cascade = Cascade(side=16, margin=1.0)
+    return _write(shipped, folder, (HEADS,), format_version=2, cascade=cascade, temperature=1.0, fit=Fit(side=32))
+
+
+def make_head(seed: int) -> Head:
+    """A random head on 16 features and the evidence: 5 components, 7 centres."""
+    random = np.random.default_rng(seed)
+
+    def normal(*shape: int) -> npt.NDArray[np.float32]:
+        return random.normal(0, 0.4, shape).astype(np.float32)
+
+    return Head(
+        components=normal(17, 5),
+        offset=normal(5),
+        centres=normal(7, 5),
+        gamma=1.5,
+        weights=normal(7),
+        bias=0.3,
+        temperature=0.2,
+    ).rounded()
+
+
+def _write(shipped: Bundle, folder: Path, files: tuple[str, ...], **changes: Any) -> Bundle:
+    """Writes the shipped bundle's card with changes to a folder of networks."""
+    names = dict.fromkeys((NETWORK, INT8, INT8_WEIGHTS, *files), "")
+    return Bundle.write(folder, shipped.card.model_copy(update=changes | {"files": names}))
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def test_a_missing_file_is_named(copy: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"format_version": 2}, "format_version"),
+        ({"format_version": 3}, "format_version"),
         ({"temperature": 0}, "temperature"),
         ({"unknown": 1}, "unknown"),
         ({"fit": {"side": 224, "mode": "squeeze"}}, "fit.mode"),
@@ -105,7 +105,7 @@ def test_kernels_stored_in_float16_keep_the_logits(tmp_path: Path, pixels: Rando
     import keras
 
     keras.utils.set_random_seed(1)
-    network = resnet50.build(64)
+    network = resnet50.build()
     path = tmp_path / NETWORK
     save_network(network, path)
     with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as weights:

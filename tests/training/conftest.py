@@ -19,7 +19,7 @@ from training.fitting.recipe import Recipe
 
 PHOTOS = {"training": 8, "validation": 4, "evaluation": 4}
 QUIET = Console(quiet=True)
-TINY = Recipe(fit=Fit(side=64))
+TINY = Recipe(fit=Fit(side=64), cascade_side=32)
 
 Jpeg = Callable[[int, int], bytes]
 Bundled = Callable[..., Bundle]
@@ -109,7 +109,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, data: Path, weights: Path)
 @pytest.fixture
 def without_int8(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training leaves out the 8-bit network, which takes a third of its time and has tests of its own."""
-    monkeypatch.setattr("training.train.export_int8", lambda *_: ())
+    monkeypatch.setattr("training.train.export_int8", lambda *_: None)
 
 
 def train_arguments(data: Path, weights: Path, out: Path) -> list[str]:

@@ -16,7 +16,8 @@ import pytest
 from rich.console import Console
 
 from models import head, resnet50
-from models.bundle import Bundle
+from models.bundle import BANK, Bundle
+from models.cascade import look
 from models.decision import probability
 from models.engines import open_engine
 from models.errors import FoodsortError, WeightsError
@@ -25,6 +26,7 @@ from tests.training.conftest import QUIET, TINY, Trained, train_arguments
 from training import train as train_module
 from training.data import audit_report, dataset
 from training.evaluation.metrics import compute_metrics
+from training.fitting import feature_bank
 from training.fitting.recipe import Recipe
 from training.train import train
 
@@ -55,8 +57,11 @@ def test_training_leaves_a_bundle_with_its_report_and_nothing_else(bundle: Bundl
         "audit.json",
         "audit.md",
         "card.json",
+        "cascade.svg",
         "classification_report.txt",
         "confusion_matrix.png",
+        "features.npz",
+        "heads.npz",
         "history.csv",
         "int8.bin",
         "int8.xml",
@@ -82,9 +87,13 @@ def test_the_card_describes_the_training(bundle: Bundle, trained: Trained) -> No
     assert card.fit == Fit(224, "stretch", 2)
     assert card.libraries["keras"] == version("keras")
     assert card.created_at.tzinfo is not None
-    assert 0.05 <= card.temperature <= 20
-    assert set(card.files) == {"model.keras", "int8.xml", "int8.bin"}
-    assert set(card.metrics) == {"validation", "evaluation"}
+    assert (card.format_version, card.temperature) == (2, 1.0)
+    assert card.cascade is not None
+    assert card.cascade.side == 128
+    assert list(bundle.heads) == [224, 128]
+    assert all(0.05 <= head.temperature <= 20 for head in bundle.heads.values())
+    assert set(card.files) == {"model.keras", "int8.xml", "int8.bin", "heads.npz", "features.npz"}
+    assert set(card.metrics) == {"validation", "left_out_sources", "evaluation"}
     assert card.metrics["validation"]["n"] == 8
 
 
@@ -95,7 +104,7 @@ def test_the_metrics_of_the_card_are_those_of_the_report(bundle: Bundle) -> None
 
 def test_the_report_shows_the_audit_the_training_and_the_engines(bundle: Bundle) -> None:
     lines = (bundle.folder / "report.md").read_text().splitlines()
-    for title in ("Robustness", "Engines", "Audit", "Training", "Model"):
+    for title in ("Sources left out", "Two looks", "Robustness", "Engines", "Audit", "Training", "Model"):
         assert f"## {title}" in lines
     assert "| training | 8 | 9 |" in lines
     assert any(line.startswith("- Warning: unreadable photos, left out: 1") for line in lines)
@@ -106,7 +115,7 @@ def test_the_metrics_come_from_the_model_that_a_daemon_here_would_run(
     bundle: Bundle, evaluation_photos: tuple[Pixels, list[int]]
 ) -> None:
     pixels, labels = evaluation_photos
-    p_food = probability(open_engine("auto", bundle, 8).logits(pixels), bundle.card.temperature)
+    p_food = probability(look(open_engine("auto", bundle, 8).logits, pixels, bundle.card.cascade).logits, 1.0)
     expected = compute_metrics(p_food, labels, bundle.card.thresholds.food)
     metrics = bundle.card.metrics["evaluation"]
     assert metrics["confusion"] == expected["confusion"]
@@ -115,17 +124,29 @@ def test_the_metrics_come_from_the_model_that_a_daemon_here_would_run(
 
 
 def test_only_the_last_stage_changes_and_the_head_compares_with_training_photos(network: Any, weights: Path) -> None:
-    stock = resnet50.build(224)
+    stock = resnet50.build()
     resnet50.load_imagenet(stock, weights)
     for name in ("conv1_conv", "conv3_block2_2_conv", "conv5_block3_3_bn", head.FOODS, head.OTHERS):
         for ours, theirs in zip(
             network.get_layer(name).get_weights(), stock.get_layer(name).get_weights(), strict=True
         ):
             np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)  # stored as float16
-    likeness, _ = network.get_layer(head.LIKENESS).get_weights()
-    assert 2 <= likeness.shape[1] <= 2 * 17  # each photo and its mirror image at most
+    for name in ("likeness", "likeness_128"):
+        likeness, _ = network.get_layer(name).get_weights()
+        # Each photo and its mirror image, and some grey copies and parts, at most.
+        assert 2 <= likeness.shape[1] <= 3 * 17
     weights_of_photos, _ = network.get_layer(head.LOGIT).get_weights()
     assert np.abs(weights_of_photos).min() > 0
+
+
+def test_the_feature_bank_has_the_photos_of_training_and_validation(bundle: Bundle) -> None:
+    bank = feature_bank.load(bundle.folder / BANK)
+    assert list(bank) == ["training", "guard"]
+    assert bank["training"].labels.tolist() == [0] * 8 + [1] * 8
+    assert len(bank["guard"].labels) == 8
+    for side, machine in bundle.heads.items():
+        assert bank["training"].positions[side].shape == (16, machine.components.shape[1])
+    assert set(bank["guard"].sources) == {""}
 
 
 def test_photos_that_cannot_be_read_are_listed_once(bundle: Bundle, trained: Trained) -> None:
@@ -166,7 +187,7 @@ def test_an_interrupted_training_can_be_resumed_with_the_same_result(
     resumed = Bundle.load(tmp_path / "mine")
     for ours, theirs in zip(resumed.load_network().get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    assert resumed.card.temperature == Bundle.load(trained.out).card.temperature
+    assert resumed.card.cascade == Bundle.load(trained.out).card.cascade
 
 
 @pytest.mark.usefixtures("without_int8")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from training.data import duplicates, shortcuts
 from training.data.dataset import CLASSES, SPLITS
-from training.data.manifest import COLUMNS
+from training.data.image_facts import ImageFacts
 from training.data.shortcuts import Shortcut
 from training.fitting.features import UnreadablePhoto
 
@@ -107,7 +107,7 @@ def audit(facts: pd.DataFrame, seed: int) -> Audit:
     labels = [(label, name) for label, name in enumerate(CLASSES) if label in set(kept["label"])]
     errors = facts.loc[facts["kind"] != "", ["path", "kind", "message"]].to_numpy()
     audited = Audit(
-        frame=facts.drop(leaked_rows)[COLUMNS].reset_index(drop=True),
+        frame=facts.drop(leaked_rows).drop(columns=list(ImageFacts._fields)).reset_index(drop=True),
         counts={split: _counts(facts[facts["split"] == split]) for split in splits},
         unreadable=[UnreadablePhoto(path=path, kind=kind, message=message) for path, kind, message in errors],
         duplicates=_describe(readable, duplicate_rows.pairs),

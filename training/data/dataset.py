@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from PIL import Image
 
@@ -33,15 +34,16 @@ def read(data: Path | Sequence[Path], splits: tuple[str, ...] = SPLITS) -> pd.Da
         splits: The splits to read.
 
     Returns:
-        Columns path (str), label (int, 1 = food), split (str), source (str, "" if unknown), one row a photo, in the
-        order of the data sets, and in each in the order of the paths or of the manifest.
+        Columns path (str), label (int, 1 = food), split (str), source (str, "" if unknown), data_set (int, from 0), one
+        row a photo, in the order of the data sets, and in each in the order of the paths or of the manifest.
 
     Raises:
         DatasetError: A data set does not exist, a split is missing or lacks a label, a manifest has a bad row, or a
             photo is in two data sets.
     """
     sets = [data] if isinstance(data, Path) else list(data)
-    frame = pd.concat([_read(one, splits) for one in sets], ignore_index=True)
+    frames = [_read(one, splits).assign(data_set=number) for number, one in enumerate(sets)]
+    frame = pd.concat(frames, ignore_index=True)
     repeated = frame["path"][frame["path"].map(os.path.abspath).duplicated()]
     if not repeated.empty:
         raise DatasetError(f"{repeated.iloc[0]} is in two of the data sets; name each data set once")
@@ -67,6 +69,29 @@ def _read(data: Path, splits: tuple[str, ...]) -> pd.DataFrame:
         sources = manifest.read_sources(manifest_path)
         frame["source"] = [sources.get(os.path.normpath(path), "") for path in frame["path"]]
     return frame
+
+
+def hold_out(frame: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
+    """Moves whole sources of the further data sets from training to validation.
+
+    Photos of sources that a training has not seen tell how a model does on new kinds of photos.
+
+    Args:
+        frame: As from `read`.
+        share: Share of the sources of each further data set that are moved, 0 to 1. Photos without a source stay.
+        seed: Seed of the choice.
+
+    Returns:
+        The same photos.
+    """
+    random = np.random.default_rng([seed, len(frame)])
+    held_out = frame["split"].copy()
+    for number in range(1, int(frame["data_set"].max()) + 1):
+        own = (frame["data_set"] == number) & (frame["split"] == "training") & (frame["source"] != "")
+        sources = np.array(sorted(set(frame.loc[own, "source"])))
+        chosen = random.permutation(sources)[: round(share * len(sources))]
+        held_out[own & frame["source"].isin(chosen)] = "validation"
+    return frame.assign(split=held_out)
 
 
 def check(frame: pd.DataFrame, data: Path | Sequence[Path], splits: tuple[str, ...] = SPLITS) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 from rich.progress import Progress
 
 from models.bundle import Bundle
+from models.cascade import Sides, look
 from models.decision import Floats, probability
 from models.engines.base import Engine, Logits
 from training.fitting.features import Labels, UnreadablePhoto, extract
@@ -23,6 +24,7 @@ class Predictions:
         engine_name: The engine that ran it.
         photos: The readable photos, columns path, label (1 = food), split, source.
         logits: float32 (n,).
+        looks: int (n,), the side of the pictures of the look that decided (pixels).
         unreadable: The photos left out.
     """
 
@@ -30,6 +32,7 @@ class Predictions:
     engine_name: str
     photos: pd.DataFrame
     logits: Logits
+    looks: Sides
     unreadable: list[UnreadablePhoto]
 
     @property
@@ -49,8 +52,10 @@ class Predictions:
 
     @property
     def p_uncalibrated(self) -> Floats:
-        """P(food) (n,) at temperature 1."""
-        return probability(self.logits, 1.0)
+        """P(food) (n,) before calibration."""
+        heads = self.bundle.heads
+        temperatures = np.array([heads[look].temperature if heads else 1.0 for look in self.looks])
+        return probability(self.logits * temperatures, 1.0)
 
     @property
     def wrong(self) -> npt.NDArray[np.bool_]:
@@ -71,12 +76,14 @@ def predict(bundle: Bundle, engine: Engine, frame: pd.DataFrame, progress: Progr
         FoodsortError: None of the photos can be read.
     """
     recipe = Recipe(fit=bundle.card.fit)
-    outputs = extract(engine.logits, frame, recipe, progress)
+    cascade = bundle.card.cascade
+    outputs = extract(lambda pixels: np.stack(look(engine.logits, pixels, cascade), axis=1), frame, recipe, progress)
     unreadable_paths = {photo.path for photo in outputs.unreadable}
     return Predictions(
         bundle=bundle,
         engine_name=engine.name,
         photos=frame[~frame["path"].isin(unreadable_paths)].reset_index(drop=True),
-        logits=outputs.values,
+        logits=outputs.values[:, 0].astype(np.float32),
+        looks=outputs.values[:, 1].astype(np.int64),
         unreadable=outputs.unreadable,
     )

@@ -12,6 +12,8 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 from rich.progress import Progress
 
+from models.bundle import Card
+from models.cascade import look
 from models.decision import probability
 from models.engines.base import Engine, Logits
 from models.images.colours import eight_bits, to_rgb
@@ -120,7 +122,7 @@ def measure(predictions: Predictions, engine: Engine, progress: Progress) -> lis
         OSError: A photo can no longer be read.
     """
     paths = list(predictions.photos["path"])
-    logits_by_name = _perturbed_logits(paths, predictions.bundle.card.fit, engine, progress)
+    logits_by_name = _perturbed_logits(paths, predictions.bundle.card, engine, progress)
     food = predictions.labels == 1
     unperturbed = predictions.p_food >= predictions.threshold
     results = []
@@ -148,15 +150,15 @@ def as_json(results: Sequence[RobustnessResult]) -> dict[str, RobustnessMetrics]
     }
 
 
-def _perturbed_logits(paths: list[str], fit: Fit, engine: Engine, progress: Progress) -> dict[str, Logits]:
+def _perturbed_logits(paths: list[str], card: Card, engine: Engine, progress: Progress) -> dict[str, Logits]:
     """The logits (n,) after each perturbation. Every file is read once."""
     task = progress.add_task("perturbed photos through the network", total=len(paths))
     chunks = []
     with ThreadPoolExecutor(_THREADS) as pool:
         for start in range(0, len(paths), _CHUNK):
             chunk = paths[start : start + _CHUNK]
-            inputs = np.stack(list(pool.map(lambda path: _perturbed_inputs(path, fit), chunk)), axis=1)
-            chunks.append([engine.logits(pixels) for pixels in inputs])
+            inputs = np.stack(list(pool.map(lambda path: _perturbed_inputs(path, card.fit), chunk)), axis=1)
+            chunks.append([look(engine.logits, pixels, card.cascade).logits for pixels in inputs])
             progress.update(task, completed=start + len(chunk))
     return dict(zip(PERTURBATIONS, np.concatenate(chunks, axis=1), strict=True))
 

@@ -103,8 +103,8 @@ def _linear_head(last_stage: "keras.Model", view: Array, labels: Labels) -> "ker
     outputs = np.concatenate(
         [np.asarray(last_stage(np.asarray(view[start : start + 32], np.float32))) for start in starts]
     )
-    # One penalty for both: feature directions have length 1, evidence reaches 20. Evidence squared is left out.
-    scales = np.array([*np.full(outputs.shape[1] - 2, 6.0), 0.33, 0.0])
+    # One penalty for both: feature directions have length 1, evidence reaches 20.
+    scales = np.array([*np.full(outputs.shape[1] - 1, 6.0), 0.33])
     regression = LogisticRegression(max_iter=1000).fit(outputs * scales, labels)
     head = keras.layers.Dense(1, trainable=False, dtype="float32")
     head.build(outputs.shape)

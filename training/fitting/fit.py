@@ -1,48 +1,80 @@
-"""Fits a network to photos: the head, then optionally the last stage of the backbone and the head again."""
+"""Fits the heads of a network, calibrates them on sources that were left out, and chooses the cascade."""
 
-from typing import TYPE_CHECKING, NamedTuple
+import dataclasses
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 from rich.progress import Progress
 
-from models import head
-from models.decision import probability
-from training.fitting import calibrate, svm
-from training.fitting.checkpoint import Array, Checkpoint
-from training.fitting.feature_cache import DecodedSplit, FeatureCache, ViewOutputs
-from training.fitting.features import Labels
-from training.fitting.finetune import FIRST_TRAINED_AFTER, FinetuneData, finetune
-from training.fitting.inference import compile_for_inference
+from models.cascade import Cascade, Looks
+from models.decision import Thresholds, probability
+from models.head import COMPARED, Head
+from training.fitting import calibrate, kernel_machine
+from training.fitting.checkpoint import Checkpoint
+from training.fitting.cross_validation import Rows, predict_left_out
+from training.fitting.feature_bank import BankSplit
+from training.fitting.feature_cache import DecodedSplit, FeatureCache, Network, ViewOutputs
+from training.fitting.features import Features, Labels
+from training.fitting.kernel_machine import Projection, Weights
 from training.fitting.recipe import Recipe
-from training.fitting.views import MIRROR, ORIGINAL, View
+from training.fitting.views import ORIGINAL
 
-if TYPE_CHECKING:
-    import keras
 
-INPUT = "pixels"
-"""Name of the network's input layer."""
+class LabelledLogits(NamedTuple):
+    """Calibrated logits of photos with known labels.
 
-Floats32 = npt.NDArray[np.float32]
+    Attributes:
+        logits: float32 (n, number of heads).
+        labels: int (n,), 1 = food.
+        sources: Source of each photo (n), "" if unknown.
+    """
+
+    logits: Features
+    labels: Labels
+    sources: list[str]
+
+    def looks(self, sides: tuple[int, ...], cascade: Cascade | None) -> Looks:
+        """Returns the result of one look or two, as `models.cascade.look` does."""
+        full = self.logits[:, 0]
+        if cascade is None:
+            return Looks(full, np.full(len(full), sides[0]))
+        small = self.logits[:, 1]
+        again = np.abs(small) < cascade.margin
+        return Looks(np.where(again, full, small), np.where(again, sides[0], sides[1]))
 
 
 class FittedModel(NamedTuple):
-    """A fitted network.
+    """Fitted heads.
 
     Attributes:
-        network: The network with its head.
-        validation_logits: float32 (m,), its logits on the validation split.
-        history: The history of fine-tuning, one row an epoch; None without fine-tuning.
+        heads: The calibrated heads by side, the full side first.
+        cascade: The small look.
+        thresholds: Thresholds, chosen on left-out sources.
+        validation: Logits on the validation split.
+        left_out: Logits on the training split, of each photo by heads that saw no photo of its source.
+        bank: The features of both splits.
     """
 
-    network: "keras.Model"
-    validation_logits: Floats32
-    history: pd.DataFrame | None
+    heads: dict[int, Head]
+    cascade: Cascade | None
+    thresholds: Thresholds
+    validation: LabelledLogits
+    left_out: LabelledLogits
+    bank: dict[str, BankSplit]
+
+
+class _FittedHead(NamedTuple):
+    """A head, its logits, and the positions of the photos among its kernels."""
+
+    head: Head
+    validation: Features
+    left_out: Features
+    validation_positions: Features
+    training_positions: Features
 
 
 def fit(
-    network: "keras.Model",
+    network: Network,
     training: DecodedSplit,
     validation: DecodedSplit,
     *,
@@ -50,71 +82,94 @@ def fit(
     checkpoint: Checkpoint,
     progress: Progress,
 ) -> FittedModel:
-    """Fits a network to the training split.
-
-    The fine-tuned backbone is kept only if its validation loss is lower than that of the head on ImageNet's backbone.
+    """Fits a head for each side to the training split.
 
     Args:
-        network: As made by `resnet50.build`, with ImageNet's weights.
+        network: uint8 pixels (b, side, side, 3) → what heads compare, float32 (b, d + 1).
         training: The photos to learn from.
-        validation: The photos for early stopping and for the comparison.
+        validation: The photos for the choice of the cascade.
         recipe: The hyper-parameters.
         checkpoint: Keeps intermediate results.
         progress: Gets a bar for each step.
     """
-    head_views = (ORIGINAL, *recipe.views)
-    if not recipe.finetune_epochs:
-        to_head = compile_for_inference(head.submodel(network, INPUT, head.COMPARED))
-        cache = FeatureCache(to_head, np.float32, recipe, checkpoint)
-        head_inputs = [cache.view(training, view, progress) for view in head_views]
-        return _fit_head(network, head_inputs, cache.view(validation, ORIGINAL, progress).values, recipe)
-
-    frozen_part = compile_for_inference(head.submodel(network, INPUT, FIRST_TRAINED_AFTER))
-    cache = FeatureCache(frozen_part, np.float16, recipe, checkpoint)
-    augmented = [View("augmented", number=number) for number in range(2, recipe.finetune_views)]
-    finetune_views = [ORIGINAL, MIRROR, *augmented][: recipe.finetune_views]
-    data = FinetuneData(
-        views=[cache.view(training, view, progress).values for view in finetune_views],
-        labels=training.labels,
-        validation=cache.view(validation, ORIGINAL, progress).values,
-        validation_labels=validation.labels,
+    cache = FeatureCache(COMPARED, network, np.float32, recipe, checkpoint)
+    sides = (recipe.fit.side, recipe.cascade_side) if recipe.cascade_side else (recipe.fit.side,)
+    fitted = [_fit_head(cache, training, validation, None if side == sides[0] else side, progress) for side in sides]
+    held_out = LabelledLogits(
+        np.stack([one.validation for one in fitted], axis=1), validation.labels, validation.sources
     )
-    activations = [cache.view(training, view, progress) for view in head_views]
-    stock = _fit_head_on_activations(network, activations, data.validation, recipe)
-    stock_weights = network.get_weights()
-    history = finetune(network, data, recipe=recipe, checkpoint=checkpoint, progress=progress)
-    tuned = _fit_head_on_activations(network, activations, data.validation, recipe)
-    if _loss(tuned.validation_logits, validation.labels) < _loss(stock.validation_logits, validation.labels):
-        return tuned._replace(history=history)
-    network.set_weights(stock_weights)
-    return stock._replace(history=history)
+    left_out = LabelledLogits(np.stack([one.left_out for one in fitted], axis=1), training.labels, training.sources)
+    cascade = None
+    if recipe.cascade_side:
+        margin = calibrate.choose_margin([(one.logits, one.labels) for one in (held_out, left_out)])
+        cascade = Cascade(side=recipe.cascade_side, margin=margin)
+    p_food = probability(left_out.looks(sides, cascade).logits, 1.0)
+    thresholds = calibrate.choose_thresholds(p_food, left_out.labels, recipe.unsure_error)
+    by_side = dict(zip(sides, fitted, strict=True))
+    bank = {
+        "training": BankSplit(
+            positions={side: one.training_positions for side, one in by_side.items()},
+            labels=training.labels,
+            sources=training.sources,
+            weights=_weights(training.data_sets, recipe),
+        ),
+        "guard": BankSplit(
+            positions={side: one.validation_positions for side, one in by_side.items()},
+            labels=validation.labels,
+            sources=validation.sources,
+            weights=np.ones(len(validation.labels)),
+        ),
+    }
+    return FittedModel(
+        heads={side: one.head for side, one in by_side.items()},
+        cascade=cascade,
+        thresholds=thresholds,
+        validation=held_out,
+        left_out=left_out,
+        bank=bank,
+    )
 
 
-def _fit_head_on_activations(
-    network: "keras.Model", views: list[ViewOutputs], validation: Array, recipe: Recipe
-) -> FittedModel:
-    """Runs the last stage on the activations of the views and fits the head to its outputs."""
-    last_stage = compile_for_inference(head.submodel(network, FIRST_TRAINED_AFTER, head.COMPARED))
+def _fit_head(
+    cache: FeatureCache, training: DecodedSplit, validation: DecodedSplit, side: int | None, progress: Progress
+) -> _FittedHead:
+    recipe = cache.recipe
+    views = [cache.view(training, view, progress, side) for view in (ORIGINAL, *recipe.views)]
+    original = np.asarray(views[0].values)
+    projection = kernel_machine.principal_components(original, recipe)
+    task = progress.add_task(f"head{'' if side is None else f' at {side} px'} fitted", total=None)
+    weights = _weights(training.data_sets, recipe)
 
-    def head_inputs(activations: Array) -> Floats32:
-        starts = range(0, len(activations), recipe.batch)
-        batches = (np.asarray(activations[start : start + recipe.batch], np.float32) for start in starts)
-        return np.concatenate([last_stage(batch) for batch in batches])
+    def fit_to(rows: Rows) -> Head:
+        return _fit_views(views, rows, recipe, projection, weights)
 
-    inputs = [view._replace(values=head_inputs(view.values)) for view in views]
-    return _fit_head(network, inputs, head_inputs(validation), recipe)
+    def fit_and_predict(rows: Rows, left_out: Rows) -> Features:
+        return fit_to(rows).logits(original[left_out])
+
+    head = fit_to(np.arange(len(original)))
+    left_out = predict_left_out(fit_and_predict, training.labels, training.sources, recipe.seed)
+    temperature = calibrate.fit_temperature(left_out, training.labels)
+    head = dataclasses.replace(head, temperature=temperature)
+    progress.update(task, total=1, completed=1)
+    held_out = np.asarray(cache.view(validation, ORIGINAL, progress, side).values)
+    return _FittedHead(
+        head,
+        validation=head.logits(held_out),
+        left_out=left_out / np.float32(temperature),
+        validation_positions=head.project(held_out),
+        training_positions=head.project(original),
+    )
 
 
-def _fit_head(network: "keras.Model", views: list[ViewOutputs], validation: Array, recipe: Recipe) -> FittedModel:
-    """Fits the head to its inputs (k, d + 2) for each view of the training photos."""
-    values = np.concatenate([view.values for view in views])
-    svm_head = svm.fit(values, np.concatenate([view.labels for view in views]), recipe)
-    complete = svm_head.attach_to(network)
-    logits = np.asarray(head.submodel(complete, head.COMPARED, head.LOGIT)(np.asarray(validation)))[:, 0]
-    return FittedModel(complete, logits, history=None)
+def _weights(data_sets: Labels, recipe: Recipe) -> Weights:
+    """Weights of photos (n,) by the numbers of their data sets."""
+    return np.where((data_sets == 0) & (data_sets.max() > 0), recipe.first_weight, 1.0)
 
 
-def _loss(logits: Floats32, labels: Labels) -> float:
-    """Binary cross-entropy at the best temperature."""
-    p_food = probability(logits, calibrate.fit_temperature(logits, labels))
-    return float(-np.log(np.where(labels == 1, p_food, 1 - p_food).clip(1e-12)).mean())
+def _fit_views(views: list[ViewOutputs], rows: Rows, recipe: Recipe, projection: Projection, weights: Weights) -> Head:
+    """Fits a head to all views of the photos in `rows`; `weights` (n,) are those of all photos."""
+    chosen = [np.isin(view.rows, rows) for view in views]
+    compared = np.concatenate([view.values[keep] for view, keep in zip(views, chosen, strict=True)])
+    labels = np.concatenate([view.labels[keep] for view, keep in zip(views, chosen, strict=True)])
+    of_views = np.concatenate([weights[view.rows[keep]] for view, keep in zip(views, chosen, strict=True)])
+    return kernel_machine.fit(compared, labels, recipe, projection, of_views)

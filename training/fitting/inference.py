@@ -1,13 +1,15 @@
 """Fast inference with the frozen part of a network."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from models.bundle import INT8
 from models.engines.gpu import gpu_present
-from models.engines.openvino import load_openvino
+from models.engines.openvino_graph import load_openvino
 from models.engines.tensorflow_graph import trace
 
 if TYPE_CHECKING:
@@ -29,4 +31,17 @@ def compile_for_inference(network: "keras.Model") -> Callable[[npt.NDArray[Any]]
     openvino = load_openvino()
     model = openvino.convert_model(function.get_concrete_function(), share_weights=False)
     request = openvino.compile_model(model, "CPU").create_infer_request()
+    return lambda batch: np.array(request.infer({0: batch})[0], np.float32)
+
+
+def compile_features(network: "keras.Model", quantized: Path) -> Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]:
+    """Compiles a network without heads into a function, in the number format in which it will run on this machine.
+
+    Args:
+        network: The float32 network.
+        quantized: Folder that may hold its 8-bit form, which CPUs run.
+    """
+    if gpu_present() or not (quantized / INT8).exists():
+        return compile_for_inference(network)
+    request = load_openvino().Core().compile_model(quantized / INT8, "CPU").create_infer_request()
     return lambda batch: np.array(request.infer({0: batch})[0], np.float32)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.bundle import INT8, INT8_WEIGHTS
-from models.engines.openvino import convert, load_openvino
+from models.cascade import reduce
+from models.engines.openvino_graph import convert, load_openvino
 from models.head import FOODS, OTHERS
 from models.images.decode import Pixels
 from models.resnet50 import LAST_MAP
@@ -23,13 +24,16 @@ CALIBRATION_PHOTOS = 300
 _LARGE_BYTES = 1 << 18
 
 
-def export_int8(network: "keras.Model", photos: Iterable[Pixels], folder: Path) -> tuple[str, str]:
+def export_int8(
+    network: "keras.Model", photos: Iterable[Pixels], folder: Path, cascade_side: int = 0
+) -> tuple[str, str]:
     """Quantizes a network after training (NNCF) and writes it to a folder.
 
     Args:
-        network: The float32 network.
+        network: The float32 network without heads.
         photos: uint8 RGB (side, side, 3) of the training split; the first `CALIBRATION_PHOTOS` are used.
         folder: Folder of the bundle.
+        cascade_side: Every other photo is reduced to this side (pixels), if it is not 0.
 
     Returns:
         The names of the two files.
@@ -40,6 +44,8 @@ def export_int8(network: "keras.Model", photos: Iterable[Pixels], folder: Path) 
 
     nncf.set_log_level(logging.WARNING)
     batches = [photo[None] for photo in itertools.islice(photos, CALIBRATION_PHOTOS)]
+    if cascade_side:
+        batches[1::2] = [reduce(batch, cascade_side) for batch in batches[1::2]]
     model = convert(network)
     # The end of the head stays in floating point: it takes a thousandth of the network's time, and 8 bits are too few
     # for exponentials.

@@ -1,8 +1,8 @@
 """The plots of a report, each a matplotlib figure that can be saved as SVG or PNG."""
 
 import io
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -183,6 +183,29 @@ def risk_coverage(curve: Sequence[OperatingPoint], marked: OperatingPoint) -> Fi
         axes.set_ylim(0, max(1.05 * max(risks), 0.01))
         axes.xaxis.set_major_formatter(PercentFormatter(1, 0))
         axes.yaxis.set_major_formatter(PercentFormatter(1))
+    return figure
+
+
+class CascadePoint(NamedTuple):
+    """A margin of the small look: the cost of a photo, and the share of photos with a wrong label."""
+
+    cost: float
+    wrong: float
+
+
+def cascade(curves: Mapping[str, Sequence[CascadePoint]]) -> Figure:
+    """Plots the share of wrong labels over the cost, for several sets of photos; the first point of each is marked."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        axes = figure.add_subplot(xlabel="cost: 1 is one look at the full side", ylabel="share of wrong labels")
+        for (name, points), colour in zip(curves.items(), (_MODEL_COLOUR, _OTHER_COLOUR), strict=False):
+            axes.plot(
+                [point.cost for point in points[1:]], [point.wrong for point in points[1:]], color=colour, label=name
+            )
+            axes.plot(points[0].cost, points[0].wrong, "o", color=colour)
+        axes.set_ylim(0)
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.legend(fontsize=9)
     return figure
 
 

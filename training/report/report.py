@@ -10,17 +10,19 @@ from models.decision import Floats
 from models.filenames import escape_name
 from training.data.audit import Audit
 from training.data.dataset import CLASSES
+from training.data.similar_photos import SimilarPair
 from training.evaluation import mistakes
 from training.evaluation.comparison import Comparison
 from training.evaluation.mistakes import MistakeGallery
 from training.evaluation.predictions import Predictions
 from training.evaluation.robustness import RobustnessResult
 from training.fitting.features import Labels, UnreadablePhoto
+from training.fitting.fit import FittedModel
 from training.report import document as documents
 from training.report import metrics_file, plots
 from training.report.document import Document, Section
 from training.report.metrics_file import MetricsFile
-from training.report.sections import model, photos, quality
+from training.report.sections import looks, model, photos, quality
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class AdditionalResults:
         mistakes: The worst mistakes.
         audit: The audit of the data set before the training.
         history: The history of fine-tuning, one row an epoch.
+        fitted: The fitted heads, with their logits on held-out photos.
+        similar: Training photos that are like a held-out one.
     """
 
     robustness: list[RobustnessResult] = field(default_factory=list)
@@ -42,6 +46,8 @@ class AdditionalResults:
     mistakes: MistakeGallery | None = None
     audit: Audit | None = None
     history: pd.DataFrame | None = None
+    fitted: FittedModel | None = None
+    similar: list[SimilarPair] = field(default_factory=list)
 
 
 def write(out: Path, predictions: Predictions, results: AdditionalResults, *, split: str, root: Path) -> MetricsFile:
@@ -85,10 +91,13 @@ def document(
         photos.mistakes_section(results.mistakes, wrong) if results.mistakes else None,
         photos.robustness_section(metrics, results.robustness) if results.robustness else None,
         photos.sources_section(predictions),
+        looks.left_out_section(results.fitted) if results.fitted else None,
+        looks.cascade_section(results.fitted) if results.fitted else None,
         model.comparison_section(results.against, root) if results.against else None,
         model.engines_section(results.engines) if results.engines else None,
         model.audit_section(results.audit) if results.audit else None,
         model.training_section(results.history) if results.history is not None else None,
+        photos.similar_section(results.similar, root) if results.similar else None,
         photos.unreadable_section(predictions.unreadable, root) if predictions.unreadable else None,
         model.model_section(predictions.bundle, predictions.engine_name),
     ]

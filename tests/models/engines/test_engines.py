@@ -15,7 +15,8 @@ from models.cache import private_folder
 from models.engines import open_engine, openvino, tensorflow_graph
 from models.engines.gpu import gpu_present
 from models.engines.ladder import rungs, steps
-from models.engines.openvino import OpenVinoEngine, convert, load_openvino
+from models.engines.openvino import OpenVinoEngine
+from models.engines.openvino_graph import convert, convert_bundle, load_openvino
 from models.engines.tensorflow import TensorFlowEngine, load_tensorflow, multiplies_bfloat16
 from models.engines.tensorflow_graph import mix_float16
 from models.errors import EngineError
@@ -199,7 +200,7 @@ def test_openvino_that_does_not_load_is_told(toy: Toy, monkeypatch: pytest.Monke
 
 def test_openvino_reports_its_use_to_nobody() -> None:
     code = (
-        "import sys; from models.engines.openvino import load_openvino; load_openvino()\n"
+        "import sys; from models.engines.openvino_graph import load_openvino; load_openvino()\n"
         "assert sys.modules['openvino'] and not any(sys.modules[name] for name in sys.modules if 'openvino_tele' in name)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -229,7 +230,7 @@ def test_mixed_precision_computes_in_float16_and_answers_in_float32(pixels: Rand
     import keras
 
     keras.utils.set_random_seed(1)
-    network = resnet50.build(64)
+    network = resnet50.build()
     plain = np.asarray(network(pixels(2, 64)))
     mix_float16(network)
     assert {variable.dtype for variable in network.variables} == {"float32"}
@@ -296,7 +297,7 @@ def test_openvino_runs_as_many_batches_at_a_time_as_it_has_streams(shipped: Bund
 def test_float32_is_converted_once_and_agrees_with_keras(
     toy: Toy, pixels: Random, monkeypatch: pytest.MonkeyPatch, cache: Path
 ) -> None:
-    made, convert_bundle = [], openvino.convert_bundle
+    made = []
 
     def noted(bundle: Bundle) -> Any:
         made.append(bundle)
@@ -341,3 +342,23 @@ def test_float32_goes_without_a_cache_where_there_can_be_none(
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CACHE_DIRECTORY", str(tmp_path))
     return tmp_path
+
+
+@pytest.mark.parametrize("kind", ["tensorflow", "openvino", "openvino float32"])
+@pytest.mark.parametrize("side", [32, 16])
+def test_an_engine_gives_the_logits_of_the_head_for_the_side(
+    cascaded: Bundle, pixels: Random, kind: str, side: int, cache: Path
+) -> None:
+    name, _, precision = kind.partition(" ")
+    engine = open_engine(name, cascaded, 32, precision or "auto")  # type: ignore[arg-type]  # parts of a text
+    pictures = pixels(40, side)
+    expected = np.asarray(cascaded.load_network()(pictures))[:, cascaded.sides.index(side)]
+    # Some processors compute in bfloat16, which has eight bits.
+    np.testing.assert_allclose(engine.logits(pictures), expected, atol=1e-3 if precision else 0.05)
+    assert np.ptp(expected) > 0.2
+
+
+def test_small_pictures_come_in_larger_batches(cascaded: Bundle) -> None:
+    assert OpenVinoEngine(cascaded, 64).largest == 32
+    assert OpenVinoEngine(cascaded, 16).largest == 16
+    assert OpenVinoEngine(cascaded.without_cascade(), 64).largest == 8

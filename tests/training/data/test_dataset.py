@@ -1,6 +1,7 @@
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from training.data import dataset
@@ -20,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 def test_labels_and_splits_come_from_names_and_folders(folder: Path) -> None:
     (folder / "training/1_0.jpg").touch()
     frame = read(folder)
-    assert list(frame.columns) == ["path", "label", "split", "source"]
+    assert list(frame.columns) == ["path", "label", "split", "source", "data_set"]
     assert set(frame["source"]) == {""}
     assert list(frame[["path", "label", "split"]].itertuples(index=False, name=None)) == [
         (str(folder / "training/0_1.jpg"), 0, "training"),
@@ -114,7 +115,7 @@ def by_class(tmp_path: Path) -> Path:
 
 def test_labels_come_from_a_folder_per_class_too(by_class: Path) -> None:
     frame = read(by_class, ("validation",))
-    assert list(frame.itertuples(index=False, name=None)) == [
+    assert list(frame.drop(columns="data_set").itertuples(index=False, name=None)) == [
         (str(by_class / "validation/food/7.jpg"), 1, "validation", ""),
         (str(by_class / "validation/non_food/7.jpg"), 0, "validation", ""),
     ]
@@ -183,3 +184,24 @@ def test_several_data_sets_are_one_and_each_keeps_its_splits(folder: Path, tmp_p
     assert len(read([folder, more], ("evaluation",))) == 2
     with pytest.raises(DatasetError, match="is in two of the data sets"):
         read([folder, folder])
+
+
+def test_whole_sources_of_further_data_sets_are_held_out() -> None:
+    frame = pd.DataFrame(
+        {
+            "path": [f"{row}.jpg" for row in range(60)],
+            "label": [row % 2 for row in range(60)],
+            "split": ["training"] * 60,
+            "source": [f"first {row % 5}" for row in range(20)] + [f"second {row % 10}" for row in range(40)],
+            "data_set": [0] * 20 + [1] * 40,
+        }
+    )
+    frame.loc[59, "source"] = ""
+    held_out = dataset.hold_out(frame, 0.2, seed=1)
+    moved = held_out[held_out["split"] == "validation"]
+    assert len(set(moved["source"])) == 2
+    assert set(moved["data_set"]) == {1}
+    assert "" not in set(moved["source"])
+    assert not set(moved["source"]) & set(held_out.loc[held_out["split"] == "training", "source"])
+    pd.testing.assert_frame_equal(held_out, dataset.hold_out(frame, 0.2, seed=1))
+    assert set(dataset.hold_out(frame, 0.0, seed=1)["split"]) == {"training"}

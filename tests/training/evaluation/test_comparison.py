@@ -18,7 +18,7 @@ def predictions(bundle: Bundled, p_food: list[float], labels: list[int], first: 
         }
     )
     odds = np.array(p_food) / (1 - np.array(p_food))
-    return Predictions(bundle(), "scripted", photos, np.log(odds).astype(np.float32), [])
+    return Predictions(bundle(), "scripted", photos, np.log(odds).astype(np.float32), np.full(len(photos), 64), [])
 
 
 def test_mcnemar_counts_and_tests_the_photos_that_only_one_model_gets_right() -> None:

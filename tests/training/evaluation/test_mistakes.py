@@ -31,7 +31,9 @@ def predictions(tmp_path: Path, jpeg: Jpeg, bundled: Bundled) -> Predictions:
             "source": ["", "here", "there", "", ""],
         }
     )
-    return Predictions(bundled(), "scripted", photos, np.array([-2.0, 1.0, -3.0, 0.5, 2.0], np.float32), [])
+    return Predictions(
+        bundled(), "scripted", photos, np.array([-2.0, 1.0, -3.0, 0.5, 2.0], np.float32), np.full(len(photos), 64), []
+    )
 
 
 def decode_uri(uri: str) -> Image.Image:

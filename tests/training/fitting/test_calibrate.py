@@ -1,8 +1,9 @@
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from models.decision import Floats, Thresholds, label, probability
-from training.fitting.calibrate import choose_thresholds, fit_temperature
+from training.fitting.calibrate import choose_margin, choose_thresholds, cost, fit_temperature, net_loss
 from training.fitting.features import Labels
 
 
@@ -76,3 +77,36 @@ def test_the_error_rate_of_decided_photos_is_at_most_the_allowed_one(rate: float
             for high in confidence[confidence < at.unsure_high]:  # setting fewer aside leaves too many mistakes
                 kept, wrong = decided(p_food, labels, Thresholds(food=0.5, unsure_low=1 - high, unsure_high=high))
                 assert wrong > rate * kept
+
+
+def looks(
+    full: list[float], small: list[float], labels: list[int]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    return np.array([full, small], np.float32).T, np.array(labels)
+
+
+def test_the_margin_is_the_smallest_that_loses_no_photo() -> None:
+    # The small look is wrong on the second and third photo, with logits of 1.2 and −0.4.
+    photos = looks([2.0, -2.0, 2.0, -3.0], [4.0, 1.2, -0.4, -4.0], [1, 0, 1, 0])
+    assert net_loss(*photos, margin=0.0) == 2
+    assert net_loss(*photos, margin=1.0) == 1
+    assert net_loss(*photos, margin=1.3) == 0
+    assert choose_margin([photos]) == pytest.approx(1.25, abs=0.051)
+
+
+def test_the_margin_holds_on_each_set_of_photos() -> None:
+    sure = looks([2.0, -2.0], [4.0, -4.0], [1, 0])
+    wrong = looks([2.0, -2.0], [4.0, 3.0], [1, 0])
+    assert choose_margin([sure]) == 0.0
+    assert choose_margin([sure, wrong]) == pytest.approx(3.0, abs=0.051)
+
+
+def test_a_photo_in_a_thousand_may_be_lost() -> None:
+    logits = np.full((2000, 2), 3.0, np.float32)
+    logits[:3, 1] = [-1.0, -2.0, -2.5]
+    labels = np.ones(2000, np.int64)
+    assert choose_margin([(logits, labels)]) == pytest.approx(1.0, abs=0.051)  # the other two are one in a thousand
+
+
+def test_the_cost_counts_both_looks() -> None:
+    assert cost(0.25, 200, 100) == 0.5

@@ -27,7 +27,9 @@ def frame(tmp_path: Path) -> pd.DataFrame:
     for number, path in enumerate(paths):
         Image.new("L", (9, 7), 10 * number).save(path)
     paths[3].write_text("no picture")
-    return pd.DataFrame({"path": [str(path) for path in paths], "label": [0, 1] * 5, "split": "training"})
+    return pd.DataFrame(
+        {"path": [str(path) for path in paths], "label": [0, 1] * 5, "split": "training", "source": "", "data_set": 0}
+    )
 
 
 def left_half(pixels: Pixels) -> npt.NDArray[np.float32]:
@@ -66,9 +68,9 @@ def test_each_view_is_computed_once(frame: pd.DataFrame, tmp_path: Path) -> None
     with Progress(disable=True) as progress:
         photos = decode_split(frame, FIT, checkpoint, progress)
         for _ in range(2):
-            plain = FeatureCache(run, np.float16, RECIPE, checkpoint).view(photos, ORIGINAL, progress)
-            mirrored = FeatureCache(run, np.float32, RECIPE, checkpoint).view(photos, MIRROR, progress)
-            half = FeatureCache(run, np.float32, RECIPE, checkpoint).view(photos, View("grey", 0.5), progress)
+            plain = FeatureCache("half", run, np.float16, RECIPE, checkpoint).view(photos, ORIGINAL, progress)
+            mirrored = FeatureCache("single", run, np.float32, RECIPE, checkpoint).view(photos, MIRROR, progress)
+            half = FeatureCache("single", run, np.float32, RECIPE, checkpoint).view(photos, View("grey", 0.5), progress)
         assert progress.finished
     assert calls == [3, 3, 3, 1] * 2 + [3, 2]
     assert [str(plain.values.dtype), str(mirrored.values.dtype)] == ["float16", "float32"]

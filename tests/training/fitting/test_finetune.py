@@ -43,7 +43,7 @@ def run(
     from training.fitting import determinism
 
     determinism.make_deterministic(1)
-    network = resnet50.build(32)
+    network = resnet50.build()
     labels = np.arange(photos) % 2
     checkpoint = Checkpoint(out, {})
     with Progress(disable=True) as progress:
@@ -106,7 +106,7 @@ def test_only_the_last_stage_changes_and_the_best_epoch_is_kept(tmp_path: Path) 
     for kept, stock in zip(after, first, strict=True):
         np.testing.assert_array_equal(kept, stock)
     _, tuned, checkpoint = run(tmp_path / "tuned", dataclasses.replace(RECIPE, finetune_epochs=1))
-    names = [variable.path for variable in resnet50.build(32).variables]
+    names = [variable.path for variable in resnet50.build().variables]
     changed = {name for name, one, other in zip(names, tuned, first, strict=True) if not np.array_equal(one, other)}
     assert changed
     assert all(name.startswith("conv5_") and "_conv/" in name for name in changed)

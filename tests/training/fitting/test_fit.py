@@ -1,80 +1,75 @@
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 import pytest
 from rich.progress import Progress
 
-from models import resnet50
-from models.engines.tensorflow import load_tensorflow
-from models.images.decode import Fit
-from training.fitting import fit as module
+from models.images.decode import Fit, Pixels
 from training.fitting.checkpoint import Checkpoint
 from training.fitting.feature_cache import DecodedSplit
 from training.fitting.fit import FittedModel, fit
 from training.fitting.recipe import Recipe
-
-# Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
-
-LAST = "conv5_block3_3_conv"
+from training.fitting.views import MIRROR, View
 
 
 def photos(split: str, count: int, seed: int) -> DecodedSplit:
-    """Random photos; those of food are reddish."""
+    """Random photos of six sources; those of food are reddish."""
     random = np.random.default_rng(seed)
     labels = np.arange(count) % 2
     pixels = random.integers(0, 120, (count, 32, 32, 3), dtype=np.uint8)
     pixels[labels == 1, ..., 0] += 120
-    return DecodedSplit(split, pixels, labels, [])
+    return DecodedSplit(
+        split=split,
+        pixels=pixels,
+        labels=labels,
+        paths=[f"{row}.jpg" for row in range(count)],
+        sources=[f"source {row % 6}" for row in range(count)],
+        data_sets=np.zeros(count, int),
+        unreadable=[],
+    )
 
 
-def fit_random_network(out: Path, recipe: Recipe) -> tuple[FittedModel, Any]:
-    """A random network after fitting, and the kernel of its last convolution before."""
-    load_tensorflow()
-    import keras
+def colours(pixels: Pixels) -> npt.NDArray[np.float32]:
+    """A network: the direction of the mean colour, and the side as evidence."""
+    means = pixels.mean(axis=(1, 2))
+    directions = means / np.linalg.norm(means, axis=1, keepdims=True)
+    return np.concatenate([directions, np.full((len(pixels), 1), pixels.shape[1])], axis=1, dtype=np.float32)
 
-    keras.utils.set_random_seed(1)
-    network = resnet50.build(32)
-    before = network.get_layer(LAST).get_weights()[0]
+
+def fit_colours(out: Path, recipe: Recipe) -> FittedModel:
     with Progress(disable=True) as progress:
-        fitted = fit(
-            network,
-            photos("training", 24, 1),
+        return fit(
+            colours,
+            photos("training", 48, 1),
             photos("validation", 12, 2),
             recipe=recipe,
             checkpoint=Checkpoint(out, {}),
             progress=progress,
         )
-    return fitted, before
 
 
-def test_the_head_alone_distinguishes_red_from_blue_and_leaves_the_backbone(tmp_path: Path) -> None:
-    fitted, before = fit_random_network(tmp_path / "out", Recipe(fit=Fit(32)))
-    labels = photos("validation", 12, 2).labels
-    assert fitted.history is None
-    assert ((fitted.validation_logits > 0) == (labels == 1)).all()
-    np.testing.assert_array_equal(fitted.network.get_layer(LAST).get_weights()[0], before)
-    direct = np.asarray(fitted.network(photos("validation", 12, 2).pixels))[:, 0]
-    np.testing.assert_allclose(
-        direct, fitted.validation_logits, atol=0.05
-    )  # the features were computed in another precision
+def test_a_head_for_each_side_distinguishes_red_from_blue(tmp_path: Path) -> None:
+    fitted = fit_colours(tmp_path / "out", Recipe(fit=Fit(32), cascade_side=16, views=(MIRROR, View("part", 0.5))))
+    assert list(fitted.heads) == [32, 16]
+    assert fitted.cascade is not None
+    assert fitted.cascade.side == 16
+    for logits, labels, _ in (fitted.validation, fitted.left_out):
+        assert logits.shape == (len(labels), 2)
+        assert ((logits > 0) == (labels == 1)[:, None]).all()
 
 
-@pytest.mark.parametrize("better", [True, False])
-def test_fine_tuning_is_kept_only_if_the_validation_loss_is_lower(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, better: bool
-) -> None:
-    def tuned(network: Any, *_: Any, **__: Any) -> pd.DataFrame:
-        kernel, bias = network.get_layer(LAST).get_weights()
-        network.get_layer(LAST).set_weights([kernel + 0.01, bias])
-        return pd.DataFrame({"epoch": [0, 1]})
+@pytest.mark.parametrize("side", [32, 16])
+def test_the_logits_on_validation_are_those_of_the_heads(tmp_path: Path, side: int) -> None:
+    fitted = fit_colours(tmp_path / "out", Recipe(fit=Fit(32), cascade_side=16))
+    pixels = photos("validation", 12, 2).pixels
+    small = pixels.reshape(12, 16, 2, 16, 2, 3).mean(axis=(2, 4)) + 0.5  # the mean of areas, rounded
+    expected = fitted.heads[side].logits(colours(pixels if side == 32 else small.astype(np.uint8)))
+    np.testing.assert_allclose(fitted.validation.logits[:, int(side == 16)], expected, atol=0.3)
 
-    losses = iter([0.1, 0.2] if better else [0.2, 0.1])
-    monkeypatch.setattr(module, "finetune", tuned)
-    monkeypatch.setattr(module, "_loss", lambda *_: next(losses))
-    fitted, before = fit_random_network(tmp_path / "out", Recipe(fit=Fit(32), finetune_epochs=1, finetune_views=3))
-    assert fitted.history is not None
-    kernel = fitted.network.get_layer(LAST).get_weights()[0]
-    np.testing.assert_allclose(kernel, before + 0.01 if better else before, atol=1e-7)
+
+def test_without_a_small_side_there_is_one_head_and_no_cascade(tmp_path: Path) -> None:
+    fitted = fit_colours(tmp_path / "out", Recipe(fit=Fit(32), cascade_side=0))
+    assert list(fitted.heads) == [32]
+    assert fitted.cascade is None
+    assert fitted.validation.looks((32,), None).sides.tolist() == [32] * 12

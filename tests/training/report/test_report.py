@@ -35,7 +35,7 @@ def predictions(tmp_path: Path, bundled: Bundled) -> Predictions:
         }
     )
     logits = np.log(P_FOOD / (1 - P_FOOD)).astype(np.float32)
-    return Predictions(bundled(temperature=2.0), "scripted", photos, 2 * logits, [])
+    return Predictions(bundled(temperature=2.0), "scripted", photos, 2 * logits, np.full(len(photos), 64), [])
 
 
 def test_a_report_has_html_markdown_tables_and_figures(tmp_path: Path, predictions: Predictions) -> None:

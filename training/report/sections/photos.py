@@ -6,6 +6,8 @@ import pandas as pd
 
 from models.filenames import escape_name
 from models.intervals import wilson_interval
+from models.plurals import plural
+from training.data.similar_photos import MIN_COSINE, SimilarPair
 from training.evaluation.metrics import Metrics
 from training.evaluation.mistakes import FILENAME, MistakeGallery, relative_path
 from training.evaluation.predictions import Predictions
@@ -110,6 +112,21 @@ def sources_section(predictions: Predictions) -> Section | None:
         title="Sources",
         paragraphs=["The intervals of sources with few photos are wide."],
         tables=[truncated_table(["source", "photos", "accuracy", "95 % interval", "wrong", "food"], rows)],
+    )
+
+
+def similar_section(pairs: list[SimilarPair], root: Path) -> Section:
+    """Lists the training photos that are much like a held-out one; names are relative to `root`."""
+    rows = [[relative_path(pair.path, root), relative_path(pair.twin, root), f"{pair.cosine:.3f}"] for pair in pairs]
+    return Section(
+        anchor="similar",
+        title="Training photos that are like a held-out one",
+        paragraphs=[
+            f"The features of {len(pairs):,} training {plural(len(pairs), 'photo')} are nearer than a cosine of "
+            f"{MIN_COSINE:.2f} to those of a photo for validation or evaluation. Some show the same scene, and flatter "
+            "the metrics; others are only of the same kind."
+        ],
+        tables=[truncated_table(["training photo", "held-out photo", "cosine"], rows, prose=True)],
     )
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from sklearn.metrics import classification_report
 
+from models.bundle import Bundle
 from training.data.dataset import CLASSES
 from training.evaluation import curves
 from training.evaluation.metrics import Metrics
@@ -101,6 +102,14 @@ def curves_section(predictions: Predictions) -> Section | None:
     )
 
 
+def _temperatures(bundle: Bundle) -> str:
+    """Describes the calibration."""
+    if not bundle.heads:
+        return f"A temperature of {bundle.card.temperature:.3f}, fitted on validation, turns logits into probabilities."
+    values = " and ".join(f"{head.temperature:.3f} at {side} px" for side, head in bundle.heads.items())
+    return f"A temperature turns the values of a head into logits: {values}, fitted on sources that were left out."
+
+
 def calibration_section(predictions: Predictions, metrics: MetricsFile) -> Section:
     """Shows the reliability before and after calibration, and the effect of setting unsure photos aside."""
     card = predictions.bundle.card
@@ -115,9 +124,9 @@ def calibration_section(predictions: Predictions, metrics: MetricsFile) -> Secti
         anchor="calibration",
         title="Calibration",
         paragraphs=[
-            f"A temperature of {card.temperature:.3f}, fitted on validation, turns logits into probabilities. It "
-            f"changes the calibration error from {metrics['ece_uncalibrated']:.4f} to {metrics['ece']:.4f}. For points "
-            "on the dotted line, P(food) equals the share of food; the bars are Wilson's 95 % intervals.",
+            f"{_temperatures(predictions.bundle)} It changes the calibration error from "
+            f"{metrics['ece_uncalibrated']:.4f} to {metrics['ece']:.4f}. For points on the dotted line, P(food) equals "
+            "the share of food; the bars are Wilson's 95 % intervals.",
             f"With a folder for unsure photos (P(food) strictly between {card.thresholds.unsure_low:.4f} and "
             f"{card.thresholds.unsure_high:.4f}), {percent(1 - point.coverage, 1)} of the photos are set aside. Of "
             f"the others, {percent(point.risk, 2)} get a wrong label.",

@@ -19,7 +19,9 @@ def make_predictions(bundled: Bundled, p_food: Floats) -> Predictions:
             "source": ["web", "web", "", "web\n<b>", "web"],
         }
     )
-    return Predictions(bundled(), "scripted", photos, np.log(p_food / (1 - p_food)).astype(np.float32), [])
+    return Predictions(
+        bundled(), "scripted", photos, np.log(p_food / (1 - p_food)).astype(np.float32), np.full(len(photos), 64), []
+    )
 
 
 @pytest.fixture

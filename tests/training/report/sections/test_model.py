@@ -50,7 +50,7 @@ def test_the_model_is_shown_with_its_cost(bundled: Bundled) -> None:
     rows = dict(model.model_section(bundle, "openvino").tables[0].rows)
     assert rows["model"] == "tiny, made 2026-11-24; weights 0123456789ab"
     assert rows["input"] == "448 × 448 px, stretch"
-    assert rows["cost of a photo"] == "15.42 G multiply-adds, proportional to the side squared"
+    assert rows["cost of a look"] == "15.42 G multiply-adds, proportional to the side squared"
     assert rows["engine"] == "openvino"
 
 
