@@ -60,11 +60,13 @@ class Prediction:
         logit: Output before calibration.
         probability: Calibrated P(food) in [0, 1].
         label: Label that follows from the probability.
+        look: Side of the pictures of the look that decided (pixels); None if unknown.
     """
 
     logit: float
     probability: float
     label: Label
+    look: int | None = None
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,8 @@ class ModelSettings(_Section):
     """Seconds without a photo before the model is unloaded; 0: never. TensorFlow does not free its memory."""
     precision: Precision = "auto"
     """Number format: auto is int8 if the bundle has it, else the fastest of the engine; float32 is slower."""
+    cascade: Literal["auto"] | bool = "auto"
+    """Look at a small picture first, and again only where that is not sure; auto: if the bundle can."""
 
 
 class BatchSettings(_Section):

@@ -68,6 +68,12 @@ def _values(schema: Mapping[str, Any]) -> str:
     """Describes the allowed values by the JSON schema of a setting."""
     if "enum" in schema:
         return ", ".join(f'`"{value}"`' for value in schema["enum"])
+    if "anyOf" in schema:
+        return ", ".join(map(_values, schema["anyOf"]))
+    if "const" in schema:
+        return f'`"{schema["const"]}"`'
+    if schema["type"] == "boolean":
+        return "`true`, `false`"
     if schema["type"] == "array":
         return "list of texts"
     if schema["type"] == "string":

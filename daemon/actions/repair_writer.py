@@ -205,6 +205,7 @@ def _classified(picture: "Picture", prediction: Prediction) -> dict[str, Any]:
         "taken_offset": picture.exif.taken_offset,
         "camera": escape_name(camera) if camera else camera,
         "logit": prediction.logit,
+        "look": prediction.look,
         "probability": prediction.probability,
         "predicted_label": prediction.label,
     }

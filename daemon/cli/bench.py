@@ -30,7 +30,7 @@ def bench(
     bundle = Bundle.load(model)
     pixels = load_pixels(photos, bundle.card.fit)
     opened = open_engine(engine, bundle, max_size, precision)
-    sizes = measure(opened, pixels, max_size)
+    sizes = measure(opened, bundle.card.cascade, pixels, max_size)
     if format == "json":
         document = {
             "engine": opened.name,

@@ -7,7 +7,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from daemon.database.rows import DuplicateRow, InboxRow, PendingRow, PhotoKey, PreviousRow, PriorRecord, Review
+from daemon.database.rows import (
+    DuplicateRow,
+    InboxRow,
+    KnownLogit,
+    PendingRow,
+    PhotoKey,
+    PreviousRow,
+    PriorRecord,
+    Review,
+)
 from daemon.database.schema import photos, results
 from daemon.photo import (
     DUPLICATE,
@@ -93,7 +102,10 @@ class Lookup:
             for row in connection.execute(_duplicates_query(len(parameters)), parameters):
                 review = None if row.review_id is None else Review(*row[7:11])
                 previous = PreviousRow(row.own_id, row.attempts, row.first_failed_at, (row[1],))
-                rows[row[0]].append(DuplicateRow._make((*row[:7], review, previous, row.own_path, row.modified_at)))
+                logit = None if row.logit is None else KnownLogit(row.logit, row.look)
+                rows[row[0]].append(
+                    DuplicateRow._make((*row[:3], logit, *row[4:7], review, previous, row.own_path, row.modified_at))
+                )
         return rows
 
     def _moved_here(self, photo: PhotoKey, rows: Iterable[DuplicateRow]) -> PreviousRow | None:
@@ -153,7 +165,7 @@ class Lookup:
         return [row.probability for row in reversed(rows) if row.model_id == model_id and row.probability is not None]
 
 
-def cached_logit(rows: Iterable[DuplicateRow], model_id: int) -> float | None:
+def cached_logit(rows: Iterable[DuplicateRow], model_id: int) -> KnownLogit | None:
     """Returns the logit that a model gave the same bytes, if a photo of them was filed."""
     for row in rows:
         if row.model_id == model_id and row.logit is not None and row.state in {FILED, FILING, DUPLICATE}:
@@ -207,7 +219,7 @@ def _duplicates_query(count: int) -> sa.TextClause:
         SELECT
           p.sha256, p.state, p.model_id, p.logit, o.id, o.state, o.path_bytes,
           r.id AS review_id, r.photo_id, r.label, r.reviewed_at,
-          p.id AS own_id, p.attempts, p.first_failed_at, p.path_bytes AS own_path, p.modified_at
+          p.id AS own_id, p.attempts, p.first_failed_at, p.path_bytes AS own_path, p.modified_at, p.look
         FROM (VALUES {values}) AS digests
         JOIN photos p ON p.sha256 = digests.column1 AND p.id >= COALESCE(
           (SELECT id FROM photos WHERE sha256 = digests.column1 ORDER BY id DESC LIMIT 1 OFFSET {_MOST_DUPLICATES - 1}),

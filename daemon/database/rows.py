@@ -60,6 +60,7 @@ class PhotoRow:
     taken_offset: str | None = None
     camera: str | None = None
     logit: float | None = None
+    look: int | None = None
     probability: float | None = None
     predicted_label: Label | None = None
     error_kind: str | None = None
@@ -169,6 +170,18 @@ class Review(NamedTuple):
     reviewed_at: str
 
 
+class KnownLogit(NamedTuple):
+    """An output of the network.
+
+    Attributes:
+        logit: The logit.
+        look: Side of the pictures of the look that decided (pixels); None if unknown.
+    """
+
+    logit: float
+    look: int | None = None
+
+
 class DuplicateRow(NamedTuple):
     """A row of the same bytes.
 
@@ -185,7 +198,7 @@ class DuplicateRow(NamedTuple):
     sha256: str
     state: State
     model_id: int
-    logit: float | None
+    logit: KnownLogit | None
     original: int
     original_state: str
     original_path: bytes
@@ -206,7 +219,7 @@ class PriorRecord:
     """
 
     previous: PreviousRow | None = None
-    logit: float | None = None
+    logit: KnownLogit | None = None
     review: Review | None = None
 
 

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-REVISION = "0006"
+REVISION = "0007"
 """The schema that this version of foodsort reads and writes; see migrations/versions/."""
 
 metadata = sa.MetaData()
@@ -69,6 +69,7 @@ photos = sa.Table(
     sa.Column("taken_at", sa.String(19)),
     sa.Column("taken_offset", sa.String(6)),
     sa.Column("camera", sa.Text),
+    sa.Column("look", sa.Integer),
     # By code points, as in SQLite: an index in a locale's order does not serve searches for the start of a name.
     sa.Index("ix_photos_name", "name", postgresql_ops={"name": "text_pattern_ops"}),
     sa.Index("ix_photos_identity_state", "identity", "state"),
@@ -144,5 +145,6 @@ results = sa.table(
     sa.column("modified_at"),
     sa.column("claimed_at"),
     sa.column("reviewed_at"),
+    sa.column("look"),
 )
 """The documented view, one row per photo, for queries."""

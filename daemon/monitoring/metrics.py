@@ -63,6 +63,12 @@ class Metrics:
             buckets=_PROBABILITIES,
             registry=self.registry,
         )
+        self._looks = prometheus_client.Counter(
+            "foodsort_looks",
+            "Photos classified, by the side of the pictures of the look that decided.",
+            ["side"],
+            registry=self.registry,
+        )
         self._filing_seconds = Histogram(
             "foodsort_filing_seconds",
             "Time of a photo from when it was claimed until it was filed.",
@@ -122,6 +128,8 @@ class Metrics:
         self._filing_seconds.observe(time.monotonic() - since)
         if prediction:
             self._probability.observe(prediction.probability)
+            if prediction.look:
+                self._looks.labels(str(prediction.look)).inc()
             if self._drift:
                 self._drift.add([prediction.probability])
         if failure:

@@ -12,6 +12,7 @@ import numpy as np
 
 from daemon.decoders.pool import DecoderPool
 from daemon.settings import ImageSettings
+from models.cascade import Cascade, look
 from models.engines.base import Engine
 from models.engines.ladder import rungs
 from models.errors import FoodsortError, ImageError
@@ -43,11 +44,12 @@ def recommend(measurements: list[Measurement]) -> int:
     return min(measurement.batch for measurement in measurements if measurement.photos_s >= ENOUGH * best)
 
 
-def measure(engine: Engine, pixels: Pixels, max_batch: int) -> list[Measurement]:
+def measure(engine: Engine, cascade: Cascade | None, pixels: Pixels, max_batch: int) -> list[Measurement]:
     """Measures each batch size, with one batch for each stream at a time.
 
     Args:
         engine: Engine of the model.
+        cascade: The model's small look; None for one look at the full side.
         pixels: uint8 RGB (n, side, side, 3), n ≥ 1, which are repeated.
         max_batch: Largest size; the engine's largest is the limit.
 
@@ -62,7 +64,9 @@ def measure(engine: Engine, pixels: Pixels, max_batch: int) -> list[Measurement]
         for _ in range(_ROUNDS):
             for size, rounds in sizes.items():
                 batch = np.resize(pixels, (size, *pixels.shape[1:]))
-                rounds.append(_measure_round(partial(engine.logits, batch), size, engine.streams, threads))
+                rounds.append(
+                    _measure_round(partial(look, engine.logits, batch, cascade), size, engine.streams, threads)
+                )
     return [
         Measurement(
             batch=size,

@@ -4,15 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from daemon.database.rows import PhotoRow, PriorRecord
+from daemon.database.rows import KnownLogit, PhotoRow, PriorRecord
 from daemon.database.timestamps import format_mtime, format_time
 from daemon.photo import Destination, Failure, Prediction
 from daemon.pipeline.decode import Decoded
 from models import Label
 from models.bundle import Card
+from models.cascade import look
 from models.decision import label, probability
 from models.engines.base import Engine
 from models.filenames import escape_name
+from models.images.decode import Pixels
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Outcome:
             taken_offset=picture.exif.taken_offset if picture else None,
             camera=escape_name(camera) if camera else camera,
             logit=prediction.logit if prediction else None,
+            look=prediction.look if prediction else None,
             probability=prediction.probability if prediction else None,
             predicted_label=prediction.label if prediction else None,
             error_kind=failure.kind if failure else None,
@@ -85,10 +88,40 @@ class Outcome:
         )
 
 
+def run_network(pixels: Pixels, engine: Engine, card: Card) -> list[KnownLogit]:
+    """Computes the logits of photos, with one look or two.
+
+    Args:
+        pixels: uint8 RGB (n, side, side, 3), n ≥ 1.
+        engine: Engine of the model.
+        card: Card of the model, for the cascade.
+
+    Raises:
+        EngineError: The engine failed.
+    """
+    looks = look(engine.logits, pixels, card.cascade)
+    return [KnownLogit(float(logit), int(side)) for logit, side in zip(looks.logits, looks.sides, strict=True)]
+
+
+def predict(logits: list[KnownLogit], card: Card, *, unsure: bool) -> list[Prediction]:
+    """Returns the predictions for logits.
+
+    Args:
+        logits: The logits.
+        card: Card of the model, for temperature and thresholds.
+        unsure: Whether photos between the thresholds get the label `unsure`.
+    """
+    probabilities = probability([known.logit for known in logits], card.temperature)
+    return [
+        Prediction(known.logit, float(p_food), label(float(p_food), card.thresholds, unsure=unsure), known.look)
+        for known, p_food in zip(logits, probabilities, strict=True)
+    ]
+
+
 def classify(
     batch: list[Decoded], prior: list[PriorRecord], engine: Engine, card: Card, *, unsure: bool
 ) -> list[Outcome]:
-    """Classifies a batch with one run of the network.
+    """Classifies a batch with one run of the network, or with a second one for the photos that need another look.
 
     Photos without a picture become failures. The network skips photos whose logit is in the database.
 
@@ -106,13 +139,9 @@ def classify(
         EngineError: The engine failed.
     """
     pairs = [(photo.picture.pixels, record.logit) for photo, record in zip(batch, prior, strict=True) if photo.picture]
-    unknown = [pixels for pixels, logit in pairs if logit is None]
-    computed = iter(engine.logits(np.stack(unknown)) if unknown else ())
-    logits = [next(computed) if logit is None else logit for _, logit in pairs]
-    predictions = (
-        Prediction(float(logit), float(p_food), label(float(p_food), card.thresholds, unsure=unsure))
-        for logit, p_food in zip(logits, probability(logits, card.temperature), strict=True)
-    )
+    unknown = [pixels for pixels, known in pairs if known is None]
+    computed = iter(run_network(np.stack(unknown), engine, card) if unknown else ())
+    predictions = iter(predict([next(computed) if known is None else known for _, known in pairs], card, unsure=unsure))
     return [
         Outcome(photo, record, prediction=None, failure=Failure(photo.error.kind, str(photo.error)))
         if photo.error

@@ -24,12 +24,16 @@ def folder(root: Path, settings: Settings) -> Path | None:
 
 
 def load(root: Path, settings: Settings) -> Bundle:
-    """Loads the bundle in the settings.
+    """Loads the bundle in the settings, with the looks in the settings.
 
     Raises:
-        BundleError: The bundle is incomplete or damaged.
+        BundleError: The bundle is incomplete or damaged, or has no cascade and the settings demand one.
     """
-    return Bundle.load(folder(root, settings))
+    bundle = Bundle.load(folder(root, settings))
+    cascade = settings.model.cascade
+    if cascade is True and bundle.card.cascade is None:
+        raise BundleError(f"{bundle.folder} has no cascade; set model.cascade to auto, or train the bundle again")
+    return bundle if cascade else bundle.without_cascade()
 
 
 def warm(root: Path, settings: Settings, bundle: Bundle) -> Engine:

@@ -12,9 +12,9 @@ import numpy as np
 from daemon.decoders.pool import DecoderPool
 from daemon.inbox.ignore import IgnoreRules
 from daemon.photo import Failure, Prediction
+from daemon.pipeline import classify as stage
 from models import Label
 from models.bundle import Bundle
-from models.decision import label, probability
 from models.engines.base import Engine
 from models.errors import ImageError
 from models.filenames import escape_name
@@ -109,12 +109,8 @@ def predict(
     with ThreadPoolExecutor(decoders.size) as threads:
         decoded = list(threads.map(lambda photo: _decode(photo, decoders), photos))
     pixels = [picture.pixels for picture in decoded if isinstance(picture, Picture)]
-    logits = engine.logits(np.stack(pixels)) if pixels else np.zeros(0, np.float32)
-    probabilities = probability(logits, bundle.card.temperature)
-    predictions = (
-        Prediction(float(logit), float(p_food), label(float(p_food), bundle.card.thresholds, unsure=unsure))
-        for logit, p_food in zip(logits, probabilities, strict=True)
-    )
+    logits = stage.run_network(np.stack(pixels), engine, bundle.card) if pixels else []
+    predictions = iter(stage.predict(logits, bundle.card, unsure=unsure))
     return [picture if isinstance(picture, Failure) else (picture, next(predictions)) for picture in decoded]
 
 

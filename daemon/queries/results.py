@@ -59,6 +59,7 @@ class ResultRow(TypedDict):
     modified_at: str
     claimed_at: str
     reviewed_at: str | None
+    look: int | None
 
 
 COLUMNS = tuple(ResultRow.__annotations__)

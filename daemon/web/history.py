@@ -69,7 +69,8 @@ def _sorting(photo: Any) -> Iterator[Step]:
         yield Step(
             photo.classified_at,
             f"The model {photo.model} labelled it {photo.predicted_label}, with a probability of food of"
-            f" {photo.probability:.3f} (batch {photo.batch_id}, {photo.engine}).",
+            f" {photo.probability:.3f} (batch {photo.batch_id}, {photo.engine}"
+            f"{f', {photo.look} px' if photo.look else ''}).",
         )
     at = photo.filed_at if photo.state in {"filed", "failed", "deleting", "deleted", "duplicate"} else None
     if photo.state in {"undone", "undoing", "retry", "retrying"} and photo.filed_at:

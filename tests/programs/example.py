@@ -123,6 +123,7 @@ def photo(row: dict[str, Any], ids: dict[str, int], failure: dict[str, Any]) -> 
     facts |= {"duplicate_of": ids[first] if state == "duplicate" else None, "predicted_label": row["label"]}
     facts |= {"taken_at": taken[:19] or None, "taken_offset": taken[19:] or None, "camera": row["camera"]}
     facts |= {"probability": p, "logit": p and round(1.2 * math.log(p / (1 - p)), 3)}
+    facts |= {"look": p and (128 if abs(p - 0.5) > 0.4 else 224)}
     facts |= {"format": p and FORMATS[source.rpartition(".")[2]], "width": p and 4000, "height": p and 3000}
     facts |= {
         "classified_at": judged_at if p else None,

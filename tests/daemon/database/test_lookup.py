@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from daemon.database import schema
 from daemon.database.lookup import Lookup, cached_logit, latest_review
-from daemon.database.rows import DuplicateRow, Review
+from daemon.database.rows import DuplicateRow, KnownLogit, Review
 from models.engines.scripted import ScriptedEngine
 from tests.daemon.conftest import Foodsort, Photo, tree
 from tests.daemon.processes import kill_run_at
@@ -26,7 +26,7 @@ def root(root: Path, each_database: None) -> Path:
 
 
 def copy(**changes: Any) -> DuplicateRow:
-    plain = DuplicateRow("s", "filed", 1, 2.0, 1, "filed", b"food/a.jpg", None)
+    plain = DuplicateRow("s", "filed", 1, KnownLogit(2.0, 64), 1, "filed", b"food/a.jpg", None)
     return plain._replace(**changes)
 
 
@@ -62,16 +62,16 @@ def batch_sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     ("found", "logit"),
     [
         ([], None),
-        ([copy()], 2.0),
-        ([copy(state="duplicate")], 2.0),
+        ([copy()], KnownLogit(2.0, 64)),
+        ([copy(state="duplicate")], KnownLogit(2.0, 64)),
         ([copy(state="undone")], None),
         ([copy(state="retry")], None),
         ([copy(model_id=2)], None),
-        ([copy(state="failed", logit=None), copy(logit=3.0)], 3.0),
+        ([copy(state="failed", logit=None), copy(logit=KnownLogit(3.0))], KnownLogit(3.0)),
     ],
 )
 def test_a_logit_is_reused_from_the_same_model_and_a_sorted_copy(
-    found: list[DuplicateRow], logit: float | None
+    found: list[DuplicateRow], logit: KnownLogit | None
 ) -> None:
     assert cached_logit(found, 1) == logit
 

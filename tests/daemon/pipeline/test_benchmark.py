@@ -36,7 +36,7 @@ def test_the_smallest_nearly_fastest_size_is_recommended() -> None:
 @pytest.mark.parametrize(("most", "sizes"), [(64, [1, 2, 4]), (3, [1, 2, 3]), (1, [1])])
 def test_each_size_is_measured_up_to_the_limit_of_caller_and_engine(most: int, sizes: list[int]) -> None:
     engine = Small()
-    measurements = measure(engine, np.zeros((3, 8, 8, 3), np.uint8), most)
+    measurements = measure(engine, None, np.zeros((3, 8, 8, 3), np.uint8), most)
     assert [measurement.batch for measurement in measurements] == sizes
     assert engine.seen == set(sizes)
     assert all(measurement.photos_s > 0 < measurement.batch_ms for measurement in measurements)
