@@ -5,7 +5,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler.loadfile import LoadFileScheduling
 
-from models.bundle import NETWORK, Bundle
+from models.bundle import HEADS, NETWORK, Bundle
 
 _TRAINING = "tests/training/"
 _LONGEST = (_TRAINING, "tests/models/engines/", "tests/daemon/fs/")
@@ -52,5 +52,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """The shipped bundle without its OpenVINO model."""
     shipped, folder = Bundle.load(), tmp_path_factory.mktemp("plain")
-    (folder / NETWORK).symlink_to(Path(shipped.folder / NETWORK).resolve())
-    return Bundle.write(folder, shipped.card.model_copy(update={"files": {NETWORK: ""}}))
+    names = (NETWORK, HEADS)
+    for name in names:
+        (folder / name).symlink_to(Path(shipped.folder / name).resolve())
+    return Bundle.write(folder, shipped.card.model_copy(update={"files": dict.fromkeys(names, "")}))

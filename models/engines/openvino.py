@@ -75,6 +75,9 @@ class OpenVinoEngine:
     def logits(self, pixels: Pixels) -> Logits:
         """Computes logits, uint8 RGB (n, side, side, 3) → float32 (n,)."""
         side = pixels.shape[1]
+        if side not in self.ladders:
+            sides = " or ".join(map(str, self.ladders))
+            raise EngineError(f"the model {self._bundle.model_name} takes pictures of {sides} px, not of {side}")
         logits = run_in_rungs(self._run, pixels, self.ladders[side], self._threads)
         return logits[:, list(self.ladders).index(side)]
 

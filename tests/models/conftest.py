@@ -57,7 +57,7 @@ def toy(shipped: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Toy:
         folder = tmp_path_factory.mktemp("toy")
         network.save(folder / NETWORK)
         load_openvino().save_model(convert(network), folder / INT8, compress_to_fp16=False)
-        return _write(shipped, folder, (), format_version=1, cascade=None, fit=Fit(side=32))
+        return _write(shipped, folder, (), format_version=1, cascade=None, temperature=0.09, fit=Fit(side=32))
 
     return functools.cache(make)
 

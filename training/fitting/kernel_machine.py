@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from sklearn.kernel_approximation import Nystroem
-from sklearn.svm import SVC, LinearSVC
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC
 
 from models.head import Head
 from training.fitting.features import Features, Labels
@@ -53,8 +54,8 @@ def fit(
 ) -> Head:
     """Fits a head: a support vector machine (Cortes and Vapnik 1995).
 
-    Beyond `recipe.exact_limit` photos it is a linear one on a Nyström map of the kernels (Williams and Seeger 2001),
-    whose cost is linear in the number of photos.
+    Beyond `recipe.exact_limit` photos it is a logistic regression on a Nyström map of the kernels (Williams and Seeger
+    2001), whose cost is linear in the number of photos.
 
     Args:
         compared: What heads compare, (n, d + 1).
@@ -74,7 +75,9 @@ def fit(
     else:
         landmarks = min(recipe.landmarks, len(positions))
         kernels = Nystroem(gamma=recipe.gamma, n_components=landmarks, random_state=recipe.seed)
-        linear = LinearSVC(C=recipe.slack, dual=False).fit(kernels.fit_transform(positions), labels, weights)
+        # In float32 as they are: LinearSVC would hold them twice more, in float64.
+        linear = LogisticRegression(C=recipe.slack, max_iter=1000)
+        linear.fit(kernels.fit_transform(positions), labels, weights)
         centres, factors, bias = kernels.components_, kernels.normalization_.T @ linear.coef_[0], linear.intercept_[0]
     return Head(
         components=projection.components,

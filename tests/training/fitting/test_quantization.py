@@ -1,10 +1,11 @@
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from models.bundle import INT8, INT8_WEIGHTS, Bundle, save_network
+from models.bundle import HEADS, INT8, INT8_WEIGHTS, NETWORK, Bundle
 from models.engines import open_engine
 from models.engines.openvino import OpenVinoEngine
 from models.engines.tensorflow import load_tensorflow
@@ -34,18 +35,23 @@ def network() -> Any:
 
 @pytest.fixture(scope="module")
 def exported(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """The shipped model with an int8 model beside it, calibrated on a few photos."""
+    """The shipped model with an int8 model beside it, calibrated on a few photos of both sides."""
+    import keras
+
     folder = tmp_path_factory.mktemp("bundle")
-    save_network(network, folder / "model.keras")
-    names = export_int8(network, smooth_photos(16), folder)
+    shipped = Bundle.load()
+    for name in (NETWORK, HEADS):
+        shutil.copy(shipped.folder / name, folder)
+    base = keras.saving.load_model(folder / NETWORK, compile=False)
+    names = export_int8(base, smooth_photos(16), folder, cascade_side=128)
     assert names == (INT8, INT8_WEIGHTS)
-    card = Bundle.load().card
-    return Bundle.write(folder, card.model_copy(update={"files": dict.fromkeys(("model.keras", *names), "")}))
+    files = dict.fromkeys((NETWORK, HEADS, *names), "")
+    return Bundle.write(folder, shipped.card.model_copy(update={"files": files}))
 
 
 def test_the_files_are_small_and_their_digests_are_checked(exported: Bundle) -> None:
     assert (exported.folder / INT8_WEIGHTS).stat().st_size < 30e6
-    assert set(exported.card.files) == {"model.keras", INT8, INT8_WEIGHTS}
+    assert set(exported.card.files) == {NETWORK, HEADS, INT8, INT8_WEIGHTS}
     (exported.folder / INT8_WEIGHTS).rename(exported.folder / "away")
     with pytest.raises(Exception, match=INT8_WEIGHTS):
         Bundle.load(exported.folder)
@@ -55,13 +61,13 @@ def test_the_files_are_small_and_their_digests_are_checked(exported: Bundle) -> 
 def test_auto_runs_the_int8_model_on_a_cpu_with_logits_close_to_the_networks(exported: Bundle, network: Any) -> None:
     engine = open_engine("auto", exported, 32)
     assert engine.name.startswith("openvino int8")
-    assert engine.largest == 8
+    assert engine.largest == 24  # small pictures
     pixels = smooth_photos(16)
     expected = np.asarray(network(pixels))[:, 0]
     logits = engine.logits(pixels)
     assert logits.dtype == np.float32
-    # 0.98 with AMX or VNNI; with AVX2 alone 0.96, since sums of two products saturate there.
-    assert np.corrcoef(logits, expected)[0, 1] > 0.95
+    # 0.94 with VNNI: it is calibrated on eight pictures of each side. With AVX2 alone sums of two products saturate.
+    assert np.corrcoef(logits, expected)[0, 1] > 0.9
     alone = np.concatenate([engine.logits(pixels[index : index + 1]) for index in range(5)])
     np.testing.assert_allclose(engine.logits(pixels[:5]), alone, atol=1e-3)
 
