@@ -208,7 +208,7 @@ def test_a_sorted_photo_has_a_history(root: Path, changes: PhotoChanges, foodsor
         "It was taken with a Canon EOS R5.",
         "It was taken out of the inbox, where it was soup.jpg.",
         f"The model {soup['model']} labelled it food, with a probability of food of {soup['probability']:.3f}"
-        " (batch 1, scripted).",
+        " (batch 1, scripted, 128 px).",
         "A person labelled it non_food.",
         "It was moved to non_food/soup.jpg.",
     ]
