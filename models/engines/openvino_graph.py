@@ -44,6 +44,10 @@ def convert(network: "keras.Model") -> Any:
     """
     # Shared weights would be freed with the network.
     model = load_openvino().convert_model(trace(network).get_concrete_function(), share_weights=False)
+    # Keras' checks of shapes leave outputs without a batch.
+    for result in model.get_results():
+        if len(result.get_output_partial_shape(0)) == 0:
+            model.remove_result(result)
     # Keras' names are lost where OpenVINO moves the channels, so find the last map as the input of the only mean over
     # places.
     means = [step for step in model.get_ops() if step.get_type_name() == "ReduceMean"]
