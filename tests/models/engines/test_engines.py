@@ -367,3 +367,8 @@ def test_small_pictures_come_in_larger_batches(cascaded: Bundle) -> None:
     assert OpenVinoEngine(cascaded, 64).largest == 32
     assert OpenVinoEngine(cascaded, 16).largest == 16
     assert OpenVinoEngine(cascaded.without_cascade(), 64).largest == 8
+
+
+def test_a_converted_network_has_no_output_but_its_logits(cascaded: Bundle) -> None:
+    (logits,) = convert(cascaded.load_network()).outputs
+    assert logits.get_partial_shape()[1].get_length() == 2
