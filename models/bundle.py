@@ -128,6 +128,12 @@ class Bundle:
         """Sides of the pictures that the network takes (pixels), in the order of its outputs."""
         return tuple(self.heads) or (self.card.fit.side,)
 
+    @property
+    def used_sides(self) -> tuple[int, ...]:
+        """The full side, and the side of the small look if there is one."""
+        cascade = self.card.cascade
+        return (self.card.fit.side, cascade.side) if cascade else (self.card.fit.side,)
+
     def without_cascade(self) -> "Bundle":
         """Returns the same model with one look at the full side."""
         return Bundle(self.folder, self.card.model_copy(update={"cascade": None}), self.sha256)

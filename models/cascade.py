@@ -52,11 +52,22 @@ def look(run: Callable[[Pixels], Logits], pixels: Pixels, cascade: Cascade | Non
     if cascade is None:
         return Looks(run(pixels), np.full(len(pixels), full))
     logits = run(reduce(pixels, cascade.side))
-    again = np.abs(logits) < cascade.margin
+    again = needs_second_look(logits, cascade.margin)
     if again.any():
         logits = logits.copy()
         logits[again] = run(pixels[again])
     return Looks(logits, np.where(again, full, cascade.side))
+
+
+def needs_second_look(small: Logits, margin: float) -> npt.NDArray[np.bool_]:
+    """Returns which photos are looked at again: (n,) for the logits of the small look."""
+    return np.asarray(np.abs(small) < margin)
+
+
+def combine(logits: Logits, margin: float) -> Logits:
+    """Returns the logits (n,) that decide, of logits (n, 2): the full look's and the small look's."""
+    full, small = logits[:, 0], logits[:, 1]
+    return np.where(needs_second_look(small, margin), full, small)
 
 
 def reduce(pixels: Pixels, side: int) -> Pixels:

@@ -16,7 +16,6 @@ from rich.progress import Progress
 
 from models import resnet50
 from models.bundle import BANK, HEADS, NETWORK, Bundle, Card, file_sha256, save_network
-from models.decision import probability
 from models.engines import open_engine
 from models.engines.tensorflow import load_tensorflow
 from models.errors import FoodsortError
@@ -246,12 +245,11 @@ def _quantized(network: "keras.Model", training: DecodedSplit, job: _Job) -> Pat
 
 
 def _card(fitted: FittedModel, job: _Job, files: Iterable[str]) -> Card:
-    sides = tuple(fitted.heads)
-    metrics = {}
-    for name, photos in (("validation", fitted.validation), ("left_out_sources", fitted.left_out)):
-        p_food = probability(photos.looks(sides, fitted.cascade).logits, 1.0)
-        metrics[name] = dict(compute_metrics(p_food, photos.labels, fitted.thresholds.food))
-    validated = probability(fitted.validation.looks(sides, fitted.cascade).logits, 1.0)
+    photos = {"validation": fitted.validation, "left_out_sources": fitted.left_out}
+    p_food = {name: one.p_food(fitted.cascade) for name, one in photos.items()}
+    metrics = {
+        name: dict(compute_metrics(p_food[name], one.labels, fitted.thresholds.food)) for name, one in photos.items()
+    }
     return Card(
         format_version=2,
         name="foodsort-resnet50",
@@ -262,7 +260,7 @@ def _card(fitted: FittedModel, job: _Job, files: Iterable[str]) -> Card:
         thresholds=fitted.thresholds,
         recipe=job.identity["recipe"],
         metrics=metrics,
-        reference=Reference.of(validated, fitted.thresholds),
+        reference=Reference.of(p_food["validation"], fitted.thresholds),
         data_sha256=job.identity["photos_sha256"],
         libraries=job.identity["libraries"],
         files=dict.fromkeys(files, ""),

@@ -103,7 +103,7 @@ def run_network(pixels: Pixels, engine: Engine, card: Card) -> list[KnownLogit]:
     return [KnownLogit(float(logit), int(side)) for logit, side in zip(looks.logits, looks.sides, strict=True)]
 
 
-def predict(logits: list[KnownLogit], card: Card, *, unsure: bool) -> list[Prediction]:
+def label_logits(logits: list[KnownLogit], card: Card, *, unsure: bool) -> list[Prediction]:
     """Returns the predictions for logits.
 
     Args:
@@ -141,7 +141,9 @@ def classify(
     pairs = [(photo.picture.pixels, record.logit) for photo, record in zip(batch, prior, strict=True) if photo.picture]
     unknown = [pixels for pixels, known in pairs if known is None]
     computed = iter(run_network(np.stack(unknown), engine, card) if unknown else ())
-    predictions = iter(predict([next(computed) if known is None else known for _, known in pairs], card, unsure=unsure))
+    predictions = iter(
+        label_logits([next(computed) if known is None else known for _, known in pairs], card, unsure=unsure)
+    )
     return [
         Outcome(photo, record, prediction=None, failure=Failure(photo.error.kind, str(photo.error)))
         if photo.error

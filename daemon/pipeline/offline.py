@@ -12,7 +12,7 @@ import numpy as np
 from daemon.decoders.pool import DecoderPool
 from daemon.inbox.ignore import IgnoreRules
 from daemon.photo import Failure, Prediction
-from daemon.pipeline import classify as stage
+from daemon.pipeline.classify import label_logits, run_network
 from models import Label
 from models.bundle import Bundle
 from models.engines.base import Engine
@@ -109,8 +109,8 @@ def predict(
     with ThreadPoolExecutor(decoders.size) as threads:
         decoded = list(threads.map(lambda photo: _decode(photo, decoders), photos))
     pixels = [picture.pixels for picture in decoded if isinstance(picture, Picture)]
-    logits = stage.run_network(np.stack(pixels), engine, bundle.card) if pixels else []
-    predictions = iter(stage.predict(logits, bundle.card, unsure=unsure))
+    logits = run_network(np.stack(pixels), engine, bundle.card) if pixels else []
+    predictions = iter(label_logits(logits, bundle.card, unsure=unsure))
     return [picture if isinstance(picture, Failure) else (picture, next(predictions)) for picture in decoded]
 
 

@@ -55,16 +55,15 @@ class OpenVinoEngine:
         )
         full = bundle.card.fit.side
         self.ladders = {side: rungs(min(max_batch, _MAX_BATCH * full**2 // side**2)) for side in bundle.sides}
-        cascade = bundle.card.cascade
-        self.largest = self.ladders[cascade.side if cascade else full][-1]
+        self.largest = self.ladders[bundle.used_sides[-1]][-1]
         self.streams: int = model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         self._threads = ThreadPoolExecutor(self.streams)
         self._requests: SimpleQueue[Any] = SimpleQueue()
         for _ in range(self.streams):
             self._requests.put(model.create_infer_request())
-        self._warm([full, cascade.side] if cascade else [full])
+        self._warm(bundle.used_sides)
 
-    def _warm(self, sides: list[int]) -> None:
+    def _warm(self, sides: tuple[int, ...]) -> None:
         """Has each stream build its kernels, which it does at the first batch of a size."""
         # First in one thread: OpenVINO's bindings import NumPy at their first use, and two threads would deadlock
         # there.

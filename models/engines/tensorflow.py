@@ -63,8 +63,7 @@ class TensorFlowEngine:
         bfloat16 = not gpu and precision == "auto" and multiplies_bfloat16()
         tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": bfloat16})
         self._sides = bundle.sides
-        full, cascade = bundle.card.fit.side, bundle.card.cascade
-        pixels = [np.zeros((1, side, side, 3), np.uint8) for side in ((full, cascade.side) if cascade else (full,))]
+        pixels = [np.zeros((1, side, side, 3), np.uint8) for side in bundle.used_sides]
         self._run = (
             graph.compile_network(network, self._device, pixels[0]) if gpu else graph.freeze(graph.trace(network))
         )

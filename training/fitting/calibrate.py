@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
+from models.cascade import combine
 from models.decision import Floats, Thresholds
 
 
@@ -96,7 +97,6 @@ def net_loss(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], mar
         labels: (n,), 1 = food.
         margin: The cascade looks again below it.
     """
-    full, small = logits[:, 0], logits[:, 1]
     food = labels == 1
-    cascaded = np.where(np.abs(small) < margin, full, small)
-    return int(((cascaded >= 0) != food).sum()) - int(((full >= 0) != food).sum())
+    wrong_in_two = int(((combine(logits, margin) >= 0) != food).sum())
+    return wrong_in_two - int(((logits[:, 0] >= 0) != food).sum())

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from rich.progress import Progress
 
-from models.cascade import Cascade, Looks
-from models.decision import Thresholds, probability
+from models.cascade import Cascade, combine
+from models.decision import Floats, Thresholds, probability
 from models.head import COMPARED, Head
 from training.fitting import calibrate, kernel_machine
 from training.fitting.checkpoint import Checkpoint
@@ -33,14 +33,9 @@ class LabelledLogits(NamedTuple):
     labels: Labels
     sources: list[str]
 
-    def looks(self, sides: tuple[int, ...], cascade: Cascade | None) -> Looks:
-        """Returns the result of one look or two, as `models.cascade.look` does."""
-        full = self.logits[:, 0]
-        if cascade is None:
-            return Looks(full, np.full(len(full), sides[0]))
-        small = self.logits[:, 1]
-        again = np.abs(small) < cascade.margin
-        return Looks(np.where(again, full, small), np.where(again, sides[0], sides[1]))
+    def p_food(self, cascade: Cascade | None) -> Floats:
+        """P(food) (n,) after one look or two, as `models.cascade.look` takes them."""
+        return probability(self.logits[:, 0] if cascade is None else combine(self.logits, cascade.margin), 1.0)
 
 
 class FittedModel(NamedTuple):
@@ -103,8 +98,7 @@ def fit(
     if recipe.cascade_side:
         margin = calibrate.choose_margin([(one.logits, one.labels) for one in (held_out, left_out)])
         cascade = Cascade(side=recipe.cascade_side, margin=margin)
-    p_food = probability(left_out.looks(sides, cascade).logits, 1.0)
-    thresholds = calibrate.choose_thresholds(p_food, left_out.labels, recipe.unsure_error)
+    thresholds = calibrate.choose_thresholds(left_out.p_food(cascade), left_out.labels, recipe.unsure_error)
     by_side = dict(zip(sides, fitted, strict=True))
     bank = {
         "training": BankSplit(

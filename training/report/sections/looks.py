@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from models.decision import probability
+from models.cascade import combine, needs_second_look
 from models.filenames import escape_name
 from models.intervals import wilson_interval
 from training.evaluation.comparison import mcnemar
@@ -20,9 +20,8 @@ _MIN_PHOTOS = 20
 
 def left_out_section(fitted: FittedModel) -> Section:
     """Shows how the model does on sources that it has not seen."""
-    sides = tuple(fitted.heads)
     photos = fitted.left_out
-    p_food = probability(photos.looks(sides, fitted.cascade).logits, 1.0)
+    p_food = photos.p_food(fitted.cascade)
     frame = pd.DataFrame({"source": photos.sources, "food": photos.labels == 1, "p_food": p_food})
     frame["right"] = (frame["p_food"] >= fitted.thresholds.food) == frame["food"]
     count, right = len(frame), int(frame["right"].sum())
@@ -88,9 +87,9 @@ def cascade_section(fitted: FittedModel) -> Section | None:
 
 def _row(name: str, photos: LabelledLogits, sides: tuple[int, ...], margin: float) -> list[str]:
     logits, labels = photos.logits, photos.labels
-    again = np.abs(logits[:, 1]) < margin
+    again = needs_second_look(logits[:, 1], margin)
     food = labels == 1
-    cascaded = (np.where(again, logits[:, 0], logits[:, 1]) >= 0) == food
+    cascaded = (combine(logits, margin) >= 0) == food
     full = (logits[:, 0] >= 0) == food
     return [
         name,
@@ -111,7 +110,7 @@ def _curve(photos: LabelledLogits, sides: tuple[int, ...], margin: float) -> lis
     margins = [margin, *np.linspace(0, np.quantile(np.abs(logits[:, 1]), 0.9), _MARGINS)]
     return [
         plots.CascadePoint(
-            cost=cost(float((np.abs(logits[:, 1]) < one).mean()), sides[0], sides[1]),
+            cost=cost(float(needs_second_look(logits[:, 1], float(one)).mean()), sides[0], sides[1]),
             wrong=(alone + net_loss(logits, labels, float(one))) / len(labels),
         )
         for one in margins
