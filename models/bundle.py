@@ -118,14 +118,17 @@ class Bundle:
         (folder / CARD).write_text(text, encoding="utf-8")
         return cls.load(folder)
 
-    @cached_property
+    @property
     def heads(self) -> dict[int, Head]:
-        """The heads by their sides (pixels), the full side first; none in format 1. Raises BundleError."""
+        """The heads by their sides (pixels), the full side first; none in format 1. Read each time: 18 MB of memory.
+
+        Raises BundleError.
+        """
         return load_heads(self.folder / HEADS) if HEADS in self.card.files else {}
 
-    @property
+    @cached_property
     def sides(self) -> tuple[int, ...]:
-        """Sides of the pictures that the network takes (pixels), in the order of its outputs."""
+        """Sides of the pictures that the network takes (pixels), in the order of its outputs. Raises BundleError."""
         return tuple(self.heads) or (self.card.fit.side,)
 
     @property
@@ -148,7 +151,7 @@ class Bundle:
 
         try:
             network = keras.saving.load_model(self.folder / NETWORK, compile=False, safe_mode=True)
-            return attach_heads(network, self.heads) if self.heads else network
+            return attach_heads(network, heads) if (heads := self.heads) else network
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise BundleError(f"{self.folder / NETWORK} cannot be loaded ({error}); train the bundle again") from error
 

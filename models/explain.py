@@ -35,18 +35,19 @@ def class_activation_maps(bundle: Bundle, engine: Engine, pixels: Pixels) -> Map
         BundleError: The network cannot be loaded.
     """
     activations = engine.last_map(pixels)
-    return contributions(load_head(bundle), activations)
+    return contributions(load_head(bundle, pixels.shape[1]), activations)
 
 
-def load_head(bundle: Bundle) -> "keras.Model":
-    """Loads a bundle's head alone: features, float32 (n, channels) → logit (n, 1); raises BundleError.
+def load_head(bundle: Bundle, side: int) -> "keras.Model":
+    """Loads a bundle's head for pictures of one side: features, float32 (n, channels) → logit (n, 1).
 
-    The head is a copy: a submodel would keep the whole network in memory, eight times as much.
+    Raises BundleError. The head is a copy: a submodel would keep the whole network in memory, eight times as much.
     """
     load_tensorflow()
     import keras
 
-    head = submodel(bundle.load_network(), FEATURES, LOGIT)
+    logit = LOGIT if side == bundle.card.fit.side else f"{LOGIT}_{side}"
+    head = submodel(bundle.load_network(), FEATURES, logit)
     copy = keras.models.clone_model(head)
     copy.set_weights(head.get_weights())
     return copy

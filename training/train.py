@@ -1,32 +1,27 @@
 """A whole training, from labelled photos to a finished bundle. It reads from top to bottom."""
 
 import dataclasses
-import hashlib
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
 from models import resnet50
-from models.bundle import BANK, HEADS, NETWORK, Bundle, Card, file_sha256, save_network
+from models.bundle import BANK, HEADS, NETWORK, Bundle, save_network
 from models.engines import open_engine
 from models.engines.tensorflow import load_tensorflow
 from models.errors import FoodsortError
-from models.filenames import escape_name
 from models.head import COMPARED, save_heads
 from models.pretrained import imagenet_weights
-from models.reference import Reference
+from training.card import describe
 from training.data import audit_report, dataset, image_facts, label_issues, similar_photos
 from training.data.audit import Audit, audit
 from training.data.similar_photos import SimilarPair
-from training.evaluation.metrics import compute_metrics
 from training.evaluation.predictions import predict
 from training.fitting import feature_bank
 from training.fitting.backbone import finetune_if_better
@@ -34,38 +29,17 @@ from training.fitting.checkpoint import Checkpoint
 from training.fitting.feature_cache import DecodedSplit, FeatureCache, decode_split
 from training.fitting.features import Features, UnreadablePhoto
 from training.fitting.finetune import HISTORY
-from training.fitting.fit import FittedModel, fit
+from training.fitting.fit import fit
 from training.fitting.inference import compile_features
-from training.fitting.quantization import export_int8
+from training.fitting.quantization import quantize
 from training.fitting.recipe import Recipe
 from training.fitting.views import ORIGINAL
+from training.identity import Identity, identify
 from training.report import report
 from training.report.evaluate import additional_results
 
 if TYPE_CHECKING:
     import keras
-
-_QUANTIZED = "quantized"
-"""Folder of the 8-bit network in the checkpoint."""
-LIBRARIES = ("foodsort", "tensorflow", "keras", "numpy", "pillow", "pillow-heif", "scikit-learn")
-
-
-class Identity(TypedDict):
-    """Everything that the result of a training depends on.
-
-    Attributes:
-        recipe: The hyper-parameters.
-        photos_sha256: Digest of the labels, splits and bytes of the photos.
-        paths_sha256: Digest of their paths, in order.
-        imagenet_sha256: Digest of the file of ImageNet weights.
-        libraries: Versions by library.
-    """
-
-    recipe: dict[str, Any]
-    photos_sha256: str
-    paths_sha256: str
-    imagenet_sha256: str
-    libraries: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -115,7 +89,7 @@ def train(
     imagenet = imagenet_weights(weights)
     network = resnet50.build()
     resnet50.load_imagenet(network, imagenet)
-    identity = _identity(recipe, audited, imagenet)
+    identity = identify(recipe, audited.frame, imagenet)
     checkpoint = Checkpoint(out, identity)
     job = _Job(
         audited=audited,
@@ -156,17 +130,6 @@ def _audit_data(data: Path | Sequence[Path], drop: Path | None, recipe: Recipe, 
     return audited
 
 
-def _identity(recipe: Recipe, audited: Audit, imagenet: Path) -> Identity:
-    paths = escape_name("\n".join(audited.frame["path"]))
-    return Identity(
-        recipe=dataclasses.asdict(recipe),
-        photos_sha256=dataset.digest(audited.frame),
-        paths_sha256=hashlib.sha256(paths.encode()).hexdigest(),
-        imagenet_sha256=file_sha256(imagenet),
-        libraries={name: version(name) for name in LIBRARIES},
-    )
-
-
 def _make_bundle(network: "keras.Model", job: _Job) -> Path:
     """Fits, calibrates, exports and evaluates the network; returns the finished bundle's folder in the checkpoint."""
     recipe = job.recipe
@@ -180,7 +143,7 @@ def _make_bundle(network: "keras.Model", job: _Job) -> Path:
             history = finetune_if_better(
                 network, training, validation, recipe=recipe, checkpoint=job.checkpoint, progress=progress
             )
-        quantized = _quantized(network, training, job)
+        quantized = quantize(network, training.pixels, recipe, job.checkpoint)
         run = compile_features(network, quantized)
         fitted = fit(run, training, validation, recipe=recipe, checkpoint=job.checkpoint, progress=progress)
         evaluation = decode_split(split_frames["evaluation"], recipe.fit, job.checkpoint, progress)
@@ -194,7 +157,7 @@ def _make_bundle(network: "keras.Model", job: _Job) -> Path:
     feature_bank.save(folder / BANK, fitted.bank)
     for path in quantized.iterdir():
         shutil.copy(path, folder)
-    card = _card(fitted, job, sorted(path.name for path in folder.iterdir()))
+    card = describe(fitted, recipe, job.identity, sorted(path.name for path in folder.iterdir()))
     bundle = Bundle.write(folder, card)
     # The model is evaluated as it will run: read back from the disk, on the engine that a daemon here would use.
     engine = open_engine("auto", bundle, recipe.batch)
@@ -225,45 +188,6 @@ def _similar_photos(
         training.paths,
         np.concatenate([directions(photos) for photos in held_out]),
         [path for photos in held_out for path in photos.paths],
-    )
-
-
-def _quantized(network: "keras.Model", training: DecodedSplit, job: _Job) -> Path:
-    """Returns the folder of the 8-bit network, which it makes if an earlier run has not."""
-    folder = job.checkpoint.path(_QUANTIZED)
-    if folder is None:
-        order = np.random.default_rng(job.recipe.seed).permutation(len(training.pixels))
-        photos = (training.pixels[row] for row in order)
-
-        def make(part: Path) -> None:
-            shutil.rmtree(part, ignore_errors=True)  # of an interrupted run
-            part.mkdir()
-            export_int8(network, photos, part, job.recipe.cascade_side)
-
-        folder = job.checkpoint.write(_QUANTIZED, make)
-    return folder
-
-
-def _card(fitted: FittedModel, job: _Job, files: Iterable[str]) -> Card:
-    photos = {"validation": fitted.validation, "left_out_sources": fitted.left_out}
-    p_food = {name: one.p_food(fitted.cascade) for name, one in photos.items()}
-    metrics = {
-        name: dict(compute_metrics(p_food[name], one.labels, fitted.thresholds.food)) for name, one in photos.items()
-    }
-    return Card(
-        format_version=2,
-        name="foodsort-resnet50",
-        created_at=datetime.now(UTC),
-        fit=job.recipe.fit,
-        cascade=fitted.cascade,
-        temperature=1.0,
-        thresholds=fitted.thresholds,
-        recipe=job.identity["recipe"],
-        metrics=metrics,
-        reference=Reference.of(p_food["validation"], fitted.thresholds),
-        data_sha256=job.identity["photos_sha256"],
-        libraries=job.identity["libraries"],
-        files=dict.fromkeys(files, ""),
     )
 
 

@@ -21,7 +21,7 @@ def check(root: CheckedRoot, *, quick: bool) -> Iterator[Finding]:
         yield gpu
         return
     try:
-        bundle = Bundle.load(loaded_model.folder(root.path, root.settings))
+        bundle = loaded_model.load(root.path, root.settings)
         yield Finding("model", "ok", f"{bundle.model_name} is intact")
         yield _decoders(root, bundle)
         yield _engine(root, bundle)
@@ -75,9 +75,7 @@ def _engine(root: CheckedRoot, bundle: Bundle) -> Finding:
 
     model = root.settings.model
     engine = open_engine(model.engine, bundle, 1, model.precision)
-    side = bundle.card.fit.side
-    (logit,) = engine.logits(np.zeros((1, side, side, 3), np.uint8))
-    if not np.isfinite(logit):
+    if not all(np.isfinite(engine.logits(np.zeros((1, side, side, 3), np.uint8))).all() for side in bundle.used_sides):
         message = f"{engine.name} returns no finite number for a test image; set model.engine to another"
         return Finding("engine", "problem", message)
     return Finding("engine", "ok", f"{engine.name} classifies a test image")

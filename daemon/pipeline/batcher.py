@@ -1,5 +1,6 @@
 """Gathers decoded photos into batches for the network."""
 
+import math
 import threading
 import time
 from collections import deque
@@ -7,34 +8,58 @@ from collections.abc import Callable
 
 from daemon.pipeline.decode import Decoded
 
+_SMALLEST = 4
+"""Photos for which another batch is worth its transaction and syncs."""
 
-def closes(size: int, oldest_s: float, coming: int, *, max_size: int, max_delay_s: float) -> bool:
+
+def batch_size(remaining: int, *, streams: int, max_size: int) -> int:
+    """Returns the size of the next batch: an even share of the remaining photos, so that all streams end together.
+
+    This is guided self-scheduling (Polychronopoulos and Kuck 1987, doi 10.1109/TC.1987.5009495).
+
+    Args:
+        remaining: Photos that wait or are being decoded.
+        streams: Batches that run at a time.
+        max_size: Most photos in a batch.
+    """
+    return min(max_size, max(_SMALLEST, math.ceil(remaining / streams)))
+
+
+def closes(waiting: int, oldest_s: float, coming: int, *, size: int, max_delay_s: float) -> bool:
     """Whether a batch closes: it is full, its oldest photo has waited long enough, or no other photo is coming.
 
     Args:
-        size: Number of photos in the batch.
-        oldest_s: Wait of its oldest photo (s).
+        waiting: Number of photos that wait.
+        oldest_s: Wait of the oldest (s).
         coming: Number of photos that are being decoded.
-        max_size: Most photos in a batch.
+        size: Photos of the batch.
         max_delay_s: Longest wait of a photo (s).
     """
-    return size > 0 and (size >= max_size or oldest_s >= max_delay_s or coming == 0)
+    return waiting > 0 and (waiting >= size or oldest_s >= max_delay_s or coming == 0)
 
 
 class Batcher:
     """A queue from the decoders to the classifier threads."""
 
     def __init__(
-        self, *, max_size: int, max_delay_s: float, coming: Callable[[], int], on_take: Callable[[float], None]
+        self,
+        *,
+        streams: int,
+        max_size: int,
+        max_delay_s: float,
+        coming: Callable[[], int],
+        on_take: Callable[[float], None],
     ) -> None:
         """Creates an empty queue.
 
         Args:
+            streams: Batches that run at a time.
             max_size: Most photos in a batch.
             max_delay_s: Longest wait of a photo (s).
             coming: Returns the number of photos that are being decoded.
             on_take: Called for each photo of a batch with the start of its wait (monotonic s).
         """
+        self._streams = streams
         self._max_size = max_size
         self._max_delay_s = max_delay_s
         self._coming = coming
@@ -77,7 +102,7 @@ class Batcher:
         with self._changed:
             while not self._ended:
                 if self._closes():
-                    return [self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_size))]
+                    return [self._waiting.popleft() for _ in range(min(len(self._waiting), self._size))]
                 self._changed.wait(self._max_delay_s - self._oldest_s if self._waiting else None)
             return None
 
@@ -85,11 +110,11 @@ class Batcher:
     def _oldest_s(self) -> float:
         return time.monotonic() - self._waiting[0][0] if self._waiting else 0.0
 
+    @property
+    def _size(self) -> int:
+        return batch_size(len(self._waiting) + self._coming(), streams=self._streams, max_size=self._max_size)
+
     def _closes(self) -> bool:
         return closes(
-            len(self._waiting),
-            self._oldest_s,
-            self._coming(),
-            max_size=self._max_size,
-            max_delay_s=self._max_delay_s,
+            len(self._waiting), self._oldest_s, self._coming(), size=self._size, max_delay_s=self._max_delay_s
         )

@@ -69,6 +69,7 @@ class Pipeline:
         )
         # Batches larger than one run of the engine would only delay each other's photos, and a stop.
         self._batcher = Batcher(
+            streams=self._engine.streams,
             max_size=min(self._max_size, self._engine.largest),
             max_delay_s=settings.batch.max_delay_ms / 1000,
             coming=lambda: self._readers.decoding,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from daemon.settings import ModelSettings
 from models import heat
 from models.bundle import Bundle
+from models.cascade import reduce
 from models.engines import open_engine
 from models.engines.base import Engine
 from models.images.decode import Fit, Pixels
@@ -22,13 +23,16 @@ class Explainer:
         self._bundle = bundle
         self._settings = settings
         self._lock = Lock()
+        self._heads: dict[int, keras.Model] = {}
 
-    def overlay(self, photo: Pixels, model_input: Pixels) -> Pixels:
-        """Lays the class activation map over a photo.
+    def overlay(self, photo: Pixels, model_input: Pixels, look: int | None) -> Pixels:
+        """Lays the class activation map of the look that decided over a photo.
 
         Args:
             photo: uint8 RGB (height, width, 3).
             model_input: The same photo as the network gets it, uint8 RGB (side, side, 3).
+            look: Side of the look that decided (pixels). The map is that of the full side if it is None or if this
+                model has no such look.
 
         Returns:
             The photo in grey under the map, uint8 RGB (height, width, 3).
@@ -39,10 +43,12 @@ class Explainer:
         """
         from models.explain import complete, contributions
 
-        batch = model_input[None]
+        cascade = self._bundle.card.cascade
+        small = cascade is not None and look == cascade.side
+        batch = reduce(model_input[None], cascade.side) if cascade and small else model_input[None]
         with self._lock:  # an engine runs one such request at a time
             activations = self._engine.last_map(batch)  # first, as an engine without a map raises immediately
-            maps = complete(contributions(self._head, activations), self._engine.logits(batch))
+            maps = complete(contributions(self._head(batch.shape[1]), activations), self._engine.logits(batch))
         drawn = photo.copy()
         visible = _visible(photo, self._bundle.card.fit)
         drawn[visible] = heat.overlay(photo[visible], maps[0], heat.scale(maps))
@@ -52,11 +58,12 @@ class Explainer:
     def _engine(self) -> Engine:
         return open_engine(self._settings.engine, self._bundle, 1, self._settings.precision)
 
-    @cached_property
-    def _head(self) -> "keras.Model":
+    def _head(self, side: int) -> "keras.Model":
         from models.explain import load_head
 
-        return load_head(self._bundle)
+        if side not in self._heads:
+            self._heads[side] = load_head(self._bundle, side)
+        return self._heads[side]
 
 
 def _visible(photo: Pixels, fit: Fit) -> tuple[slice, ...]:

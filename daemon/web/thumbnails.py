@@ -46,6 +46,7 @@ class _File(NamedTuple):
     sha256: str
     size_bytes: int
     modified_at: str
+    look: int | None
 
 
 class ThumbnailCache:
@@ -89,12 +90,13 @@ class ThumbnailCache:
 
     def explanation(self, photo_id: int) -> bytes:
         """A large JPEG of a photo under the map of the evidence for food and against it. Raises ImageUnavailable."""
+        look = self._file(photo_id).look
 
         def draw(fd: int) -> Pixels:
             photo = self._decode(fd, Within(LARGE_PX))
-            return self._explainer.overlay(photo, self._decode(fd, self._bundle.card.fit))
+            return self._explainer.overlay(photo, self._decode(fd, self._bundle.card.fit), look)
 
-        return self._image(photo_id, f"explanation {self.model_sha256}", draw)
+        return self._image(photo_id, f"explanation {self.model_sha256} {look}", draw)
 
     def _image(self, photo_id: int, kind: str, draw: Callable[[int], Pixels]) -> bytes:
         file = self._file(photo_id)
@@ -112,7 +114,7 @@ class ThumbnailCache:
 
     def _file(self, photo_id: int) -> _File:
         p = photos.c
-        query = sa.select(p.path_bytes, p.sha256, p.size_bytes, p.modified_at).where(p.id == photo_id)
+        query = sa.select(p.path_bytes, p.sha256, p.size_bytes, p.modified_at, p.look).where(p.id == photo_id)
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:

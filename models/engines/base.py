@@ -5,6 +5,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from models.bundle import Bundle
+from models.errors import EngineError
 from models.images.decode import Pixels
 
 Logits = npt.NDArray[np.float32]
@@ -58,3 +60,11 @@ class Engine(Protocol):
             EngineError: The device has failed, or the engine has no feature map.
         """
         ...
+
+
+def output_of(bundle: Bundle, side: int) -> int:
+    """Returns the output of the network for pictures of a side (pixels); raises EngineError if there is none."""
+    if side not in bundle.sides:
+        sides = " or ".join(map(str, bundle.sides))
+        raise EngineError(f"the model {bundle.model_name} takes pictures of {sides} px, not of {side}")
+    return bundle.sides.index(side)

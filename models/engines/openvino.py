@@ -1,6 +1,8 @@
 """Runs a bundle with OpenVINO on the CPU: its int8 model, or its float32 network, which is several times slower."""
 
+import ctypes
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property
 from queue import SimpleQueue
 from typing import Any
@@ -9,7 +11,7 @@ import numpy as np
 
 from models import Precision
 from models.bundle import INT8, NETWORK, Bundle
-from models.engines.base import Logits, Maps
+from models.engines.base import Logits, Maps, output_of
 from models.engines.ladder import run_in_rungs, rungs
 from models.engines.openvino_cache import load_or_convert
 from models.engines.openvino_graph import attach_heads, convert_bundle, load_openvino
@@ -54,31 +56,29 @@ class OpenVinoEngine:
             f"openvino {'int8' if int8 else 'float32'} {self._core.get_property('CPU', 'FULL_DEVICE_NAME').strip()}"
         )
         full = bundle.card.fit.side
-        self.ladders = {side: rungs(min(max_batch, _MAX_BATCH * full**2 // side**2)) for side in bundle.sides}
-        self.largest = self.ladders[bundle.used_sides[-1]][-1]
+        self._ladder = rungs(min(max_batch, _MAX_BATCH))
+        # As many pixels as in a full batch of the full side: then more photos share a second look. They run in chunks.
+        self.largest = min(max_batch, _MAX_BATCH * full**2 // bundle.used_sides[-1] ** 2)
         self.streams: int = model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         self._threads = ThreadPoolExecutor(self.streams)
         self._requests: SimpleQueue[Any] = SimpleQueue()
         for _ in range(self.streams):
             self._requests.put(model.create_infer_request())
         self._warm(bundle.used_sides)
+        _trim_memory()
 
     def _warm(self, sides: tuple[int, ...]) -> None:
         """Has each stream build its kernels, which it does at the first batch of a size."""
         # First in one thread: OpenVINO's bindings import NumPy at their first use, and two threads would deadlock
         # there.
         self.logits(np.zeros((1, sides[0], sides[0], 3), np.uint8))
-        sizes = [(rung, side) for side in sides for rung in self.ladders[side] for _ in range(self.streams)]
+        sizes = [(rung, side) for side in sides for rung in self._ladder for _ in range(self.streams)]
         list(self._threads.map(lambda size: self.logits(np.zeros((size[0], size[1], size[1], 3), np.uint8)), sizes))
 
     def logits(self, pixels: Pixels) -> Logits:
         """Computes logits, uint8 RGB (n, side, side, 3) → float32 (n,)."""
-        side = pixels.shape[1]
-        if side not in self.ladders:
-            sides = " or ".join(map(str, self.ladders))
-            raise EngineError(f"the model {self._bundle.model_name} takes pictures of {sides} px, not of {side}")
-        logits = run_in_rungs(self._run, pixels, self.ladders[side], self._threads)
-        return logits[:, list(self.ladders).index(side)]
+        output = output_of(self._bundle, pixels.shape[1])
+        return run_in_rungs(self._run, pixels, self._ladder, self._threads)[:, output]
 
     def _run(self, chunk: Pixels) -> np.typing.NDArray[np.float32]:
         request = self._requests.get()
@@ -95,8 +95,9 @@ class OpenVinoEngine:
         Raises:
             EngineError: The model has no output of that name.
         """
-        ladder = self.ladders[pixels.shape[1]]
-        channels_first = run_in_rungs(lambda chunk: self._infer(self._map_request, chunk, LAST_MAP), pixels, ladder)
+        channels_first = run_in_rungs(
+            lambda chunk: self._infer(self._map_request, chunk, LAST_MAP), pixels, self._ladder
+        )
         return np.moveaxis(channels_first, 1, -1)
 
     @cached_property
@@ -120,7 +121,7 @@ class OpenVinoEngine:
     def _read(self) -> Any:
         if self._path.name == INT8:
             model = self._core.read_model(self._path)
-            return attach_heads(model, self._bundle.heads.values()) if self._bundle.heads else model
+            return attach_heads(model, heads.values()) if (heads := self._bundle.heads) else model
         return load_or_convert(self._core, self._bundle, convert_bundle)
 
     def _infer(self, request: Any, pixels: Pixels, output: int | str) -> np.typing.NDArray[np.float32]:
@@ -132,3 +133,9 @@ class OpenVinoEngine:
     def _cannot_run(self, error: RuntimeError) -> EngineError:
         reason = " ".join(str(error).split())  # OpenVINO's message has line breaks
         return EngineError(f"OpenVINO cannot run {self._path}: {reason}; set model.engine to tensorflow")
+
+
+def _trim_memory() -> None:
+    """Returns to the system what compiling has freed; the C library of GNU keeps it otherwise."""
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from models import Precision
 from models.bundle import Bundle
 from models.engines import tensorflow_graph as graph
-from models.engines.base import Logits, Maps
+from models.engines.base import Logits, Maps, output_of
 from models.engines.gpu import gpu_present
 from models.engines.ladder import run_in_rungs, rungs
 from models.errors import EngineError
@@ -62,7 +62,7 @@ class TensorFlowEngine:
         # as much.
         bfloat16 = not gpu and precision == "auto" and multiplies_bfloat16()
         tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": bfloat16})
-        self._sides = bundle.sides
+        self._bundle = bundle
         pixels = [np.zeros((1, side, side, 3), np.uint8) for side in bundle.used_sides]
         self._run = (
             graph.compile_network(network, self._device, pixels[0]) if gpu else graph.freeze(graph.trace(network))
@@ -85,7 +85,8 @@ class TensorFlowEngine:
         Raises:
             EngineError: The device has too little memory for a single photo, or has failed.
         """
-        return self._run_in_rungs(self._run, pixels)[:, self._sides.index(pixels.shape[1])]
+        output = output_of(self._bundle, pixels.shape[1])
+        return self._run_in_rungs(self._run, pixels)[:, output]
 
     def last_map(self, pixels: Pixels) -> Maps:
         """Computes feature maps, uint8 RGB (n, side, side, 3) → float32 (n, h, w, 2048); see `logits`.

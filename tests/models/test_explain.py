@@ -99,11 +99,21 @@ def test_a_cached_head_gives_the_same_maps_and_releases_the_network(
     networks = [bundle.load_network()]
     loaded = weakref.ref(networks[0])
     monkeypatch.setattr(Bundle, "load_network", lambda _: networks.pop())
-    judge = explain.load_head(bundle)
+    judge = explain.load_head(bundle, 32)
     gc.collect()
     assert loaded() is None
     for _ in range(2):
         np.testing.assert_allclose(explain.contributions(judge, engine.last_map(pictures)), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("side", [32, 16])
+def test_the_head_of_each_side_is_the_one_that_decides(cascaded: Bundle, pixels: Random, side: int) -> None:
+    engine, pictures = opened("openvino", cascaded), pixels(3, side)
+    activations = engine.last_map(pictures)
+    logits = np.asarray(explain.load_head(cascaded, side)(activations.mean(axis=(1, 2))))
+    np.testing.assert_allclose(logits[:, 0], engine.logits(pictures), atol=1e-4)
+    maps = explain.class_activation_maps(cascaded, engine, pictures)
+    assert maps.shape == (3, side // 4, side // 4)
 
 
 def test_the_scripted_engine_has_no_map(toy: Toy, pixels: Random) -> None:

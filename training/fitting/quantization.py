@@ -3,6 +3,7 @@
 import itertools
 import logging
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from models.engines.openvino_graph import convert, load_openvino
 from models.head import FOODS, OTHERS
 from models.images.decode import Pixels
 from models.resnet50 import LAST_MAP
+from training.fitting.checkpoint import Checkpoint
+from training.fitting.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
@@ -22,6 +25,29 @@ if TYPE_CHECKING:
 CALIBRATION_PHOTOS = 300
 """Photos on which the ranges of the activations are measured; NNCF's default."""
 _LARGE_BYTES = 1 << 18
+_QUANTIZED = "quantized"
+"""Folder of the 8-bit network in the checkpoint."""
+
+
+def quantize(network: "keras.Model", pixels: Pixels, recipe: Recipe, checkpoint: Checkpoint) -> Path:
+    """Returns the folder of the 8-bit network, which it makes if an interrupted training has not.
+
+    Args:
+        network: The float32 network without heads.
+        pixels: Photos of the training split, uint8 RGB (n, side, side, 3); some are drawn at random.
+        recipe: The hyper-parameters.
+        checkpoint: Keeps the network.
+    """
+    if (folder := checkpoint.path(_QUANTIZED)) is not None:
+        return folder
+    order = np.random.default_rng(recipe.seed).permutation(len(pixels))
+
+    def make(part: Path) -> None:
+        shutil.rmtree(part, ignore_errors=True)  # of an interrupted run
+        part.mkdir()
+        export_int8(network, (pixels[row] for row in order), part, recipe.cascade_side)
+
+    return checkpoint.write(_QUANTIZED, make)
 
 
 def export_int8(

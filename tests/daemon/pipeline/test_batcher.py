@@ -3,14 +3,14 @@ from typing import cast
 
 import pytest
 
-from daemon.pipeline.batcher import Batcher, closes
+from daemon.pipeline.batcher import Batcher, batch_size, closes
 from daemon.pipeline.decode import Decoded
 
 PHOTOS = cast(list[Decoded], [f"photo {number}" for number in range(10)])
 
 
 @pytest.mark.parametrize(
-    ("size", "oldest_s", "coming", "expected"),
+    ("waiting", "oldest_s", "coming", "expected"),
     [
         (0, 0.0, 0, False),
         (0, 9.0, 3, False),
@@ -21,13 +21,27 @@ PHOTOS = cast(list[Decoded], [f"photo {number}" for number in range(10)])
         (3, 0.19, 1, False),
     ],
 )
-def test_a_batch_closes_when_full_or_old_or_alone(size: int, oldest_s: float, coming: int, *, expected: bool) -> None:
-    assert closes(size, oldest_s, coming, max_size=4, max_delay_s=0.2) is expected
+def test_a_batch_closes_when_full_or_old_or_alone(
+    waiting: int, oldest_s: float, coming: int, *, expected: bool
+) -> None:
+    assert closes(waiting, oldest_s, coming, size=4, max_delay_s=0.2) is expected
+
+
+@pytest.mark.parametrize(
+    ("remaining", "streams", "expected"),
+    [(1, 2, 4), (8, 2, 4), (9, 2, 5), (28, 2, 14), (48, 2, 24), (96, 2, 24), (28, 1, 24), (96, 8, 12)],
+)
+def test_the_last_photos_are_shared_evenly_among_the_streams(remaining: int, streams: int, expected: int) -> None:
+    assert batch_size(remaining, streams=streams, max_size=24) == expected
+
+
+def test_a_batch_is_never_larger_than_the_setting() -> None:
+    assert batch_size(100, streams=1, max_size=1) == 1
 
 
 def test_batches_keep_the_order_and_the_largest_size() -> None:
     waits: list[float] = []
-    batcher = Batcher(max_size=4, max_delay_s=60, coming=lambda: 0, on_take=waits.append)
+    batcher = Batcher(streams=1, max_size=4, max_delay_s=60, coming=lambda: 0, on_take=waits.append)
     for photo in PHOTOS:
         batcher.put(photo)
     batches = [batcher.take() for _ in range(3)]
@@ -38,7 +52,7 @@ def test_batches_keep_the_order_and_the_largest_size() -> None:
 
 def test_a_photo_waits_until_no_other_is_coming() -> None:
     coming = [1]
-    batcher = Batcher(max_size=4, max_delay_s=60, coming=lambda: coming[0], on_take=lambda _: None)
+    batcher = Batcher(streams=1, max_size=4, max_delay_s=60, coming=lambda: coming[0], on_take=lambda _: None)
     batches: list[list[Decoded] | None] = []
     taker = threading.Thread(target=lambda: batches.append(batcher.take()))
     taker.start()
@@ -52,7 +66,7 @@ def test_a_photo_waits_until_no_other_is_coming() -> None:
 
 
 def test_the_end_returns_the_waiting_photos_and_ends_take() -> None:
-    batcher = Batcher(max_size=4, max_delay_s=60, coming=lambda: 1, on_take=lambda _: None)
+    batcher = Batcher(streams=1, max_size=4, max_delay_s=60, coming=lambda: 1, on_take=lambda _: None)
     batcher.put(PHOTOS[0])
     assert batcher.end() == [PHOTOS[0]]
     assert batcher.take() is None

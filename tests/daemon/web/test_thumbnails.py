@@ -2,9 +2,10 @@
 
 import io
 import os
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -79,6 +80,9 @@ def test_an_explanation_is_a_map_over_the_photo(wide: Path, monkeypatch: pytest.
         assert np.abs(why.astype(int) - large).mean() > 20
         again = thumbnails.explanation(photo_id)
         assert thumbnails.explanation(photo_id) is again
+        with closing(sqlite3.connect(wide / "foodsort.db")) as database, database:
+            database.execute("UPDATE photos SET look = CASE look WHEN 128 THEN 224 ELSE 128 END")
+        assert thumbnails.explanation(photo_id) != again
 
 
 def test_the_network_is_loaded_only_for_the_first_explanation(

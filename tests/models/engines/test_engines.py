@@ -211,9 +211,12 @@ def test_what_openvino_refuses_in_the_middle_of_the_work_is_told(toy: Toy) -> No
         OpenVinoEngine(toy("linear"), 1).logits(np.zeros((1, 32, 16, 3), np.uint8))
 
 
-def test_pictures_of_a_side_without_a_head_are_refused(cascaded: Bundle) -> None:
+@pytest.mark.parametrize("kind", [OpenVinoEngine, TensorFlowEngine])
+def test_pictures_of_a_side_without_a_head_are_refused(
+    cascaded: Bundle, kind: type[OpenVinoEngine | TensorFlowEngine]
+) -> None:
     with pytest.raises(EngineError, match="takes pictures of 32 or 16 px, not of 8"):
-        OpenVinoEngine(cascaded, 1).logits(np.zeros((1, 8, 8, 3), np.uint8))
+        kind(cascaded, 1).logits(np.zeros((1, 8, 8, 3), np.uint8))
 
 
 def test_no_room_for_one_photo_is_an_error_that_says_what_to_do(
