@@ -25,6 +25,8 @@ _MAX_BATCH = 8
 # every layer its threads wait for the one whose core a decoder uses. For the same reason threads are not pinned to
 # cores.
 _THROUGHPUT = {"PERFORMANCE_HINT": "THROUGHPUT", "ENABLE_CPU_PINNING": False}
+_M_ARENA_MAX = -8  # of glibc's malloc.h
+_ARENAS = 2  # glibc has eight for each core otherwise, and each keeps some freed memory
 
 
 class OpenVinoEngine:
@@ -42,6 +44,7 @@ class OpenVinoEngine:
             EngineError: The bundle has no OpenVINO model, or this CPU cannot run it.
             BundleError: The network cannot be loaded.
         """
+        _call_libc("mallopt", _M_ARENA_MAX, _ARENAS)
         int8 = precision == "auto"
         if int8 and INT8 not in bundle.card.files:
             raise EngineError(
@@ -65,7 +68,7 @@ class OpenVinoEngine:
         for _ in range(self.streams):
             self._requests.put(model.create_infer_request())
         self._warm(bundle.used_sides)
-        _trim_memory()
+        _call_libc("malloc_trim", 0)  # compiling has freed much
 
     def _warm(self, sides: tuple[int, ...]) -> None:
         """Has each stream build its kernels, which it does at the first batch of a size."""
@@ -135,7 +138,7 @@ class OpenVinoEngine:
         return EngineError(f"OpenVINO cannot run {self._path}: {reason}; set model.engine to tensorflow")
 
 
-def _trim_memory() -> None:
-    """Returns to the system what compiling has freed; the C library of GNU keeps it otherwise."""
-    with suppress(AttributeError, OSError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)
+def _call_libc(function: str, *numbers: int) -> None:
+    """Calls a function of GNU's C library that saves memory; another library does not have it."""
+    with suppress(AttributeError, OSError):
+        getattr(ctypes.CDLL(None), function)(*numbers)

@@ -74,8 +74,8 @@ CREATE TABLE roots (
 	first_used_at VARCHAR(27) NOT NULL, 
 	PRIMARY KEY (id)
 );
-CREATE INDEX ix_photos_predicted_label ON photos (predicted_label);
 CREATE INDEX ix_photos_name ON photos (name);
+CREATE INDEX ix_photos_predicted_label ON photos (predicted_label);
 CREATE INDEX ix_photos_state ON photos (state);
 CREATE INDEX ix_photos_sha256 ON photos (sha256);
 CREATE INDEX ix_photos_classified_at ON photos (classified_at);
