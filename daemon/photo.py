@@ -13,6 +13,7 @@ State = Literal[
     "deleting",
     "deleted",
     "duplicate",
+    "other",
     "missing",
     "undoing",
     "undone",
@@ -34,6 +35,8 @@ DELETED: Final = "deleted"
 """Failed, and removed by a person."""
 DUPLICATE: Final = "duplicate"
 """Set aside, because a photo of the same bytes is filed."""
+OTHER: Final = "other"
+"""In the folder for files that are no images."""
 MISSING: Final = "missing"
 """Removed by somebody else, from its place or while it was moving."""
 UNDOING: Final = "undoing"
@@ -45,10 +48,17 @@ RETRYING: Final = "retrying"
 RETRY: Final = "retry"
 """In the inbox, to be sorted again."""
 
+CompanionState = Literal["filing", "filed", "following", "moving", "deleting", "deleted", "missing"]
+
+FOLLOWING: Final = "following"
+"""At its place, while an action moves its photo; it moves next."""
+MOVING: Final = "moving"
+"""On its way to the photo."""
+
 UNREAD_SHA256: Final = "0" * 64
 """In place of the digest of a file that is not read, because it is larger than `images.max_bytes`."""
 
-Destination = Label | Literal["duplicate"] | None
+Destination = Label | Literal["duplicate", "other"] | None
 """Folder of a photo; None is `failed/`."""
 
 

@@ -47,11 +47,13 @@ class FolderSettings(_Section):
     """Exact duplicates of filed photos are moved here if images.duplicates is "skip"."""
     unsure: str = ""
     """Photos that the model is unsure about are moved here; empty: they go to food or non_food."""
+    other: str = ""
+    """Files that are no images, such as videos, are moved here; empty: they go to failed."""
 
     @model_validator(mode="after")
     def _check_distinct(self) -> "FolderSettings":
         inbox = os.path.normpath(self.inbox)
-        names = (self.food, self.non_food, self.failed, self.duplicates, self.unsure)
+        names = (self.food, self.non_food, self.failed, self.duplicates, self.unsure, self.other)
         destinations = [os.path.normpath(name) for name in names if name]
         if len({inbox, *destinations}) < 1 + len(destinations):
             raise ValueError("two folders have the same name; each needs its own")
@@ -77,7 +79,13 @@ class WatchSettings(_Section):
     truncated_s: Seconds = 30.0
     """Seconds for which a truncated or damaged image must not change before it counts as failed."""
     ignore: tuple[str, ...] = ()
-    """More file names to ignore, as shell patterns such as "*.xmp"."""
+    """More file names to ignore, as shell patterns such as "*.bak"."""
+    companions: bool = True
+    """Whether files that belong to a photo, such as Live Photo videos and sidecars, move with it."""
+    companion_endings: tuple[str, ...] = ()
+    """More endings of such files, as "txt"; docs/use.md lists the others."""
+    companion_s: float = Field(600.0, ge=0, allow_inf_nan=False)
+    """Seconds for which such a file waits for its photo; then it is sorted by itself."""
 
 
 class ImageSettings(_Section):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from daemon.actions.companions import CompanionFollower
 from daemon.actions.correct import CorrectAction
 from daemon.actions.delete import DeleteAction
 from daemon.actions.result import ActionResult
@@ -34,6 +35,7 @@ class Actions:
         undo: Moves photos back to the inbox.
         correct: Records labels by people.
         delete: Removes failed photos.
+        companions: Moves companions after their photos.
     """
 
     inbox: Path
@@ -41,6 +43,7 @@ class Actions:
     undo: UndoAction
     correct: CorrectAction
     delete: DeleteAction
+    companions: CompanionFollower
 
     @classmethod
     def of(cls, root: Path, folders: FolderSettings, claims: Claims, engine: sa.Engine) -> "Actions":
@@ -52,6 +55,7 @@ class Actions:
             undo=UndoAction(destinations, claims, engine),
             correct=CorrectAction(destinations, engine),
             delete=DeleteAction(destinations, engine),
+            companions=CompanionFollower(destinations, engine),
         )
 
     @contextmanager
@@ -67,7 +71,7 @@ class Actions:
         Args:
             timeout_s: How long to wait for another process (s); None waits until that one is done.
             on_wait: Called once when another process holds the lock.
-            on_recovered: Called with the action ("back", "correct" or "delete") and the result of each recovered photo.
+            on_recovered: Called with the action ("back", "correct", "delete", "follow") and the result of each file.
 
         Raises:
             ActionBusy: Another process kept the lock.
@@ -84,6 +88,8 @@ class Actions:
                 on_recovered("correct", result)
             for result in self.delete.recover():
                 on_recovered("delete", result)
+            for result in self.companions.recover():
+                on_recovered("follow", result)
             yield self
 
 

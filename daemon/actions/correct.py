@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from daemon import failpoints
+from daemon.actions.companions import CompanionFollower
 from daemon.actions.journal import Journal
 from daemon.actions.labels import LabelChange, PersonLabel, new_labels, withdrawals
 from daemon.actions.locate import CannotMove, PhotoLocator, file_of
@@ -21,7 +22,7 @@ from daemon.database.timestamps import format_time
 from daemon.destinations.folders import DestinationFolders
 from daemon.destinations.target import TargetChooser
 from daemon.fs import dirfd
-from daemon.photo import CORRECTING, FILED, MISSING
+from daemon.photo import CORRECTING, FILED, MISSING, State
 from daemon.queries.photo_rows import Photo, in_chunks
 from models import Label
 from models.filenames import escape_name, unescape_name
@@ -32,7 +33,7 @@ _Changes = Callable[[list[Photo]], dict[int, LabelChange]]
 """Returns the changes to the labels of photos, by their ids."""
 
 
-CORRECT = Transition((FILED,), CORRECTING, FILED, MISSING)
+CORRECT: Transition[State] = Transition((FILED,), CORRECTING, FILED, MISSING)
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class LabelRoute:
     """The way to the folder of another label: the row names the target as its path, and the source in `generation`."""
 
     destinations: DestinationFolders
-    transition: Transition = CORRECT
+    transition: Transition[State] = CORRECT
 
     def intent(self, move: PlannedMove, target: bytes | None) -> dict[str, Any]:
         """Returns the columns for both places."""
@@ -66,9 +67,10 @@ class CorrectAction:
 
     def __init__(self, destinations: DestinationFolders, engine: sa.Engine) -> None:
         self._destinations = destinations
-        self._targets = TargetChooser(destinations)
+        self._targets = TargetChooser(destinations, companions=lambda: True)
         self._locator = PhotoLocator(destinations, engine)
         self._journal = Journal(destinations, engine, LabelRoute(destinations))
+        self._companions = CompanionFollower(destinations, engine)
         self._engine = engine
 
     def label(self, photos: Iterable[Photo], label: PersonLabel) -> Iterator[ActionResult]:
@@ -102,7 +104,8 @@ class CorrectAction:
         for chunk in in_chunks(photos):
             moves, results = self._begin(chunk, changes_of(chunk))
             failpoints.failpoint("begun")
-            yield from in_order(chunk, results + self._journal.carry_out(moves))
+            results += self._journal.carry_out(moves)
+            yield from in_order(chunk, results, self._companions.follow([move.photo.id for move in moves]))
 
     def _preview(self, photos: Iterable[Photo], changes_of: _Changes) -> Iterator[ActionResult]:
         promised: set[bytes] = set()

@@ -1,44 +1,21 @@
 """Deletes failed photos: the file goes, its row stays."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
 from daemon import failpoints
+from daemon.actions.companions import CompanionFollower
 from daemon.actions.journal import Journal
 from daemon.actions.locate import CannotMove, PhotoLocator
+from daemon.actions.removal import Removal
 from daemon.actions.result import BUSY, ActionResult, in_order
 from daemon.actions.route import PlannedMove, Transition
 from daemon.destinations.folders import DestinationFolders
-from daemon.photo import DELETED, DELETING, FAILED
+from daemon.photo import DELETED, DELETING, FAILED, State
 from daemon.queries.photo_rows import Photo, in_chunks
 
-DELETE = Transition((FAILED,), DELETING, DELETED, DELETED)
-
-
-@dataclass(frozen=True)
-class Removal:
-    """No way back: the row names no target."""
-
-    transition: Transition = DELETE
-
-    def intent(self, move: PlannedMove, target: bytes | None) -> dict[str, Any]:
-        """Returns no columns."""
-        return {}
-
-    def outcome(self, move: PlannedMove) -> dict[str, Any]:
-        """Returns no columns."""
-        return {}
-
-    def places(self, move: PlannedMove) -> Iterable[bytes]:
-        """Returns no places."""
-        return ()
-
-    def of_row(self, photo: Photo, generation: str) -> PlannedMove:
-        """Returns the removal that a row names."""
-        return PlannedMove(photo, None)
+DELETE: Transition[State] = Transition((FAILED,), DELETING, DELETED, DELETED)
 
 
 class DeleteAction:
@@ -46,7 +23,8 @@ class DeleteAction:
 
     def __init__(self, destinations: DestinationFolders, engine: sa.Engine) -> None:
         self._locator = PhotoLocator(destinations, engine)
-        self._journal = Journal(destinations, engine, Removal())
+        self._journal = Journal(destinations, engine, Removal(DELETE))
+        self._companions = CompanionFollower(destinations, engine)
         self._engine = engine
 
     def remove(self, photos: Iterable[Photo]) -> Iterator[ActionResult]:
@@ -54,7 +32,8 @@ class DeleteAction:
         for chunk in in_chunks(photos):
             begun, refused = self._begin(chunk)
             failpoints.failpoint("begun")
-            yield from in_order(chunk, refused + self._journal.carry_out(begun))
+            results = refused + self._journal.carry_out(begun)
+            yield from in_order(chunk, results, self._companions.follow([move.photo.id for move in begun]))
 
     def recover(self) -> Iterator[ActionResult]:
         """Completes the deletions of a process that was killed; a file that is no longer that photo stays."""

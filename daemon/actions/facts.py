@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from daemon.photo import MISSING, State
 
-Folder = Literal["food", "non_food", "unsure", "failed", "duplicates", "inbox", "elsewhere"]
+Folder = Literal["food", "non_food", "unsure", "failed", "duplicates", "other", "inbox", "elsewhere"]
 """Where a file is: a setting of `[folders]`, or `elsewhere`, a folder that the settings name no more."""
 
 

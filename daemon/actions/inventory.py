@@ -22,6 +22,7 @@ from models.filenames import escape_name
 from models.images.formats import is_image
 
 _HEAD_BYTES = 64 << 10
+_ANY_FILES = ("failed", "other")
 
 
 class Inventory:
@@ -85,7 +86,7 @@ class Inventory:
         return self._facts(place, stat) if stat is not None and dirfd.is_regular(stat) else None
 
     def is_photo(self, file: FileFacts) -> bool:
-        """Whether a file can be one of foodsort's: in `failed` any kind of file, in the other folders an image.
+        """Whether a file can be one of foodsort's: in `failed` and `other` any kind of file, else an image.
 
         Raises:
             OriginalMissing: The file is no longer there, or cannot be read.
@@ -103,7 +104,7 @@ class Inventory:
             OriginalMissing: The file is no longer there, or cannot be read.
         """
         if file.size_bytes > self._max_bytes:
-            return UNREAD_SHA256 if file.folder == "failed" else None
+            return UNREAD_SHA256 if file.folder in _ANY_FILES else None
         with self.open(file) as stream:
             if not self._is_photo(file, stream):
                 return None
@@ -123,7 +124,7 @@ class Inventory:
 
     def _is_photo(self, file: FileFacts, stream: BufferedReader) -> bool:
         try:
-            return file.folder == "failed" or is_image(stream.read(_HEAD_BYTES))
+            return file.folder in _ANY_FILES or is_image(stream.read(_HEAD_BYTES))
         except OSError as error:
             raise OriginalMissing(f"cannot be read: {error.strerror}") from error
 

@@ -17,6 +17,7 @@ from daemon import failpoints
 from daemon.actions.locate import CannotMove, PhotoLocator, SourceChanged, file_columns, file_of
 from daemon.actions.result import ActionResult
 from daemon.actions.route import PlannedMove, Route
+from daemon.database.companions import mark_following
 from daemon.database.rows import path_columns, update_if_state
 from daemon.database.schema import photos
 from daemon.destinations import sidecar
@@ -27,7 +28,7 @@ from daemon.fs.cross_device import FileMover
 from daemon.fs.entry import Entry
 from daemon.fs.rename import rename
 from daemon.photo import MISSING
-from daemon.queries.photo_rows import COLUMNS, Photo
+from daemon.queries.photo_rows import Photo, columns_of
 from daemon.retry import retry_briefly
 from models.filenames import escape_name
 
@@ -39,7 +40,11 @@ class Unfinished(CannotMove):
 class Journal:
     """Carries out the moves of one action and records their end. The caller holds the action lock."""
 
-    def __init__(self, destinations: DestinationFolders, engine: sa.Engine, route: Route) -> None:
+    def __init__(
+        self, destinations: DestinationFolders, engine: sa.Engine, route: Route, table: sa.Table = photos
+    ) -> None:
+        """Opens the journal. table: of the files that the action moves, `photos` or `companions`."""
+        self._table = table
         self._destinations = destinations
         self._locator = PhotoLocator(destinations, engine)
         self._engine = engine
@@ -51,7 +56,11 @@ class Journal:
         assert move.original is not None
         moving = self._route.transition.moving
         columns = file_of(move.photo) | self._route.intent(move, move.target)
-        return update_if_state(connection, move.photo.id, (move.original.state,), state=moving, **columns)
+        states = (move.original.state,)
+        begun = update_if_state(connection, move.photo.id, states, table=self._table, state=moving, **columns)
+        if begun and self._table is photos:
+            mark_following(connection, move.photo.id, move.photo.path)
+        return begun
 
     def carry_out(self, moves: Iterable[PlannedMove]) -> list[ActionResult]:
         """Moves photos without overwriting and records their places; a photo that cannot be moved stays as it was."""
@@ -169,7 +178,9 @@ class Journal:
         columns |= {"inbox_path_bytes": original.inbox_path, "inbox_path": escape_name(original.inbox_path)}
         with self._engine.begin() as connection:
             moving = (self._route.transition.moving,)
-            updated = update_if_state(connection, original.id, moving, state=original.state, **columns)
+            updated = update_if_state(
+                connection, original.id, moving, table=self._table, state=original.state, **columns
+            )
             if updated and move.revert is not None:
                 connection.execute(move.revert)
 
@@ -196,14 +207,15 @@ class Journal:
 
     def _unfinished(self) -> list[PlannedMove]:
         """The moves that rows name."""
-        return self._read(photos.c.state == self._route.transition.moving)
+        return self._read(self._table.c.state == self._route.transition.moving)
 
     def _reload(self, move: PlannedMove) -> PlannedMove:
         """The move as the photo's row names it now."""
-        return next(iter(self._read(photos.c.id == move.photo.id)), move)
+        return next(iter(self._read(self._table.c.id == move.photo.id)), move)
 
     def _read(self, condition: "sa.ColumnElement[bool]") -> list[PlannedMove]:
-        query = sa.select(photos.c.generation, *COLUMNS).where(condition).order_by(photos.c.id)
+        t = self._table
+        query = sa.select(t.c.generation, *columns_of(t)).where(condition).order_by(t.c.id)
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
         return [self._route.of_row(Photo._make(columns), generation) for generation, *columns in rows]
@@ -213,7 +225,9 @@ class Journal:
         with self._engine.begin() as connection:
             for move in moves:
                 columns = self._arrived_file(move) | self._route.outcome(move)
-                update_if_state(connection, move.photo.id, (states.moving,), state=states.done, **columns)
+                update_if_state(
+                    connection, move.photo.id, (states.moving,), table=self._table, state=states.done, **columns
+                )
         return [ActionResult(move.photo, move.target or move.photo.path) for move in moves]
 
     def _arrived_file(self, move: PlannedMove) -> dict[str, Any]:
@@ -237,7 +251,8 @@ class Journal:
 
     def _update(self, photo: Photo, **values: Any) -> bool:
         with self._engine.begin() as connection:
-            return update_if_state(connection, photo.id, (self._route.transition.moving,), **values)
+            moving = (self._route.transition.moving,)
+            return update_if_state(connection, photo.id, moving, table=self._table, **values)
 
 
 def _private_name(photo: Photo) -> bytes:

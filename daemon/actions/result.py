@@ -1,6 +1,6 @@
 """The result of an action on each photo."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from daemon.queries.photo_rows import Photo
@@ -23,7 +23,18 @@ class ActionResult(NamedTuple):
     problem: str = ""
 
 
-def in_order(photos: Iterable[Photo], results: Iterable[ActionResult]) -> Iterator[ActionResult]:
-    """The results in the order of the photos, which have one each."""
+def in_order(
+    photos: Iterable[Photo], results: Iterable[ActionResult], problems: Mapping[int, str] | None = None
+) -> Iterator[ActionResult]:
+    """The results in the order of the photos, which have one each.
+
+    Args:
+        photos: The photos.
+        results: Their results.
+        problems: Problems with their companions, by the ids of the photos.
+    """
     by_id = {result.photo.id: result for result in results}
+    for photo_id, problem in (problems or {}).items():
+        if not by_id[photo_id].problem:
+            by_id[photo_id] = by_id[photo_id]._replace(problem=problem)
     return (by_id[photo.id] for photo in photos)

@@ -1,15 +1,17 @@
 """The route of a photo during an action: its states, its places, and the columns that name them."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import sqlalchemy as sa
 
-from daemon.photo import State
+from daemon.photo import CompanionState, State
 from daemon.queries.photo_rows import Photo
 
+S = TypeVar("S", State, CompanionState)
 
-class Transition(NamedTuple):
+
+class Transition(NamedTuple, Generic[S]):
     """The states of a photo during an action.
 
     Attributes:
@@ -19,10 +21,10 @@ class Transition(NamedTuple):
         gone: After it, when the photo is in no place.
     """
 
-    sources: tuple[State, ...]
-    moving: State
-    done: State
-    gone: State
+    sources: tuple[S, ...]
+    moving: S
+    done: S
+    gone: S
 
 
 class PlannedMove(NamedTuple):
@@ -38,14 +40,14 @@ class PlannedMove(NamedTuple):
     photo: Photo
     target: bytes | None
     original: Photo | None = None
-    revert: "sa.Insert | sa.Delete | None" = None
+    revert: "sa.Insert | sa.Update | sa.Delete | None" = None
 
 
 class Route(Protocol):
     """What differs between the actions."""
 
     @property
-    def transition(self) -> Transition:
+    def transition(self) -> Transition[Any]:
         """The states of a photo during the action."""
 
     def intent(self, move: PlannedMove, target: bytes | None) -> dict[str, Any]:

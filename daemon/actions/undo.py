@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from daemon import failpoints
+from daemon.actions.companions import CompanionFollower
 from daemon.actions.journal import Journal
 from daemon.actions.locate import CannotMove, PhotoLocator
 from daemon.actions.result import BUSY, ActionResult, in_order
@@ -20,12 +21,12 @@ from daemon.database.rows import path_columns, update_if_state
 from daemon.destinations.folders import DestinationFolders
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claims
-from daemon.photo import DUPLICATE, FAILED, FILED, MISSING, RETRY, RETRYING, UNDOING, UNDONE
+from daemon.photo import DUPLICATE, FAILED, FILED, MISSING, OTHER, RETRY, RETRYING, UNDOING, UNDONE, State
 from daemon.queries.photo_rows import Photo, in_chunks
 from models.filenames import escape_name
 
-UNDO = Transition((FILED, FAILED, DUPLICATE), UNDOING, UNDONE, MISSING)
-RETRY_FAILED = Transition((FAILED,), RETRYING, RETRY, RETRY)
+UNDO: Transition[State] = Transition((FILED, FAILED, DUPLICATE, OTHER), UNDOING, UNDONE, MISSING)
+RETRY_FAILED: Transition[State] = Transition((FAILED,), RETRYING, RETRY, RETRY)
 """A photo to be sorted again may be in flight already: then it is in no place, and its row belongs to the daemon."""
 
 
@@ -33,7 +34,7 @@ RETRY_FAILED = Transition((FAILED,), RETRYING, RETRY, RETRY)
 class InboxRoute:
     """The way into the inbox: the row keeps the place, and names the target as the path in the inbox."""
 
-    transition: Transition
+    transition: Transition[State]
     destinations: DestinationFolders
     claims: Claims
 
@@ -70,12 +71,13 @@ class UndoAction:
         self._claims = claims
         self._locator = PhotoLocator(destinations, engine)
         self._engine = engine
+        self._companions = CompanionFollower(destinations, engine)
         self._journals = {
             transition: Journal(destinations, engine, InboxRoute(transition, destinations, claims))
             for transition in (UNDO, RETRY_FAILED)
         }
 
-    def move_to_inbox(self, photos: Iterable[Photo], transition: Transition) -> Iterator[ActionResult]:
+    def move_to_inbox(self, photos: Iterable[Photo], transition: Transition[State]) -> Iterator[ActionResult]:
         """Moves photos to the inbox and overwrites nothing; a photo whose name is taken there gets a number."""
         journal = self._journals[transition]
         for chunk in in_chunks(photos):
@@ -88,7 +90,8 @@ class UndoAction:
                     else:
                         refused.append(ActionResult(move.photo, problem=BUSY))
             failpoints.failpoint("begun")
-            yield from in_order(chunk, refused + journal.carry_out(begun))
+            results = refused + journal.carry_out(begun)
+            yield from in_order(chunk, results, self._companions.follow([move.photo.id for move in begun]))
 
     def preview(self, photos: Iterable[Photo]) -> Iterator[ActionResult]:
         """What `move_to_inbox` would do, as far as that can be known without doing it."""
@@ -139,7 +142,7 @@ class UndoAction:
         """The first free place in the inbox, which is added to `promised`. Raises CannotMove."""
         place = self._destinations.place_in_inbox(photo.inbox_path)
         try:
-            free = next(self._destinations.free_places(place, promised))
+            free = next(self._destinations.free_places(place, promised, with_companions=True))
         except OSError as error:
             raise CannotMove(f"cannot be moved: {error.strerror}") from error
         promised.add(free)

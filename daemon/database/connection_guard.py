@@ -1,8 +1,8 @@
 """Guards the connections of the daemon: each leads to the file that has the database's name when it is used."""
 
 import sqlite3
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -61,6 +61,15 @@ def require_current(connection: sa.Connection) -> None:
     file: OpenFile | None = connection.info.get(_OPEN_FILE)
     if file is not None and file.state() != "current":
         wait_for_file(f"the database {file.name} was removed, renamed or replaced during a write")
+
+
+@contextmanager
+def transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction that counts only if the file that it went to still has its name after the commit."""
+    with engine.connect() as connection:
+        with connection.begin():
+            yield connection
+        require_current(connection)
 
 
 def _unless_damaged(file: OpenFile, context: Any) -> BaseException | None:

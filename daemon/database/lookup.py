@@ -24,6 +24,7 @@ from daemon.photo import (
     FILED,
     FILING,
     MISSING,
+    OTHER,
     RETRY,
     RETRYING,
     UNDOING,
@@ -34,7 +35,7 @@ from daemon.photo import (
 )
 
 HasLeft = Callable[[bytes, str | None], bool]
-SORTED: tuple[State, ...] = (FILED, FAILED, DUPLICATE, MISSING)
+SORTED: tuple[State, ...] = (FILED, FAILED, DUPLICATE, OTHER, MISSING)
 """States of photos that somebody may have moved back to the inbox by hand."""
 
 _MOST_DUPLICATES = 64
@@ -234,7 +235,9 @@ def _duplicates_query(count: int) -> sa.TextClause:
 
 def _pending_row(row: Any) -> PendingRow:
     failure = Failure(row.error_kind, row.error_message or "") if row.error_kind else None
-    destination: Destination = None if failure else "duplicate" if row.duplicate_of is not None else row.label
+    destination: Destination = (
+        None if failure else "duplicate" if row.duplicate_of is not None else row.label or "other"
+    )
     return PendingRow(
         id=row.id,
         path=row.path_bytes,

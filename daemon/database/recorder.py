@@ -1,14 +1,13 @@
 """Writes the results: one row per photo, one transaction per batch, always before the photos move."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from daemon.database import in_flight, schema
-from daemon.database.connection_guard import require_current
+from daemon.database.connection_guard import transaction
 from daemon.database.in_flight import InFlight
 from daemon.database.rows import (
     FINAL_STATE,
@@ -42,7 +41,8 @@ _FIND_BATCH = (
         schema.photos.c.identity == sa.bindparam("identity"),  # with the state, the columns of an index
         schema.photos.c.state == FILING,
         schema.photos.c.generation == sa.bindparam("run_id"),
-        schema.photos.c.inbox_path_bytes == sa.bindparam("inbox_path"),
+        # Not by the index on paths, which COALESCE hides: a phone may give all its photos one name.
+        sa.func.coalesce(schema.photos.c.inbox_path_bytes, b"") == sa.bindparam("inbox_path"),
         schema.batches.c.started_at == sa.bindparam("started_at"),
     )
 )
@@ -68,7 +68,7 @@ class Recorder:
 
     def use_model(self, bundle: Bundle) -> None:
         """Sets the model of all further rows and adds its row when it is new."""
-        with self._transaction() as connection:
+        with transaction(self._engine) as connection:
             model_id = _add_model(connection, bundle)
         self._bundle = bundle
         self.model_id = model_id
@@ -98,7 +98,7 @@ class Recorder:
         Returns:
             The ids of the batch and of the photos.
         """
-        with self._transaction() as connection:
+        with transaction(self._engine) as connection:
             if recorded := _find_batch(connection, batch, rows):
                 return recorded
             batch_id = connection.execute(_INSERT_BATCH, vars(batch) | {"photos": len(rows)}).scalar_one()
@@ -116,35 +116,35 @@ class Recorder:
 
     def move(self, photo_id: int, path: bytes) -> None:
         """Records another destination path for a photo that has not moved yet."""
-        with self._transaction() as connection:
+        with transaction(self._engine) as connection:
             connection.execute(_IN_FLIGHT.values(path_columns(path)), {"photo_ids": [photo_id]})
 
     def finish(self, photo_ids: list[int]) -> None:
         """Records that photos have arrived at the paths of their rows."""
-        with self._transaction() as connection:
+        with transaction(self._engine) as connection:
             connection.execute(_FINISH, {"photo_ids": photo_ids, "now": format_time(datetime.now(UTC))})
 
     def postpone(self, photo_id: int, place: bytes) -> None:
         """Records that a photo goes back to its place in the inbox, to be sorted again."""
-        with self._transaction() as connection:
+        with transaction(self._engine) as connection:
             update_if_state(connection, photo_id, (FILING,), state=RETRY, **path_columns(place))
 
     def missing(self, photo_id: int, path: bytes) -> None:
         """Records that somebody else removed a claimed photo before it arrived."""
-        with self._transaction() as connection:
+        with transaction(self._engine) as connection:
             connection.execute(_IN_FLIGHT.values(state=MISSING), {"photo_ids": [photo_id]})
         self.event("missing", path, "the photo was taken away from the claim folder")
 
     def identify(self, identities: dict[int, str]) -> None:
         """Records the identities (device and inode) of photos, by the ids of their rows."""
-        with self._transaction() as connection:
+        with transaction(self._engine) as connection:
             for photo_id, identity in identities.items():
                 update = schema.photos.update().where(schema.photos.c.id == photo_id)
                 connection.execute(update.values(identity=identity))
 
     def move_in_inbox(self, moves: dict[int, tuple[bytes, bytes]]) -> None:
         """Records that somebody renamed undone photos: their paths in the inbox and their places, by the ids of rows."""
-        with self._transaction() as connection:
+        with transaction(self._engine) as connection:
             for photo_id, (path, place) in moves.items():
                 columns = {"inbox_path_bytes": path, "inbox_path": escape_name(path)} | path_columns(place)
                 update_if_state(connection, photo_id, (UNDONE,), **columns)
@@ -157,16 +157,8 @@ class Recorder:
             "path": None if path is None else escape_name(path),
             "message": message,
         }
-        with self._transaction() as connection:
+        with transaction(self._engine) as connection:
             connection.execute(schema.events.insert().values(row))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
-        """A transaction that counts only if the file that it went to still has its name after the commit."""
-        with self._engine.connect() as connection:
-            with connection.begin():
-                yield connection
-            require_current(connection)
 
 
 class ReadOnlyRecorder(Recorder):

@@ -7,12 +7,27 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from daemon.database.schema import photos
-from daemon.photo import DUPLICATE, FAILED, FILED, FILING, RETRY, RETRYING, Destination, Failure, State
+from daemon.photo import (
+    DUPLICATE,
+    FAILED,
+    FILED,
+    FILING,
+    OTHER,
+    RETRY,
+    RETRYING,
+    CompanionState,
+    Destination,
+    Failure,
+    State,
+)
 from models import Label
 from models.filenames import escape_name
 
 FINAL_STATE = sa.case(
-    (photos.c.error_kind.is_not(None), FAILED), (photos.c.duplicate_of.is_not(None), DUPLICATE), else_=FILED
+    (photos.c.error_kind.is_not(None), FAILED),
+    (photos.c.duplicate_of.is_not(None), DUPLICATE),
+    (photos.c.predicted_label.is_(None), OTHER),
+    else_=FILED,
 )
 """The state of a photo that is at its place, as an expression over its row."""
 
@@ -228,11 +243,18 @@ def path_columns(path: bytes) -> dict[str, Any]:
     return {"path_bytes": path, "path": escape_name(path), "name": escape_name(os.path.basename(path))}
 
 
-def update_if_state(connection: sa.Connection, photo_id: int, states: tuple[State, ...], **values: Any) -> bool:
+def update_if_state(
+    connection: sa.Connection,
+    row_id: int,
+    states: tuple[State | CompanionState, ...],
+    *,
+    table: sa.Table = photos,
+    **values: Any,
+) -> bool:
     """Updates a row if it is still in one of these states; two processes that race for it cannot both succeed.
 
     Returns:
         Whether the row was updated.
     """
-    condition = sa.and_(photos.c.id == photo_id, photos.c.state.in_(states))
-    return bool(connection.execute(photos.update().where(condition).values(values)).rowcount)
+    condition = sa.and_(table.c.id == row_id, table.c.state.in_(states))
+    return bool(connection.execute(table.update().where(condition).values(values)).rowcount)

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-REVISION = "0007"
+REVISION = "0008"
 """The schema that this version of foodsort reads and writes; see migrations/versions/."""
 
 metadata = sa.MetaData()
@@ -73,11 +73,35 @@ photos = sa.Table(
     # By code points, as in SQLite: an index in a locale's order does not serve searches for the start of a name.
     sa.Index("ix_photos_name", "name", postgresql_ops={"name": "text_pattern_ops"}),
     sa.Index("ix_photos_identity_state", "identity", "state"),
+    sa.Index("ix_photos_inbox_path_bytes", "inbox_path_bytes"),
     sa.Index("ix_photos_predicted_label_classified_at", "predicted_label", "classified_at"),
     sa.Index("ix_photos_state_filed_at", "state", "filed_at"),
     # Exactly the expression of the view's `certainty`; the planner does not use the index for any other.
     sa.Index("ix_photos_certainty", sa.text("(0.5 + abs(probability - 0.5))"), "id"),
 )
+
+companions = sa.Table(
+    "companions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("photo_id", sa.Integer, sa.ForeignKey("photos.id"), nullable=False, index=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("path_bytes", sa.LargeBinary, nullable=False),
+    sa.Column("inbox_path", sa.Text, nullable=False),
+    sa.Column("inbox_path_bytes", sa.LargeBinary, nullable=False),
+    sa.Column("generation", sa.Text, nullable=False),
+    sa.Column("identity", sa.Text, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False, index=True),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("modified_at", Time, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("claimed_at", Time, nullable=False),
+    sa.Column("filed_at", Time),
+    sa.Index("ix_companions_state", "state"),
+    sa.Index("ix_companions_name", "name", postgresql_ops={"name": "text_pattern_ops"}),
+)
+"""Files that belong to a photo and move with it."""
 
 reviews = sa.Table(
     "reviews",
@@ -146,5 +170,6 @@ results = sa.table(
     sa.column("claimed_at"),
     sa.column("reviewed_at"),
     sa.column("look"),
+    sa.column("companions"),
 )
 """The documented view, one row per photo, for queries."""

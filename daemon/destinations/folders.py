@@ -12,6 +12,7 @@ from daemon.destinations.subfolders import usable_path
 from daemon.fs import dirfd, names, part
 from daemon.fs.entry import Entry
 from daemon.inbox.claims import Claims
+from daemon.inbox.companions import possible_companions
 from daemon.photo import Destination
 from daemon.retry import is_transient
 from daemon.settings import FolderSettings
@@ -31,6 +32,7 @@ class DestinationFolders:
             "non_food": self._absolute(folders.non_food),
             "unsure": self._absolute(folders.unsure or folders.non_food),
             "duplicate": self._absolute(folders.duplicates),
+            "other": self._absolute(folders.other or folders.failed),
             None: self._absolute(folders.failed),
         }
         self._inbox = self._absolute(folders.inbox)
@@ -134,12 +136,15 @@ class DestinationFolders:
         with self.open_existing(place) as (fd, name):
             return fd is not None and Entry(fd, name).exists()
 
-    def free_places(self, place: bytes, promised: Container[bytes] = ()) -> Iterator[bytes]:
+    def free_places(
+        self, place: bytes, promised: Container[bytes] = (), *, with_companions: bool = False
+    ) -> Iterator[bytes]:
         """Yields free places beside a place, itself first if it is free, then numbered.
 
         Args:
             place: The place.
             promised: Places that count as taken.
+            with_companions: Whether the names of a photo's companions must be free too.
 
         Raises:
             OSError: The folder cannot be read.
@@ -147,10 +152,14 @@ class DestinationFolders:
         parent, name = os.path.split(place)
 
         def is_taken(candidate: bytes) -> bool:
-            beside = os.path.join(parent, candidate)
-            return beside in promised or self.exists(beside)
+            needed = [candidate, *possible_companions(candidate)] if with_companions else [candidate]
+            return any(os.path.join(parent, name) in promised for name in needed) or self._has_any(parent, needed)
 
         return (os.path.join(parent, candidate) for candidate in names.candidates(name, is_taken))
+
+    def _has_any(self, folder: bytes, file_names: Iterable[bytes]) -> bool:
+        with self.open_existing(os.path.join(folder, b"_")) as (fd, _):
+            return fd is not None and any(Entry(fd, name).exists() for name in file_names)
 
     def sweep(self, places: Iterable[bytes]) -> None:
         """Removes unfinished copies from the folders of places, each folder once. Raises OSError."""
@@ -171,6 +180,10 @@ class DestinationFolders:
     def path_in_inbox(self, place: bytes) -> bytes:
         """Returns the path in the inbox of a place there."""
         return self.path(place)[len(self._inbox) + 1 :]
+
+    def is_in_inbox(self, place: bytes) -> bool:
+        """Whether a place is in the inbox."""
+        return self.path(place).startswith(self._inbox + b"/")
 
     def _absolute(self, setting: str) -> bytes:
         return os.path.normpath(os.path.join(self._root, os.fsencode(setting)))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from daemon.database.rows import PendingRow
 from daemon.photo import Destination, Failure
 
 
@@ -34,3 +35,20 @@ class Move:
     attempts: int
     first_failed_at: str | None
     model: str
+
+    @classmethod
+    def of_row(cls, row: PendingRow) -> "Move":
+        """Returns the move that a row names."""
+        return cls(
+            photo_id=row.id,
+            run_id=row.run_id,
+            source=row.inbox_path,
+            target=row.path,
+            destination=row.destination,
+            identity=row.identity,
+            sha256=row.sha256,
+            failure=row.failure,
+            attempts=row.attempts,
+            first_failed_at=row.first_failed_at,
+            model=row.model,
+        )

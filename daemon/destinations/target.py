@@ -11,6 +11,7 @@ from daemon.destinations.folders import DestinationFolders
 from daemon.destinations.subfolders import usable_path
 from daemon.fs import dirfd, filesystem, names
 from daemon.fs.entry import Entry
+from daemon.inbox.companions import possible_companions
 from daemon.photo import Destination
 
 NAME_REFUSED = frozenset({errno.EINVAL, errno.ENAMETOOLONG, errno.EILSEQ})
@@ -35,7 +36,10 @@ class TargetChooser:
     """Chooses free places in the destination folders."""
 
     def __init__(
-        self, destinations: DestinationFolders, on_blocked: Callable[[bytes, bytes], None] = lambda blocked, used: None
+        self,
+        destinations: DestinationFolders,
+        on_blocked: Callable[[bytes, bytes], None] = lambda blocked, used: None,
+        companions: Callable[[], bool] = lambda: False,
     ) -> None:
         """Chooses nothing yet.
 
@@ -43,9 +47,11 @@ class TargetChooser:
             destinations: The folders.
             on_blocked: Called once for each sub-folder in which no photo can get a name, with its path and that of the
                 numbered one that photos move to instead.
+            companions: Whether photos have companions, so that a name counts as taken if one of its companions is.
         """
         self._destinations = destinations
         self._on_blocked = on_blocked
+        self._companions = companions
         self._blocked: set[bytes] = set()
         self._portable: set[bytes] = set()
         """Folders whose filesystem refused a name."""
@@ -98,11 +104,13 @@ class TargetChooser:
         if folder is None:
             folder = self._folders[key] = self._open(root, parents.split(b"/") if parents else [])
 
+        has_companions = self._companions()
+
         def needed(candidate: bytes) -> list[bytes]:
             return [candidate] if destination else [candidate, sidecar.name_of(candidate, sha256)]
 
         def is_taken(candidate: bytes) -> bool:
-            for file in needed(candidate):
+            for file in needed(candidate) + (possible_companions(candidate) if has_companions else []):
                 if folder.place + file in reserved or (folder.fd is not None and Entry(folder.fd, file).exists()):
                     return True
             return False

@@ -15,7 +15,7 @@ from daemon.database.schema import photos
 from daemon.destinations.originals import OriginalMissing
 from daemon.doctor.finding import CheckedRoot, Finding
 from daemon.inbox.claims import Claims
-from daemon.photo import DUPLICATE, FAILED, FILED, State
+from daemon.photo import DUPLICATE, FAILED, FILED, OTHER, State
 from daemon.queries.photo_rows import Photo, newest, reload
 from models.errors import FoodsortError
 from models.filenames import escape_name
@@ -23,7 +23,7 @@ from models.filenames import escape_name
 _SAMPLE = 500
 _PAGE = 100
 _MOST_NAMED = 3
-_PRESENT: tuple[State, ...] = (FILED, FAILED, DUPLICATE)
+_PRESENT: tuple[State, ...] = (FILED, FAILED, DUPLICATE, OTHER)
 
 
 def check(root: CheckedRoot, *, full: bool) -> Iterator[Finding]:

@@ -2,19 +2,35 @@
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 import structlog
 
 from daemon.database.event_log import EventLog
+from daemon.fs import dirfd
 from daemon.inbox.claimed_photo import Claimed, FileChanged, FileRefused, Returned
 from daemon.inbox.claims import Claims
+from daemon.inbox.companion_finder import CompanionFinder
+from daemon.inbox.companion_queue import CompanionQueue
 from daemon.inbox.readiness import ReadinessTracker, ReadyFile
 from daemon.inbox.undone import UndonePhotos
 from daemon.retry import Retrier
+from models.filenames import escape_name
 
 log = structlog.get_logger()
 
 _BATCH = 32  # files between two queries for undone photos
+
+
+class CompanionSink(Protocol):
+    """Takes claimed companions."""
+
+    @property
+    def companion_room(self) -> int:
+        """Number of companions that it takes now."""
+
+    def put_companion(self, claimed: Claimed, photo_id: int) -> None:
+        """Takes a companion of a sorted photo."""
 
 
 class Claimer:
@@ -32,6 +48,9 @@ class Claimer:
         retrier: Retrier,
         event_log: EventLog,
         submit: Callable[[list[Claimed]], None],
+        companions: CompanionQueue | None,
+        finder: CompanionFinder,
+        companion_sink: CompanionSink,
         *,
         settle_s: float,
         dry_run: bool = False,
@@ -45,6 +64,9 @@ class Claimer:
             retrier: Where a full disk and the like are reported.
             event_log: Records events that a person should know about.
             submit: Called with claimed photos.
+            companions: The companions that wait for their photos; None if they are sorted like any other file.
+            finder: Finds the photos of companions.
+            companion_sink: Gets claimed companions.
             settle_s: How long a file has to be stable before it is tried again (s).
             dry_run: Whether to leave the files in the inbox.
         """
@@ -54,6 +76,9 @@ class Claimer:
         self._retrier = retrier
         self._event_log = event_log
         self._submit = submit
+        self._companions = companions
+        self._finder = finder
+        self._companion_sink = companion_sink
         self._settle_s = settle_s
         self._dry_run = dry_run
         self._paused_until = 0.0
@@ -79,10 +104,11 @@ class Claimer:
                 break
             any_due = True
             file = self._tracker.check(path, self._claims.stamp(path), now)
-            if file is not None:
+            if file is not None and not self._is_companion(file):
                 ready.append(file)
         claimed: list[Claimed] = []
         try:
+            any_due |= self._settle_companions()
             for file in self._without_undone(ready):
                 claimed += self._claim(file)
         finally:
@@ -93,8 +119,8 @@ class Claimer:
 
     def next_due_at(self) -> float | None:
         """Returns the latest time at which to call `claim_ready` again (monotonic s), None when no file waits."""
-        due_at = self._tracker.next_due_at()
-        return due_at and max(due_at, self._paused_until)
+        due_at = [self._tracker.next_due_at(), self._companions.next_due_at() if self._companions else None]
+        return min((max(at, self._paused_until) for at in due_at if at is not None), default=None)
 
     def requeue(self, returned: Returned) -> None:
         """Moves a photo that the pipeline returned back to the inbox, where it waits again."""
@@ -115,6 +141,46 @@ class Claimer:
         stamp = self._claims.stamp(path)
         if stamp is not None and self._tracker.refuse(path, stamp, time.monotonic()):
             self._event_log.record("refused", f"{reason}; it stays in the inbox", path)
+
+    def _is_companion(self, file: ReadyFile) -> bool:
+        """Whether a file waits for its photo from now on."""
+        name = dirfd.split(file.path)[1]
+        if self._companions is None or not self._finder.rules.may_be_companion(name):
+            return False
+        if self._dry_run:
+            return self._stays_in_dry_run(file)
+        return self._companions.add(file, is_photo=not self._finder.rules.is_companion(name))
+
+    def _stays_in_dry_run(self, file: ReadyFile) -> bool:
+        found = self._finder.find([file.path])[file.path]
+        if found.place == "none":
+            return False
+        log.info("would follow its photo", companion=escape_name(file.path))
+        self.dry_run_paths.add(file.path)
+        return True
+
+    def _settle_companions(self) -> bool:
+        """Looks for the photos of companions that are due: some follow theirs, some are sorted by themselves.
+
+        Returns:
+            Whether any was due, so that there may be more.
+        """
+        if self._companions is None:
+            return False
+        due = {file.path: file for file in self._companions.due(self._companion_sink.companion_room)}
+        any_due = bool(due)
+        for path in [path for path, file in due.items() if self._claims.stamp(path) != file.stamp]:
+            self._companions.remove(path)  # an event or a scan finds it again if it has changed
+            del due[path]
+        for path, found in self._finder.find(due).items():
+            file = due[path]
+            match self._companions.settle(file, found):
+                case "follow":
+                    for claimed in self._claim(file):
+                        self._companion_sink.put_companion(claimed, found.photo_id)
+                case "release":
+                    self._tracker.requeue(path, file.stamp, file.stable_since, 0.0)
+        return any_due
 
     def _without_undone(self, ready: list[ReadyFile]) -> list[ReadyFile]:
         """Returns the ready files that are not undone photos.
@@ -145,6 +211,8 @@ class Claimer:
         else:
             self._retrier.clear(self)
             self._tracker.remove(ready.path)
+            if self._companions is not None:
+                self._companions.remove(ready.path)
             if self._dry_run:
                 self.dry_run_paths.add(ready.path)
             return [claimed]

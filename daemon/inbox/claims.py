@@ -202,6 +202,11 @@ class Claims:
         stamp = FileStamp.of(stat)
         return stamp if self._filesystem.has_lasting_inodes else stamp.at_path(path)
 
+    def ignores_case(self) -> bool:
+        """Whether names that differ in capitals are the same in the inbox."""
+        own, other = (self.stat(name) for name in (PRIVATE, PRIVATE.upper()))
+        return own is not None and other is not None and dirfd.identity(own) == dirfd.identity(other)
+
     def path_identity(self, path: bytes) -> str | None:
         """Returns the identity that a file at a path has on a filesystem where inodes do not last; None on others."""
         if self._filesystem.has_lasting_inodes:

@@ -7,6 +7,7 @@ from daemon.database.event_log import EventLog
 from daemon.fs import dirfd
 from daemon.inbox.claimer import Claimer
 from daemon.inbox.claims import Claims
+from daemon.inbox.companion_queue import CompanionQueue
 from daemon.inbox.ignore import IgnoreRules
 from daemon.inbox.inotify import FileEvent
 from daemon.inbox.readiness import ReadinessTracker
@@ -32,6 +33,7 @@ class Intake:
         undone: UndonePhotos,
         claimer: Claimer,
         event_log: EventLog,
+        companions: CompanionQueue | None,
         *,
         dry_run: bool = False,
     ) -> None:
@@ -44,6 +46,7 @@ class Intake:
             undone: Finds the files that stay in the inbox.
             claimer: Knows the files that a dry run has submitted.
             event_log: Records events that a person should know about.
+            companions: The companions that wait for their photos.
             dry_run: Whether to record nothing.
         """
         self.tracker = tracker
@@ -51,6 +54,7 @@ class Intake:
         self._undone = undone
         self._claimer = claimer
         self._event_log = event_log
+        self._companions = companions
         self._dry_run = dry_run
         self._ignore = IgnoreRules(settings.ignore)
         self._scanner = Scanner(self._walk)
@@ -121,6 +125,8 @@ class Intake:
         self.tracker.clear()
         self._undone.reset()
         self._reported.clear()
+        if self._companions is not None:
+            self._companions.clear()
 
     def _is_own_return(self, path: bytes) -> bool:
         """Whether an event is of a placeholder, which a file replaced when it was returned (see `fs/rename.py`)."""
@@ -139,7 +145,9 @@ class Intake:
                 message = "is no regular file (a link, FIFO, socket or device), so it stays"
                 self._report("skipped", message, path)
             elif path not in self._claimer.dry_run_paths:
-                stamps[path] = self._claims.stamp_of(path, stat)
+                stamp = self._claims.stamp_of(path, stat)
+                if self._companions is None or not self._companions.holds(path, stamp):
+                    stamps[path] = stamp
         undone = self._undone.find({path: stamp for path, stamp in stamps.items() if path not in self.tracker})
         for path, stamp in stamps.items():
             if path not in undone:

@@ -83,6 +83,7 @@ class Metrics:
             self._photos.labels(label, label)
             self._photos.labels(label, "duplicate")
         self._photos.labels(_NO_LABEL, "failed")
+        self._photos.labels(_NO_LABEL, "other")
         for kind in ImageErrorKind:
             self._failures.labels(kind.value)
 

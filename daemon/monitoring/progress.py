@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-DESTINATIONS: Final = ("food", "non_food", "unsure", "duplicate", "failed")
+DESTINATIONS: Final = ("food", "non_food", "unsure", "duplicate", "other", "failed")
 
 
 class Progress:
@@ -45,7 +45,9 @@ class Progress:
 
 
 def summary(counts: Counter[str]) -> str:
-    """Formats counts: `3 food, 2 non_food, 1 failed`; `unsure` and `duplicate` only when they are not zero."""
+    """Formats counts: `3 food, 2 non_food, 1 failed`; `unsure`, `duplicate` and `other` only when they are not zero."""
     return ", ".join(
-        f"{counts[name]} {name}" for name in DESTINATIONS if counts[name] or name not in {"unsure", "duplicate"}
+        f"{counts[name]} {name}"
+        for name in DESTINATIONS
+        if counts[name] or name not in {"unsure", "duplicate", "other"}
     )

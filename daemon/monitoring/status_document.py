@@ -53,6 +53,7 @@ class PhotoCounts(TypedDict):
     non_food: int
     unsure: int
     duplicate: int
+    other: int
     failed: int
 
 
@@ -155,7 +156,7 @@ EMPTY: StatusDocument = {
     "queue": {"inbox": 0, "in_flight": 0},
     "more_waiting": False,
     "oldest_waiting": None,
-    "photos": {"food": 0, "non_food": 0, "unsure": 0, "duplicate": 0, "failed": 0},
+    "photos": {"food": 0, "non_food": 0, "unsure": 0, "duplicate": 0, "other": 0, "failed": 0},
     "rate_per_min": 0,
     "slowest_stage": None,
     "model": None,

@@ -45,6 +45,7 @@ class Classifiers:
         metrics: Metrics,
         *,
         unsure: bool,
+        other: bool,
         look_up: Callable[[list[PhotoKey]], list[PriorRecord]],
         on_error: Callable[[BaseException], None],
     ) -> None:
@@ -55,6 +56,7 @@ class Classifiers:
             batcher: Gives batches to the threads.
             metrics: Metrics of the process.
             unsure: Whether photos between the thresholds get the label `unsure`.
+            other: Whether files that are no images have a folder of their own.
             look_up: Returns what the database knows of each photo of a batch.
             on_error: Called with the exception that ends a thread.
         """
@@ -64,6 +66,7 @@ class Classifiers:
         self._batcher = batcher
         self._metrics = metrics
         self._unsure = unsure
+        self._other = other
         self._look_up = look_up
         self._on_error = on_error
         self._lock = threading.Lock()
@@ -103,7 +106,7 @@ class Classifiers:
         with stages.work("look_up", len(batch), workers=streams, then="classify"):
             prior = self._look_up([photo.key for photo in batch])
         with stages.work("classify", len(batch), workers=streams, then="file"):
-            outcomes = classify(batch, prior, self._engine, self._card, unsure=self._unsure)
+            outcomes = classify(batch, prior, self._engine, self._card, unsure=self._unsure, other=self._other)
         inference_ms = 1000 * (time.perf_counter() - begun)
         failpoints.failpoint("classified")
         row = BatchRow(started_at=started_at, engine=self._engine.name, inference_ms=inference_ms)

@@ -13,6 +13,7 @@ from models.bundle import Card
 from models.cascade import look
 from models.decision import label, probability
 from models.engines.base import Engine
+from models.errors import ImageError, ImageErrorKind
 from models.filenames import escape_name
 from models.images.decode import Pixels
 
@@ -25,7 +26,7 @@ class Outcome:
         decoded: The photo.
         prior: Its earlier records in the database.
         prediction: Output of the network; None for a failure.
-        failure: Reason why there is no prediction.
+        failure: Reason why there is no prediction; None for a file that is no image and has a folder of its own.
         duplicate_of: Row of a filed photo of the same bytes, because of which this one is set aside.
     """
 
@@ -38,7 +39,9 @@ class Outcome:
     @property
     def destination(self) -> Destination:
         """Folder of the photo; a person's label for the same bytes counts before the network's."""
-        return "duplicate" if self.prediction and self.duplicate_of is not None else self.label
+        if self.prediction is None:
+            return None if self.failure else "other"
+        return "duplicate" if self.duplicate_of is not None else self.label
 
     @property
     def label(self) -> Label | None:
@@ -119,7 +122,7 @@ def label_logits(logits: list[KnownLogit], card: Card, *, unsure: bool) -> list[
 
 
 def classify(
-    batch: list[Decoded], prior: list[PriorRecord], engine: Engine, card: Card, *, unsure: bool
+    batch: list[Decoded], prior: list[PriorRecord], engine: Engine, card: Card, *, unsure: bool, other: bool = False
 ) -> list[Outcome]:
     """Classifies a batch with one run of the network, or with a second one for the photos that need another look.
 
@@ -131,6 +134,7 @@ def classify(
         engine: Engine of the model in use.
         card: Card of that model, for temperature and thresholds.
         unsure: Whether photos between the thresholds get the label `unsure`.
+        other: Whether files that are no images have a folder of their own, so that they are no failures.
 
     Returns:
         The outcome of each photo, in the order of the batch.
@@ -145,8 +149,12 @@ def classify(
         label_logits([next(computed) if known is None else known for _, known in pairs], card, unsure=unsure)
     )
     return [
-        Outcome(photo, record, prediction=None, failure=Failure(photo.error.kind, str(photo.error)))
+        Outcome(photo, record, prediction=None, failure=_failure(photo.error, other=other))
         if photo.error
         else Outcome(photo, record, prediction=next(predictions), failure=None)
         for photo, record in zip(batch, prior, strict=True)
     ]
+
+
+def _failure(error: ImageError, *, other: bool) -> Failure | None:
+    return None if other and error.kind == ImageErrorKind.NOT_AN_IMAGE else Failure(error.kind, str(error))

@@ -66,27 +66,39 @@ def read(
     if size > max_bytes:
         message = f"{size} bytes are more than the limit of {max_bytes}; raise images.max_bytes to allow it"
         return Decoded(claimed, UNREAD_SHA256, None, ImageError(ImageErrorKind.TOO_LARGE, message))
+
+    def on_piece() -> None:
+        decoders.raise_if_stopped()
+        on_progress()
+
     # Hashed here and first: a decoder that read a hostile photo cannot be trusted with the digest.
-    sha256 = _sha256(claimed.fd, size, decoders, on_progress)
-    # The writer may not have synced it, and after a power cut no row may exist without its photo.
-    dirfd.sync(claimed.fd, data_only=True)
+    sha256 = hash_and_sync(claimed, on_piece)
     try:
         return Decoded(claimed, sha256, decoders.decode(claimed.fd), None)
     except ImageError as error:
         return Decoded(claimed, sha256, None, error)
 
 
-def _sha256(fd: int, size: int, decoders: DecoderPool, on_progress: Callable[[], None]) -> str:
-    """Hashes the first `size` bytes of a file, in pieces: a stop does not wait for the rest of a large file.
+def hash_and_sync(claimed: Claimed, on_piece: Callable[[], None]) -> str:
+    """Hashes a claimed file and syncs it to the disk.
 
-    What a writer appends meanwhile is not read; it has changed the file, so the photo goes back to the inbox.
+    What a writer appends meanwhile is not read; it has changed the file, so the file goes back to the inbox.
+
+    Args:
+        claimed: The file.
+        on_piece: Called after each piece; may raise, so that a stop does not wait for the rest of a large file.
+
+    Raises:
+        OSError: The file cannot be read or synced.
     """
+    size = os.fstat(claimed.fd).st_size
     digest = hashlib.sha256()
     piece = memoryview(bytearray(min(size, _PIECE_BYTES)))
     offset = 0
-    while offset < size and (count := os.preadv(fd, [piece], offset)):
+    while offset < size and (count := os.preadv(claimed.fd, [piece], offset)):
         digest.update(piece[:count])
         offset += count
-        decoders.raise_if_stopped()
-        on_progress()
+        on_piece()
+    # The writer may not have synced it, and after a power cut no row may exist without its file.
+    dirfd.sync(claimed.fd, data_only=True)
     return digest.hexdigest()

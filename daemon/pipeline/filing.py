@@ -2,7 +2,7 @@
 
 import errno
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from daemon import failpoints
 from daemon.database.event_log import EventLog
 from daemon.database.lookup import Lookup
 from daemon.database.recorder import Recorder
-from daemon.database.rows import BatchRow, DuplicateRow, PendingRow
+from daemon.database.rows import BatchRow, DuplicateRow
 from daemon.database.timestamps import format_time
 from daemon.destinations.folders import DestinationFolders
 from daemon.destinations.move import Move
@@ -51,9 +51,10 @@ class Filer:
         retrier: Retrier,
         *,
         skip_duplicates: bool = False,
+        has_companions: Callable[[], bool] = lambda: False,
     ) -> None:
         self._destinations = destinations
-        self._targets = TargetChooser(destinations, self._report_blocked)
+        self._targets = TargetChooser(destinations, self._report_blocked, has_companions)
         self._mover = mover
         self._recorder = recorder
         self._lookup = lookup
@@ -153,14 +154,14 @@ class Filer:
                 self._record_missing(row.id, row.inbox_path)
                 continue
             if action == "drop_and_finish":
-                self._retry(self._mover.drop_claimed, _pending_move(row))
+                self._retry(self._mover.drop_claimed, Move.of_row(row))
             try:
-                if action != "file" or self._move(_pending_move(row)) is not None:
+                if action != "file" or self._move(Move.of_row(row)) is not None:
                     finished.append(row.id)
             except _FolderRefused as refusal:
                 log.warning(f"{refusal}; the photo goes back to the inbox", photo=escape_name(row.inbox_path))
-                self._postpone(_pending_move(row))
-                self._mover.give_back(_pending_move(row))
+                self._postpone(Move.of_row(row))
+                self._mover.give_back(Move.of_row(row))
         self._finish(finished)
 
     def _mark_duplicates(self, outcomes: list[Outcome], new_digests: set[str]) -> tuple[list[Outcome], list[Outcome]]:
@@ -287,22 +288,6 @@ class Filer:
         self._retry(self._recorder.missing, photo_id, path)
 
 
-def _pending_move(row: PendingRow) -> Move:
-    return Move(
-        photo_id=row.id,
-        run_id=row.run_id,
-        source=row.inbox_path,
-        target=row.path,
-        destination=row.destination,
-        identity=row.identity,
-        sha256=row.sha256,
-        failure=row.failure,
-        attempts=row.attempts,
-        first_failed_at=row.first_failed_at,
-        model=row.model,
-    )
-
-
 def _log_outcomes(event: str, photos: Iterable[tuple[Outcome, bytes]], **fields: int) -> None:
     """Logs the places of photos: all at once, since each line wakes the thread that writes it."""
     bound = log.bind()
@@ -314,3 +299,5 @@ def _log_outcomes(event: str, photos: Iterable[tuple[Outcome, bytes]], **fields:
             bound.warning(
                 f"{event} as failed", **fields_of_all, kind=outcome.failure.kind, reason=outcome.failure.message
             )
+        else:
+            bound.info(f"{event} as no image", **fields_of_all)

@@ -11,11 +11,14 @@ from daemon.inbox.claimed_photo import Claimed, Returned
 from daemon.monitoring.metrics import Metrics
 from daemon.pipeline.batcher import Batcher
 from daemon.pipeline.classifiers import ClassifiedBatch, Classifiers
+from daemon.pipeline.companion_filer import CompanionFiler
 from daemon.pipeline.decode import Decoded
 from daemon.pipeline.filing import Filer
 from daemon.pipeline.loaded_model import LoadedModel
 from daemon.pipeline.readers import Readers
 from daemon.settings import Settings
+
+_MOST_COMPANIONS = 128
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Pipeline:
         model: LoadedModel,
         decoders: DecoderPool,
         filer: Filer,
+        companion_filer: CompanionFiler,
         callbacks: PipelineCallbacks,
         metrics: Metrics,
         *,
@@ -50,6 +54,7 @@ class Pipeline:
         self.failure: BaseException | None = None
         """Exception that ended a thread."""
         self._filer = filer
+        self._companion_filer = companion_filer
         self._callbacks = callbacks
         self._metrics = metrics
         self._stages = metrics.stages
@@ -65,7 +70,7 @@ class Pipeline:
             settings,
             may_file_unread=filer.renames_failed,
             on_result=self._pass_on,
-            on_error=self._fail,
+            on_error=self.fail,
         )
         # Batches larger than one run of the engine would only delay each other's photos, and a stop.
         self._batcher = Batcher(
@@ -80,15 +85,16 @@ class Pipeline:
             self._batcher,
             metrics,
             unsure=bool(settings.folders.unsure),
+            other=bool(settings.folders.other),
             look_up=callbacks.look_up,
-            on_error=self._fail,
+            on_error=self.fail,
         )
         self._filing = threading.Thread(target=self._run_filer, name="file")
 
     @property
     def in_flight(self) -> int:
-        """Number of claimed photos that are neither filed nor back in the inbox."""
-        return len(self._in_flight)
+        """Number of claimed photos and companions that are neither filed nor back in the inbox."""
+        return len(self._in_flight) + self._companion_filer.in_flight
 
     @property
     def oldest(self) -> tuple[Claimed, float] | None:
@@ -100,13 +106,14 @@ class Pipeline:
     def full(self) -> bool:
         """Whether enough photos are claimed to keep all stages busy; the pixels of more would only take memory."""
         engine = self._engine
-        return self.in_flight >= max(4 * self._max_size, 2 * min(self._max_size, engine.largest) * engine.streams)
+        return len(self._in_flight) >= max(4 * self._max_size, 2 * min(self._max_size, engine.largest) * engine.streams)
 
     def start(self) -> None:
         """Starts the threads."""
         self._readers.start()
         self._classifiers.start()
         self._filing.start()
+        self._companion_filer.start()
 
     def put(self, photos: Collection[Claimed]) -> None:
         """Adds claimed photos."""
@@ -118,6 +125,7 @@ class Pipeline:
     def stop(self) -> None:
         """Files the batches that are being classified, and gives all other photos back to the inbox."""
         waiting = self._batcher.end()
+        self._companion_filer.stop()
         self._readers.stop()
         for decoded in (*waiting, *self._batcher.end()):
             self._stages.leave("look_up")
@@ -126,6 +134,20 @@ class Pipeline:
         self._filing.join()
         for claimed, _ in self._in_flight.values():  # a failed thread leaves them to the next start
             claimed.close()
+
+    @property
+    def companion_room(self) -> int:
+        """Number of companions that may be added; each keeps a file open."""
+        return max(0, _MOST_COMPANIONS - self._companion_filer.in_flight)
+
+    def put_companion(self, claimed: Claimed, photo_id: int) -> None:
+        """Adds a claimed companion of a sorted photo."""
+        self._companion_filer.put(claimed, photo_id)
+
+    def fail(self, error: BaseException) -> None:
+        """Keeps the exception for the service, which raises it in its own thread."""
+        self.failure = error
+        self._callbacks.wake()
 
     def _pass_on(self, result: Decoded | Returned) -> None:
         if isinstance(result, Decoded):
@@ -148,18 +170,13 @@ class Pipeline:
                 del self._in_flight[id(claimed)]
         self._callbacks.wake()
 
-    def _fail(self, error: BaseException) -> None:
-        """Keeps the exception for the service, which raises it in its own thread."""
-        self.failure = error
-        self._callbacks.wake()
-
     def _run_filer(self) -> None:
         classified = self._classifiers.classified
         try:
             while (batch := classified.get()) is not None:
                 self._file(batch)
         except BaseException as error:  # noqa: BLE001
-            self._fail(error)
+            self.fail(error)
             # No classifier may block for ever on a full queue. These photos stay claimed for the next start.
             while classified.get() is not None:
                 pass

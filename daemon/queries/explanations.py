@@ -57,6 +57,11 @@ EXPLANATIONS: Mapping[State, Explanation] = {
         history="It was set aside at {path}.",
         refusal="is an exact copy that was set aside; `foodsort undo` moves it back to the inbox first",
     ),
+    "other": Explanation(
+        place="no image, set aside",
+        history="It was set aside at {path}.",
+        refusal="is no image; `foodsort undo` moves it back to the inbox first",
+    ),
     "missing": Explanation(
         place="taken away by somebody else",
         history="Somebody else took it away; its last known place is {path}.",
@@ -93,6 +98,7 @@ WHY_NOT_LABELLED: Mapping[State, str] = {
     **WHY_NOT_MOVED,
     "failed": "could not be decoded, so no label fits; repair the file, then run `foodsort retry PATH`",
     "duplicate": "is an exact copy that was set aside; label the original instead",
+    "other": "is no image, so no label fits",
     "undone": "is in the inbox; `foodsort retry PATH` sorts it, then it can be labelled",
     "retry": "is in the inbox, to be sorted again; it can be labelled after that",
 }
@@ -102,5 +108,6 @@ WHY_NOT_DELETED: Mapping[State, str] = {
     **WHY_NOT_MOVED,
     "filed": "is sorted; only failed photos can be deleted",
     "duplicate": "is an exact copy that was set aside; only failed photos can be deleted",
+    "other": "is no image that was set aside; only failed photos can be deleted",
 }
 """Why a photo in a state cannot be deleted."""

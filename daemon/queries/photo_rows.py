@@ -3,18 +3,18 @@
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from daemon.database.schema import photos
 from daemon.database.timestamps import is_same_mtime
 from daemon.fs import dirfd
-from daemon.photo import CORRECTING, DUPLICATE, FAILED, FILED, FILING, State
+from daemon.photo import CORRECTING, DUPLICATE, FAILED, FILED, FILING, OTHER, State
 from models.filenames import escape_name
 
 _CHUNK_PHOTOS = 64
-_PRESENT = (FILING, FILED, CORRECTING, FAILED, DUPLICATE)
+_PRESENT = (FILING, FILED, CORRECTING, FAILED, DUPLICATE, OTHER)
 """States of photos that are at their places, or will be."""
 
 
@@ -46,19 +46,27 @@ class Photo(NamedTuple):
         return dirfd.is_regular(stat) and same_size and is_same_mtime(stat.st_mtime_ns, self.modified_at)
 
 
-COLUMNS: tuple["sa.ColumnElement[object]", ...] = (
-    photos.c.id,
-    photos.c.state,
-    photos.c.path_bytes,
-    photos.c.inbox_path_bytes,
-    photos.c.identity,
-    photos.c.sha256,
-    photos.c.size_bytes,
-    photos.c.modified_at,
-    photos.c.error_kind,
-    photos.c.filed_at,
-    photos.c.batch_id,
-)
+def columns_of(table: sa.Table) -> tuple["sa.ColumnElement[Any]", ...]:
+    """Returns the columns of a `Photo`, in its order, of photos or companions."""
+    c = table.c
+    error_kind = c.error_kind if "error_kind" in c else sa.literal(None)
+    batch_id = c.batch_id if "batch_id" in c else sa.literal(0)
+    return (
+        c.id,
+        c.state,
+        c.path_bytes,
+        c.inbox_path_bytes,
+        c.identity,
+        c.sha256,
+        c.size_bytes,
+        c.modified_at,
+        error_kind,
+        c.filed_at,
+        batch_id,
+    )
+
+
+COLUMNS = columns_of(photos)
 """The columns of a `Photo`, in its order."""
 
 

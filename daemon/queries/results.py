@@ -60,6 +60,7 @@ class ResultRow(TypedDict):
     claimed_at: str
     reviewed_at: str | None
     look: int | None
+    companions: int
 
 
 COLUMNS = tuple(ResultRow.__annotations__)

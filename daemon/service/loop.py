@@ -95,7 +95,13 @@ class MainLoop:
     def idle(self) -> bool:
         """Whether no photo is ready, settling or in flight, even after a new scan of the whole inbox."""
         intake = self.runtime.intake
+        companions = self.runtime.companions
         if not self.runtime.storage.handle.is_open or not self._is_quiet():
+            if companions is not None:
+                companions.hurries = False
+            return False
+        if companions is not None and len(companions):
+            companions.hurries = True  # nothing else is to be done
             return False
         self._scan()
         while intake.scanning and not len(intake.tracker) and not self._stopping.is_set():

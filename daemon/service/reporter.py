@@ -203,6 +203,7 @@ def _photo_counts(counts: Counter[str]) -> PhotoCounts:
         "non_food": counts["non_food"],
         "unsure": counts["unsure"],
         "duplicate": counts["duplicate"],
+        "other": counts["other"],
         "failed": counts["failed"],
     }
 

@@ -12,6 +12,10 @@ from daemon.decoders.process import START_S
 from daemon.destinations.mover import PhotoMover
 from daemon.inbox.claimed_photo import Returned
 from daemon.inbox.claimer import Claimer
+from daemon.inbox.companion_finder import CompanionFinder
+from daemon.inbox.companion_queue import CompanionQueue
+from daemon.inbox.companions import CompanionRules
+from daemon.inbox.ignore import IgnoreRules
 from daemon.inbox.inotify import FileEvent
 from daemon.inbox.intake import Intake
 from daemon.inbox.readiness import ReadinessTracker
@@ -19,6 +23,7 @@ from daemon.inbox.undone import UndonePhotos
 from daemon.inbox.watcher import Watcher
 from daemon.monitoring.drift import WINDOW, DriftWindow
 from daemon.monitoring.metrics import Metrics
+from daemon.pipeline.companion_filer import CompanionCallbacks, CompanionFiler
 from daemon.pipeline.filing import Filer
 from daemon.pipeline.loaded_model import LoadedModel
 from daemon.pipeline.pipeline import Pipeline, PipelineCallbacks
@@ -82,6 +87,7 @@ class Runtime:
         decoders: Decoders of the pipeline.
         model: The model in use.
         pipeline: The pipeline.
+        companions: Companions that wait for their photos; None if they are sorted like any other file.
         claimer: Claims ready files for the pipeline.
         intake: Fills the tracker with the files of the inbox.
         recovery: Recovers photos in flight of an earlier run.
@@ -140,16 +146,22 @@ class Runtime:
             opened.callback(self.decoders.close)
             self.model = LoadedModel(self.bundle, self._open_engine())
             filer = self._build_filer()
-            self.pipeline = self._build_pipeline(filer)
+            companion_filer = self._build_companion_filer()
+            self.pipeline = self._build_pipeline(filer, companion_filer)
+            watch = settings.watch
             undone = UndonePhotos(
                 self.storage.recorder,
                 self.storage.lookup,
                 self.retrier,
                 self.storage.destinations.place_in_inbox,
             )
-            self.claimer = self._build_claimer(undone)
+            rules = CompanionRules(watch.companion_endings, ignore_case=self.storage.claims.ignores_case())
+            self.companions = CompanionQueue(watch.companion_s) if watch.companions else None
+            self.claimer = self._build_claimer(undone, rules)
             self.intake = self._build_intake(undone)
-            self.recovery = StartupRecovery(self.storage, filer, self.pipeline, self.claimer, self.retrier)
+            self.recovery = StartupRecovery(
+                self.storage, filer, companion_filer, self.pipeline, self.claimer, self.retrier, rules
+            )
             self.watcher = self._build_watcher()
             self._opened = opened.pop_all()
         self.is_open = True
@@ -181,9 +193,26 @@ class Runtime:
             lookup=self.storage.lookup,
             retrier=self.retrier,
             skip_duplicates=self.settings.images.duplicates == "skip",
+            has_companions=lambda: self.retrier(self.storage.companions.in_use),
         )
 
-    def _build_pipeline(self, filer: Filer) -> Pipeline:
+    def _build_companion_filer(self) -> CompanionFiler:
+        messages = self._context.messages
+        return CompanionFiler(
+            destinations=self.storage.destinations,
+            mover=PhotoMover(self.storage.destinations, self.storage.claims),
+            recorder=self.storage.companions,
+            retrier=self.retrier,
+            max_bytes=self.settings.images.max_bytes,
+            callbacks=CompanionCallbacks(
+                give_back=messages.put,
+                wake=lambda: messages.put(None),
+                part=self.storage.recover_actions,
+                fail=lambda error: self.pipeline.fail(error),
+            ),
+        )
+
+    def _build_pipeline(self, filer: Filer, companion_filer: CompanionFiler) -> Pipeline:
         messages = self._context.messages
         storage = self.storage
         callbacks = PipelineCallbacks(
@@ -196,12 +225,15 @@ class Runtime:
             model=self.model,
             decoders=self.decoders,
             filer=filer,
+            companion_filer=companion_filer,
             callbacks=callbacks,
             metrics=self._context.metrics,
             dry_run=self._context.dry_run,
         )
 
-    def _build_claimer(self, undone: UndonePhotos) -> Claimer:
+    def _build_claimer(self, undone: UndonePhotos, rules: CompanionRules) -> Claimer:
+        storage = self.storage
+        ignore = IgnoreRules(self.settings.watch.ignore)
         return Claimer(
             claims=self.storage.claims,
             tracker=self.tracker,
@@ -209,6 +241,9 @@ class Runtime:
             retrier=self.retrier,
             event_log=self.storage.event_log,
             submit=self.pipeline.put,
+            companions=self.companions,
+            finder=CompanionFinder(rules, storage.claims, storage.companions, undone, self.retrier, ignore),
+            companion_sink=self.pipeline,
             settle_s=self.settings.watch.settle_s,
             dry_run=self._context.dry_run,
         )
@@ -221,6 +256,7 @@ class Runtime:
             undone=undone,
             claimer=self.claimer,
             event_log=self.storage.event_log,
+            companions=self.companions,
             dry_run=self._context.dry_run,
         )
 

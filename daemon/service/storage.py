@@ -2,15 +2,17 @@
 
 import sqlite3
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
 import structlog
 
-from daemon.actions.context import Actions
+from daemon.actions.context import ActionBusy, Actions
+from daemon.actions.result import ActionResult
 from daemon.database import addresses, connections, integrity, root_id
+from daemon.database.companions import CompanionRecorder
 from daemon.database.event_log import EventLog
 from daemon.database.in_flight import InFlight
 from daemon.database.keeper import DatabaseKeeper
@@ -40,6 +42,7 @@ class Storage:
         destinations: Destination folders.
         recorder: Writes rows.
         lookup: Reads rows.
+        companions: Reads and writes rows of companions.
         actions: Actions on sorted photos, for recovery.
         event_log: Records events in log and database.
     """
@@ -82,6 +85,7 @@ class Storage:
                 opened.callback(self.recorder.close)
             self.lookup = Lookup(engine, partial(has_left, self.destinations))
             self.actions = Actions.of(root, settings.folders, self.claims, engine)
+            self.companions = CompanionRecorder(engine)
             self.event_log = EventLog(self.recorder, retrier)
             if not dry_run:
                 if self._attempt(root_id.claim, root, engine):
@@ -116,6 +120,14 @@ class Storage:
             self._retrier.clear(self._keeper)
         for kind, message in self._keeper.take_events():
             self._retrier(self.recorder.event, kind, None, message)
+
+    def recover_actions(self, on_recovered: Callable[[str, ActionResult], None] = lambda action, result: None) -> None:
+        """Completes the actions of a process that was killed.
+
+        Another holder of the lock is alive, has completed them already, and completes its own.
+        """
+        with suppress(ActionBusy), self.actions.exclusive(timeout_s=0, on_recovered=on_recovered):
+            pass
 
     def _connect(self) -> sa.Engine:
         self._attempt(integrity.refuse_damaged, self._address)

@@ -72,7 +72,7 @@ def _sorting(photo: Any) -> Iterator[Step]:
             f" {photo.probability:.3f} (batch {photo.batch_id}, {photo.engine}"
             f"{f', {photo.look} px' if photo.look else ''}).",
         )
-    at = photo.filed_at if photo.state in {"filed", "failed", "deleting", "deleted", "duplicate"} else None
+    at = photo.filed_at if photo.state in {"filed", "failed", "deleting", "deleted", "duplicate", "other"} else None
     if photo.state in {"undone", "undoing", "retry", "retrying"} and photo.filed_at:
         yield Step(photo.filed_at, "It was moved to its folder.")
     yield Step(at or "", EXPLANATIONS[photo.state].history.format(path=photo.path))

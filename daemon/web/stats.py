@@ -9,7 +9,7 @@ from typing import NamedTuple, get_args
 import sqlalchemy as sa
 
 from daemon.database.schema import models, photos, results, reviews
-from daemon.photo import DELETED, DELETING, FAILED, FILED, State
+from daemon.photo import DELETED, DELETING, FAILED, FILED, OTHER, State
 from daemon.web.agreement import LabelPairs
 from daemon.web.gallery import SORTED
 
@@ -20,7 +20,7 @@ _NEWEST_FILED = 1000
 ALL_TIME = ("0000", "9999")
 """Times before and after all others, as text in the database."""
 
-_ELSEWHERE = set(get_args(State)) - {*SORTED, FAILED, DELETING, DELETED}
+_ELSEWHERE = set(get_args(State)) - {*SORTED, FAILED, OTHER, DELETING, DELETED}
 """States of photos that may have a label and are not in their folders, such as undone ones; there are few."""
 _LABELS = ("food", "non_food", "unsure")
 _SIZE_QUERIES = {

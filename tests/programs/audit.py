@@ -1,4 +1,4 @@
-"""Compares the folders of a root with its rows: each photo in exactly one place, with exactly one row that names it."""
+"""Compares the folders of a root with its rows: each file in exactly one place, with exactly one row that names it."""
 
 import hashlib
 import os
@@ -26,6 +26,8 @@ class Row(NamedTuple):
     path: Path
     inbox_path: str
     sha256: str
+    photo_id: int = 0
+    """The photo that a companion belongs to."""
 
 
 @dataclass(frozen=True)
@@ -47,28 +49,36 @@ class Audit:
             photos: Bytes of each photo that was dropped, the same bytes as often as they were dropped.
         """
         dropped = Counter(map(_sha256, photos))
-        rows = self.rows()
+        rows = [*self.rows(), *self.companions()]
         places = {path: _sha256(path.read_bytes()) for path in self._files()}
         return [
             *_compare_places(dropped, places, Counter(row.sha256 for row in rows if row.state == "deleted")),
             *_compare_rows(dropped, places, rows),
+            *_parted(self.rows(), self.companions()),
             *self._litter(),
         ]
 
     def rows(self) -> list[Row]:
         """All rows of photos; none before there is a table."""
+        return self._rows("photos", "0")
+
+    def companions(self) -> list[Row]:
+        """All rows of companions."""
+        return self._rows("companions", "photo_id")
+
+    def _rows(self, table: str, photo_id: str) -> list[Row]:
         if not (self.root / "foodsort.db").exists():
             return []
         address = f"file:{self.root}/foodsort.db?mode=ro"
         with closing(sqlite3.connect(address, uri=True, timeout=10)) as database:
-            if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'photos'").fetchall():
+            if not database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchall():
                 return []
             found = database.execute(
-                "SELECT id, state, path_bytes, inbox_path_bytes, sha256 FROM photos ORDER BY id"
+                f"SELECT id, state, path_bytes, inbox_path_bytes, sha256, {photo_id} FROM {table} ORDER BY id"
             ).fetchall()
         return [
-            Row(number, state, self.root / os.fsdecode(path), os.fsdecode(inbox_path), sha256)
-            for number, state, path, inbox_path, sha256 in found
+            Row(number, state, self.root / os.fsdecode(path), os.fsdecode(inbox_path), sha256, photo_id)
+            for number, state, path, inbox_path, sha256, photo_id in found
         ]
 
     def _files(self) -> Iterator[Path]:
@@ -116,6 +126,17 @@ def _compare_rows(dropped: Counter[str], places: dict[Path, str], rows: list[Row
     for path, count in Counter(row.path for row in rows if row.state in _IN_PLACE).items():
         if count > 1:
             yield f"ROW: {count} rows name {path}"
+
+
+def _parted(photos: list[Row], companions: list[Row]) -> Iterator[str]:
+    """Companions that are not beside their photos."""
+    by_id = {row.id: row for row in photos}
+    for companion in companions:
+        photo = by_id.get(companion.photo_id)
+        if photo is None:
+            yield f"PARTED: the companion {companion.path} has no photo"
+        elif companion.state in _IN_PLACE and photo.state in _IN_PLACE and companion.path.parent != photo.path.parent:
+            yield f"PARTED: {companion.path} is not beside {photo.path}"
 
 
 def _explains_something(sidecar: Path) -> bool:

@@ -34,6 +34,7 @@ def row(name: bytes, attempts: int = 1) -> PhotoRow:
         size_bytes=1,
         modified_at=NOW,
         claimed_at=NOW,
+        predicted_label="food",
         attempts=attempts,
     )
 

@@ -44,7 +44,7 @@ def process(syscalls: Syscalls, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 class Lab:
-    """A root of one layout with four photos, made anew for each fault."""
+    """A root of one layout with four photos and two companions, made anew for each fault."""
 
     def __init__(self, root: Path, away: Path, photo: Photo, process: Commands, layout: str) -> None:
         self.root = root
@@ -60,13 +60,15 @@ class Lab:
         (root / "foodsort.toml").write_text("".join(["[folders]\n", *settings]))
 
     def drop(self) -> None:
-        """Puts photos of both kinds, a broken one, and one of the same bytes as another into the inbox."""
+        """Puts photos of both kinds, a broken one, one of the same bytes as another, and companions into the inbox."""
         food, other = (self._photo(label) for label in ("food", "non_food"))
         new = {
             "a.jpg": food,
             "trip/b.jpg": other,
             "trip/a.jpg": food,
             "cut.jpg": self._photo(size=256)[:1000],
+            "trip/b.mov": b"the video of b.jpg",
+            "cut.xmp": b"the sidecar of cut.jpg",
         }
         for name, data in new.items():
             path = self.root / "inbox" / name
@@ -94,14 +96,18 @@ class Lab:
         if not (self.root / "foodsort.db").exists():
             return
         with closing(sqlite3.connect(self.root / "foodsort.db")) as database, database:
-            rows = database.execute("SELECT id, path_bytes, generation, inbox_path_bytes FROM photos").fetchall()
-            for number, path, run_id, inbox_path in rows:
-                claimed = self.root / "inbox/.foodsort/claimed" / run_id / os.fsdecode(inbox_path)
-                for place in (self.root / os.fsdecode(path), claimed):
-                    if place.exists():
-                        stat = place.stat()
-                        identity = f"{stat.st_dev}:{stat.st_ino}"
-                        database.execute("UPDATE photos SET identity = ? WHERE id = ?", (identity, number))
+            for table in ("photos", "companions"):
+                self._identify(database, table)
+
+    def _identify(self, database: sqlite3.Connection, table: str) -> None:
+        rows = database.execute(f"SELECT id, path_bytes, generation, inbox_path_bytes FROM {table}").fetchall()
+        for number, path, run_id, inbox_path in rows:
+            claimed = self.root / "inbox/.foodsort/claimed" / run_id / os.fsdecode(inbox_path)
+            for place in (self.root / os.fsdecode(path), claimed):
+                if place.exists():
+                    stat = place.stat()
+                    identity = f"{stat.st_dev}:{stat.st_ino}"
+                    database.execute(f"UPDATE {table} SET identity = ? WHERE id = ?", (identity, number))
 
 
 @pytest.fixture(params=LAYOUTS)

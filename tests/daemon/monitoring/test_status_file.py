@@ -29,7 +29,10 @@ def test_a_run_is_reported_from_start_to_stop(root: Path, photo: Photo, foodsort
         file.flush()
         sort_photo(root, photo(), "a.jpg", daemon)
         until(
-            lambda: status(root)["photos"] == {"food": 1, "non_food": 0, "unsure": 0, "duplicate": 0, "failed": 1},
+            lambda: (
+                status(root)["photos"]
+                == {"food": 1, "non_food": 0, "unsure": 0, "duplicate": 0, "other": 0, "failed": 1}
+            ),
             daemon,
         )
         until(lambda: status(root)["queue"] == {"inbox": 1, "in_flight": 0}, daemon)
@@ -156,7 +159,7 @@ def test_a_person_reads_a_few_lines() -> None:
         "queue": {"inbox": 3, "in_flight": 12},
         "more_waiting": True,
         "oldest_waiting": {"path": "trip/a.jpg", "since": "2026-11-24T11:50:00.000000Z"},
-        "photos": {"food": 812, "non_food": 90, "unsure": 0, "duplicate": 0, "failed": 3},
+        "photos": {"food": 812, "non_food": 90, "unsure": 0, "duplicate": 0, "other": 0, "failed": 3},
         "rate_per_min": 120,
         "slowest_stage": "classify",
         "model": "m@1",

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from daemon.database import addresses, connections
+from daemon.database.companions import CompanionRecorder
 from daemon.database.lookup import Lookup
 from daemon.database.recorder import Recorder
 from daemon.decoders.pool import DecoderPool
@@ -16,6 +17,7 @@ from daemon.inbox.claimed_photo import Claimed, Returned
 from daemon.inbox.claims import Claims
 from daemon.monitoring.metrics import Metrics
 from daemon.pipeline import decode
+from daemon.pipeline.companion_filer import CompanionCallbacks, CompanionFiler
 from daemon.pipeline.filing import Filer
 from daemon.pipeline.loaded_model import LoadedModel
 from daemon.pipeline.pipeline import Pipeline, PipelineCallbacks
@@ -86,6 +88,16 @@ def pipeline(
                 recorder=recorder,
                 lookup=lookup,
                 retrier=Retrier(Event()),
+            ),
+            companion_filer=CompanionFiler(
+                destinations=destinations,
+                mover=PhotoMover(destinations, claims),
+                recorder=CompanionRecorder(connection),
+                retrier=Retrier(Event()),
+                max_bytes=settings.images.max_bytes,
+                callbacks=CompanionCallbacks(
+                    give_back=returned.append, wake=lambda: None, part=lambda: None, fail=lambda error: None
+                ),
             ),
             callbacks=callbacks,
             metrics=metrics,
