@@ -72,12 +72,14 @@ class Differences:
 
     Attributes:
         counts: Number of steps by action.
+        companions: Number of steps for companions, by action.
         unchanged: Number of rows that agree with the folders.
         ignored: Number of files that are no photos.
         unreadable: Number of files that could not be read; they and their rows were left as they are.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
+    companions: Counter[str] = field(default_factory=Counter)
     unchanged: int = 0
     ignored: int = 0
     unreadable: int = 0

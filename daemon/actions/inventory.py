@@ -106,13 +106,14 @@ class Inventory:
         if file.size_bytes > self._max_bytes:
             return UNREAD_SHA256 if file.folder in _ANY_FILES else None
         with self.open(file) as stream:
-            if not self._is_photo(file, stream):
-                return None
-            try:
-                stream.seek(0)
-                return hashlib.file_digest(stream, "sha256").hexdigest()
-            except OSError as error:
-                raise OriginalMissing(f"cannot be read: {error.strerror}") from error
+            return _digest(stream) if self._is_photo(file, stream) else None
+
+    def digest(self, file: FileFacts) -> str:
+        """Returns the digest of any file, UNREAD_SHA256 for one that is too large. Raises OriginalMissing."""
+        if file.size_bytes > self._max_bytes:
+            return UNREAD_SHA256
+        with self.open(file) as stream:
+            return _digest(stream)
 
     def open(self, file: FileFacts) -> BufferedReader:
         """Opens a file for reading. Raises OriginalMissing."""
@@ -157,3 +158,11 @@ class Inventory:
 
     def _absolute(self, place: bytes) -> bytes:
         return os.path.join(self._root, place)
+
+
+def _digest(stream: BufferedReader) -> str:
+    try:
+        stream.seek(0)
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise OriginalMissing(f"cannot be read: {error.strerror}") from error

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from daemon import failpoints
+from daemon.actions.companion_repair import CompanionRepair
 from daemon.actions.comparison import Comparison
 from daemon.actions.facts import Differences, FileFacts, RowFacts, Step
 from daemon.actions.inventory import Inventory
@@ -17,6 +18,7 @@ from daemon.database.schema import photos
 from daemon.destinations.originals import OriginalMissing
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claims
+from daemon.inbox.companions import CompanionRules
 from daemon.photo import CORRECTING, DELETED, DELETING, FILING, MISSING, RETRYING, UNDOING
 from models.errors import FoodsortError
 from models.filenames import unescape_name
@@ -42,6 +44,7 @@ class RepairAction:
         inventory: Inventory,
         claims: Claims,
         engine: sa.Engine,
+        rules: CompanionRules,
         *,
         on_step: Callable[[Step], None] = lambda step: None,
         on_unreadable: Callable[[bytes, str], None] = lambda place, reason: None,
@@ -52,12 +55,14 @@ class RepairAction:
             inventory: The files.
             claims: The open inbox.
             engine: The database.
+            rules: Which files belong to a photo.
             on_step: Called with each step except `refresh`, after it was done.
             on_unreadable: Called with a place that cannot be read, and the reason.
         """
         self._inventory = inventory
         self._claims = claims
         self._engine = engine
+        self._companions = CompanionRepair(inventory, engine, rules)
         self._on_step = on_step
         self._on_unreadable = on_unreadable
         self._found = Differences()
@@ -66,6 +71,7 @@ class RepairAction:
         """What `apply` would do."""
         for steps in self._planned():
             self._count(steps)
+        self._found.companions = self._companions.preview()
         return self._found
 
     def apply(self, writer: RepairWriter) -> Differences:
@@ -79,6 +85,7 @@ class RepairAction:
             writer.write(steps)
             self._count(steps)
             failpoints.failpoint("repairing")
+        self._found.companions = self._companions.apply()
         writer.write_event(self._found)
         return self._found
 
@@ -91,8 +98,10 @@ class RepairAction:
     def _planned(self) -> Iterator[list[Step]]:
         """The steps, in lists of one action each."""
         with closing(Comparison()) as comparison:
-            for file in self._inventory.files():
+            for file in self._companions.photos():
                 comparison.add_file(file)
+            for place in self._companions.places():
+                comparison.add_in_flight(place)
             self._add_rows(comparison)
             self._read_files(comparison)
             if comparison.has_lost:

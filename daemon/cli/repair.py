@@ -43,6 +43,7 @@ def repair(
     from daemon.cli.action_session import print_wait
     from daemon.cli.output import prepare
     from daemon.database import connections
+    from daemon.inbox.companions import CompanionRules
     from daemon.settings import load
 
     prepare("table" if format == "text" else "json", live=False)
@@ -60,6 +61,7 @@ def repair(
             inventory,
             session.claims,
             session.engine,
+            CompanionRules(settings.watch.companion_endings, ignore_case=session.claims.ignores_case()),
             on_step=_print_step if format == "text" else lambda step: None,
             on_unreadable=lambda place, reason: _print_note(f"{escape_name(place)} {reason}"),
         )
@@ -123,13 +125,19 @@ def _as_json(found: "Differences") -> dict[str, int]:
         "refreshed": counts["refresh"],
         "ignored": found.ignored,
         "unreadable": found.unreadable,
+        "companions_added": found.companions["add"],
+        "companions_missing": found.companions["lose"],
+        "companions_moved": found.companions["move"] + found.companions["find"],
     }
 
 
 def _summary(found: "Differences", *, dry_run: bool) -> str:
     counts = _as_json(found)
     parts = ", ".join(f"{counts[name]} {name}" for name in ("added", "missing", "merged", "moved", "changed"))
-    return f"{'would be: ' if dry_run else ''}{parts}; {counts['unchanged']} unchanged"
+    names = ("companions_added", "companions_missing", "companions_moved")
+    more = ", ".join(f"{counts[name]} {name.removeprefix('companions_')}" for name in names if counts[name])
+    companions = f"; companions: {more}" if more else ""
+    return f"{'would be: ' if dry_run else ''}{parts}; {counts['unchanged']} unchanged{companions}"
 
 
 def _print_step(step: "Step") -> None:

@@ -52,6 +52,9 @@ def results(
     watch: Annotated[
         bool, typer.Option("--watch", help="Continue with new photos as they arrive, until Ctrl-C.")
     ] = False,
+    companions: Annotated[
+        bool, typer.Option("--companions", help="List the companions of these photos instead, such as sidecars.")
+    ] = False,
     raw: Annotated[
         bool, typer.Option("--raw", help="In CSV, leave texts that a spreadsheet would run as formulas as they are.")
     ] = False,
@@ -65,14 +68,15 @@ def results(
     from daemon.queries.filters import Filters
     from daemon.settings import load
 
-    if by and sort != "newest":
-        raise typer.BadParameter("groups have their own order; leave out --sort or --by")
-    if watch and (by or sort != "newest"):
-        raise typer.BadParameter("--watch shows photos as they arrive; leave out --by and --sort")
-    if watch and format == "json":
-        raise typer.BadParameter("--watch never ends, and a JSON array must; use --format jsonl")
-    if raw and format != "csv":
-        raise typer.BadParameter("--raw is for --format csv; the other formats are exact")
+    conflicts = {
+        "groups have their own order; leave out --sort or --by": by and sort != "newest",
+        "--watch shows photos as they arrive; leave out --by and --sort": watch and (by or sort != "newest"),
+        "--watch never ends, and a JSON array must; use --format jsonl": watch and format == "json",
+        "--companions is a list of files; leave out --by and --watch": companions and (by or watch),
+        "--raw is for --format csv; the other formats are exact": raw and format != "csv",
+    }
+    for message in (message for message, conflict in conflicts.items() if conflict):
+        raise typer.BadParameter(message)
     if not root.is_dir():
         raise FoodsortError(f"{root} is not a folder; `foodsort init {root}` creates it")
     address = addresses.database_url(root, load(root).database.url)
@@ -97,6 +101,8 @@ def results(
         try:
             if by:
                 _write_groups(engine, filters, format, by, raw=raw)
+            elif companions:
+                _write_companions(engine, filters, format, raw=raw)
             else:
                 _write_rows(engine, filters, format, raw=raw)
         finally:
@@ -113,6 +119,17 @@ def _write_rows(engine: "sa.Engine", filters: "Filters", form: OutputFormat, *, 
         output.write(rows, [column.name for column in schema.results.c], form, raw=raw)
     elif tables.photos(rows) == filters.limit:
         _print_remaining(engine, filters, filters.limit)
+
+
+def _write_companions(engine: "sa.Engine", filters: "Filters", form: OutputFormat, *, raw: bool) -> None:
+    from daemon.cli import output, tables
+    from daemon.queries import companions as query
+
+    rows = query.rows(engine, filters)
+    if form == "table":
+        tables.companions(rows)
+    else:
+        output.write(rows, query.COLUMNS, form, raw=raw)
 
 
 def _write_groups(engine: "sa.Engine", filters: "Filters", form: OutputFormat, by: GroupBy, *, raw: bool) -> None:

@@ -11,6 +11,7 @@ from models.filenames import escape_control_characters
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from daemon.queries.companions import CompanionRow
     from daemon.queries.results import ResultRow
 
 _WHEN, _P_FOOD = "when (UTC)", "P(food)"
@@ -40,6 +41,16 @@ def photos(rows: "Iterable[ResultRow]") -> int:
     if any("*" in cells["label"] for cells in lines):
         sys.stdout.write("* by a person\n")
     return len(lines)
+
+
+def companions(rows: "Iterable[CompanionRow]") -> None:
+    """Prints companions, each with its photo."""
+    from rich.text import Text
+
+    table = _table(("photo", "state", "companion"), right=(), fold="companion")
+    for row in rows:
+        table.add_row(*(Text(text) for text in (row["photo"], row["state"], row["path"])))
+    _print(table)
 
 
 def groups(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:

@@ -11,10 +11,11 @@ from daemon.actions.facts import FileFacts
 from daemon.actions.inventory import Inventory
 from daemon.actions.repair import RepairAction
 from daemon.database import addresses, connections
-from daemon.database.schema import photos
+from daemon.database.schema import companions, photos
 from daemon.destinations.originals import OriginalMissing
 from daemon.doctor.finding import CheckedRoot, Finding
 from daemon.inbox.claims import Claims
+from daemon.inbox.companions import CompanionRules
 from daemon.photo import DUPLICATE, FAILED, FILED, OTHER, State
 from daemon.queries.photo_rows import Photo, newest, reload
 from models.errors import FoodsortError
@@ -37,7 +38,8 @@ def check(root: CheckedRoot, *, full: bool) -> Iterator[Finding]:
             inventory = Inventory(root.path, root.settings, claims)
             engine = connections.connect_to_read(address)
             try:
-                yield _all(inventory, claims, engine) if full else _sample(inventory, engine)
+                rules = CompanionRules(root.settings.watch.companion_endings, ignore_case=claims.ignores_case())
+                yield _all(inventory, claims, engine, rules) if full else _sample(inventory, engine)
             finally:
                 engine.dispose()
     except FoodsortError as error:
@@ -46,14 +48,17 @@ def check(root: CheckedRoot, *, full: bool) -> Iterator[Finding]:
         yield Finding("rows", "warning", f"rows and photos cannot be compared: {error}")
 
 
-def _all(inventory: Inventory, claims: Claims, engine: sa.Engine) -> Finding:
-    found = RepairAction(inventory, claims, engine).preview()
+def _all(inventory: Inventory, claims: Claims, engine: sa.Engine, rules: CompanionRules) -> Finding:
+    found = RepairAction(inventory, claims, engine, rules).preview()
     numbers = {
         "files without a row": found.counts["add"],
         "rows without their photo": found.counts["lose"],
         "photos that were moved": found.counts["move"],
         "photos that were changed": found.counts["change"],
         "two rows for one photo": found.counts["merge"],
+        "companions without a row": found.companions["add"],
+        "rows without their companion": found.companions["lose"],
+        "companions that were moved": found.companions["move"] + found.companions["find"],
         "files that cannot be read": found.unreadable,
     }
     differences = [f"{what}: {number}" for what, number in numbers.items() if number]
@@ -76,12 +81,12 @@ def _is_lost(inventory: Inventory, engine: sa.Engine, row: Photo) -> bool:
 
 
 def _without_row(inventory: Inventory, engine: sa.Engine, files: list[FileFacts]) -> Iterator[FileFacts]:
-    p = photos.c
     for start in range(0, len(files), _PAGE):
         page = files[start : start + _PAGE]
         names = {escape_name(os.path.basename(file.place)) for file in page}  # there is an index on it
         with engine.connect() as connection:
-            known = set(connection.execute(sa.select(p.path_bytes).where(p.name.in_(names))).scalars())
+            paths = sa.union(*(sa.select(t.c.path_bytes).where(t.c.name.in_(names)) for t in (photos, companions)))
+            known = set(connection.execute(paths).scalars())
         for file in page:
             # A photo that the daemon moves has its row already; one that was moved away meanwhile is missing here.
             with suppress(OriginalMissing):

@@ -1,9 +1,11 @@
 """Text for labels, times, sizes, and how sure the model is."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from daemon.photo import State
+from daemon.queries.companions import CompanionRow
 from daemon.queries.explanations import EXPLANATIONS
 from daemon.queries.results import ResultRow
 from models.plurals import plural
@@ -98,13 +100,14 @@ def times(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
 
 
-def facts(row: ResultRow) -> list[tuple[str, str]]:
-    """Terms and values about a photo; only those with a value."""
+def facts(row: ResultRow, companions: Sequence[CompanionRow] = ()) -> list[tuple[str, str]]:
+    """Terms and values about a photo and its companions; only those with a value."""
     picture = f"{row['width']} × {row['height']}, {row['format']}, " if row["width"] else ""
     taken = f"{datetime.fromisoformat(row['taken_at']):%-d %B %Y, %H:%M}" if row["taken_at"] else ""
     facts = [
         ("Path", row["path"] or ""),
         ("Original path", row["inbox_path"] if row["inbox_path"] != row["name"] else ""),
+        ("Companions", ", ".join(f"{os.path.basename(one['path'])} ({size(one['size_bytes'])})" for one in companions)),
         ("Picture", picture + size(row["size_bytes"])),
         ("Taken", " ".join(filter(None, (taken, row["taken_offset"])))),
         ("Camera", row["camera"]),

@@ -7,7 +7,8 @@ from typing import NamedTuple, TypedDict, cast
 import sqlalchemy as sa
 
 from daemon.database.schema import photos, results
-from daemon.photo import CORRECTING, DUPLICATE, FAILED, FILED, FILING, State
+from daemon.photo import CORRECTING, DELETED, DUPLICATE, FAILED, FILED, FILING, MISSING, State
+from daemon.queries.companions import CompanionRow, of_photos
 from daemon.queries.filters import Filters
 from daemon.queries.keyset import BY_ID, Key, Order
 from daemon.queries.results import NO_HINTS, IndexHints, ResultRow, count, index_hints, select
@@ -96,6 +97,10 @@ class Gallery:
         with self._engine.connect() as connection:
             row = connection.execute(sa.select(results).where(results.c.id == photo_id)).mappings().first()
         return None if row is None else cast(ResultRow, dict(row))
+
+    def companions(self, photo_id: int) -> list[CompanionRow]:
+        """The companions of one photo that exist."""
+        return [row for row in of_photos(self._engine, [photo_id]) if row["state"] not in {MISSING, DELETED}]
 
     def neighbours(self, filters: GalleryFilters, row: ResultRow) -> tuple[CardRow | None, CardRow | None]:
         """The photos before and after one, among those that pass the filters."""

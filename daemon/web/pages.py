@@ -48,7 +48,7 @@ def photo(request: Request) -> Response:
         "photo": row,
         "newer": newer,
         "older": older,
-        "facts": formatting.facts(row),
+        "facts": formatting.facts(row, shared.gallery.companions(photo_id) if row["companions"] else []),
         "history": shared.changes.history(photo_id),
         "model_sha256": shared.thumbnails.model_sha256,
         "section": "photos",

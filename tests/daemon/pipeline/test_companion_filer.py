@@ -1,6 +1,7 @@
 """Companions travel with their photos, from the inbox to the folders and back, with real files and rows."""
 
 import hashlib
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -271,3 +272,48 @@ def test_a_companion_on_another_filesystem_is_copied_and_checked(
     assert (elsewhere / "food/IMG_1.MOV").read_bytes() == VIDEO
     audit = Audit(root, (elsewhere / "food", root / "non_food", root / "failed"))
     assert audit.problems([photo("food"), VIDEO]) == []
+
+
+def test_repair_knows_companions(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    for name in ("a", "b", "c"):
+        drop(root, f"{name}.JPG", photo("food", ord(name)))
+        drop(root, f"{name}.MOV", VIDEO + name.encode())
+    run(foodsort, root)
+    (root / "food/a.MOV").unlink()
+    (root / "non_food/b.JPG").write_bytes((root / "food/b.JPG").read_bytes())
+    (root / "food/b.JPG").unlink()
+    (root / "food/b.MOV").rename(root / "non_food/b.MOV")
+    (root / "food/c.xmp").write_bytes(SIDECAR)
+    code, out, errors = foodsort("repair", "--root", root, "--dry-run")
+    assert (code, out.splitlines()[-1]) == (
+        0,
+        "would be: 0 added, 0 missing, 0 merged, 1 moved, 0 changed; 2 unchanged; companions: 1 added, 2 missing",
+    ), errors
+    code, out, errors = foodsort("repair", "--root", root)
+    assert out.splitlines()[-1].endswith("companions: 1 added, 1 missing, 1 moved"), errors
+    assert companions(root) == [
+        row_of(VIDEO + b"a", "food/a.MOV", "missing"),
+        row_of(VIDEO + b"c", "food/c.MOV"),
+        row_of(SIDECAR, "food/c.xmp"),
+        row_of(VIDEO + b"b", "non_food/b.MOV"),
+    ]
+    assert foodsort("doctor", "--root", root, "--full")[1].count("rows and all files agree") == 1
+    (root / "foodsort.db").unlink()
+    assert foodsort("repair", "--root", root)[0] == 0
+    assert [path for path, _, _ in companions(root)] == ["food/c.MOV", "food/c.xmp", "non_food/b.MOV"]
+
+
+def test_results_lists_companions(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    drop(root, "IMG_1.JPG", photo("food"))
+    drop(root, "IMG_1.MOV", VIDEO)
+    drop(root, "other.jpg", photo("non_food"))
+    run(foodsort, root)
+    rows = json.loads(foodsort("results", "--root", root, "--companions", "--format", "json")[1])
+    assert [(row["photo"], row["path"], row["state"], row["size_bytes"]) for row in rows] == [
+        ("food/IMG_1.JPG", "food/IMG_1.MOV", "filed", len(VIDEO))
+    ]
+    assert "food/IMG_1.MOV" in foodsort("results", "--root", root, "--companions")[1]
+    assert (
+        foodsort("results", "--root", root, "--companions", "--label", "non_food", "--format", "csv")[1].count("\n")
+        == 1
+    )
