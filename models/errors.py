@@ -31,6 +31,7 @@ class ImageErrorKind(StrEnum):
     NOT_AN_IMAGE = "not_an_image"
     TRUNCATED = "truncated"
     CORRUPT = "corrupt"
+    UNSUPPORTED = "unsupported"
     TOO_LARGE = "too_large"
     DECODER_CRASHED = "decoder_crashed"
     DECODER_TIMEOUT = "decoder_timeout"

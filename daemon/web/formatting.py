@@ -17,6 +17,7 @@ KINDS = {
     "not_an_image": "Not a picture",
     "truncated": "The picture is cut off",
     "corrupt": "The picture is damaged",
+    "unsupported": "The picture is of a kind that foodsort cannot read",
     "too_large": "The picture is too large",
     "decoder_crashed": "The picture crashes the decoder",
     "decoder_timeout": "The picture takes too long to decode",

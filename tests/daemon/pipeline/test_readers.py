@@ -93,6 +93,36 @@ def test_a_photo_whose_decoder_crashes_is_tried_three_times(
     assert (last.error and last.error.kind, last.attempts) == ("decoder_crashed", 3)
 
 
+@pytest.mark.parametrize(
+    ("kind", "waits"),
+    [
+        (ImageErrorKind.UNSUPPORTED, False),
+        (ImageErrorKind.TOO_LARGE, False),
+        (ImageErrorKind.TRUNCATED, True),
+        (ImageErrorKind.CORRUPT, True),
+    ],
+)
+def test_only_a_file_that_may_be_unfinished_waits(
+    root: Path,
+    claims: Claims,
+    readers: Readers,
+    results: list[Decoded | Returned],
+    photo: Photo,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: ImageErrorKind,
+    waits: bool,
+) -> None:
+    def fail(*_: object) -> None:
+        raise ImageError(kind, "so it is")
+
+    monkeypatch.setattr(DecoderPool, "decode", fail)
+    claimed = claim(claims, root, photo(), time.monotonic())
+    readers.put([claimed], time.monotonic())
+    until(lambda: bool(results))
+    claimed.close()
+    assert isinstance(results[0], Returned) == waits
+
+
 def test_hard_links_are_tried_separately(
     root: Path,
     claims: Claims,
