@@ -16,9 +16,11 @@ from typing import NotRequired, TypedDict
 
 from PIL import AvifImagePlugin
 from pillow_heif import options
+from pillow_jxl import JpegXLImagePlugin
 
 from daemon.decoders import sandbox, seccomp
 from models.errors import ImageError, ImageErrorKind
+from models.images import reader
 from models.images.decode import Fit, Picture, Pixels, Within, decode
 
 MESSAGE_BYTES = 8192
@@ -103,6 +105,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # There is already one worker for each core.
     options.DECODE_THREADS = AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    JpegXLImagePlugin.DECODE_THREADS = 0
     with socket.socket(fileno=0) as daemon:
         message, fds, _, _ = socket.recv_fds(daemon, MESSAGE_BYTES, 1)
         if not message:
@@ -128,7 +131,8 @@ def main() -> None:
 
 
 def _load_plugins() -> None:
-    """Has libheif load its plug-ins, where it has some, as it does at the first image."""
+    """Loads what the libraries load at the first image of a kind: libheif its plug-ins, where it has some, and codecs."""
+    reader.load_codecs()
     with suppress(ImageError):
         decode(_HEIF_START, Fit())
 

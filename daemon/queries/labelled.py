@@ -8,19 +8,9 @@ import sqlalchemy as sa
 
 from daemon.database.schema import photos, reviews
 from daemon.photo import DUPLICATE, FILED, RETRY, UNDONE
+from models.images.formats import EXTENSIONS
 
 LABELS = ("food", "non_food")
-
-_EXTENSIONS = {
-    "PNG": "png",
-    "WEBP": "webp",
-    "GIF": "gif",
-    "TIFF": "tif",
-    "BMP": "bmp",
-    "DIB": "dib",
-    "HEIF": "heic",
-    "AVIF": "avif",
-}
 
 
 class LabelledPhoto(NamedTuple):
@@ -28,7 +18,7 @@ class LabelledPhoto(NamedTuple):
 
     Attributes:
         path: Its place, as rows name places.
-        format: The file format, by Pillow's name.
+        format: The file format, see `models.images.formats.FORMATS`.
     """
 
     id: int
@@ -41,7 +31,7 @@ class LabelledPhoto(NamedTuple):
     @property
     def extension(self) -> str:
         """The extension that fits the file's bytes; its own may be anything."""
-        return _EXTENSIONS.get(self.format, "jpg")
+        return next((name.removeprefix(".") for name, form in EXTENSIONS.items() if form == self.format), "jpg")
 
 
 def labelled_photos(engine: sa.Engine, *, only_corrected: bool) -> Iterator[list[LabelledPhoto]]:

@@ -6,22 +6,13 @@ from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFile, ImageOps
-from pillow_heif import register_heif_opener
+from PIL import Image, ImageOps
 
-from models.errors import ImageError, ImageErrorKind
+from models.images import reader
 from models.images.colours import eight_bits, to_rgb
 from models.images.exif import Exif
-from models.images.exif import read as read_exif
-from models.images.formats import DEFAULT_MAX_PIXELS, FORMATS, as_image_errors
-
-register_heif_opener()
-# Load all plug-ins now: Pillow would load them at the first photo, when an upgrade may have replaced their files.
-Image.init()
-# `decode` applies the limit from the settings. Pillow's own limit would warn at half of it and could not be raised.
-Image.MAX_IMAGE_PIXELS = None
-# A truncated image is an error and not filled with grey. This is Pillow's default, but other packages may change it.
-ImageFile.LOAD_TRUNCATED_IMAGES = False
+from models.images.failures import as_image_errors
+from models.images.formats import DEFAULT_MAX_PIXELS
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -57,7 +48,7 @@ class Picture(NamedTuple):
 
     Attributes:
         pixels: uint8 RGB (height, width, 3), upright.
-        format: Pillow's name of the file format.
+        format: Name of the file format, see `models.images.formats.FORMATS`.
         width: Width in the file, before scaling and rotation (pixels).
         height: Height in the file (pixels).
         exif: The EXIF data.
@@ -84,22 +75,26 @@ def decode(source: bytes | BinaryIO, fit: Fit | Within, max_pixels: int = DEFAUL
         ImageError: It is not a complete image of at most `max_pixels` pixels.
     """
     stream: BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else source
-    with as_image_errors(stream), Image.open(stream, formats=FORMATS) as image:
-        width, height = image.size
-        if width * height > max_pixels:
-            raise ImageError(
-                ImageErrorKind.TOO_LARGE,
-                f"{width} × {height} pixels are more than the limit of {max_pixels};"
-                " raise images.max_pixels to allow it",
-            )
-        image_format = image.format or "unknown"
-        draft = fit.side * (fit.draft if isinstance(fit, Fit) else 1)
-        image.draft(None, (draft, draft))
-        image.load()
-        exif = read_exif(image)  # after load(): some plug-ins rotate the image themselves and drop the tag
-        upright = _rotate(to_rgb(_resize(eight_bits(image), fit)), exif.orientation)
+    with as_image_errors(stream):
+        loaded = reader.read(stream, _least_side(fit), max_pixels)
+        upright = _rotate(to_rgb(_resize(eight_bits(loaded.image), fit)), loaded.exif.orientation)
     pixels = np.asarray(upright, dtype=np.uint8)
-    return Picture(pixels=pixels, format=image_format, width=width, height=height, exif=exif)
+    return Picture(pixels, loaded.format, loaded.width, loaded.height, loaded.exif)
+
+
+def load_upright(source: BinaryIO, fit: Fit) -> Image.Image:
+    """Loads a photo as 8-bit sRGB and upright, before it is resized: at the JPEG scale that `decode` would choose.
+
+    Raises:
+        ImageError: It is not a complete image.
+    """
+    with as_image_errors(source):
+        loaded = reader.read(source, _least_side(fit), DEFAULT_MAX_PIXELS)
+        return _rotate(to_rgb(eight_bits(loaded.image)), loaded.exif.orientation)
+
+
+def _least_side(fit: Fit | Within) -> int:
+    return fit.side * (fit.draft if isinstance(fit, Fit) else 1)
 
 
 def _rotate(image: Image.Image, orientation: int) -> Image.Image:

@@ -1,6 +1,7 @@
 """EXIF data of a photo: time, camera and orientation."""
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -40,10 +41,10 @@ class Exif(NamedTuple):
     orientation: int = 1
 
 
-def read(image: Image.Image) -> Exif:
-    """Reads the EXIF data of an open image; a damaged EXIF block counts as missing and is no error of the image."""
+def read(load: Callable[[], Image.Exif]) -> Exif:
+    """Reads the EXIF data that `load` parses; a damaged EXIF block counts as missing and is no error of the image."""
     try:
-        tags = image.getexif()
+        tags = load()
         orientation = tags.get(_ORIENTATION, 1)
     except Exception:  # noqa: BLE001  # Pillow raises many kinds of errors on damaged data
         return Exif()

@@ -1,15 +1,63 @@
-"""The supported image formats, and the reasons why bytes cannot be decoded."""
+"""The supported image formats, and how their first bytes tell them."""
 
-import os
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import BinaryIO
 
-from models.errors import ImageError, ImageErrorKind
+RAW_FORMATS = ("CR2", "CR3", "NEF", "ARW", "DNG", "RAF", "ORF", "RW2", "RAW")
+"""Raw files of cameras; RAW is that of another maker which LibRaw reads."""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "DIB", "HEIF", "AVIF")
-"""Pillow's names of the supported formats. No others are enabled: each decoder is C code that untrusted files reach."""
+FORMATS = (
+    "JPEG",
+    "PNG",
+    "WEBP",
+    "GIF",
+    "TIFF",
+    "BMP",
+    "DIB",
+    "HEIF",
+    "AVIF",
+    "JXL",
+    "JPEG2000",
+    "JPEGLS",
+    *RAW_FORMATS,
+)
+"""Names of the supported formats, Pillow's where it has one. No others: each is C code that untrusted files reach."""
+
+NAMES = "JPEG, PNG, WebP, GIF, TIFF, BMP, HEIC, AVIF, JPEG XL, JPEG 2000, JPEG-LS, camera raw"
+"""The same for people."""
+
+EXTENSIONS = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".jpe": "JPEG",
+    ".jfif": "JPEG",
+    ".png": "PNG",
+    ".apng": "PNG",
+    ".webp": "WEBP",
+    ".gif": "GIF",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".bmp": "BMP",
+    ".dib": "DIB",
+    ".heic": "HEIF",
+    ".heics": "HEIF",
+    ".heif": "HEIF",
+    ".heifs": "HEIF",
+    ".hif": "HEIF",
+    ".avif": "AVIF",
+    ".avifs": "AVIF",
+    ".jxl": "JXL",
+    ".jp2": "JPEG2000",
+    ".j2k": "JPEG2000",
+    ".j2c": "JPEG2000",
+    ".jpc": "JPEG2000",
+    ".jpf": "JPEG2000",
+    ".jpx": "JPEG2000",
+    ".jls": "JPEGLS",
+    **{f".{name.lower()}": name for name in RAW_FORMATS},
+    ".pef": "RAW",
+    ".srw": "RAW",
+}
+"""File name extensions; the first of each format is the usual one. A photo in the inbox is told by its bytes alone."""
 
 DEFAULT_MAX_PIXELS = 178_956_970
 """Pillow's limit against decompression bombs: 256 MiB at 24 bits per pixel, doubled as where Pillow raises."""
@@ -17,76 +65,63 @@ DEFAULT_MAX_PIXELS = 178_956_970
 DEFAULT_MAX_BYTES = 2 << 30
 """Far above any photo, and little enough to be read in a minute or two."""
 
+IDENTIFYING_BYTES = 512
+"""Length of the beginning of a file that `identify` looks at."""
+
+HEAD_BYTES = 64 * 1024
+"""Length of the beginning of a file that `heif_pixels` looks at."""
+
 _MAGIC = (
-    (0, b"\xff\xd8\xff"),
-    (0, b"\x89PNG\r\n\x1a\n"),
-    (0, b"GIF87a"),
-    (0, b"GIF89a"),
-    (0, b"II*\0"),
-    (0, b"MM\0*"),
-    (0, b"II+\0"),
-    (0, b"MM\0+"),
-    (8, b"WEBP"),
+    (0, b"\xff\xd8\xff", "JPEG"),
+    (0, b"\x89PNG\r\n\x1a\n", "PNG"),
+    (0, b"GIF87a", "GIF"),
+    (0, b"GIF89a", "GIF"),
+    (0, b"II*\0", "TIFF"),
+    (0, b"MM\0*", "TIFF"),
+    (0, b"II+\0", "TIFF"),
+    (0, b"MM\0+", "TIFF"),
+    (8, b"WEBP", "WEBP"),
+    (0, b"\0\0\0\x0cJXL \r\n\x87\n", "JXL"),
+    (0, b"\xff\x0a", "JXL"),
+    (0, b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"),
+    (0, b"\xff\x4f\xff\x51", "JPEG2000"),
+    (4, b"ftypcrx ", "CR3"),
+    (0, b"FUJIFILMCCD-RAW ", "RAF"),
+    (0, b"IIRO", "ORF"),
+    (0, b"IIRS", "ORF"),
+    (0, b"MMOR", "ORF"),
+    (0, b"IIU\0", "RW2"),
 )
-_HEIF_BRANDS = {b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-_HEAD_BYTES = 64 * 1024
-
-
-@contextmanager
-def as_image_errors(stream: BinaryIO) -> Iterator[None]:
-    """Turns errors of Pillow and its plug-ins on bad data into ImageError; errors of the disk pass through."""
-    from PIL import Image, UnidentifiedImageError  # late: the settings import this module for the limit above
-
-    try:
-        yield
-    except ImageError:
-        raise
-    except UnidentifiedImageError as error:
-        raise _unidentified(stream) from error
-    except Image.DecompressionBombError as error:
-        raise ImageError(ImageErrorKind.TOO_LARGE, str(error)) from error
-    except OSError as error:
-        if error.errno is not None:  # an error of the disk
-            raise
-        raise _broken(stream, error) from error
-    except (MemoryError, ImportError):
-        raise
-    except Exception as error:  # plug-ins raise SyntaxError, struct.error, ValueError, … on malicious data
-        raise _broken(stream, error) from error
-
-
-def _broken(stream: BinaryIO, error: Exception) -> ImageError:
-    text = f"{type(error).__name__}: {error}"
-    phrases = ("truncated", "unexpected end", "end of file", "eof")
-    if isinstance(error, EOFError) or any(phrase in text.lower() for phrase in phrases) or _is_truncated(stream):
-        return ImageError(ImageErrorKind.TRUNCATED, f"the image ends too early ({text}); copy the file again")
-    return ImageError(ImageErrorKind.CORRUPT, f"the image data are damaged ({text})")
-
-
-def _unidentified(stream: BinaryIO) -> ImageError:
-    stream.seek(0)
-    head = stream.read(_HEAD_BYTES)
-    if not head:
-        return ImageError(ImageErrorKind.EMPTY, "the file is empty; copy it again")
-    pixels = _heif_pixels(head)
-    if pixels > DEFAULT_MAX_PIXELS:
-        # libavif refuses such sizes before foodsort checks its own limit.
-        return ImageError(ImageErrorKind.TOO_LARGE, f"{pixels} pixels are more than the decoder supports")
-    if is_image(head):
-        if _is_truncated(stream):
-            return ImageError(ImageErrorKind.TRUNCATED, "the image ends in its header; copy the file again")
-        return ImageError(ImageErrorKind.CORRUPT, "the image header is damaged")
-    return ImageError(ImageErrorKind.NOT_AN_IMAGE, "not an image in a supported format (" + ", ".join(FORMATS) + ")")
+# ISO/IEC 23000-22 and 23008-12: the brands of pictures, and those that say nothing about the codec.
+_AVIF_BRANDS = {b"avif", b"avis"}
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+_CONTAINER_BRANDS = {b"mif1", b"mif2", b"msf1", b"miaf"}
 
 
 def is_image(head: bytes) -> bool:
     """Whether the first bytes of a file, 18 or more, are those of an image in a supported format."""
-    has_magic = any(head[offset:].startswith(magic) for offset, magic in _MAGIC)
-    return has_magic or _is_heif(head) or _is_bmp(head)
+    return identify(head) is not None
 
 
-def _is_heif(head: bytes) -> bool:
-    return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
+def identify(head: bytes) -> str | None:
+    """Returns the format that the first bytes of a file tell, DIB as BMP; None for no supported one."""
+    for offset, magic, name in _MAGIC:
+        if head[offset:].startswith(magic):
+            return name
+    if head[4:8] == b"ftyp":
+        return _identify_heif(head)
+    return "BMP" if _is_bmp(head) else None
+
+
+def _identify_heif(head: bytes) -> str | None:
+    """Tells AVIF and HEIF, which share a container (ISO/IEC 14496-12 § 4.3, `ftyp`), by all brands of a file."""
+    end = min(struct.unpack_from(">I", head)[0], len(head))
+    major, brands = head[8:12], {head[at : at + 4] for at in (8, *range(16, end, 4))}
+    if major not in _AVIF_BRANDS | _HEIF_BRANDS | _CONTAINER_BRANDS:
+        return None
+    if major in _HEIF_BRANDS or not brands & _AVIF_BRANDS:
+        return "HEIF"
+    return "AVIF"
 
 
 def _is_bmp(head: bytes) -> bool:
@@ -98,31 +133,12 @@ def _is_bmp(head: bytes) -> bool:
     )
 
 
-def _heif_pixels(head: bytes) -> int:
+def heif_pixels(head: bytes) -> int:
     """Returns the pixels of the largest `ispe` box (ISO/IEC 23008-12 § 6.5.3) of a HEIF or AVIF header, else 0."""
     largest = 0
-    offset = head.find(b"ispe") if _is_heif(head) else -1
+    offset = head.find(b"ispe") if identify(head) in {"HEIF", "AVIF"} else -1
     while offset >= 0 and offset + 16 <= len(head):
         width, height = struct.unpack_from(">II", head, offset + 8)
         largest = max(largest, width * height)
         offset = head.find(b"ispe", offset + 4)
     return largest
-
-
-def _is_truncated(stream: BinaryIO) -> bool:
-    """Whether a container with a length (RIFF, ISO base media) is shorter than its header states."""
-    size = stream.seek(0, os.SEEK_END)
-    stream.seek(0)
-    head = stream.read(12)
-    if head[:4] == b"RIFF" and len(head) >= 8:
-        return bool(struct.unpack_from("<I", head, 4)[0] + 8 > size)
-    if head[4:8] != b"ftyp":
-        return False
-    offset = 0
-    while offset + 8 <= size:
-        stream.seek(offset)
-        length = struct.unpack(">I", stream.read(4))[0]
-        if length < 8:  # 0: to the end; 1: a 64-bit length, which no picture needs
-            return False
-        offset += length
-    return offset > size

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
-import models.images.decode  # noqa: F401  # registers the file name extensions of HEIC with Pillow
 from models.bundle import file_sha256
-from models.images.formats import FORMATS
+from models.images.formats import EXTENSIONS
 from training.data import manifest
 from training.data.manifest import COLUMNS
 from training.data.manifest import SPLITS as SPLITS
@@ -148,7 +146,7 @@ def _photos(split: Path) -> Iterator[tuple[Path, int]]:
 
 def _is_photo(path: Path) -> bool:
     """Returns whether the extension is that of a supported format."""
-    return Image.registered_extensions().get(path.suffix.lower()) in FORMATS
+    return path.suffix.lower() in EXTENSIONS
 
 
 def _sha256(path: str) -> str:

@@ -1,6 +1,5 @@
 """Robustness of a model to perturbed photos: small, compressed, blurred, grey, rotated, dark or cropped."""
 
-import contextlib
 import io
 import math
 from collections.abc import Callable, Sequence
@@ -9,16 +8,15 @@ from pathlib import Path
 from typing import NamedTuple, TypedDict
 
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageFilter
 from rich.progress import Progress
 
 from models.bundle import Card
 from models.cascade import look
 from models.decision import probability
 from models.engines.base import Engine, Logits
-from models.images.colours import eight_bits, to_rgb
+from models.images import decode as images
 from models.images.decode import Fit, Pixels, decode
-from models.images.formats import FORMATS, as_image_errors
 from models.intervals import wilson_interval
 from training.evaluation.predictions import Predictions
 from training.fitting.views import to_greyscale
@@ -182,10 +180,5 @@ def load_upright(path: str, fit: Fit) -> Image.Image:
     Raises:
         ImageError: The file is not a complete picture.
     """
-    with Path(path).open("rb") as file, as_image_errors(file), Image.open(file, formats=FORMATS) as image:
-        image.draft(None, (fit.draft * fit.side, fit.draft * fit.side))
-        image.load()
-        plain = to_rgb(eight_bits(image))
-        with contextlib.suppress(Exception):  # a damaged EXIF block does not affect the pixels
-            plain.info["exif"] = image.getexif().tobytes()  # after load(): some plug-ins rotate the picture themselves
-        return ImageOps.exif_transpose(plain)
+    with Path(path).open("rb") as file:
+        return images.load_upright(file, fit)

@@ -233,13 +233,32 @@ def test_processor_time_is_limited_too(
 
 
 def test_a_picture_that_eats_memory_is_too_large(decoders: DecoderPool, open_photo: Callable[..., int]) -> None:
-    """It has the maximum number of pixels, but decoding 16-bit pixels takes 26 bytes each."""
+    """It has nearly the maximum number of pixels, but decoding a frame of an animation takes 16 bytes for each."""
     file = io.BytesIO()
-    Image.new("I;16", (8000, 5000)).save(file, "PNG", compress_level=1)
+    frames = [Image.new("RGB", (7000, 5700), colour) for colour in ("red", "blue")]
+    frames[0].save(file, "WEBP", lossless=True, quality=0, method=0, save_all=True, append_images=frames[1:])
     with pytest.raises(ImageError, match="memory") as caught:
         decoders.decode(open_photo(file.getvalue()))
     assert caught.value.kind == ImageErrorKind.TOO_LARGE
     assert decoders.decode(open_photo()).format == "JPEG"
+
+
+@pytest.mark.parametrize(
+    ("mode", "form", "options"),
+    [
+        ("I;16", "PNG", {"compress_level": 1}),
+        ("RGB", "WEBP", {"lossless": True, "quality": 0, "method": 0}),
+        ("RGBA", "WEBP", {"lossless": True, "quality": 0, "method": 0}),
+        ("I;16", "TIFF", {"compression": "tiff_adobe_deflate"}),
+    ],
+)
+def test_a_picture_with_the_maximum_of_pixels_decodes(
+    decoders: DecoderPool, open_photo: Callable[..., int], mode: str, form: str, options: dict[str, Any]
+) -> None:
+    file = io.BytesIO()
+    Image.new(mode, (8000, 5000)).save(file, form, **options)
+    picture = decoders.decode(open_photo(file.getvalue()))
+    assert (picture.format, picture.width * picture.height) == (form, MAX_PIXELS)
 
 
 def test_workers_limit_themselves(decoders: DecoderPool) -> None:

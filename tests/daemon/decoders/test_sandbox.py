@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
@@ -22,13 +23,15 @@ from daemon.decoders.process import WorkerDied, WorkerProcess
 from daemon.decoders.worker import WHOLE_FILE_BYTES, Task
 from models.errors import ImageError, ImageErrorKind
 from models.images.decode import Fit, decode
-from models.images.formats import FORMATS
+from models.images.formats import FORMATS, RAW_FORMATS
+from tests.models.images import raw_files
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
 TASK = Task(os.getpid(), Fit(), 40_000_000, 60)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+PILLOWS = [form for form in FORMATS if form not in {*RAW_FORMATS, "JPEGLS"}]
 _GET_DUMPABLE = 3
 _ANSWER_BYTES = 64 << 10
 
@@ -177,7 +180,7 @@ def test_errors_of_the_disk_stay_errors_of_the_disk(worker: Callable[[str], Work
 def pictures() -> dict[str, bytes]:
     """A picture in each format, and in kinds that other code of a library decodes."""
     image = Image.fromarray(np.random.default_rng(1).integers(0, 255, (40, 50, 3), dtype=np.uint8))
-    options: dict[str, dict[str, Any]] = {form: {"format": form} for form in FORMATS}
+    options: dict[str, dict[str, Any]] = {form: {"format": form} for form in PILLOWS}
     options |= {
         "progressive JPEG": {"format": "JPEG", "progressive": True, "icc_profile": SRGB},
         "lossless WebP": {"format": "WEBP", "lossless": True},
@@ -190,6 +193,9 @@ def pictures() -> dict[str, bytes]:
         made[name] = file.getvalue()
     # libtiff itself reads a larger one through its descriptor.
     made["large TIFF"] = made["LZW TIFF"] + bytes(WHOLE_FILE_BYTES)
+    made["JPEG-LS"] = bytes(imagecodecs.jpegls_encode(np.asarray(image)))
+    made["DNG"] = raw_files.dng(raw_files.picture(400, 300))
+    made["DNG with a preview"] = raw_files.dng(raw_files.picture(400, 300), previews=(made["JPEG"],))
     return made
 
 
@@ -205,7 +211,7 @@ def test_every_format_decodes_in_a_worker_as_outside(tmp_path: Path) -> None:
             assert picture[1:] == expected[1:]
             formats.add(picture.format)
         assert decoders.deaths == 0
-    assert formats == set(FORMATS)
+    assert formats == {*PILLOWS, "JPEGLS", "DNG"}
 
 
 def test_decoding_imports_and_opens_nothing(tmp_path: Path) -> None:
@@ -216,6 +222,7 @@ def test_decoding_imports_and_opens_nothing(tmp_path: Path) -> None:
         "import pathlib, sys, daemon.decoders.worker as worker\n"
         "pictures, seen = [path.read_bytes() for path in pathlib.Path(sys.argv[1]).iterdir()], []\n"
         "sys.addaudithook(lambda event, args: seen.append((event, args)) if event in {'open', 'import'} else None)\n"
+        "worker._load_plugins(), seen.clear()\n"
         "for data in pictures: worker.decode(data, worker.Fit())\n"
         "assert pictures and not seen, seen"
     )

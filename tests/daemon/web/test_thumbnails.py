@@ -19,6 +19,7 @@ from daemon.web.thumbnails import LARGE_PX, THUMBNAIL_PX, ImageUnavailable, Thum
 from models.bundle import Bundle
 from tests.daemon.conftest import Foodsort, Photo
 from tests.daemon.rows import rows
+from tests.models.images import raw_files
 
 pytestmark = pytest.mark.slow
 
@@ -66,6 +67,19 @@ def test_a_photo_is_upright_and_without_metadata(wide: Path) -> None:
         assert shape(thumbnails.large(photo_id)) == (LARGE_PX // 2, LARGE_PX)
         seen = np.asarray(Image.open(io.BytesIO(thumbnails.large(photo_id))))
     assert seen[10, 10, 1] > 200 > 40 > seen[-10, -10, 1]
+
+
+def test_a_raw_file_has_a_thumbnail(root: Path, foodsort: Foodsort) -> None:
+    scene = raw_files.picture(800, 600)
+    (root / "inbox/preview.nef").write_bytes(raw_files.dng(scene, previews=(raw_files.jpeg(scene),), orientation=1))
+    (root / "inbox/sensor.jpg").write_bytes(raw_files.dng(scene, orientation=6))
+    assert foodsort("run", "--root", root, "--once")[0] == 0
+    assert {row["name"]: (row["format"], row["state"]) for row in rows(root)} == dict.fromkeys(
+        ("preview.nef", "sensor.jpg"), ("DNG", "filed")
+    )
+    with opened(root) as thumbnails:
+        for photo_id in ids(root).values():
+            assert shape(thumbnails.thumbnail(photo_id)) == (THUMBNAIL_PX, THUMBNAIL_PX * 3 // 4)
 
 
 def test_an_explanation_is_a_map_over_the_photo(wide: Path, monkeypatch: pytest.MonkeyPatch) -> None:

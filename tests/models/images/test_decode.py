@@ -1,16 +1,18 @@
 import errno
 import io
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, ImageDraw
+from PIL import Image, ImageCms, ImageDraw, PngImagePlugin
 
 from models.errors import ImageError, ImageErrorKind
 from models.images.decode import Fit, Pixels, Within, decode
 from tests.models.images.odd import KINDS, MANIFEST, ODD, needs_odd
+from tests.models.images.scenes import encoded
 
 pytestmark = pytest.mark.slow
 
@@ -132,7 +134,7 @@ def test_an_invalid_orientation_is_ignored(value: int) -> None:
     )
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "HEIF", "AVIF"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "HEIF", "AVIF", "JXL", "JPEG2000"])
 def test_each_format_is_recognised_by_its_bytes_and_keeps_its_colour(form: str) -> None:
     picture = decode(saved(Image.new("RGB", (300, 200), (200, 100, 50)), form), Fit())
     assert (picture.format, picture.width, picture.height) == (form, 300, 200)
@@ -229,7 +231,7 @@ def test_a_truncated_picture_is_an_error(form: str, part: float) -> None:
 
 
 @broken_tags
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "TIFF", "BMP"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "TIFF", "BMP", "JXL", "JPEG2000"])
 def test_a_picture_truncated_in_its_header_is_an_error(form: str) -> None:
     data = saved(scene((64, 48)), form)
     for end in range(1, 64):
@@ -244,7 +246,7 @@ def test_a_truncated_uncompressed_picture_is_an_error(form: str) -> None:
 
 
 @broken_tags
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "HEIF", "AVIF"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "HEIF", "AVIF", "JXL", "JPEG2000"])
 def test_damage_gives_a_picture_or_an_error_with_a_kind(form: str) -> None:
     data = saved(scene((160, 120)), form)
     random = np.random.default_rng(0)
@@ -271,6 +273,38 @@ def test_a_file_that_is_not_an_image_has_its_own_kind(data: bytes) -> None:
 
 def test_a_file_without_bytes_is_empty() -> None:
     assert kind_of(b"") is ImageErrorKind.EMPTY
+
+
+def unknown_tiff(tag: int, value: int) -> bytes:
+    """A TIFF in which a tag of one short number has another value."""
+    data = bytearray(saved(scene((64, 48)), "TIFF", compression="tiff_lzw"))
+    at = data.index(struct.pack("<HHI", tag, 3, 1))
+    struct.pack_into("<H", data, at + 8, value)
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: unknown_tiff(259, 34661), "JBIG"),
+        (lambda: unknown_tiff(262, 10), "ITULAB"),
+        (lambda: encoded("jpeg8", np.zeros((32, 32, 4), np.uint16), level=90, bitspersample=12), "12 bits"),
+        (lambda: saved(scene((64, 48)), "JPEG").replace(b"\xff\xc0", b"\xff\xc5"), "SOF5"),
+        (lambda: saved(Image.new("RGB", (8, 8)), "BMP").replace(b"\x18\0" + bytes(4), b"\x18\0\x0b\0\0\0"), "BMP"),
+    ],
+    ids=["TIFF compression", "TIFF colours", "JPEG of four channels", "hierarchical JPEG", "BMP compression"],
+)
+def test_a_sound_image_that_no_library_decodes_is_unsupported(make: Callable[[], bytes], words: str) -> None:
+    with pytest.raises(ImageError, match="convert it to JPEG or PNG") as caught:
+        decode(make(), Fit())
+    assert caught.value.kind is ImageErrorKind.UNSUPPORTED
+    assert words in str(caught.value)
+
+
+def test_text_and_profiles_of_a_png_have_a_limit() -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add_text("note", "x" * (65 << 20), zip=True)
+    assert kind_of(saved(scene((64, 48)), "PNG", pnginfo=info)) is ImageErrorKind.TOO_LARGE
 
 
 def test_unlisted_formats_are_refused() -> None:
