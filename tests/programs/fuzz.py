@@ -13,20 +13,37 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import skimage.data
 from PIL import Image
-from pillow_heif import register_heif_opener
 
 from tests.daemon.conftest import FAST, running, until
+from tests.models.images import raw_files
+from tests.models.images.scenes import encoded
+from tests.models.images.tiff_variants import tiff
 
 SHARED = Path(__file__).parents[2].parent / "shared/data"
-_OWN_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".tif", ".tiff", ".gif"}
+_OWN_SUFFIXES = {
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".webp",
+    ".heic",
+    ".tif",
+    ".tiff",
+    ".gif",
+    ".jxl",
+    ".jp2",
+    ".dng",
+    ".nef",
+    ".raf",
+    ".cr3",
+}
 _LARGEST_BYTES = 1 << 20  # of a picture of ../shared, so that a run takes minutes
 _HEADER_BYTES = 64
 _STEP = 25  # photos between two looks at the memory
 _FIELDS = (b"\x00\x00", b"\xff\xff", b"\x7f\xff", b"\xff\xff\xff\xff", b"\x80\x00\x00\x00", b"\x00\x00\x00\x00")
-
-register_heif_opener()
 
 
 class Report(NamedTuple):
@@ -57,13 +74,37 @@ def originals() -> list[tuple[str, bytes]]:
             ("tif", {"format": "TIFF"}),
             ("tif", {"format": "TIFF", "compression": "tiff_lzw"}),
             ("gif", {"format": "GIF"}),
+            ("jxl", {"format": "JXL"}),
+            ("jp2", {"format": "JPEG2000"}),
+            ("avif", {"format": "AVIF"}),
         ):
             file = io.BytesIO()
             image.save(file, **options)
             made.append((suffix, file.getvalue()))
-    theirs = [path for path in sorted(SHARED.glob("odd/*")) if path.suffix.lower() in _OWN_SUFFIXES]
+        pixels = np.asarray(image.convert("RGB"))
+        wide = raw_files.picture(400, 300)
+        made.append(("dng", raw_files.dng(wide)))
+        made.append(("dng", raw_files.dng(wide, previews=(raw_files.jpeg(wide, 400),))))
+        made.append(("jls", encoded("jpegls", pixels)))
+        made.append(("jpg", encoded("jpeg8", pixels.astype(np.uint16) << 4, level=90, bitspersample=12)))
+        made += [("tif", data) for data in deep_tiffs(pixels)]
+    theirs = [
+        path
+        for room in ("odd", "raw", "reports")
+        for path in sorted(SHARED.glob(f"{room}/*"))
+        if path.suffix.lower() in _OWN_SUFFIXES
+    ]
     small = [path for path in theirs if 0 < path.stat().st_size <= _LARGEST_BYTES]
     return made + [(path.suffix[1:], path.read_bytes()) for path in small]
+
+
+def deep_tiffs(pixels: npt.NDArray[np.uint8]) -> Iterator[bytes]:
+    """TIFFs that tifffile reads."""
+    planes = np.moveaxis(pixels, -1, 0).astype(np.uint16) * 257
+    yield tiff(planes, photometric="rgb", planarconfig="separate", compression="zstd")
+    yield tiff((pixels / 255).astype(np.float32), photometric="rgb", compression="adobe_deflate", predictor=True)
+    yield tiff(pixels, photometric="rgb", compression="jpegxl")
+    yield tiff(pixels.astype(np.uint16) * 257, photometric="cielab", tile=(64, 64))
 
 
 def mutated(data: bytes, random: Random) -> bytes:
