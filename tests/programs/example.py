@@ -55,7 +55,7 @@ FAILURES = """
 from          error_kind    error_message
 trip/cut.jpg  truncated     the image ends in its header; copy the file again
 scan/old.png  truncated     the image ends in its header; copy the file again
-notes.txt     not_an_image  not an image in a supported format (JPEG, PNG, WEBP, GIF, TIFF, BMP, DIB, HEIF, AVIF)
+notes.txt     not_an_image  not an image in a supported format (JPEG, PNG, WebP, GIF, TIFF, BMP, HEIC, AVIF, JPEG XL, JPEG 2000, JPEG-LS, camera raw)
 """
 
 REVIEWS = """
