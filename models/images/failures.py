@@ -17,6 +17,7 @@ _UNSUPPORTED = (
     "not yet supported",
     "not implemented",
     "unimplemented",
+    "not been built in",
     "unknown pixel mode",
     "cannot handle",
 )

@@ -13,7 +13,7 @@ from tests.daemon.conftest import Foodsort, Photo
 pytestmark = pytest.mark.slow
 
 NETWORKS = {"keras", "openvino", "tensorflow"}
-PICTURES = {"PIL", "pillow_heif"}
+PICTURES = {"PIL", "imagecodecs", "pillow_heif", "pillow_jxl", "rawpy", "tifffile"}
 DATABASES = {"alembic", "psycopg", "sqlalchemy"}
 TRAINING = {"h5py", "matplotlib", "pandas", "scipy", "sklearn"}
 NUMBERS = {"numpy"}

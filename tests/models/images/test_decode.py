@@ -290,9 +290,17 @@ def unknown_tiff(tag: int, value: int) -> bytes:
         (lambda: unknown_tiff(262, 10), "ITULAB"),
         (lambda: encoded("jpeg8", np.zeros((32, 32, 4), np.uint16), level=90, bitspersample=12), "12 bits"),
         (lambda: saved(scene((64, 48)), "JPEG").replace(b"\xff\xc0", b"\xff\xc5"), "SOF5"),
+        (lambda: saved(scene((64, 48)), "AVIF").replace(b"avif", b"mif1"), "AV1"),
         (lambda: saved(Image.new("RGB", (8, 8)), "BMP").replace(b"\x18\0" + bytes(4), b"\x18\0\x0b\0\0\0"), "BMP"),
     ],
-    ids=["TIFF compression", "TIFF colours", "JPEG of four channels", "hierarchical JPEG", "BMP compression"],
+    ids=[
+        "TIFF compression",
+        "TIFF colours",
+        "JPEG of four channels",
+        "hierarchical JPEG",
+        "HEIF codec",
+        "BMP compression",
+    ],
 )
 def test_a_sound_image_that_no_library_decodes_is_unsupported(make: Callable[[], bytes], words: str) -> None:
     with pytest.raises(ImageError, match="convert it to JPEG or PNG") as caught:
