@@ -33,11 +33,14 @@ _CFA, _LINEAR_RAW = 32803, 34892
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 _SEPARATE = 2
 _NONE, _JPEG = 1, 7
+_MOST_SAMPLES = 256
 _DNG_VERSION = 50706
 
 _PILLOWS_COMPRESSIONS = {1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000}
 """None, CCITT, LZW, JPEG, Deflate, PackBits, LZMA and Zstandard: Pillow has libtiff decode these."""
-_PILLOWS_COLOURS = {WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK}
+_PILLOWS_SAMPLES = {WHITE_IS_ZERO: (1,), BLACK_IS_ZERO: (1, 2), RGB: (3, 4), PALETTE: (1,), CMYK: (4,), YCBCR: (1, 3)}
+_PILLOWS_DEEP_SAMPLES = {BLACK_IS_ZERO: (1,), RGB: (3, 4), CMYK: (4,)}
+"""Samples per pixel of 8 and 16 bits, by photometric interpretation; libtiff itself converts YCbCr."""
 _CODECS_TO_RGB = {6, 7, 33007, 34892, 34927, 50001, 50002, 52546}
 """JPEG, WebP and JPEG XL."""
 _MODES = {
@@ -89,18 +92,15 @@ def _family(page: TiffPage) -> Iterator[TiffPage]:
 def pillow_reads(page: TiffPage) -> bool:
     """Whether Pillow has the right pixels of a page: with 8 bits, and with 16 if the channels are interleaved."""
     bits, samples, colours = page.bitspersample, page.samplesperpixel, page.photometric
-    if page.compression not in _PILLOWS_COMPRESSIONS:
+    if page.compression not in _PILLOWS_COMPRESSIONS or page.sampleformat != UNSIGNED:
         return False
-    if colours == YCBCR:  # libtiff itself converts these
-        return bool(bits == 8)
-    if colours not in _PILLOWS_COLOURS or page.sampleformat != UNSIGNED:
+    if not set(page.extrasamples) <= {0, _ASSOCIATED, _UNASSOCIATED}:
         return False
+    if bits in {1, 2, 4}:
+        return samples == 1 and colours in {WHITE_IS_ZERO, BLACK_IS_ZERO, PALETTE}
     if bits == 8:
-        return True
-    if bits == 16:
-        most = {BLACK_IS_ZERO: 1, RGB: 4, CMYK: 4}.get(colours, 0)
-        return page.planarconfig != _SEPARATE and samples <= most
-    return bits in {1, 2, 4} and samples == 1
+        return samples in _PILLOWS_SAMPLES.get(colours, ())
+    return bits == 16 and page.planarconfig != _SEPARATE and samples in _PILLOWS_DEEP_SAMPLES.get(colours, ())
 
 
 def read(page: TiffPage, max_pixels: int) -> Image.Image:
@@ -145,8 +145,9 @@ def _colours(page: TiffPage) -> int:
 
 
 def _check(page: TiffPage, colours: int) -> None:
-    if not page.imagewidth or not page.imagelength:
-        raise ImageError(ImageErrorKind.CORRUPT, "the header tells no size; copy the file again")
+    if not page.imagewidth or not page.imagelength or page.samplesperpixel > _MOST_SAMPLES:
+        size = f"{page.imagewidth} × {page.imagelength} pixels of {page.samplesperpixel} channels"
+        raise ImageError(ImageErrorKind.CORRUPT, f"the header is damaged: it states {size}; copy the file again")
     if page.compression not in TIFF.DECOMPRESSORS:
         raise _unsupported(f"compression {_name(page.compression)}")
     if colours not in _MODES:

@@ -18,6 +18,7 @@ from tests.models.images.scenes import (
     HEIGHT,
     WIDTH,
     Array,
+    alpha,
     grey,
     grey_profile,
     lab,
@@ -98,6 +99,14 @@ def odd_tiffs() -> Iterator[Variant]:
         samples = DEPTHS[depth](scene())
         how = {"photometric": "rgb", "compression": codec, "compressionargs": LOSSLESS.get(codec)}
         yield variant(f"{codec} {depth}", partial(tiff, samples, **how), known(scene()))
+    for depth in ("uint8", "uint16"):
+        for colour, extra in (("WhiteIsZero", 1), ("grey", 2), ("RGB", 2), ("CMYK", 1)):
+            make_levels, how = COLOURS[colour]
+            ignored = np.broadcast_to(alpha()[..., None], (HEIGHT, WIDTH, extra))
+            samples = DEPTHS[depth](np.dstack([make_levels(), ignored]))
+            make = partial(tiff, samples, planarconfig="contig", extrasamples=["unspecified"] * extra, **how)
+            expected = grey() if colour in {"WhiteIsZero", "grey"} else scene()
+            yield variant(f"{depth} {colour} with {extra} further channels", make, known(expected))
     yield variant("WebP", partial(tiff, scene(), photometric="rgb", compression="webp"), by_tifffile)
     floats = grey().astype(np.float32)
     highlights = np.where(floats > 253, 60, floats / 255).astype(np.float32)
