@@ -3,23 +3,20 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
-from typing import cast
 
 import sqlalchemy as sa
 
 from daemon.database import connections
 from daemon.database.addresses import DatabaseError
-from daemon.database.schema import batches, photos, results
+from daemon.database.schema import batches, photos
 from daemon.photo import FILING
+from daemon.queries import outcomes
 from daemon.queries import results as query
-from daemon.queries.filters import Filters, conditions
+from daemon.queries.filters import Filters
+from daemon.queries.polling import poll
 from daemon.queries.results import ResultRow
-from daemon.retry import back_off_s
 
-POLL_S = 0.5
-_LONGEST_RETRY_S = 5.0  # shorter than the daemon's own back-off: a person is watching
 _BATCHES = 16  # read in one transaction
-_PHOTOS = 500  # read by their ids in one query
 
 
 class Follower:
@@ -53,24 +50,8 @@ class Follower:
         self._existing_yielded: int | None = 0  # of the existing rows; None: all
 
     def __iter__(self) -> Iterator[ResultRow]:
-        """Yields the rows until `pause` returns False."""
-        failures = 0
-        try:
-            while True:
-                try:
-                    with connections.database_errors():
-                        yield from self._new_rows()
-                    failures = 0
-                except DatabaseError as error:
-                    self._close()
-                    if failures == 0:
-                        self._on_error(error)
-                    failures += 1
-                pause_s = min(back_off_s(failures), _LONGEST_RETRY_S) if failures else POLL_S
-                if not self._pause(pause_s):
-                    return
-        finally:
-            self._close()
+        """Returns the rows until `pause` returns False."""
+        return poll(self._new_rows, self._close, self._pause, self._on_error)
 
     def _new_rows(self) -> Iterator[ResultRow]:
         engine = self._engine = self._engine or connections.connect_to_read(self._address)
@@ -114,20 +95,10 @@ class Follower:
 
     def _outcomes(self, connection: sa.Connection) -> Iterator[ResultRow]:
         """The rows of those pending photos that have an outcome now and pass the filters."""
-        pending = sorted(self._pending)
-        for first in range(0, len(pending), _PHOTOS):
-            ids = pending[first : first + _PHOTOS]
-            # The limit makes it a query of its own, so that no index but that of the ids is considered.
-            r = sa.select(results).where(results.c.id.in_(ids)).limit(len(ids)).subquery("r")
-            passes = sa.and_(sa.true(), *conditions(r.c, self._filters, connection.dialect.name))
-            if self._filters.label is not None:
-                passes = sa.and_(passes, r.c.label == self._filters.label)
-            outcomes = sa.select(r, passes.label("passes")).where(r.c.state != FILING).order_by(r.c.id)
-            for outcome in connection.execute(outcomes).mappings().all():
-                row = dict(outcome)
-                self._pending.discard(row["id"])
-                if row.pop("passes"):
-                    yield cast(ResultRow, row)
+        for row, passes in outcomes.read(connection, sorted(self._pending), self._filters, [FILING]):
+            self._pending.discard(row["id"])
+            if passes:
+                yield row
 
     def _close(self) -> None:
         if self._engine is not None:

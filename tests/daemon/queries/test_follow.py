@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from daemon.database import addresses, connections, schema
 from daemon.photo import FILED, FILING
-from daemon.queries import follow
+from daemon.queries import follow, outcomes
 from daemon.queries.filters import Filters
 from daemon.queries.follow import Follower
 from tests.daemon.sample_database import DAY, add, make_database
@@ -83,7 +83,7 @@ def test_a_limit_applies_only_to_existing_photos(engine: sa.Engine) -> None:
 def test_a_photo_is_reported_once_with_its_outcome(
     engine: sa.Engine, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "_PHOTOS", at_once)
+    monkeypatch.setattr(outcomes, "_PHOTOS", at_once)
     monkeypatch.setattr(follow, "_BATCHES", at_once)
     early = add(engine, "early", state=FILING, batch_id=1)
     add(engine, "there", batch_id=2)
