@@ -48,11 +48,14 @@ RETRYING: Final = "retrying"
 RETRY: Final = "retry"
 """In the inbox, to be sorted again."""
 
+MOVING: Final = (FILING, CORRECTING, DELETING, UNDOING, RETRYING)
+"""States of a photo on its way. Another state follows, usually within milliseconds."""
+
 CompanionState = Literal["filing", "filed", "following", "moving", "deleting", "deleted", "missing"]
 
 FOLLOWING: Final = "following"
 """At its place, while an action moves its photo; it moves next."""
-MOVING: Final = "moving"
+COMPANION_MOVING: Final = "moving"
 """On its way to the photo."""
 
 UNREAD_SHA256: Final = "0" * 64

@@ -24,24 +24,20 @@ from daemon.database.timestamps import format_time
 from daemon.destinations.folders import DestinationFolders
 from daemon.inbox.companions import placed_name
 from daemon.photo import (
-    CORRECTING,
+    COMPANION_MOVING,
     DELETED,
     DELETING,
     FILED,
-    FILING,
     FOLLOWING,
     MISSING,
     MOVING,
-    RETRYING,
-    UNDOING,
     CompanionState,
 )
 from daemon.queries.photo_rows import Photo, columns_of
 from models.filenames import escape_name, unescape_name
 
-FOLLOW: Transition[CompanionState] = Transition((FOLLOWING,), MOVING, FILED, MISSING)
+FOLLOW: Transition[CompanionState] = Transition((FOLLOWING,), COMPANION_MOVING, FILED, MISSING)
 REMOVE: Transition[CompanionState] = Transition((FOLLOWING,), DELETING, DELETED, DELETED)
-_PHOTO_MOVES = (FILING, CORRECTING, DELETING, RETRYING, UNDOING)
 
 
 @dataclass(frozen=True)
@@ -120,7 +116,7 @@ class CompanionFollower:
         self, photo_ids: Sequence[int] | None, problems: dict[int, str]
     ) -> Iterator[tuple[Photo, int, PlannedMove]]:
         for companion, generation, photo_id, state, path in self._marked(photo_ids):
-            if state in _PHOTO_MOVES:
+            if state in MOVING:
                 continue
             target = None if state == DELETED else _target(companion, unescape_name(generation), path)
             if target == companion.path:  # the photo has not moved

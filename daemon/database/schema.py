@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-REVISION = "0008"
+REVISION = "0009"
 """The schema that this version of foodsort reads and writes; see migrations/versions/."""
 
 metadata = sa.MetaData()
@@ -131,6 +131,14 @@ roots = sa.Table(
     sa.Column("path", sa.Text, nullable=False),
     sa.Column("first_used_at", Time, nullable=False),
 )
+
+changes = sa.Table(
+    "changes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("photo_id", sa.Integer, nullable=False),
+)
+"""Written by the database itself, see migrations/versions/0008_changes.py. No foreign key: `repair` may delete a photo."""
 
 results = sa.table(
     "results",

@@ -3,13 +3,18 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0008');
+INSERT INTO "alembic_version" VALUES('0009');
 CREATE TABLE batches (
 	id INTEGER NOT NULL, 
 	started_at VARCHAR(27) NOT NULL, 
 	photos INTEGER NOT NULL, 
 	engine TEXT NOT NULL, 
 	inference_ms FLOAT NOT NULL, 
+	PRIMARY KEY (id)
+);
+CREATE TABLE changes (
+	id INTEGER NOT NULL, 
+	photo_id INTEGER NOT NULL, 
 	PRIMARY KEY (id)
 );
 CREATE TABLE companions (
@@ -94,10 +99,10 @@ CREATE TABLE roots (
 	PRIMARY KEY (id)
 );
 CREATE INDEX ix_photos_classified_at ON photos (classified_at);
-CREATE INDEX ix_photos_predicted_label ON photos (predicted_label);
-CREATE INDEX ix_photos_name ON photos (name);
-CREATE INDEX ix_photos_sha256 ON photos (sha256);
 CREATE INDEX ix_photos_state ON photos (state);
+CREATE INDEX ix_photos_predicted_label ON photos (predicted_label);
+CREATE INDEX ix_photos_sha256 ON photos (sha256);
+CREATE INDEX ix_photos_name ON photos (name);
 CREATE INDEX ix_reviews_photo_id ON reviews (photo_id);
 CREATE INDEX ix_photos_identity_state ON photos (identity, state);
 CREATE INDEX ix_photos_batch_id ON photos (batch_id);
@@ -140,4 +145,9 @@ FROM photos p
 LEFT JOIN models m ON m.id = p.model_id
 LEFT JOIN batches b ON b.id = p.batch_id
 LEFT JOIN reviews r ON r.id = (SELECT MAX(id) FROM reviews WHERE photo_id = p.id);
+CREATE TRIGGER changes_photo_added AFTER INSERT ON photos FOR EACH ROW WHEN (NEW.state NOT IN ('filing', 'correcting', 'deleting', 'undoing', 'retrying')) BEGIN INSERT INTO changes (photo_id) VALUES (NEW.id); END;
+CREATE TRIGGER changes_photo_moved AFTER UPDATE OF state, path ON photos FOR EACH ROW WHEN (NEW.state NOT IN ('filing', 'correcting', 'deleting', 'undoing', 'retrying') AND (NEW.state <> OLD.state OR NEW.path <> OLD.path)) BEGIN INSERT INTO changes (photo_id) VALUES (NEW.id); END;
+CREATE TRIGGER changes_review_added AFTER INSERT ON reviews FOR EACH ROW  BEGIN INSERT INTO changes (photo_id) VALUES (NEW.photo_id); END;
+CREATE TRIGGER changes_review_moved AFTER UPDATE OF photo_id ON reviews FOR EACH ROW  BEGIN INSERT INTO changes (photo_id) VALUES (NEW.photo_id); END;
+CREATE TRIGGER changes_review_removed AFTER DELETE ON reviews FOR EACH ROW  BEGIN INSERT INTO changes (photo_id) VALUES (OLD.photo_id); END;
 COMMIT;

@@ -70,7 +70,7 @@ def test_sqlite_databases_of_released_versions_are_migrated(released: Path, tmp_
         {
             line.strip()
             for line in dump(path / "foodsort.db").splitlines()
-            if line.startswith(("CREATE VIEW", "CREATE INDEX"))
+            if line.startswith(("CREATE VIEW", "CREATE INDEX", "CREATE TRIGGER"))
         }
         for path in (tmp_path, tmp_path / "new")
     )
@@ -148,6 +148,28 @@ def test_a_failed_migration_changes_nothing(address: sa.URL) -> None:
         connection.execute(sa.text("DROP INDEX ix_photos_state_filed_at"))
     engine.dispose()
     connections.connect(address).dispose()
+
+
+def test_older_photos_are_changes_in_the_order_in_which_they_were_filed(address: sa.URL) -> None:
+    rows = [(1, "filed", "'2026-11-03'"), (2, "filed", "'2026-11-02'"), (3, "filing", "NULL"), (4, "missing", "NULL")]
+    columns = "name, path, path_bytes, inbox_path, inbox_path_bytes, generation, identity, sha256, size_bytes"
+    values = "'a', 'a', '', 'a', '', '', '', '', 1, '', 1, 1, '2026-11-01'"
+    old(
+        address,
+        "0007",
+        "INSERT INTO models VALUES (1, '', '', '{}', '', 1, 1, 1, 1)",
+        "INSERT INTO batches VALUES (1, '', 1, '', 1)",
+        *(
+            f"INSERT INTO photos (id, state, filed_at, {columns}, modified_at, batch_id, model_id, claimed_at)"
+            f" VALUES ({photo}, '{state}', {filed}, {values})"
+            for photo, state, filed in rows
+        ),
+    )
+    engine = connections.connect(address)
+    with engine.connect() as connection:
+        query = sa.select(schema.changes.c.photo_id).order_by(schema.changes.c.id)
+        assert list(connection.execute(query).scalars()) == [4, 2, 1]
+    engine.dispose()
 
 
 @pytest.mark.system
