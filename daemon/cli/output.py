@@ -37,6 +37,11 @@ def write(
         _write_csv(rows if raw else map(_without_formulas, rows), columns)
 
 
+def json_line(row: Row) -> bytes:
+    """Returns a row as a line of JSON in UTF-8."""
+    return json.dumps(row, ensure_ascii=False).encode("utf-8", ESCAPE_ERRORS) + b"\n"
+
+
 def prepare(form: OutputFormat, *, live: bool) -> None:
     """Sets up stdout: JSON and CSV in UTF-8; `live` flushes each line, for rows that come one by one."""
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -55,6 +56,13 @@ def results(
     companions: Annotated[
         bool, typer.Option("--companions", help="List the companions of these photos instead, such as sidecars.")
     ] = False,
+    cursor: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With --watch: go on where the last reading with this file stopped; also show photos that change.",
+        ),
+    ] = None,
     raw: Annotated[
         bool, typer.Option("--raw", help="In CSV, leave texts that a spreadsheet would run as formulas as they are.")
     ] = False,
@@ -73,10 +81,14 @@ def results(
         "--watch shows photos as they arrive; leave out --by and --sort": watch and (by or sort != "newest"),
         "--watch never ends, and a JSON array must; use --format jsonl": watch and format == "json",
         "--companions is a list of files; leave out --by and --watch": companions and (by or watch),
+        "--cursor goes on with a reading; use it with --watch --format jsonl": cursor
+        and (not watch or format != "jsonl"),
+        "--cursor leaves out no photo; leave out --limit": cursor and limit is not None,
         "--raw is for --format csv; the other formats are exact": raw and format != "csv",
     }
-    for message in (message for message, conflict in conflicts.items() if conflict):
-        raise typer.BadParameter(message)
+    for message, is_conflict in conflicts.items():
+        if is_conflict:
+            raise typer.BadParameter(message)
     if not root.is_dir():
         raise FoodsortError(f"{root} is not a folder; `foodsort init {root}` creates it")
     address = addresses.database_url(root, load(root).database.url)
@@ -93,6 +105,9 @@ def results(
         sort=sort,
     )
     output.prepare(format, live=watch)
+    if cursor:
+        _watch_changes(address, filters, cursor)
+        return
     if watch and format != "json":
         _watch(address, filters, format, raw=raw)
         return
@@ -170,6 +185,33 @@ def _watch(address: "sa.URL", filters: "Filters", form: Literal["table", "jsonl"
         tables.follow(rows)
     else:
         output.write(rows, [column.name for column in schema.results.c], form, raw=raw)
+
+
+def _watch_changes(address: "sa.URL", filters: "Filters", path: Path) -> None:
+    from contextlib import closing
+
+    from daemon.cli.cursor_file import CursorFile
+    from daemon.cli.delivery import Delivery
+    from daemon.queries.changes import ChangeReader, OtherDatabase
+
+    delivery = Delivery(sys.stdout.buffer)
+    with closing(CursorFile(path)) as cursor:
+
+        def pause(pause_s: float) -> bool:
+            cursor.save(delivery.reached())
+            return _pause(pause_s)
+
+        try:
+            for position, row in ChangeReader(address, filters, cursor.position, pause, _print_waiting):
+                delivery.add(position, row)
+                if cursor.is_due:
+                    cursor.save(delivery.reached())
+        except OtherDatabase as error:
+            raise FoodsortError(
+                f"the cursor {path} {error}; name another file, or delete it to begin with the first photo again"
+            ) from error
+        finally:
+            cursor.save(delivery.reached())
 
 
 def _print_waiting(error: "DatabaseError") -> None:

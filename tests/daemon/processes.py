@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -47,6 +48,12 @@ def start_command(
     if _fork_server().can_start(environment):
         return _fork_server().start(command, output.fileno(), errors.fileno(), environment)
     return subprocess.Popen([*COMMAND, *command], stdout=output, stderr=errors, text=True, env=environment)
+
+
+def watch_command(root: Path, cursor: Path) -> str:
+    """The command for a shell that reads the rows of a root from a cursor on."""
+    words = ["results", "--root", root, "--watch", "--format", "jsonl", "--cursor", cursor]
+    return shlex.join(map(str, [*COMMAND, *words]))
 
 
 def run_command(

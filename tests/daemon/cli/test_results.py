@@ -1,9 +1,13 @@
 import csv
 import io
 import json
+import os
+import random
+import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +16,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from daemon.database import addresses, schema
-from tests.daemon.conftest import Foodsort
+from daemon.database import addresses, root_id, schema
+from tests.daemon.conftest import Foodsort, Photo, running, until
+from tests.daemon.processes import watch_command
+from tests.daemon.rows import select, states
 from tests.daemon.sample_database import add, make_database
 
 pytestmark = pytest.mark.slow
@@ -154,6 +160,9 @@ def test_names_are_printed_in_every_encoding(
         (("--watch", "--by", "day"), "--by"),
         (("--watch", "--sort", "name"), "--sort"),
         (("--by", "day", "--sort", "name"), "--sort"),
+        (("--cursor", "file", "--format", "jsonl"), "--watch"),
+        (("--cursor", "file", "--watch", "--format", "csv"), "jsonl"),
+        (("--cursor", "file", "--watch", "--format", "jsonl", "--limit", "3"), "--limit"),
     ],
 )
 def test_incompatible_options_are_refused_by_name(
@@ -162,6 +171,87 @@ def test_incompatible_options_are_refused_by_name(
     code, out, err = foodsort("results", "--root", tmp_path, *words)
     assert (code, out) == (2, "")
     assert why in err
+
+
+@pytest.fixture
+def registered(tmp_path: Path, engine: sa.Engine) -> sa.Engine:
+    """The database, which belongs to the root."""
+    root_id.claim(tmp_path, engine)
+    return engine
+
+
+def test_a_cursor_goes_on_after_the_last_row(tmp_path: Path, registered: sa.Engine) -> None:
+    cursor = tmp_path / "cursor"
+    for expected in (["0.jpg", "1.jpg", "2.jpg", "3.jpg", "4.jpg"], ["new.jpg"]):
+        with (tmp_path / "rows").open("w") as rows:
+            command = [sys.executable, "-m", "daemon", "results", "--root", str(tmp_path), "--watch"]
+            words = ["--format", "jsonl", "--cursor", str(cursor)]
+            with subprocess.Popen([*command, *words], stdout=rows, stderr=subprocess.PIPE, text=True) as process:
+                until(lambda: (tmp_path / "rows").read_text().count("\n") == len(expected), process)  # noqa: B023
+                process.send_signal(signal.SIGINT)
+                assert process.communicate(timeout=60)[1] == ""
+        assert [json.loads(line)["name"] for line in (tmp_path / "rows").read_text().splitlines()] == expected
+        add(registered, "new.jpg")
+
+
+def test_the_cursor_of_another_database_is_refused(
+    tmp_path: Path, registered: sa.Engine, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cursor = tmp_path / "cursor"
+    text = '{"format": 1, "database": "another", "change": 1, "photo": 1, "missing": []}\n'
+    cursor.write_text(text)
+    words = ("results", "--root", tmp_path, "--watch", "--format", "jsonl", "--cursor", cursor)
+    code, out, err = foodsort(*words)
+    assert (code, out) == (1, "")
+    assert f"the cursor {cursor} belongs to another database; name another file" in err
+    assert json.loads(cursor.read_text())["database"] == "another"
+
+
+@pytest.mark.usefixtures("each_database")
+@pytest.mark.parametrize(
+    "reader",
+    ["exec {watch} >> {rows}", "{watch} | while read -r row; do printf '%s\\n' \"$row\" >> {rows}; done"],
+    ids=["file", "pipe"],
+)
+def test_a_reader_that_is_killed_again_and_again_gets_every_photo_in_order(
+    root: Path, tmp_path: Path, photo: Photo, reader: str
+) -> None:
+    chance = random.Random(1)
+    files: list[Path] = []
+
+    def read() -> "subprocess.Popen[str]":
+        files.append(tmp_path / f"rows {len(files)}")
+        files[-1].touch()
+        words = {"watch": watch_command(root, tmp_path / "cursor"), "rows": shlex.quote(str(files[-1]))}
+        return subprocess.Popen(["sh", "-c", reader.format(**words)], text=True, start_new_session=True)
+
+    def names() -> list[str]:
+        lines = (line for file in files for line in file.read_text().splitlines(keepends=True))
+        return [json.loads(line)["name"] for line in lines if line.endswith("\n")]  # a killed writer may cut a line
+
+    dropped = 0
+    with running(root) as daemon:
+        for _ in range(8):
+            process = read()
+            before = len(names())
+            try:
+                for _ in range(10):
+                    (root / f"inbox/{dropped}.jpg").write_bytes(photo(shade=dropped))
+                    dropped += 1
+                until(lambda: len(names()) > before, process)  # noqa: B023
+                time.sleep(chance.random() / 5)
+            finally:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        until(lambda: len(states(root)) == dropped and set(states(root).values()) == {"filed"}, daemon)
+        process = read()
+        try:
+            until(lambda: len(set(names())) == dropped, process)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    order = select(root, "SELECT name FROM changes c JOIN photos p ON p.id = c.photo_id ORDER BY c.id")
+    assert list(dict.fromkeys(names())) == [row["name"] for row in order]
 
 
 def test_csv_has_no_formulas_unless_raw(tmp_path: Path, engine: sa.Engine, foodsort: Foodsort) -> None:
