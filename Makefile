@@ -112,7 +112,7 @@ install-service:
 	ln -sfn ../lib/foodsort/bin/foodsort $(COMMAND)
 	@$(MAKE) --no-print-directory service-units
 	@# A daemon that continued after an update would load its remaining modules from another version.
-	$(if $(SYSTEMD),systemctl try-restart foodsort.service 'foodsort@*.service' foodsort-review.service)
+	$(if $(SYSTEMD),systemctl try-restart foodsort.service 'foodsort@*.service' foodsort-review.service 'foodsort-hook@*.service')
 	@echo
 	@echo "Start now and at every boot:      systemctl enable --now foodsort"
 	@echo "Drop photos into:                 /var/lib/foodsort/inbox"
@@ -132,10 +132,11 @@ service-units:
 	$(PLACED) systemd/foodsort.service | install -m 644 /dev/stdin $(UNITS)/foodsort.service
 	$(PLACED) $(INSTANCE) systemd/foodsort.service | install -m 644 /dev/stdin $(UNITS)/foodsort@.service
 	$(PLACED) systemd/foodsort-review.service | install -m 644 /dev/stdin $(UNITS)/foodsort-review.service
+	$(PLACED) systemd/foodsort-hook@.service | install -m 644 /dev/stdin $(UNITS)/foodsort-hook@.service
 	$(PLACED) systemd/user/foodsort.service | install -m 644 /dev/stdin $(USER_UNIT)
 	install -m 644 systemd/foodsort.tmpfiles $(TMPFILES)
 	install -m 644 systemd/examples/*.conf $(SHARE)/systemd
-	install -m 644 docs/service.md $(SHARE)/service.md
+	install -m 644 docs/service.md docs/hooks.md $(SHARE)
 	@# Only this file, because files of other packages may have to wait for the next boot.
 	$(if $(SYSTEMD),systemd-tmpfiles --create $(TMPFILES))
 	$(if $(SYSTEMD),systemctl daemon-reload)
@@ -143,7 +144,8 @@ service-units:
 # Photos, database and user stay.
 uninstall-service:
 	$(if $(and $(SYSTEMD),$(wildcard $(UNITS)/foodsort.service)),systemctl disable $(notdir $(wildcard $(UNITS)/foodsort*.service)) && \
-		systemctl stop foodsort.service 'foodsort@*.service' foodsort-review.service)
+		systemctl stop foodsort.service 'foodsort@*.service' foodsort-review.service 'foodsort-hook@*.service')
 	rm -rf $(APP) $(SHARE)
-	rm -f $(COMMAND) $(UNITS)/foodsort.service $(UNITS)/foodsort@.service $(UNITS)/foodsort-review.service $(USER_UNIT) $(SYSUSERS) $(TMPFILES)
+	rm -f $(COMMAND) $(UNITS)/foodsort.service $(UNITS)/foodsort@.service $(UNITS)/foodsort-review.service $(UNITS)/foodsort-hook@.service \
+		$(USER_UNIT) $(SYSUSERS) $(TMPFILES)
 	$(if $(SYSTEMD),systemctl daemon-reload)

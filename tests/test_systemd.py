@@ -100,7 +100,7 @@ def test_sysusers_makes_the_user_of_the_unit() -> None:
 
 @ANALYZE
 def test_systemd_accepts_the_units(units: Path) -> None:
-    names = ("foodsort.service", "foodsort@.service", "foodsort-review.service")
+    names = ("foodsort.service", "foodsort@.service", "foodsort-review.service", "foodsort-hook@.service")
     assert _verified(*(units / "system" / name for name in names)) == (0, "")
 
 
@@ -130,7 +130,13 @@ def test_an_older_systemd_ignores_growing_pauses(extended: Path) -> None:
 
 @ANALYZE
 @pytest.mark.parametrize(
-    ("unit", "most"), [("foodsort.service", 0.5), ("foodsort@.service", 0.5), ("foodsort-review.service", 1.3)]
+    ("unit", "most"),
+    [
+        ("foodsort.service", 0.5),
+        ("foodsort@.service", 0.5),
+        ("foodsort-review.service", 1.3),
+        ("foodsort-hook@.service", 1.3),
+    ],
 )
 def test_the_units_are_hardened(units: Path, unit: str, most: float) -> None:
     assert _exposure(units / "system" / unit) <= most

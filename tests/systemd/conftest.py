@@ -110,10 +110,10 @@ class Machine:
 
     def fresh(self) -> None:
         """Stops all units and removes photos and drop-ins; makes the folders of tmpfiles.d again."""
-        self.call("systemctl", "stop", "foodsort.service", "foodsort@*.service", "foodsort-review.service")
-        self.call(
-            "sh", "-c", f"umount -q {ROOT}-*; rm -rf {ROOT}* /var/cache/foodsort* /run/systemd/system/foodsort*.d"
-        )
+        units = ("foodsort.service", "foodsort@*.service", "foodsort-review.service", "foodsort-hook@*.service")
+        self.call("systemctl", "stop", *units)
+        folders = f"{ROOT}* /var/lib/private /etc/foodsort /var/cache/foodsort* /run/systemd/system/foodsort*.d"
+        self.call("sh", "-c", f"umount -q {ROOT}-*; rm -rf {folders}")
         self.call("systemctl", "reset-failed")
         self.call("systemctl", "daemon-reload")
         self.call("systemd-tmpfiles", "--create", "foodsort.conf")
