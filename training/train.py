@@ -119,13 +119,15 @@ def _require_new(out: Path) -> None:
 
 def _audit_data(data: Path | Sequence[Path], drop: Path | None, recipe: Recipe, console: Console) -> Audit:
     """Reads and audits the data set, and prints the audit."""
-    frame = dataset.hold_out(dataset.read(data), recipe.held_out_sources, recipe.seed)
+    survey = dataset.survey(data)
+    frame = dataset.hold_out(survey.photos, recipe.held_out_sources, recipe.seed)
     if drop is not None:
         frame = label_issues.drop(frame, drop, data)
     with Progress(console=console) as progress:
         audited = audit(image_facts.gather(frame, progress), recipe.seed)
+    audited = dataclasses.replace(audited, left_out=survey.left_out, notes=survey.notes)
     for line in audit_report.lines(audited):
-        console.print(line, markup=False, highlight=False)
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     dataset.check(audited.frame, data)  # again, because photos were removed
     return audited
 

@@ -30,6 +30,7 @@ EXTENSIONS = {
     ".jpeg": "JPEG",
     ".jpe": "JPEG",
     ".jfif": "JPEG",
+    ".mpo": "JPEG",  # with further pictures after the first, by cameras with two lenses
     ".png": "PNG",
     ".apng": "PNG",
     ".webp": "WEBP",

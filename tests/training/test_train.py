@@ -52,6 +52,14 @@ def evaluation_photos(data: Path) -> tuple[Pixels, list[int]]:
     return np.stack([decode(Path(path).read_bytes(), Fit()).pixels for path in frame["path"]]), list(frame["label"])
 
 
+def test_a_file_without_a_label_is_named_everywhere(trained: Trained) -> None:
+    named = f"no label in the name: 1 file, such as {trained.data / 'validation/holiday.jpg'}"
+    assert f"left out, {named}" in trained.result.stderr
+    row = f"| no label in the name | 1 | {trained.data / 'validation/holiday.jpg'} |"
+    assert row in (trained.out / "audit.md").read_text().splitlines()
+    assert "Left out, no label in the name: 1 file" in (trained.out / "report.md").read_text()
+
+
 def test_training_leaves_a_bundle_with_its_report_and_nothing_else(bundle: Bundle) -> None:
     assert {path.name for path in bundle.folder.iterdir()} == {
         "audit.json",

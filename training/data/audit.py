@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import pandas as pd
@@ -10,6 +10,7 @@ import pandas as pd
 from training.data import duplicates, shortcuts
 from training.data.dataset import CLASSES, SPLITS
 from training.data.image_facts import ImageFacts
+from training.data.layout import LeftOut
 from training.data.shortcuts import Shortcut
 from training.fitting.features import UnreadablePhoto
 
@@ -78,6 +79,8 @@ class Audit:
         one_sided_share: Share of the photos with a known source that come from sources with one label only; None if no
             source is known.
         warnings: Sentences for the person who trains.
+        left_out: Files that are no labelled photos.
+        notes: Sentences about what else was ignored.
     """
 
     frame: pd.DataFrame
@@ -89,6 +92,8 @@ class Audit:
     shortcuts: list[Shortcut]
     one_sided_share: float | None
     warnings: list[str]
+    left_out: list[LeftOut] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def audit(facts: pd.DataFrame, seed: int) -> Audit:

@@ -8,6 +8,7 @@ from typing import Any
 
 from models.filenames import escape_name
 from models.plurals import plural
+from training.data import layout
 from training.data.audit import Audit, DuplicatePair
 from training.data.dataset import CLASSES
 
@@ -15,11 +16,14 @@ _MAX_ROWS = 50  # of a table in audit.md; audit.json has all rows
 
 
 def lines(audit: Audit) -> list[str]:
-    """Returns the lines for the terminal: counts, duplicates, shortcuts, then each warning."""
+    """Returns the lines for the terminal: counts, files that were left out, duplicates, shortcuts, then each warning."""
     counts = (f"{split} {' + '.join(map(str, by_label.values()))}" for split, by_label in audit.counts.items())
     exact = sum(pair.exact for pair in audit.duplicates)
     return [
-        f"photos (non_food + food): {', '.join(counts)}; {len(audit.unreadable)} unreadable",
+        f"photos (non_food + food): {', '.join(counts)}; {len(audit.unreadable)} unreadable; "
+        f"{len(audit.left_out)} left out",
+        *layout.lines(audit.left_out),
+        *(f"note: {note}" for note in audit.notes),
         f"duplicates: {exact} exact, {len(audit.duplicates) - exact} near; "
         f"{len(audit.leaks)} {plural(len(audit.leaks), 'photo')} removed from training",
         *(
@@ -36,6 +40,11 @@ def as_json(audit: Audit) -> dict[str, Any]:
     return {
         "photos": audit.counts,
         "unreadable": [photo._asdict() | {"path": escape_name(photo.path)} for photo in audit.unreadable],
+        "left_out": [
+            {"reason": reason, "files": len(paths), "paths": [escape_name(path) for path in paths]}
+            for reason, paths in layout.summary(audit.left_out)
+        ],
+        "notes": [escape_name(note) for note in audit.notes],
         "duplicates": [_pair_as_json(pair) for pair in audit.duplicates],
         "leaks": [_pair_as_json(pair) for pair in audit.leaks],
         "looks": [statistics._asdict() for statistics in audit.class_statistics],
@@ -91,8 +100,16 @@ def as_markdown(audit: Audit) -> str:
             *_duplicates(audit.duplicates),
             "## Unreadable\n",
             *_table(["path", "kind", "message"], audit.unreadable),
+            "## Left out\n",
+            *_table(["reason", "files", "such as"], left_out_rows(audit)),
+            *(f"Note: {escape_name(note)}.\n" for note in audit.notes),
         ]
     )
+
+
+def left_out_rows(audit: Audit) -> list[tuple[str, int, str]]:
+    """Returns the reason, the number of files, and some of them, for each reason why files were left out."""
+    return [(reason, len(paths), layout.examples(paths)) for reason, paths in layout.summary(audit.left_out)]
 
 
 def write(out: Path, audit: Audit) -> None:

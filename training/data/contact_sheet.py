@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from models.errors import ImageError
 from models.images.decode import Fit, decode
+from training.fitting.photo_file import open_photo
 
 _SIDE_PX = 192  # of a photo, stretched to a square as the network sees it
 _COLUMNS = 8
@@ -60,7 +61,7 @@ def draw(path: Path, entries: list[Entry]) -> None:
 
 def _thumbnail(path: str) -> Image.Image:
     try:
-        with Path(path).open("rb") as file:
+        with open_photo(path) as file:
             return Image.fromarray(decode(file, Fit(side=_SIDE_PX)).pixels)
     except (ImageError, OSError):
         return Image.new("RGB", (_SIDE_PX, _SIDE_PX), "grey")

@@ -2,71 +2,111 @@
 
 import hashlib
 import os
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from models.bundle import file_sha256
-from models.images.formats import EXTENSIONS
-from training.data import manifest
+from training.data import layout, manifest
+from training.data.layout import LeftOut, Reason
+from training.data.listing import list_files
 from training.data.manifest import COLUMNS
 from training.data.manifest import SPLITS as SPLITS
 from training.data.manifest import DatasetError as DatasetError
+from training.fitting.photo_file import open_photo
 
 CLASSES = ("non_food", "food")
-_LABELLED_NAME = re.compile(r"([01])_.+\.[^.]+")
+
+
+class Survey(NamedTuple):
+    """A data set as it was read.
+
+    Attributes:
+        photos: Columns path (str), label (int, 1 = food), split (str), source (str, "" if unknown), data_set (int, from
+            0), one row a photo, in the order of the data sets, and in each in the order of the paths or of the manifest.
+        left_out: The files that are no labelled photos.
+        notes: Sentences about what else was ignored.
+    """
+
+    photos: pd.DataFrame
+    left_out: list[LeftOut]
+    notes: list[str]
+
+    @property
+    def lines(self) -> list[str]:
+        """What was left out, for the terminal."""
+        return [*layout.lines(self.left_out), *(f"note: {note}" for note in self.notes)]
 
 
 def read(data: Path | Sequence[Path], splits: tuple[str, ...] = SPLITS) -> pd.DataFrame:
+    """Returns the photos of `survey`. Raises DatasetError."""
+    return survey(data, splits).photos
+
+
+def survey(data: Path | Sequence[Path], splits: tuple[str, ...] = SPLITS) -> Survey:
     """Reads a data set, or several as one, each in one of four layouts.
 
     The layouts are `{split}/{label}_{id}.jpg`, 1 = food (Food-5K); `{split}/food` and `{split}/non_food` (its Kaggle
     mirror); `food` and `non_food`, whose photos are all for training; and a manifest, as a file or in a folder without
-    any of the splits (see `training.data.manifest`). A manifest in the folder of the splits provides the sources.
+    any of the splits (see `training.data.manifest`). Photos may lie in further folders, see `training.data.layout`. A
+    manifest in the folder of the splits provides the sources.
 
     Args:
         data: The folders or manifests.
         splits: The splits to read.
-
-    Returns:
-        Columns path (str), label (int, 1 = food), split (str), source (str, "" if unknown), data_set (int, from 0), one
-        row a photo, in the order of the data sets, and in each in the order of the paths or of the manifest.
 
     Raises:
         DatasetError: A data set does not exist, a split is missing or lacks a label, a manifest has a bad row, or a
             photo is in two data sets.
     """
     sets = [data] if isinstance(data, Path) else list(data)
-    frames = [_read(one, splits).assign(data_set=number) for number, one in enumerate(sets)]
-    frame = pd.concat(frames, ignore_index=True)
+    surveys = [_survey(one, splits) for one in sets]
+    numbered = [one.photos.assign(data_set=number) for number, one in enumerate(surveys)]
+    frame = pd.concat(numbered, ignore_index=True)
     repeated = frame["path"][frame["path"].map(os.path.abspath).duplicated()]
     if not repeated.empty:
         raise DatasetError(f"{repeated.iloc[0]} is in two of the data sets; name each data set once")
-    check(frame, data, splits)
-    return frame
+    left_out = [one for part in surveys for one in part.left_out]
+    whole = Survey(frame, left_out, [note for one in surveys for note in one.notes])
+    try:
+        check(frame, data, splits)
+    except DatasetError as error:
+        raise DatasetError("\n".join([str(error), *whole.lines])) from error
+    return whole
 
 
-def _read(data: Path, splits: tuple[str, ...]) -> pd.DataFrame:
+def _survey(data: Path, splits: tuple[str, ...]) -> Survey:
+    if data.is_file():
+        return Survey(manifest.read(data, splits), [], [])
     if not data.exists():
         raise DatasetError(f"{data} does not exist; --data names a folder of photos or a table of them")
-    manifest_path = manifest.find_in(data)
+    if not data.is_dir():
+        raise DatasetError(
+            f"{data} is neither a folder nor a table; --data names a folder of photos or a table of them"
+        )
     has_splits = any((data / split).is_dir() for split in SPLITS)
-    if data.is_file():
-        return manifest.read(data, splits)
-    if manifest_path and not has_splits:
-        return manifest.read(manifest_path, splits)
+    found = manifest.find_in(data, is_data_set=not has_splits)
+    if found.path and not has_splits:
+        return Survey(manifest.read(found.path, splits), [], found.notes)
+    photos: list[tuple[str, int, str, str]] = []
+    left_out: list[LeftOut] = []
     if has_splits:
-        photos = [(split, path, label) for split in splits for path, label in _photos(data / split)]
-    else:
-        photos = [("training", path, label) for path, label in _photos(data) if "training" in splits]
-    frame = pd.DataFrame([(str(path), label, split, "") for split, path, label in photos], columns=COLUMNS)
-    if manifest_path:
-        sources = manifest.read_sources(manifest_path)
+        left_out += _outside(data)
+    for split, folder in {one: data / one if has_splits else data for one in splits}.items():
+        if has_splits or split == "training":
+            labelled, others = _photos(folder)
+            photos += [(str(path), label, split, "") for path, label in labelled]
+            left_out += others
+    frame = pd.DataFrame(photos, columns=COLUMNS)
+    if not has_splits:
+        found = manifest.find_in(data, is_data_set=False)._replace(notes=found.notes)
+    if found.path:
+        sources = manifest.read_sources(found.path)
         frame["source"] = [sources.get(os.path.normpath(path), "") for path in frame["path"]]
-    return frame
+    tables = {str(data / name) for name in manifest.FILENAMES}
+    return Survey(frame, [one for one in left_out if one.path not in tables], found.notes)
 
 
 def hold_out(frame: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
@@ -124,33 +164,47 @@ def digest(frame: pd.DataFrame) -> str:
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 
 
-def _photos(split: Path) -> Iterator[tuple[Path, int]]:
-    """Yields the path and the label of each photo of a split, in the order of the paths."""
-    labelled_by_name = [
-        (path, int(match[1]))
-        for path in sorted(split.glob("*"))
-        if (match := _LABELLED_NAME.fullmatch(path.name)) and _is_photo(path)
+def _photos(folder: Path) -> tuple[list[tuple[Path, int]], list[LeftOut]]:
+    """Returns path and label of each photo of a split in the order of the paths, and what is left out."""
+    if not folder.exists():
+        return [], []
+    files, left_out = list_files(folder)
+    assigned = layout.assign([path.relative_to(folder).parts for path in files])
+    _refuse_two_layouts(folder, files, assigned)
+    labelled = []
+    for path, label in zip(files, assigned, strict=True):
+        if isinstance(label, Reason):
+            left_out.append(LeftOut(str(path), label))
+        else:
+            labelled.append((path, label))
+    return labelled, left_out
+
+
+def _refuse_two_layouts(folder: Path, files: list[Path], assigned: list[int | Reason]) -> None:
+    """Raises DatasetError when names and folders both give labels."""
+    by_name = [
+        path
+        for path, label in zip(files, assigned, strict=True)
+        if label is Reason.NAME_BESIDE_FOLDERS and layout.is_labelled(path.name)
     ]
-    class_folders = [(split / name, label) for label, name in enumerate(CLASSES) if (split / name).is_dir()]
-    if labelled_by_name and class_folders:
+    if by_name:
         raise DatasetError(
-            f"{split} has both photos like {labelled_by_name[0][0].name} and the folder {class_folders[0][0].name}; "
-            "move the photos so that either all names or all folders give the label"
+            f"{folder} has both photos like {by_name[0].relative_to(folder)} and folders of classes; move the photos so "
+            "that either all names or all folders give the label"
         )
-    yield from labelled_by_name
-    for folder, label in sorted(class_folders):
-        for path in sorted(folder.iterdir()):
-            if _is_photo(path):
-                yield path, label
 
 
-def _is_photo(path: Path) -> bool:
-    """Returns whether the extension is that of a supported format."""
-    return path.suffix.lower() in EXTENSIONS
+def _outside(data: Path) -> list[LeftOut]:
+    """Returns what lies beside the folders of the splits."""
+    files, left_out = list_files(data, without={data / split for split in SPLITS})
+    for path in files:
+        left_out.append(LeftOut(str(path), Reason.OUTSIDE if layout.is_picture(path.name) else Reason.NO_PICTURE))
+    return left_out
 
 
 def _sha256(path: str) -> str:
     try:
-        return file_sha256(Path(path))
+        with open_photo(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:  # the training leaves the photo out too and lists it in the report
         return "unreadable"

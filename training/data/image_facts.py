@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import NamedTuple
 
 import imagehash
@@ -15,6 +14,7 @@ from rich.progress import Progress
 
 from models.errors import ImageError
 from models.images.decode import Fit, Pixels, decode
+from training.fitting.photo_file import open_photo
 
 _THREADS = 4  # Pillow releases the global interpreter lock while it decodes
 _FIT = Fit(side=128, draft=1)  # enough for hashes and means, and JPEGs decode a quarter of the pixels
@@ -57,7 +57,8 @@ class ImageFacts(NamedTuple):
 def read_facts(path: str) -> ImageFacts:
     """Reads the facts of one file; an error is returned as `kind` and `message`, not raised."""
     try:
-        data = Path(path).read_bytes()
+        with open_photo(path) as file:
+            data = file.read()
     except OSError as error:
         return ImageFacts(kind="unreadable", message=error.strerror or str(error))
     sha256 = hashlib.sha256(data).hexdigest()

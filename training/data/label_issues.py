@@ -53,7 +53,10 @@ def search(data: Path, out: Path, *, model: Path | None, seed: int, console: Con
     """
     if (out / TABLE).exists():
         raise FoodsortError(f"{out / TABLE} already exists; name another folder with --out, or delete it")
-    frame = dataset.read(data, ("training",))
+    survey = dataset.survey(data, ("training",))
+    frame = survey.photos
+    for line in survey.lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     bundle = Bundle.load(model)
     load_tensorflow()
     with Progress(console=console) as progress:

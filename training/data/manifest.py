@@ -4,6 +4,7 @@ import csv
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -57,9 +58,45 @@ def read(manifest: Path, splits: tuple[str, ...] = SPLITS) -> pd.DataFrame:
     return pd.DataFrame(photos, columns=COLUMNS)
 
 
-def find_in(folder: Path) -> Path | None:
-    """Returns the manifest in a data set's folder, or None."""
-    return next((folder / name for name in FILENAMES if (folder / name).is_file()), None)
+class Found(NamedTuple):
+    """The manifest in the folder of a data set.
+
+    Attributes:
+        path: Its path; None if there is none.
+        notes: Why other tables of that name are ignored.
+    """
+
+    path: Path | None
+    notes: list[str]
+
+
+def find_in(folder: Path, *, is_data_set: bool) -> Found:
+    """Finds the manifest in the folder of a data set. Tables of other programs may have its name; they are ignored.
+
+    Args:
+        folder: The folder.
+        is_data_set: Whether the manifest has to list the photos with their labels, or only their sources.
+    """
+    notes: list[str] = []
+    for path in (folder / name for name in FILENAMES):
+        if not path.is_file():
+            continue
+        why = _why_foreign(path, {"path", "label"} if is_data_set else {"path"})
+        if why is None:
+            return Found(path, notes)
+        notes.append(f"{path} is ignored, because it is no manifest of foodsort: {why}")
+    return Found(None, notes)
+
+
+def _why_foreign(manifest: Path, required: set[str]) -> str | None:
+    """Returns why a table is no manifest; None if it is one, perhaps with mistakes in some rows."""
+    try:
+        rows = [row for _, row in read_rows(manifest, required)]
+    except DatasetError as error:
+        return str(error)
+    if "label" in required and rows and not any(row["label"] in _LABELS for row in rows):
+        return "no row has a label that foodsort knows (1 or food, 0 or non_food)"
+    return None
 
 
 def read_sources(manifest: Path) -> dict[str, str]:

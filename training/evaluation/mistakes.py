@@ -16,6 +16,7 @@ from models.filenames import escape_name
 from models.images.decode import Pixels, decode
 from training.data.dataset import CLASSES
 from training.evaluation.predictions import Predictions
+from training.fitting.photo_file import open_photo
 
 FILENAME = "mistakes.csv"
 MAX_CARDS = 24
@@ -126,7 +127,7 @@ def _heat_overlays(pixels: Pixels, predictions: Predictions, engine: Engine) -> 
 
 
 def _pixels(path: str, predictions: Predictions) -> Pixels:
-    with Path(path).open("rb") as file:
+    with open_photo(path) as file:
         return decode(file, predictions.bundle.card.fit).pixels
 
 

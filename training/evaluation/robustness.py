@@ -4,7 +4,6 @@ import io
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import NamedTuple, TypedDict
 
 import numpy as np
@@ -19,6 +18,7 @@ from models.images import decode as images
 from models.images.decode import Fit, Pixels, decode
 from models.intervals import wilson_interval
 from training.evaluation.predictions import Predictions
+from training.fitting.photo_file import open_photo
 from training.fitting.views import to_greyscale
 
 _SMALL_PX = 96
@@ -180,5 +180,5 @@ def load_upright(path: str, fit: Fit) -> Image.Image:
     Raises:
         ImageError: The file is not a complete picture.
     """
-    with Path(path).open("rb") as file:
+    with open_photo(path) as file:
         return images.load_upright(file, fit)

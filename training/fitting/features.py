@@ -4,7 +4,6 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from rich.progress import Progress
 
 from models.errors import FoodsortError, ImageError
 from models.images.decode import Fit, Pixels, decode
+from training.fitting.photo_file import open_photo
 from training.fitting.recipe import Recipe
 
 Features = npt.NDArray[np.float32]
@@ -69,7 +69,7 @@ def decode_photos(paths: list[str], fit: Fit) -> Iterator[Pixels | UnreadablePho
 
 def _decode_photo(fit: Fit, path: str) -> Pixels | UnreadablePhoto:
     try:
-        with Path(path).open("rb") as file:
+        with open_photo(path) as file:
             return decode(file, fit).pixels
     except ImageError as error:
         return UnreadablePhoto(path, error.kind, str(error))

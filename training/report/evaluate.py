@@ -54,7 +54,10 @@ def evaluate(
     """
     bundle = Bundle.load(model)
     other_bundle = Bundle.load(against) if against is not None else None
-    frame = dataset.read(data, (split,))
+    survey = dataset.survey(data, (split,))
+    frame = survey.photos
+    for line in survey.lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     engine = open_engine(engine_name, bundle, _BATCH)
     other_engine = open_engine(engine_name, other_bundle, _BATCH) if other_bundle is not None else None
     out.mkdir(parents=True, exist_ok=True)  # now, because the results of minutes of work have to be saved there

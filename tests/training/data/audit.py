@@ -3,6 +3,7 @@
 import pandas as pd
 
 from training.data.audit import Audit, ClassStatistics, DuplicatePair
+from training.data.layout import LeftOut, Reason
 from training.data.shortcuts import Shortcut
 from training.fitting.features import UnreadablePhoto
 
@@ -19,4 +20,10 @@ AUDIT = Audit(
     shortcuts=[Shortcut("colour", 100, 0.72, (0.62, 0.8), 0.5, 0.44, 0.5, suspicious=False)],
     one_sided_share=0.25,
     warnings=["something is wrong"],
+    left_out=[
+        LeftOut("x/.DS_Store", Reason.HIDDEN),
+        LeftOut("x/cat\n.jpg", Reason.NO_LABEL),
+        LeftOut("x/dog.jpg", Reason.NO_LABEL),
+    ],
+    notes=["x/manifest.csv is ignored"],
 )

@@ -9,7 +9,10 @@ from training.data import audit_report
 
 def test_the_lines_are_counts_shortcuts_and_warnings() -> None:
     assert audit_report.lines(AUDIT) == [
-        "photos (non_food + food): training 3 + 4, evaluation 1 + 2; 1 unreadable",
+        "photos (non_food + food): training 3 + 4, evaluation 1 + 2; 1 unreadable; 3 left out",
+        r"left out, no label in the name: 2 files, such as x/cat\x0a.jpg, x/dog.jpg",
+        "left out, hidden: 1 file, such as x/.DS_Store",
+        "note: x/manifest.csv is ignored",
         "duplicates: 1 exact, 1 near; 1 photo removed from training",
         "accuracy from colour alone: 72.0% of validation (more frequent label: 50.0%)",
         "warning: something is wrong",
@@ -42,6 +45,15 @@ def test_the_json_holds_everything_with_escaped_names(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "new/audit.json").read_text()) == {
         "photos": AUDIT.counts,
         "unreadable": [{"path": r"c\x0a<b>.jpg", "kind": "empty", "message": "no | bytes"}],
+        "left_out": [
+            {
+                "reason": "no label in the name",
+                "files": 2,
+                "paths": [r"x/cat\x0a.jpg", "x/dog.jpg"],
+            },
+            {"reason": "hidden", "files": 1, "paths": ["x/.DS_Store"]},
+        ],
+        "notes": ["x/manifest.csv is ignored"],
         "duplicates": [exact, near],
         "leaks": [exact],
         "looks": [
@@ -81,6 +93,8 @@ def test_the_markdown_has_a_table_for_each_result() -> None:
         "| food | 300 | 200 | 1000 | 5.0 | JPEG 5, PNG 1 |",
         "| a | non_food | b | food | same bytes |",
         "| d | food | e | food | 6 |",
+        "| hidden | 1 | x/.DS_Store |",
+        "Note: x/manifest.csv is ignored.",
         r"| c\x0a&lt;b&gt;.jpg | empty | no \| bytes |",
     ):
         assert row in text.splitlines()

@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 
 from training.data import dataset
 from training.data.dataset import SPLITS, DatasetError, digest, read
+from training.data.layout import Reason
 
 
 @pytest.fixture
@@ -98,8 +100,10 @@ def test_the_digest_changes_with_a_photos_split_and_label(folder: Path, moved: s
 
 def test_the_digest_counts_unreadable_photos(folder: Path) -> None:
     before = digest(read(folder))
-    (folder / "training/1_9.jpg").symlink_to(folder / "nowhere")
-    assert digest(read(folder)) != before
+    (folder / "training/1_9.jpg").touch()
+    frame = read(folder)
+    (folder / "training/1_9.jpg").unlink()
+    assert digest(frame) != before
     assert dataset._sha256(str(folder / "training/1_9.jpg")) == "unreadable"
 
 
@@ -132,9 +136,91 @@ def test_a_folder_per_class_holds_pictures_of_every_format_that_is_read(
 def test_two_layouts_in_one_split_are_refused(by_class: Path) -> None:
     (by_class / "training/1_1.jpg").touch()
     with pytest.raises(
-        DatasetError, match=r"training has both photos like 1_1\.jpg and the folder non_food; move the photos"
+        DatasetError, match=r"training has both photos like 1_1\.jpg and folders of classes; move the photos"
     ):
         read(by_class)
+
+
+def test_what_people_have_in_a_data_set_is_read_or_named(by_class: Path) -> None:
+    for name in (
+        "training/food/cakes/2024/8.jpg",
+        "training/not food/9.mpo",
+        "training/drinks/1.jpg",
+        "training/food/.DS_Store",
+        "training/1-dinner.jpg",
+        "training/labels.txt",
+        "train/food/7.jpg",
+        "README.md",
+        "1_1.jpg",
+    ):
+        (by_class / name).parent.mkdir(parents=True, exist_ok=True)
+        (by_class / name).touch()
+    os.mkfifo(by_class / "validation/food/fifo.jpg")
+    (by_class / "validation/food/gone.jpg").symlink_to(by_class / "nowhere")
+    (by_class / "manifest.csv").write_text("image;class\n1.jpg;cake\n")
+    survey = dataset.survey(by_class)
+    assert [
+        (str(Path(path).relative_to(by_class)), label)
+        for path, label, split in zip(*(survey.photos[name] for name in ("path", "label", "split")), strict=True)
+        if split == "training"
+    ] == [
+        ("training/food/7.jpg", 1),
+        ("training/food/cakes/2024/8.jpg", 1),
+        ("training/non_food/7.jpg", 0),
+        ("training/not food/9.mpo", 0),
+    ]
+    assert {(str(Path(path).relative_to(by_class)), reason) for path, reason in survey.left_out} == {
+        ("1_1.jpg", Reason.OUTSIDE),
+        ("README.md", Reason.NO_PICTURE),
+        ("train/food/7.jpg", Reason.OUTSIDE),
+        ("training/1-dinner.jpg", Reason.NAME_BESIDE_FOLDERS),
+        ("training/drinks/1.jpg", Reason.NO_CLASS),
+        ("training/food/.DS_Store", Reason.HIDDEN),
+        ("training/labels.txt", Reason.NO_PICTURE),
+        ("validation/food/fifo.jpg", Reason.NOT_REGULAR),
+        ("validation/food/gone.jpg", Reason.NOT_REGULAR),
+    }
+    assert len(survey.notes) == 1
+    assert "manifest.csv is ignored, because it is no manifest of foodsort: " in survey.notes[0]
+    assert "missing: path" in survey.notes[0]
+
+
+def test_names_with_other_separators_are_labels_at_any_depth(tmp_path: Path) -> None:
+    for name in ("0-1.jpg", "1 1.jpg", "second batch/1-2.jpg"):
+        (tmp_path / "training" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "training" / name).touch()
+    assert list(read(tmp_path, ("training",))["label"]) == [0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "id,url\n1,http\n", "path,label\na.jpg,cake\nb.jpg,tea\n", "path,label\n\xff\n", "path;label\na;1\n"]
+)
+def test_the_manifest_of_another_program_is_ignored_with_a_note(by_class: Path, text: str) -> None:
+    folder = by_class / "training"
+    (folder / "manifest.csv").write_bytes(text.encode("latin-1"))
+    survey = dataset.survey(folder, ("training",))
+    assert list(survey.photos["label"]) == [1, 0]
+    assert [note.partition(" is ignored")[0] for note in survey.notes] == [str(folder / "manifest.csv")]
+    assert survey.left_out == []
+
+
+def test_a_mistake_in_a_manifest_of_foodsort_is_named_by_its_line(by_class: Path) -> None:
+    (by_class / "training/manifest.csv").write_text("path,label\nfood/7.jpg,food\nnon_food/7.jpg,nonfod\n")
+    with pytest.raises(DatasetError, match=r"manifest\.csv, line 3: the label 'nonfod'"):
+        read(by_class / "training", ("training",))
+
+
+def test_an_error_names_what_was_left_out(tmp_path: Path) -> None:
+    (tmp_path / "training/cakes").mkdir(parents=True)
+    (tmp_path / "training/cakes/1.jpg").touch()
+    with pytest.raises(DatasetError, match=r"(?s)found labels none.*left out, in a folder that is no class: 1 file"):
+        read(tmp_path, ("training",))
+
+
+def test_a_fifo_is_no_data_set(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(DatasetError, match="is neither a folder nor a table"):
+        read(tmp_path / "fifo")
 
 
 def test_a_manifest_beside_the_splits_provides_only_the_sources(folder: Path) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from models.bundle import NETWORK, Bundle
-from models.plurals import plural
+from models.plurals import is_or_are, plural
 from training.data.audit import Audit
+from training.data.audit_report import left_out_rows
 from training.data.dataset import CLASSES
 from training.evaluation import cost
 from training.evaluation.comparison import Comparison
@@ -65,13 +66,14 @@ def engines_section(comparison: Comparison) -> Section:
 
 def audit_section(audit: Audit) -> Section:
     """Shows the audit of the data set before the training."""
-    unreadable, leaks = len(audit.unreadable), len(audit.leaks)
+    unreadable, leaks, left_out = len(audit.unreadable), len(audit.leaks), len(audit.left_out)
     exact = sum(pair.exact for pair in audit.duplicates)
     near = len(audit.duplicates) - exact
     paragraphs = [
         f"The audit before the training found {unreadable:,} unreadable {plural(unreadable, 'photo')}, {exact:,} exact "
         f"{plural(exact, 'duplicate')} and {near:,} {plural(near, 'near-duplicate')}. Removed from training because of "
-        f"a duplicate in another split: {leaks:,} {plural(leaks, 'photo')}. audit.md lists them all."
+        f"a duplicate in another split: {leaks:,} {plural(leaks, 'photo')}. {left_out:,} {plural(left_out, 'file')} "
+        f"{is_or_are(left_out)} no labelled {plural(left_out, 'photo')} and left out. audit.json lists them all."
     ]
     if audit.one_sided_share is not None:
         paragraphs.append(f"{percent(audit.one_sided_share, 0)} of the photos come from sources with one label only.")
@@ -91,7 +93,11 @@ def audit_section(audit: Audit) -> Section:
         anchor="audit",
         title="Audit",
         paragraphs=paragraphs,
-        bullets=[f"Warning: {warning}" for warning in audit.warnings],
+        bullets=[
+            *(f"Warning: {warning}" for warning in audit.warnings),
+            *(f"Left out, {reason}: {files:,} {plural(files, 'file')}" for reason, files, _ in left_out_rows(audit)),
+            *(f"Note: {note}" for note in audit.notes),
+        ],
         tables=[
             Table(["split", *CLASSES], counts),
             Table(

@@ -42,7 +42,13 @@ def test_the_audit_is_shown_with_its_warnings() -> None:
     assert section.paragraphs[1] == "25 % of the photos come from sources with one label only."
     assert section.tables[0].rows[0] == ["training", "3", "4"]
     assert section.tables[1].rows == [["colour", "72.0 %", "62.0 to 80.0 %", "50.0 %", "0.44", "no"]]
-    assert section.bullets == ["Warning: something is wrong"]
+    assert section.paragraphs[0].endswith("3 files are no labelled photos and left out. audit.json lists them all.")
+    assert section.bullets == [
+        "Warning: something is wrong",
+        "Left out, no label in the name: 2 files",
+        "Left out, hidden: 1 file",
+        "Note: x/manifest.csv is ignored",
+    ]
 
 
 def test_the_model_is_shown_with_its_cost(bundled: Bundled) -> None:
