@@ -9,9 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from training.data import layout, manifest
-from training.data.layout import LeftOut, Reason
-from training.data.listing import list_files
+from training.data import folders, layout, manifest
+from training.data.layout import LeftOut
 from training.data.manifest import COLUMNS
 from training.data.manifest import SPLITS as SPLITS
 from training.data.manifest import DatasetError as DatasetError
@@ -93,10 +92,10 @@ def _survey(data: Path, splits: tuple[str, ...]) -> Survey:
     photos: list[tuple[str, int, str, str]] = []
     left_out: list[LeftOut] = []
     if has_splits:
-        left_out += _outside(data)
+        left_out += folders.outside(data)
     for split, folder in {one: data / one if has_splits else data for one in splits}.items():
         if has_splits or split == "training":
-            labelled, others = _photos(folder)
+            labelled, others = folders.photos(folder)
             photos += [(str(path), label, split, "") for path, label in labelled]
             left_out += others
     frame = pd.DataFrame(photos, columns=COLUMNS)
@@ -162,44 +161,6 @@ def digest(frame: pd.DataFrame) -> str:
         for path, label, split in zip(frame["path"], frame["label"], frame["split"], strict=True)
     )
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
-
-
-def _photos(folder: Path) -> tuple[list[tuple[Path, int]], list[LeftOut]]:
-    """Returns path and label of each photo of a split in the order of the paths, and what is left out."""
-    if not folder.exists():
-        return [], []
-    files, left_out = list_files(folder)
-    assigned = layout.assign([path.relative_to(folder).parts for path in files])
-    _refuse_two_layouts(folder, files, assigned)
-    labelled = []
-    for path, label in zip(files, assigned, strict=True):
-        if isinstance(label, Reason):
-            left_out.append(LeftOut(str(path), label))
-        else:
-            labelled.append((path, label))
-    return labelled, left_out
-
-
-def _refuse_two_layouts(folder: Path, files: list[Path], assigned: list[int | Reason]) -> None:
-    """Raises DatasetError when names and folders both give labels."""
-    by_name = [
-        path
-        for path, label in zip(files, assigned, strict=True)
-        if label is Reason.NAME_BESIDE_FOLDERS and layout.is_labelled(path.name)
-    ]
-    if by_name:
-        raise DatasetError(
-            f"{folder} has both photos like {by_name[0].relative_to(folder)} and folders of classes; move the photos so "
-            "that either all names or all folders give the label"
-        )
-
-
-def _outside(data: Path) -> list[LeftOut]:
-    """Returns what lies beside the folders of the splits."""
-    files, left_out = list_files(data, without={data / split for split in SPLITS})
-    for path in files:
-        left_out.append(LeftOut(str(path), Reason.OUTSIDE if layout.is_picture(path.name) else Reason.NO_PICTURE))
-    return left_out
 
 
 def _sha256(path: str) -> str:
