@@ -25,7 +25,8 @@ from training.data.similar_photos import SimilarPair
 from training.evaluation.predictions import predict
 from training.fitting import feature_bank
 from training.fitting.backbone import finetune_if_better
-from training.fitting.checkpoint import Checkpoint
+from training.fitting.checkpoint import RESUME, Checkpoint
+from training.fitting.disk import disk_full_errors
 from training.fitting.feature_cache import DecodedSplit, FeatureCache, decode_split
 from training.fitting.features import Features, UnreadablePhoto
 from training.fitting.finetune import HISTORY
@@ -78,7 +79,7 @@ def train(
 
     Raises:
         FoodsortError: `out` is not empty, the data set is invalid, the weights are not available, or the training is
-            interrupted.
+            interrupted, or the disk is full.
     """
     _require_new(out)
     audited = _audit_data(data, drop, recipe, console)
@@ -100,7 +101,8 @@ def train(
         console=console,
     )
     try:
-        folder = _make_bundle(network, job)
+        with disk_full_errors(checkpoint.folder, RESUME):
+            folder = _make_bundle(network, job)
     except KeyboardInterrupt as error:
         raise FoodsortError(
             f"interrupted; the results so far are in {checkpoint.folder}; run the same command again to resume"

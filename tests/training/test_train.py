@@ -22,12 +22,14 @@ from models.decision import probability
 from models.engines import open_engine
 from models.errors import FoodsortError, WeightsError
 from models.images.decode import Fit, Pixels, decode
+from tests.daemon.conftest import mounted
 from tests.training.conftest import QUIET, TINY, Trained, train_arguments
 from training import train as train_module
 from training.data import audit_report, dataset
 from training.evaluation.metrics import compute_metrics
 from training.fitting import feature_bank
 from training.fitting.recipe import Recipe
+from training.report.evaluate import evaluate
 from training.train import train
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 warns of.
@@ -58,6 +60,30 @@ def test_a_file_without_a_label_is_named_everywhere(trained: Trained) -> None:
     row = f"| no label in the name | 1 | {trained.data / 'validation/holiday.jpg'} |"
     assert row in (trained.out / "audit.md").read_text().splitlines()
     assert "Left out, no label in the name: 1 file" in (trained.out / "report.md").read_text()
+
+
+@pytest.mark.system
+@pytest.mark.usefixtures("without_int8")
+def test_a_training_on_a_full_disk_says_so_and_is_resumed(tmp_path: Path, data: Path, weights: Path) -> None:
+    with mounted(tmp_path / "disk", "size=200k") as disk:
+        for size in ("200k", "60m"):  # too little for the photos, and for the bundle
+            subprocess.run(["mount", "-o", f"remount,size={size}", disk], check=True)
+            with pytest.raises(FoodsortError, match=r"no room on the disk of .*/mine\.unfinished .*; free some space"):
+                train(data, disk / "mine", weights=weights, recipe=TINY, console=QUIET)
+        subprocess.run(["mount", "-o", "remount,size=300m", disk], check=True)
+        train(data, disk / "mine", weights=weights, recipe=TINY, console=QUIET)
+        assert [path.name for path in disk.iterdir()] == ["mine"]
+
+
+@pytest.mark.system
+def test_a_report_on_a_full_disk_says_so(tmp_path: Path, data: Path) -> None:
+    with (
+        mounted(tmp_path / "disk", "size=40k") as disk,
+        pytest.raises(FoodsortError, match=r"no room on the disk of .*/report .*; then run the command again"),
+    ):
+        evaluate(
+            *(data, disk / "report"), model=None, split="evaluation", engine_name="scripted", console=QUIET, brief=False
+        )
 
 
 def test_training_leaves_a_bundle_with_its_report_and_nothing_else(bundle: Bundle) -> None:

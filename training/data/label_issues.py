@@ -22,6 +22,7 @@ from models.filenames import escape_name
 from training.data import contact_sheet, dataset, manifest
 from training.data.contact_sheet import Entry
 from training.data.dataset import CLASSES, DatasetError
+from training.fitting.disk import disk_full_errors
 from training.fitting.features import Features, Labels, extract
 from training.fitting.inference import compile_for_inference
 from training.fitting.recipe import Recipe
@@ -65,7 +66,8 @@ def search(data: Path, out: Path, *, model: Path | None, seed: int, console: Con
     unreadable_paths = {photo.path for photo in features.unreadable}
     readable = frame[~frame["path"].isin(unreadable_paths)].reset_index(drop=True)
     issues = find(readable, out_of_fold_probabilities(features.values, features.labels, seed))
-    write(out, issues, dataset.root(data))
+    with disk_full_errors(out, "then run the command again"):
+        write(out, issues, dataset.root(data))
     return issues
 
 

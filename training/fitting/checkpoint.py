@@ -10,8 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import FoodsortError
+from training.fitting.disk import DiskFullError, disk_full_errors
 
 IDENTITY_FILE = "training.json"
+
+RESUME = "the results so far are kept, and the same command resumes from them"
+"""What to do when the disk was full."""
 
 Array = npt.NDArray[Any]
 
@@ -37,7 +41,8 @@ class Checkpoint:
             FoodsortError: The folder holds an unfinished training with another identity.
         """
         self.folder = out.with_name(f"{out.name}.unfinished")
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with disk_full_errors(self.folder, RESUME):
+            self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / IDENTITY_FILE
         text = json.dumps(identity, indent=2, sort_keys=True)
         if not path.exists():
@@ -62,9 +67,17 @@ class Checkpoint:
 
         Returns:
             The path of the complete file.
+
+        Raises:
+            DiskFullError: There is no room for it.
         """
         part = self.folder / f"part-{name}"  # a prefix, because writers choose the format by the suffix
-        make(part)
+        try:
+            with disk_full_errors(self.folder, RESUME):
+                make(part)
+        except DiskFullError:
+            _remove(part)  # it has taken the last room
+            raise
         return part.replace(self.folder / name)
 
     def load_or_make_array(self, name: str, make: Callable[[Path], None]) -> Array:
@@ -80,3 +93,11 @@ class Checkpoint:
     def delete(self) -> None:
         """Deletes the folder."""
         shutil.rmtree(self.folder)
+
+
+def _remove(path: Path) -> None:
+    """Removes a file or a folder, if it exists."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from models.cascade import reduce
 from models.errors import FoodsortError
 from models.images.decode import Fit, Pixels
 from training.fitting.checkpoint import Array, Checkpoint
+from training.fitting.disk import new_array
 from training.fitting.features import Labels, UnreadablePhoto, decode_photos
 from training.fitting.recipe import Recipe
 from training.fitting.views import Rows, View
@@ -61,7 +62,7 @@ def decode_split(frame: pd.DataFrame, fit: Fit, checkpoint: Checkpoint, progress
 
     def make(part: Path) -> None:
         unreadable: list[UnreadablePhoto] = []
-        pixels = np.lib.format.open_memmap(part, "w+", np.uint8, (len(frame), fit.side, fit.side, 3))
+        pixels = new_array(part, np.uint8, (len(frame), fit.side, fit.side, 3))
         count = 0
         for row, photo in enumerate(decode_photos(list(frame["path"]), fit)):
             if isinstance(photo, UnreadablePhoto):
@@ -148,7 +149,7 @@ class FeatureCache:
                 pixels = transform(photos.pixels[chosen], chosen)
                 outputs = self._network(pixels if side is None else reduce(pixels, side))
                 if file is None:
-                    file = np.lib.format.open_memmap(part, "w+", self._dtype, (len(rows), *outputs.shape[1:]))
+                    file = new_array(part, self._dtype, (len(rows), *outputs.shape[1:]))
                 file[start : start + len(outputs)] = outputs
                 progress.update(task, completed=start + len(outputs))
 

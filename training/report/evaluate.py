@@ -15,12 +15,14 @@ from training.data import dataset
 from training.evaluation import mistakes, robustness
 from training.evaluation.comparison import Comparison, compare
 from training.evaluation.predictions import Predictions, predict
+from training.fitting.disk import disk_full_errors
 from training.fitting.recipe import Recipe
 from training.report import metrics_file, report
 from training.report.metrics_file import MetricsFile
 from training.report.report import AdditionalResults
 
 _BATCH = Recipe().batch
+_AGAIN = "then run the command again"
 
 
 def evaluate(
@@ -69,12 +71,14 @@ def evaluate(
             comparison = compare(predictions, other, (bundle.model_name, other_bundle.model_name))
     if brief:
         metrics = metrics_file.build(predictions, against=comparison)
-        metrics_file.write(out, metrics)
+        with disk_full_errors(out, _AGAIN):
+            metrics_file.write(out, metrics)
         return metrics
     root = dataset.root(data)
     results = additional_results(predictions, engine, root, console)
     results = dataclasses.replace(results, against=comparison)
-    return report.write(out, predictions, results, split=split, root=root)
+    with disk_full_errors(out, _AGAIN):
+        return report.write(out, predictions, results, split=split, root=root)
 
 
 def additional_results(predictions: Predictions, engine: Engine, root: Path, console: Console) -> AdditionalResults:
