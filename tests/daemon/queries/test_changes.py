@@ -1,7 +1,7 @@
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -183,21 +183,24 @@ def _sort(address: sa.URL, writer: int, photos: int) -> None:
     engine.dispose()
 
 
-def test_no_photo_of_concurrent_writers_is_skipped(engine: sa.Engine) -> None:
+def test_no_photo_of_concurrent_writers_is_skipped(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "BUSY_TIMEOUT_S", 60)  # SQLite's writers do not queue
     writers, photos = 4, 40
-    threads = [threading.Thread(target=_sort, args=(engine.url, writer, photos)) for writer in range(writers)]
-    for thread in threads:
-        thread.start()
     position = Position()
     last: dict[str, Any] = {}
-    is_last_round = False
-    while not is_last_round:  # each round is a reader of its own, which begins where the one before was killed
-        is_last_round = not any(thread.is_alive() for thread in threads)
-        step: Step
-        for step in ChangeReader(engine.url, Filters(), position, lambda _: False, lambda _: None):
-            position = step.position
-            if step.row:
-                last[step.row["name"]] = step.row["label"]
+    with ThreadPoolExecutor(writers) as pool:
+        sorting = [pool.submit(_sort, engine.url, writer, photos) for writer in range(writers)]
+        is_complete = False
+        while not is_complete:  # each round is a reader of its own, which begins where the one before was killed
+            is_over = all(one.done() for one in sorting)
+            errors: list[DatabaseError] = []
+            step: Step
+            for step in ChangeReader(engine.url, Filters(), position, lambda _: False, errors.append):
+                position = step.position
+                if step.row:
+                    last[step.row["name"]] = step.row["label"]
+            is_complete = is_over and not errors
+        assert [one.exception() for one in sorting] == [None] * writers
     names = [(writer, number) for writer in range(writers) for number in range(photos)]
     assert last == {f"{writer}-{number}": "food" if number % 5 else "non_food" for writer, number in names}
 
