@@ -63,7 +63,7 @@ class Waiting:
         wait_s: How long it waits for its photo (s).
         due_at: When it is looked at again (monotonic s).
         pause_s: The next pause (s).
-        stays: Whether it stays beside an undone photo.
+        stays_since: Number of files that had left the queue when it was decided that it stays; None: it does not.
     """
 
     file: ReadyFile
@@ -71,7 +71,7 @@ class Waiting:
     wait_s: float
     due_at: float
     pause_s: float = _FIRST_PAUSE_S
-    stays: bool = False
+    stays_since: int | None = None
 
 
 class CompanionQueue:
@@ -87,11 +87,13 @@ class CompanionQueue:
         self._clock = clock
         self._waiting: dict[bytes, Waiting] = {}
         self._released: dict[bytes, ReadyFile] = {}
+        self._left = 0
+        """Number of files that have left: one that stays may belong to one of them, as a sidecar to a raw file."""
         self.hurries = False
 
     def __len__(self) -> int:
-        """Number of companions, without those that stay beside an undone photo."""
-        return sum(not waiting.stays for waiting in self._waiting.values())
+        """Number of companions, without those that stay beside a photo in the inbox."""
+        return sum(waiting.stays_since != self._left for waiting in self._waiting.values())
 
     def holds(self, path: bytes, stamp: FileStamp) -> bool:
         """Whether a file waits here already, unchanged."""
@@ -134,7 +136,7 @@ class CompanionQueue:
         due = (
             waiting.file
             for waiting in self._waiting.values()
-            if waiting.due_at <= now or (self.hurries and not waiting.stays)
+            if waiting.due_at <= now or (self.hurries and waiting.stays_since != self._left)
         )
         return [file for file, _ in zip(due, range(limit), strict=False)]
 
@@ -150,11 +152,12 @@ class CompanionQueue:
         if self.hurries and decision == "wait":
             decision = "stay"  # its photo stays in the inbox: it cannot be read, for instance
         if decision in {"wait", "stay"}:
-            waiting.stays = decision == "stay"
+            waiting.stays_since = self._left if decision == "stay" else None
             waiting.due_at = now + waiting.pause_s
             waiting.pause_s = min(2 * waiting.pause_s, _LONGEST_PAUSE_S)
         else:
             del self._waiting[file.path]
+            self._left += 1
         if decision == "release":
             self._released[file.path] = file
         return decision

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-import models.images.decode  # noqa: F401  # registers the file name extensions of HEIC with Pillow
 from models.filenames import escape_name
 from models.images.formats import EXTENSIONS
 from models.plurals import plural

@@ -97,3 +97,17 @@ def test_pauses_grow_and_many_are_looked_at_in_portions() -> None:
         assert due_at is not None
         pauses.append(due_at - clock.now)
     assert pauses == [0.5, 1, 2, 4, 8, 15, 15]
+
+
+def test_a_single_run_looks_again_at_a_sidecar_whose_raw_file_has_left() -> None:
+    queue = CompanionQueue(600.0, Clock())
+    queue.hurries = True
+    queue.add(ready(b"1.CR3.xmp"))
+    queue.add(ready(b"1.CR3"), is_photo=True)
+    assert queue.settle(ready(b"1.CR3.xmp"), INBOX) == "stay"
+    assert len(queue) == 1
+    assert queue.settle(ready(b"1.CR3"), Finding("row", 1)) == "follow"
+    assert len(queue) == 1
+    assert queue.due(10) == [ready(b"1.CR3.xmp")]
+    assert queue.settle(ready(b"1.CR3.xmp"), Finding("row", 1)) == "follow"
+    assert len(queue) == 0
