@@ -11,11 +11,9 @@ from daemon.inbox.companion_queue import Finding
 from daemon.inbox.companions import CompanionRules, PhotoNames
 from daemon.inbox.ignore import IgnoreRules
 from daemon.inbox.undone import UndonePhotos
-from daemon.photo import CORRECTING, FILING, RETRYING, UNDOING
+from daemon.photo import MOVING
 from daemon.retry import Retrier
 from models.errors import ImageErrorKind
-
-_ON_THE_WAY = (FILING, CORRECTING, RETRYING, UNDOING)
 
 
 class CompanionFinder:
@@ -92,12 +90,12 @@ class CompanionFinder:
         if photo is None:
             return Finding("none")
         row = names[photo]
-        return Finding("inbox") if row.state in _ON_THE_WAY else Finding("row", row.id, _age_s(row))
+        return Finding("inbox") if row.state in MOVING else Finding("row", row.id, _age_s(row))
 
 
 def _has_companions(row: SortedPhoto) -> bool:
     """Whether companions follow a photo: not to a file that is no image, and not to one that is gone."""
-    return row.state in {*AT_REST, *_ON_THE_WAY} and row.error_kind != ImageErrorKind.NOT_AN_IMAGE
+    return row.state in {*AT_REST, *MOVING} and row.error_kind != ImageErrorKind.NOT_AN_IMAGE
 
 
 def _age_s(row: SortedPhoto) -> float:
