@@ -119,7 +119,7 @@ class Claimer:
 
     def next_due_at(self) -> float | None:
         """Returns the latest time at which to call `claim_ready` again (monotonic s), None when no file waits."""
-        due_at = [self._tracker.next_due_at(), self._companions.next_due_at() if self._companions else None]
+        due_at = [self._tracker.next_due_at(), self._companions.next_due_at() if self._companions is not None else None]
         return min((max(at, self._paused_until) for at in due_at if at is not None), default=None)
 
     def requeue(self, returned: Returned) -> None:

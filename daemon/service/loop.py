@@ -143,8 +143,9 @@ class MainLoop:
 
     def _report(self) -> None:
         intake = self.runtime.intake
-        self._progress.show(self._counts, len(intake.tracker) + self.runtime.pipeline.in_flight)
-        self._reporter.observe(intake.tracker, scanning=intake.scanning)
+        companions = len(self.runtime.companions or ())
+        self._progress.show(self._counts, len(intake.tracker) + companions + self.runtime.pipeline.in_flight)
+        self._reporter.observe(intake.tracker, companions, scanning=intake.scanning)
 
     def _close_inbox(self, reason: str) -> None:
         """Finishes the photos in flight of an inbox that is no longer at its path, then closes it."""

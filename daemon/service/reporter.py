@@ -89,14 +89,15 @@ class StatusReporter:
         """Notes that the main loop moves."""
         self._last_tick = time.monotonic()
 
-    def observe(self, tracker: ReadinessTracker, *, scanning: bool) -> None:
+    def observe(self, tracker: ReadinessTracker, companions: int, *, scanning: bool) -> None:
         """Notes the files that wait. Called very often.
 
         Args:
             tracker: The files.
+            companions: Number of companions that wait for their photos.
             scanning: Whether a scan is under way, so that there may be more.
         """
-        self.waiting = len(tracker)
+        self.waiting = len(tracker) + companions
         self._more_waiting = scanning
         now = time.monotonic()
         oldest = self._oldest_file
