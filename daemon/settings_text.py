@@ -61,6 +61,8 @@ def _sections() -> Iterator[tuple[str, BaseModel]]:
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else str(list(value) if isinstance(value, tuple) else value)
 
 
