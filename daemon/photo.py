@@ -51,12 +51,14 @@ RETRY: Final = "retry"
 MOVING: Final = (FILING, CORRECTING, DELETING, UNDOING, RETRYING)
 """States of a photo on its way. Another state follows, usually within milliseconds."""
 
-CompanionState = Literal["filing", "filed", "following", "moving", "deleting", "deleted", "missing"]
+CompanionState = Literal["filing", "filed", "following", "moving", "returning", "deleting", "deleted", "missing"]
 
 FOLLOWING: Final = "following"
 """At its place, while an action moves its photo; it moves next."""
 COMPANION_MOVING: Final = "moving"
 """On its way to the photo."""
+RETURNING: Final = "returning"
+"""Being removed: it is a copy, and its original is in the inbox, as that of its photo."""
 
 UNREAD_SHA256: Final = "0" * 64
 """In place of the digest of a file that is not read, because it is larger than `images.max_bytes`."""

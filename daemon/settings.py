@@ -64,7 +64,7 @@ class FolderSettings(_Section):
 
 
 class WatchSettings(_Section):
-    """When a file in the inbox is ready to be sorted."""
+    """When a file in the inbox is ready to be sorted, and how it is taken."""
 
     rescan_s: Seconds = 60.0
     """Seconds between two full scans of the inbox while file events work."""
@@ -86,6 +86,8 @@ class WatchSettings(_Section):
     """More endings of such files, as "txt"; docs/use.md lists the others."""
     companion_s: float = Field(600.0, ge=0, allow_inf_nan=False)
     """Seconds for which such a file waits for its photo; then it is sorted by itself."""
+    take: Literal["move", "copy"] = "move"
+    """Whether photos leave the inbox, or stay and a copy is sorted: "copy" for a folder that a sync tool keeps in step."""
 
 
 class ImageSettings(_Section):

@@ -15,13 +15,15 @@ import sqlalchemy as sa
 
 from daemon.actions.journal import Journal
 from daemon.actions.locate import CannotMove, PhotoLocator, SourceChanged
+from daemon.actions.originals import CHANGED_COPY, OnlyCopy, OriginalFinder
 from daemon.actions.removal import Removal
 from daemon.actions.result import ActionResult
 from daemon.actions.route import PlannedMove, Transition
 from daemon.database.rows import path_columns, update_if_state
-from daemon.database.schema import companions, photos
+from daemon.database.schema import companions, originals, photos
 from daemon.database.timestamps import format_time
 from daemon.destinations.folders import DestinationFolders
+from daemon.inbox.claims import Claims
 from daemon.inbox.companions import placed_name
 from daemon.photo import (
     COMPANION_MOVING,
@@ -31,12 +33,14 @@ from daemon.photo import (
     FOLLOWING,
     MISSING,
     MOVING,
+    RETURNING,
     CompanionState,
 )
 from daemon.queries.photo_rows import Photo, columns_of
 from models.filenames import escape_name, unescape_name
 
 FOLLOW: Transition[CompanionState] = Transition((FOLLOWING,), COMPANION_MOVING, FILED, MISSING)
+RETURN: Transition[CompanionState] = Transition((FOLLOWING,), RETURNING, FILED, FILED)
 REMOVE: Transition[CompanionState] = Transition((FOLLOWING,), DELETING, DELETED, DELETED)
 
 
@@ -70,15 +74,44 @@ class CompanionRoute:
         return PlannedMove(photo._replace(path=unescape_name(generation)), photo.path)
 
 
+@dataclass(frozen=True)
+class OriginalRoute:
+    """The way of a copy to its original in the inbox: it is removed."""
+
+    destinations: DestinationFolders
+    originals: OriginalFinder
+    transition: Transition[CompanionState] = RETURN
+
+    def intent(self, move: PlannedMove, target: bytes | None) -> dict[str, Any]:
+        """Returns no columns: the row keeps the place of the copy until that is removed."""
+        return {}
+
+    def outcome(self, move: PlannedMove) -> dict[str, Any]:
+        """Returns the columns for the place in the inbox."""
+        return self.originals.columns(move.photo) if move.target is None else path_columns(move.target)
+
+    def places(self, move: PlannedMove) -> Iterator[bytes]:
+        """Returns the target, then numbered names beside it."""
+        target = move.target or b""
+        return itertools.chain([target], self.destinations.free_places(target))
+
+    def of_row(self, photo: Photo, generation: str) -> PlannedMove:
+        """Returns the removal that a row names; a copy whose original is gone meanwhile moves to the inbox."""
+        is_there = self.originals.find(photo) is not None
+        return PlannedMove(photo, None if is_there else self.destinations.place_in_inbox(photo.inbox_path))
+
+
 class CompanionFollower:
     """Moves companions after their photos. The caller holds the action lock."""
 
-    def __init__(self, destinations: DestinationFolders, engine: sa.Engine) -> None:
+    def __init__(self, destinations: DestinationFolders, engine: sa.Engine, claims: Claims) -> None:
         self._destinations = destinations
         self._locator = PhotoLocator(destinations, engine)
         self._engine = engine
         self._moves = Journal(destinations, engine, CompanionRoute(destinations), companions)
         self._removals = Journal(destinations, engine, Removal(REMOVE), companions)
+        self._originals = OriginalFinder(destinations, claims, engine, originals.c.companion_id)
+        self._returns = Journal(destinations, engine, OriginalRoute(destinations, self._originals), companions)
 
     def follow(self, photo_ids: Sequence[int] | None = None) -> dict[int, str]:
         """Moves the marked companions of photos to where the photos are now.
@@ -92,12 +125,11 @@ class CompanionFollower:
         problems: dict[int, str] = {}
         results: list[ActionResult] = []
         photo_of: dict[int, int] = {}
-        moves: list[PlannedMove] = []
-        removals: list[PlannedMove] = []
-        for companion, photo_id, move in self._plan(photo_ids, problems):
-            photo_of[companion.id] = photo_id
-            (removals if move.target is None else moves).append(move)
-        for journal, planned in ((self._moves, moves), (self._removals, removals)):
+        planned_by: dict[Journal, list[PlannedMove]] = {}
+        for journal, photo_id, move in self._plan(photo_ids, problems):
+            photo_of[move.photo.id] = photo_id
+            planned_by.setdefault(journal, []).append(move)
+        for journal, planned in planned_by.items():
             with self._engine.begin() as connection:
                 begun = [move for move in planned if journal.begin(connection, move)]
             results += journal.carry_out(begun)
@@ -110,31 +142,45 @@ class CompanionFollower:
         """Completes the moves of a process that was killed."""
         yield from self._moves.recover()
         yield from self._removals.recover()
+        yield from self._returns.recover()
         self.follow()
 
     def _plan(
         self, photo_ids: Sequence[int] | None, problems: dict[int, str]
-    ) -> Iterator[tuple[Photo, int, PlannedMove]]:
-        for companion, generation, photo_id, state, path in self._marked(photo_ids):
+    ) -> Iterator[tuple[Journal, int, PlannedMove]]:
+        marked = list(self._marked(photo_ids))
+        copied = self._originals.copied(companion.id for companion, *_ in marked)
+        for companion, generation, photo_id, state, path in marked:
             if state in MOVING:
                 continue
             target = None if state == DELETED else _target(companion, unescape_name(generation), path)
             if target == companion.path:  # the photo has not moved
                 self._set_state(companion, FILED)
                 continue
+            returns = companion.id in copied and target is not None and self._destinations.is_in_inbox(target)
             try:
-                located = self._locator.locate(companion)
+                if returns:
+                    located = self._locator.require_unchanged(companion, CHANGED_COPY)
+                    self._originals.require(located)
+                    target = None
+                else:
+                    located = self._locator.locate(companion)
                 if target is not None:
                     target = next(self._destinations.free_places(target))
             except SourceChanged as problem:
-                self._set_state(companion, MISSING)
+                self._set_state(companion, FILED if str(problem) == CHANGED_COPY else MISSING)
+                problems[photo_id] = _problem(companion, str(problem))
+                continue
+            except OnlyCopy as problem:
+                self._set_state(companion, FILED)
                 problems[photo_id] = _problem(companion, str(problem))
                 continue
             except (CannotMove, OSError) as problem:
                 problems[photo_id] = _problem(companion, f"cannot be moved: {problem}")
                 continue
             revert = companions.update().where(companions.c.id == companion.id).values(generation=generation)
-            yield companion, photo_id, PlannedMove(located, target, original=companion, revert=revert)
+            journal = self._returns if returns else self._removals if target is None else self._moves
+            yield journal, photo_id, PlannedMove(located, target, original=companion, revert=revert)
 
     def _marked(self, photo_ids: Sequence[int] | None) -> Iterable[tuple[Photo, str, int, str, bytes]]:
         """The marked companions, each with the old place of its photo, and the photo's id, state and place."""

@@ -53,9 +53,9 @@ class Actions:
             inbox=root / folders.inbox,
             claims=claims,
             undo=UndoAction(destinations, claims, engine),
-            correct=CorrectAction(destinations, engine),
-            delete=DeleteAction(destinations, engine),
-            companions=CompanionFollower(destinations, engine),
+            correct=CorrectAction(destinations, engine, claims),
+            delete=DeleteAction(destinations, engine, claims),
+            companions=CompanionFollower(destinations, engine, claims),
         )
 
     @contextmanager

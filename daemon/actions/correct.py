@@ -22,6 +22,7 @@ from daemon.database.timestamps import format_time
 from daemon.destinations.folders import DestinationFolders
 from daemon.destinations.target import TargetChooser
 from daemon.fs import dirfd
+from daemon.inbox.claims import Claims
 from daemon.photo import CORRECTING, FILED, MISSING, State
 from daemon.queries.photo_rows import Photo, in_chunks
 from models import Label
@@ -65,12 +66,12 @@ class LabelRoute:
 class CorrectAction:
     """Records labels by people and moves the photos. The caller holds the action lock."""
 
-    def __init__(self, destinations: DestinationFolders, engine: sa.Engine) -> None:
+    def __init__(self, destinations: DestinationFolders, engine: sa.Engine, claims: Claims) -> None:
         self._destinations = destinations
         self._targets = TargetChooser(destinations, companions=lambda: True)
         self._locator = PhotoLocator(destinations, engine)
         self._journal = Journal(destinations, engine, LabelRoute(destinations))
-        self._companions = CompanionFollower(destinations, engine)
+        self._companions = CompanionFollower(destinations, engine, claims)
         self._engine = engine
 
     def label(self, photos: Iterable[Photo], label: PersonLabel) -> Iterator[ActionResult]:

@@ -12,19 +12,21 @@ from daemon.actions.removal import Removal
 from daemon.actions.result import BUSY, ActionResult, in_order
 from daemon.actions.route import PlannedMove, Transition
 from daemon.destinations.folders import DestinationFolders
+from daemon.inbox.claims import Claims
 from daemon.photo import DELETED, DELETING, FAILED, State
 from daemon.queries.photo_rows import Photo, in_chunks
 
+_CHANGED = "is no longer as it was when it failed; `foodsort retry PATH` sorts it"
 DELETE: Transition[State] = Transition((FAILED,), DELETING, DELETED, DELETED)
 
 
 class DeleteAction:
     """Deletes failed photos. The caller holds the action lock."""
 
-    def __init__(self, destinations: DestinationFolders, engine: sa.Engine) -> None:
+    def __init__(self, destinations: DestinationFolders, engine: sa.Engine, claims: Claims) -> None:
         self._locator = PhotoLocator(destinations, engine)
         self._journal = Journal(destinations, engine, Removal(DELETE))
-        self._companions = CompanionFollower(destinations, engine)
+        self._companions = CompanionFollower(destinations, engine, claims)
         self._engine = engine
 
     def remove(self, photos: Iterable[Photo]) -> Iterator[ActionResult]:
@@ -47,7 +49,7 @@ class DeleteAction:
         for photo in photos:
             try:
                 # A person who repairs a photo in its place wants it sorted. And an inode is soon given to another file.
-                located = self._locator.require_unchanged(photo)
+                located = self._locator.require_unchanged(photo, _CHANGED)
                 planned.append(PlannedMove(located, None, original=photo))
             except CannotMove as problem:
                 refused.append(ActionResult(photo, problem=str(problem)))

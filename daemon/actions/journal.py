@@ -90,7 +90,7 @@ class Journal:
                 continue
             if step == "move":
                 yield from self.carry_out([move])
-            elif step == "missing":
+            elif step == "missing" and move.target is not None:
                 yield from self._record_gone(move)
             else:
                 yield from self._finish([move])
@@ -222,13 +222,15 @@ class Journal:
 
     def _finish(self, moves: list[PlannedMove]) -> list[ActionResult]:
         states = self._route.transition
+        results = []
         with self._engine.begin() as connection:
             for move in moves:
                 columns = self._arrived_file(move) | self._route.outcome(move)
                 update_if_state(
                     connection, move.photo.id, (states.moving,), table=self._table, state=states.done, **columns
                 )
-        return [ActionResult(move.photo, move.target or move.photo.path) for move in moves]
+                results.append(ActionResult(move.photo, columns.get("path_bytes", move.photo.path)))
+        return results
 
     def _arrived_file(self, move: PlannedMove) -> dict[str, Any]:
         """The columns for a photo's file at its target: where inodes do not last, a move has changed them."""

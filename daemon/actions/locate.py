@@ -55,8 +55,12 @@ class PhotoLocator:
         except OSError as error:
             raise CannotMove(f"cannot be reached: {error.strerror}") from error
 
-    def require_unchanged(self, photo: Photo) -> Photo:
+    def require_unchanged(self, photo: Photo, problem: str) -> Photo:
         """Returns a photo as `locate` does; refuses a file that is not as its row describes it.
+
+        Args:
+            photo: The photo.
+            problem: The message for a file that has changed.
 
         Raises:
             SourceChanged: The place is empty, or its file has changed.
@@ -64,7 +68,7 @@ class PhotoLocator:
         """
         located = self.locate(photo)
         if file_of(located) != file_of(photo) and not self.has_bytes(photo):
-            raise SourceChanged("is no longer as it was when it failed; `foodsort retry PATH` sorts it")
+            raise SourceChanged(problem)
         return located
 
     def is_at_place(self, photo: Photo, *, unchanged: bool = False) -> bool:

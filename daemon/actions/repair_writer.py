@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from daemon.actions.facts import Differences, FileFacts, RowFacts, Step
 from daemon.actions.inventory import Inventory
 from daemon.database.rows import FINAL_STATE, PhotoRow, path_columns
-from daemon.database.schema import batches, companions, events, models, photos, reviews
+from daemon.database.schema import batches, companions, events, models, originals, photos, reviews
 from daemon.database.timestamps import format_time
 from daemon.destinations import sidecar
 from daemon.photo import DUPLICATE, FAILED, FILED, MISSING, OTHER, RETRY, UNDONE, Failure, Prediction
@@ -223,10 +223,11 @@ def _original(connection: sa.Connection, file: FileFacts) -> dict[str, Any]:
 
 
 def _merge(connection: sa.Connection, row: RowFacts, into: int) -> None:
-    """Gives the labels, companions and copies of a row to another one and deletes it."""
+    """Gives the labels, companions, originals and copies of a row to another one and deletes it."""
     p = photos.c
     connection.execute(reviews.update().where(reviews.c.photo_id == row.id).values(photo_id=into))
     connection.execute(companions.update().where(companions.c.photo_id == row.id).values(photo_id=into))
+    connection.execute(originals.update().where(originals.c.photo_id == row.id).values(photo_id=into))
     connection.execute(photos.update().where(p.duplicate_of == row.id).values(duplicate_of=sa.func.nullif(into, p.id)))
     message = f"the rows {row.id} and {into} were about one photo; row {into} stays"
     event = {"at": _now(), "kind": "merged", "path": escape_name(row.place), "message": message}

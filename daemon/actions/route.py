@@ -32,7 +32,7 @@ class PlannedMove(NamedTuple):
 
     Attributes:
         photo: The photo with its source as its path, and the identity, size and time of the file there.
-        target: The place that it moves to; None when it is removed.
+        target: The place that it moves to; None when it is removed: deleted, or a copy whose original is in the inbox.
         original: The photo before the action; None in a recovery.
         revert: The statement that reverts what else the action wrote, if the photo cannot be moved.
     """

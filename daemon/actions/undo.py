@@ -1,6 +1,7 @@
 """Moves photos back to where they were in the inbox: to stay there (undo), or to be sorted again (retry).
 
-The row names the target before the photo moves. So the daemon recognises the photo when it arrives.
+The row names the target before the photo moves. So the daemon recognises the photo when it arrives. A copy does not move:
+it is removed, since its original is in the inbox.
 """
 
 import itertools
@@ -15,9 +16,11 @@ from daemon import failpoints
 from daemon.actions.companions import CompanionFollower
 from daemon.actions.journal import Journal
 from daemon.actions.locate import CannotMove, PhotoLocator
+from daemon.actions.originals import CHANGED_COPY, OriginalFinder
 from daemon.actions.result import BUSY, ActionResult, in_order
 from daemon.actions.route import PlannedMove, Transition
 from daemon.database.rows import path_columns, update_if_state
+from daemon.database.schema import originals
 from daemon.destinations.folders import DestinationFolders
 from daemon.fs import dirfd
 from daemon.inbox.claims import Claims
@@ -30,23 +33,34 @@ RETRY_FAILED: Transition[State] = Transition((FAILED,), RETRYING, RETRY, RETRY)
 """A photo to be sorted again may be in flight already: then it is in no place, and its row belongs to the daemon."""
 
 
+_COPY = "copy"
+"""In the column `generation` while a copy is being removed; every other row has a run id or a path there."""
+
+
 @dataclass(frozen=True)
 class InboxRoute:
-    """The way into the inbox: the row keeps the place, and names the target as the path in the inbox."""
+    """The way into the inbox: the row keeps the place, and names the target as the path in the inbox.
+
+    A copy has no target.
+    """
 
     transition: Transition[State]
     destinations: DestinationFolders
     claims: Claims
+    originals: OriginalFinder
 
     def intent(self, move: PlannedMove, target: bytes | None) -> dict[str, Any]:
         """Returns the columns for the path in the inbox."""
-        path = self.destinations.path_in_inbox(target or b"")
+        if target is None:
+            return {"generation": _COPY}
+        path = self.destinations.path_in_inbox(target)
         return {"inbox_path_bytes": path, "inbox_path": escape_name(path)} | self._identity(path)
 
     def outcome(self, move: PlannedMove) -> dict[str, Any]:
         """Returns the columns for the new place."""
-        target = move.target or b""
-        return path_columns(target) | self._identity(self.destinations.path_in_inbox(target))
+        if move.target is None:
+            return self.originals.columns(move.photo)
+        return path_columns(move.target) | self._identity(self.destinations.path_in_inbox(move.target))
 
     def places(self, move: PlannedMove) -> Iterator[bytes]:
         """Returns the target, then numbered names beside it."""
@@ -54,7 +68,9 @@ class InboxRoute:
         return itertools.chain([target], self.destinations.free_places(target))
 
     def of_row(self, photo: Photo, generation: str) -> PlannedMove:
-        """Returns the move that a row names."""
+        """Returns the move that a row names; a copy whose original is gone meanwhile moves like any other photo."""
+        if generation == _COPY and self.originals.find(photo) is not None:
+            return PlannedMove(photo, None)
         return PlannedMove(photo, self.destinations.place_in_inbox(photo.inbox_path))
 
     def _identity(self, path: bytes) -> dict[str, str]:
@@ -71,9 +87,10 @@ class UndoAction:
         self._claims = claims
         self._locator = PhotoLocator(destinations, engine)
         self._engine = engine
-        self._companions = CompanionFollower(destinations, engine)
+        self._companions = CompanionFollower(destinations, engine, claims)
+        self._originals = OriginalFinder(destinations, claims, engine, originals.c.photo_id)
         self._journals = {
-            transition: Journal(destinations, engine, InboxRoute(transition, destinations, claims))
+            transition: Journal(destinations, engine, InboxRoute(transition, destinations, claims, self._originals))
             for transition in (UNDO, RETRY_FAILED)
         }
 
@@ -91,6 +108,10 @@ class UndoAction:
                         refused.append(ActionResult(move.photo, problem=BUSY))
             failpoints.failpoint("begun")
             results = refused + journal.carry_out(begun)
+            if transition.done == RETRY:
+                for move in begun:
+                    if move.target is None:
+                        self._touch(move.photo)
             yield from in_order(chunk, results, self._companions.follow([move.photo.id for move in begun]))
 
     def preview(self, photos: Iterable[Photo]) -> Iterator[ActionResult]:
@@ -98,13 +119,13 @@ class UndoAction:
         planned, refused = self._plan(list(photos))
         yield from refused
         for move in planned:
-            yield ActionResult(move.photo, move.target or b"")
+            yield ActionResult(move.photo, move.target or self._destinations.place_in_inbox(move.photo.inbox_path))
 
     def release(self, photos: Iterable[Photo], *, dry_run: bool) -> Iterator[ActionResult]:
         """Allows undone photos to be sorted again; a running daemon notices at once."""
         for photo in photos:
             stat = self._claims.stat(photo.inbox_path)
-            if stat is None or not photo.looks_like(stat):
+            if stat is None or not (photo.looks_like(stat) or self._originals.find(photo)):
                 problem = (
                     "is no longer there or was changed there; the daemon sorts a changed file by itself, and finds "
                     "one that was renamed in the inbox at its next scan"
@@ -128,8 +149,12 @@ class UndoAction:
         planned = []
         refused = []
         promised: set[bytes] = set()
+        copied = self._originals.copied(photo.id for photo in photos)
         for photo in photos:
             try:
+                if photo.id in copied:
+                    planned.append(self._plan_removal(photo))
+                    continue
                 located = self._locator.locate(photo)
                 target = self._choose_target(photo, promised)
             except CannotMove as problem:
@@ -137,6 +162,12 @@ class UndoAction:
                 continue
             planned.append(PlannedMove(located, target, original=photo))
         return planned, refused
+
+    def _plan_removal(self, copied: Photo) -> PlannedMove:
+        """The removal of a copy; never of the last file of its bytes. Raises CannotMove."""
+        located = self._locator.require_unchanged(copied, CHANGED_COPY)
+        self._originals.require(located)
+        return PlannedMove(located, None, original=copied)
 
     def _choose_target(self, photo: Photo, promised: set[bytes]) -> bytes:
         """The first free place in the inbox, which is added to `promised`. Raises CannotMove."""

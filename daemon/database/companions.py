@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from daemon.database import original_rows, schema
 from daemon.database.connection_guard import transaction
+from daemon.database.original_rows import NewOriginal
 from daemon.database.rows import PendingRow, path_columns, update_if_state
 from daemon.database.schema import companions, photos
 from daemon.database.timestamps import format_time
@@ -37,6 +39,7 @@ class CompanionRow:
         path: Where it is about to go, relative to the root.
         inbox_path: Where it was, relative to the inbox.
         run_id: The run of the daemon that claimed it; the column is called `generation`.
+        original: See `PhotoRow`.
 
     The other attributes are columns of the same name.
     """
@@ -50,11 +53,12 @@ class CompanionRow:
     size_bytes: int
     modified_at: str
     claimed_at: str
+    original: str | None = None
 
     def columns(self) -> dict[str, Any]:
         """Returns all columns."""
         columns = vars(self) | path_columns(self.path)
-        del columns["run_id"]
+        del columns["run_id"], columns["original"]
         return columns | {
             "generation": self.run_id,
             "inbox_path": escape_name(self.inbox_path),
@@ -133,8 +137,12 @@ class CompanionRecorder:
             known = connection.execute(query).scalar()
             if known is None:
                 insert = companions.insert().values(row.columns()).returning(c.id)
-                return int(connection.execute(insert).scalar_one())
-            connection.execute(companions.update().where(c.id == known).values(row.columns()))
+                known = connection.execute(insert).scalar_one()
+            else:
+                connection.execute(companions.update().where(c.id == known).values(row.columns()))
+            if row.original is not None:
+                original = NewOriginal(row.inbox_path, row.sha256, row.original)
+                original_rows.write(connection, {}, {int(known): original})
             return int(known)
 
     def move(self, row_id: int, path: bytes) -> None:
@@ -156,7 +164,9 @@ class CompanionRecorder:
 
     def drop(self, row_id: int) -> None:
         """Removes the row of a companion that goes back to the inbox."""
+        o = schema.originals
         with transaction(self._engine) as connection:
+            connection.execute(o.delete().where(o.c.companion_id == row_id))
             connection.execute(companions.delete().where(companions.c.id == row_id, companions.c.state == FILING))
 
     def pending(self) -> list[PendingCompanion]:

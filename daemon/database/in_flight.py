@@ -8,6 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 
+from daemon.database import original_rows
+from daemon.database.original_rows import NewOriginal
 from daemon.database.schema import batches, photos, reviews
 from daemon.photo import FILING
 
@@ -19,11 +21,12 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class InFlight:
-    """The rows of photos in flight, with their batches and labels by people."""
+    """The rows of photos in flight, with their batches, labels by people and originals."""
 
     photos: list[Row] = field(default_factory=list)
     batches: list[Row] = field(default_factory=list)
     reviews: list[Row] = field(default_factory=list)
+    originals: list[Row] = field(default_factory=list)
 
 
 def read(connection: sqlite3.Connection) -> InFlight:
@@ -37,6 +40,7 @@ def read(connection: sqlite3.Connection) -> InFlight:
             connection, f"SELECT * FROM batches WHERE id IN (SELECT batch_id FROM photos WHERE id IN ({marks}))", *ids
         ),
         _select(connection, f"SELECT * FROM reviews WHERE photo_id IN ({marks})", *ids),
+        _select(connection, f"SELECT * FROM originals WHERE photo_id IN ({marks})", *ids),
     )
 
 
@@ -63,6 +67,10 @@ def carry_over(connection: sa.Connection, rows: InFlight, model_id: int) -> None
             connection.execute(photos.update().where(photos.c.id == row["id"]).values(_without_id(columns)))
         else:
             log.warning("another photo has the id of a photo in flight", kind="database", photo=row["inbox_path"])
+            continue
+        for copied in (copied for copied in rows.originals if copied["photo_id"] == row["id"]):
+            original = NewOriginal(copied["inbox_path_bytes"], copied["sha256"], copied["stamp"])
+            original_rows.write(connection, {row["id"]: original})
 
 
 def _carry_batch(connection: sa.Connection, row: Row) -> int:

@@ -7,6 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from daemon.database import original_rows
+from daemon.database.original_rows import NewOriginal
 from daemon.database.rows import (
     DuplicateRow,
     InboxRow,
@@ -84,7 +86,7 @@ class Lookup:
             model_id: The model whose logits are used again.
         """
         with self._engine.connect() as connection:
-            previous = previous_rows(connection, batch, self._has_left)
+            previous = _with_retried(connection, batch, previous_rows(connection, batch, self._has_left))
         same_bytes = self.duplicates({photo.sha256 for photo in batch})
         return [
             PriorRecord(
@@ -118,6 +120,18 @@ class Lookup:
             if same_file and row.state in SORTED and self._has_left(row.path, None):
                 return row.previous
         return None
+
+    def sorted_from(self, path: bytes, sha256: str) -> int | None:
+        """Returns the id of the newest photo that was sorted from a path in the inbox with these bytes and still exists."""
+        p = photos.c
+        # Not by the index on paths, which COALESCE hides: a phone may give all its photos one name.
+        same = sa.and_(p.sha256 == sha256, sa.func.coalesce(p.inbox_path_bytes, b"") == path)
+        query = sa.select(p.id, p.state, p.path_bytes).where(same, p.state.in_((*SORTED, UNDONE)))
+        with self._engine.connect() as connection:
+            row = connection.execute(query.order_by(p.id.desc()).limit(1)).first()
+        if row is None or (row.state != UNDONE and self._has_left(row.path_bytes, None)):
+            return None
+        return int(row.id)
 
     def pending(self) -> list[PendingRow]:
         """Returns the rows whose photos were on their way when an earlier run of the daemon ended, oldest first."""
@@ -197,6 +211,30 @@ def previous_rows(
         states: tuple[State, ...] = (row.state,) if row.state in SORTED else (RETRY, RETRYING)
         previous.append(PreviousRow(row.id, row.attempts, row.first_failed_at, states))
     return previous
+
+
+def _with_retried(
+    connection: sa.Connection, batch: list[PhotoKey], previous: list[PreviousRow | None]
+) -> list[PreviousRow | None]:
+    """Adds the rows of copied photos that are sorted again: by the path of the original, else by its bytes."""
+    copied = [
+        NewOriginal(photo.path, photo.sha256, "")
+        for photo, row in zip(batch, previous, strict=True)
+        if row is None and photo.copied
+    ]
+    rows = original_rows.retried(connection, copied)
+    taken = {row.id for row in previous if row is not None}
+    found = []
+    for photo, row in zip(batch, previous, strict=True):
+        if row is None and photo.copied:
+            own = [other for other in rows if other.id not in taken and photo.sha256 == other.sha256]
+            own += [other for other in rows if other.id not in taken and photo.path == other.inbox_path_bytes]
+            best = min(own, key=lambda other: other.inbox_path_bytes != photo.path, default=None)
+            if best is not None:
+                taken.add(best.id)
+                row = PreviousRow(best.id, best.attempts, best.first_failed_at)
+        found.append(row)
+    return found
 
 
 def _is_of(row: Any, photo: PhotoKey, has_left: HasLeft) -> bool:

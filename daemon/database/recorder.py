@@ -6,9 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from daemon.database import in_flight, schema
+from daemon.database import in_flight, original_rows, schema
 from daemon.database.connection_guard import transaction
 from daemon.database.in_flight import InFlight
+from daemon.database.original_rows import NewOriginal
 from daemon.database.rows import (
     FINAL_STATE,
     BatchRow,
@@ -105,6 +106,14 @@ class Recorder:
             columns = [row.columns() | {"batch_id": batch_id, "model_id": self.model_id} for row in rows]
             _write_photos(connection, columns, [record.previous for record in prior])
             photo_ids = _photo_ids(connection, batch_id, rows)
+            original_rows.write(
+                connection,
+                {
+                    photo_id: NewOriginal(row.inbox_path, row.sha256, row.original)
+                    for photo_id, row in zip(photo_ids, rows, strict=True)
+                    if row.original is not None
+                },
+            )
             reviews = [
                 {"photo_id": photo_id, "label": record.review.label, "reviewed_at": record.review.reviewed_at}
                 for photo_id, record in zip(photo_ids, prior, strict=True)

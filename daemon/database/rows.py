@@ -55,6 +55,8 @@ class PhotoRow:
         path: Where it is about to go, relative to the root.
         inbox_path: Where it was, relative to the inbox.
         run_id: The run of the daemon that claimed it; the column is called `generation`.
+        original: `FileStamp.text` of the file in the inbox that it is a copy of, which gets a row in `originals`; None
+            if it was moved.
 
     The other attributes are columns of the same name.
     """
@@ -67,6 +69,7 @@ class PhotoRow:
     size_bytes: int
     modified_at: str
     claimed_at: str
+    original: str | None = None
     classified_at: str | None = None
     format: str | None = None
     width: int | None = None
@@ -87,7 +90,7 @@ class PhotoRow:
     def columns(self) -> dict[str, Any]:
         """Returns all columns that depend on the photo alone; the batch's and the model's ids are missing."""
         columns = vars(self) | path_columns(self.path)
-        del columns["run_id"]
+        del columns["run_id"], columns["original"]
         return columns | {
             "generation": self.run_id,
             "inbox_path": escape_name(self.inbox_path),
@@ -154,6 +157,7 @@ class PhotoKey(NamedTuple):
         path: Path in the inbox, relative to it.
         linked: Whether the file has several names (hard links), each a photo of its own.
         modified_at: Modification time of the file.
+        copied: Whether the claimed file is a copy, whose original stays in the inbox.
     """
 
     identity: str
@@ -161,6 +165,7 @@ class PhotoKey(NamedTuple):
     path: bytes
     linked: bool
     modified_at: str = ""
+    copied: bool = False
 
 
 class PreviousRow(NamedTuple):

@@ -103,6 +103,20 @@ companions = sa.Table(
 )
 """Files that belong to a photo and move with it."""
 
+originals = sa.Table(
+    "originals",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("photo_id", sa.Integer, sa.ForeignKey("photos.id"), index=True),
+    sa.Column("companion_id", sa.Integer, sa.ForeignKey("companions.id"), index=True),
+    sa.Column("inbox_path", sa.Text, nullable=False),
+    sa.Column("inbox_path_bytes", sa.LargeBinary, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False, index=True),
+    sa.Column("stamp", sa.Text, nullable=False),
+    sa.UniqueConstraint("inbox_path_bytes", "sha256"),
+)
+"""Files in the inbox whose copies were sorted, with the photo or companion that each copy became."""
+
 reviews = sa.Table(
     "reviews",
     metadata,
@@ -179,5 +193,6 @@ results = sa.table(
     sa.column("reviewed_at"),
     sa.column("look"),
     sa.column("companions"),
+    sa.column("original"),
 )
 """The documented view, one row per photo, for queries."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from daemon.doctor import database, events, folders, model, rows, secrets
+from daemon.doctor import database, events, folders, model, rows, secrets, sync
 from daemon.doctor.finding import CheckedRoot, Finding
 from daemon.inbox.lock import holder
 from daemon.settings import Settings
@@ -29,6 +29,7 @@ def _examine(checked: CheckedRoot, *, quick: bool, full: bool) -> Iterator[Findi
     yield secrets.check(checked)
     yield _daemon(checked)
     yield from folders.check(checked)
+    yield sync.check(checked)
     yield from events.check(checked)
     findings = list(database.check(checked, quick=quick))
     yield from findings

@@ -1,6 +1,7 @@
-"""Copies of files on other filesystems: verified, with their metadata, under a hidden name until they are complete."""
+"""Copies of files: verified, with their metadata, under a hidden name until they are complete."""
 
 import errno
+import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -20,10 +21,15 @@ OnCopied = Callable[[os.stat_result], None]
 """Called with the stat of a complete copy before the copy gets its final name."""
 
 _CHUNK_BYTES = 1 << 20
+_FICLONE = 0x40049409  # linux/fs.h
+
+
+class CopyDiffers(OSError):
+    """Raised when a copy has another digest than expected: the file was changed, or the disk is defective."""
 
 
 def copy(source: Entry, target: Entry, sha256: str, on_copied: OnCopied) -> os.stat_result:
-    """Copies a file to a free name on another filesystem.
+    """Copies a file to a free name on another filesystem; the copy is on the disk when it gets its name.
 
     Args:
         source: The file.
@@ -38,10 +44,37 @@ def copy(source: Entry, target: Entry, sha256: str, on_copied: OnCopied) -> os.s
         FileExistsError: The target's name is taken.
         OSError: EIO when the copy has another digest. There is no copy.
     """
-    with _opened(source) as read, new_part(target.folder) as (part, write):
-        _copy_bytes(read, write, sha256)
+    with _opened(source) as read:
+        return copy_open(read, target, sha256, on_copied)
+
+
+def copy_open(
+    read: int, target: Entry, sha256: str, on_copied: OnCopied = lambda stat: None, *, synced: bool = True
+) -> os.stat_result:
+    """Copies an open file to a free name: as a reflink, which shares its blocks, where the filesystem can.
+
+    Args:
+        read: Descriptor of the file.
+        target: The name of the copy.
+        sha256: Digest (hex) that the copy must have.
+        on_copied: See `OnCopied`.
+        synced: Whether to sync the copy before it gets its name.
+
+    Returns:
+        The stat of the copy.
+
+    Raises:
+        FileExistsError: The target's name is taken.
+        CopyDiffers: The copy has another digest. There is no copy.
+        OSError: There is no copy.
+    """
+    with new_part(target.folder) as (part, write):
+        _copy_bytes(read, write)
+        if digest(write) != sha256:
+            raise CopyDiffers(errno.EIO, "the copy differs from the photo")
         _copy_metadata(read, write)
-        dirfd.sync(write)
+        if synced:
+            dirfd.sync(write)
         stat = os.fstat(write)
         on_copied(stat)
         failpoints.failpoint("copied")
@@ -74,14 +107,21 @@ def _opened(source: Entry) -> Iterator[int]:
         os.close(fd)
 
 
-def _copy_bytes(read: int, write: int, sha256: str) -> None:
-    with os.fdopen(os.dup(read), "rb") as original, os.fdopen(os.dup(write), "r+b") as copied:
-        while chunk := original.read(_CHUNK_BYTES):
-            copied.write(chunk)
-        copied.flush()
-        copied.seek(0)
-        if hashlib.file_digest(copied, "sha256").hexdigest() != sha256:
-            raise OSError(errno.EIO, "the copy differs from the photo")
+def digest(fd: int) -> str:
+    """Returns the SHA-256 (hex) of an open file. Raises OSError."""
+    with os.fdopen(os.dup(fd), "rb") as file:
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _copy_bytes(read: int, write: int) -> None:
+    try:
+        fcntl.ioctl(write, _FICLONE, read)
+    except OSError:  # the filesystem has no reflinks, or they are on two
+        with os.fdopen(os.dup(read), "rb") as original, os.fdopen(os.dup(write), "wb") as copied:
+            original.seek(0)
+            while chunk := original.read(_CHUNK_BYTES):
+                copied.write(chunk)
 
 
 def _copy_metadata(read: int, write: int) -> None:

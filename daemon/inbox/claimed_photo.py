@@ -45,6 +45,9 @@ class Claimed:
         stable_since: Time of its last known change (monotonic s).
         claimed_at: Time at which it was claimed (UTC).
         identity_in_inbox: Device and inode before the claim; a copy, or a filesystem without lasting inodes, changes them.
+        original: `FileStamp.text` of the file in the inbox that it is a copy of, empty if that is unknown; None if the
+            file itself was claimed.
+        sha256: Digest (hex) of its bytes if it is a copy, else empty.
     """
 
     path: bytes
@@ -54,6 +57,8 @@ class Claimed:
     stable_since: float
     claimed_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     identity_in_inbox: str = ""
+    original: str | None = None
+    sha256: str = ""
 
     @classmethod
     def open(

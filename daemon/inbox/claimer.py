@@ -12,6 +12,7 @@ from daemon.inbox.claimed_photo import Claimed, FileChanged, FileRefused, Return
 from daemon.inbox.claims import Claims
 from daemon.inbox.companion_finder import CompanionFinder
 from daemon.inbox.companion_queue import CompanionQueue
+from daemon.inbox.originals import Originals
 from daemon.inbox.readiness import ReadinessTracker, ReadyFile
 from daemon.inbox.undone import UndonePhotos
 from daemon.retry import Retrier
@@ -37,7 +38,7 @@ class Claimer:
     """Claims the files that are ready and submits them to the pipeline. Used by one thread.
 
     Attributes:
-        dry_run_paths: Files that a dry run has submitted; they stay in the inbox.
+        dry_run_paths: Files that a dry run is done with; they stay in the inbox.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Claimer:
         claims: Claims,
         tracker: ReadinessTracker,
         undone: UndonePhotos,
+        originals: Originals,
         retrier: Retrier,
         event_log: EventLog,
         submit: Callable[[list[Claimed]], None],
@@ -60,7 +62,8 @@ class Claimer:
         Args:
             claims: The claim folder.
             tracker: The files that wait.
-            undone: Finds the files that stay in the inbox.
+            undone: Finds the undone photos, which stay in the inbox.
+            originals: Finds the originals of copies, which stay in the inbox.
             retrier: Where a full disk and the like are reported.
             event_log: Records events that a person should know about.
             submit: Called with claimed photos.
@@ -73,6 +76,7 @@ class Claimer:
         self._claims = claims
         self._tracker = tracker
         self._undone = undone
+        self._originals = originals
         self._retrier = retrier
         self._event_log = event_log
         self._submit = submit
@@ -109,12 +113,15 @@ class Claimer:
         claimed: list[Claimed] = []
         try:
             any_due |= self._settle_companions()
-            for file in self._without_undone(ready):
+            untaken = self._originals.untaken(self._without_undone(ready))
+            if self._dry_run:  # which records no new stamp, so that the next scan would find the others again
+                self.dry_run_paths |= {file.path for file in ready} - {file.path for file in untaken}
+            for file in untaken:
                 claimed += self._claim(file)
         finally:
             self._claims.close_folders()
-            if claimed:
-                self._submit(claimed)
+            if new := self._originals.unrecorded(claimed):
+                self._submit(new)
         return any_due
 
     def next_due_at(self) -> float | None:
@@ -176,8 +183,9 @@ class Claimer:
             file = due[path]
             match self._companions.settle(file, found):
                 case "follow":
-                    for claimed in self._claim(file):
-                        self._companion_sink.put_companion(claimed, found.photo_id)
+                    for untaken in self._originals.untaken([file]):
+                        for claimed in self._originals.unrecorded(self._claim(untaken)):
+                            self._companion_sink.put_companion(claimed, found.photo_id)
                 case "release":
                     self._tracker.requeue(path, file.stamp, file.stable_since, 0.0)
         return any_due

@@ -1,14 +1,15 @@
-"""Claiming a photo: one rename decides which process has it."""
+"""Claiming a photo: one rename decides which process has it; or a copy is claimed, and the photo stays in the inbox."""
 
 import errno
 import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 from daemon import failpoints
-from daemon.fs import dirfd, names
+from daemon.fs import copy, dirfd, names
 from daemon.fs.cross_device import FileMover
 from daemon.fs.entry import Entry
 from daemon.fs.filesystem import Filesystem
@@ -23,6 +24,13 @@ from daemon.retry import is_transient
 PRIVATE = b".foodsort"
 """foodsort's own folder in the inbox."""
 _CLAIMED = dirfd.join(PRIVATE, b"claimed")
+_OF_COPIES = b"-copy"
+"""End of the run ids of runs that claim copies: recovery may drop what has no row yet."""
+
+
+def holds_copies(run_id: bytes) -> bool:
+    """Whether a run of the daemon claimed copies, so that the originals stayed in the inbox."""
+    return run_id.endswith(_OF_COPIES)
 
 
 class Claims:
@@ -31,10 +39,21 @@ class Claims:
     Attributes:
         inbox_fd: Descriptor of the inbox, -1 after `close`.
         run_id: Name of this run's folder.
+        copies: Whether copies are claimed and the files stay in the inbox.
     """
 
-    def __init__(self, inbox: Path) -> None:
-        """Opens an inbox. Raises OSError."""
+    def __init__(self, inbox: Path, max_copy_bytes: int | None = None) -> None:
+        """Opens an inbox.
+
+        Args:
+            inbox: Its path.
+            max_copy_bytes: Size of the largest file that is copied (bytes); None: files are moved.
+
+        Raises:
+            OSError: It cannot be opened.
+        """
+        self.copies = max_copy_bytes is not None
+        self._max_copy_bytes = max_copy_bytes or 0
         self.open(inbox)
         self._files = FileMover()
         self._folders = KeptFolders()
@@ -47,7 +66,7 @@ class Claims:
         self.inbox_fd = dirfd.open_root(os.fsencode(inbox))
         self._inbox = KeptFolder(self.inbox_fd, os.fstat(self.inbox_fd))
         self._filesystem = Filesystem.of(self.inbox_fd)
-        self.run_id = b"%d-%d" % (time.time_ns(), os.getpid())
+        self.run_id = b"%d-%d" % (time.time_ns(), os.getpid()) + (_OF_COPIES if self.copies else b"")
 
     def close(self) -> None:
         """Closes the inbox and removes the claim folder if it is empty. May be called twice."""
@@ -81,12 +100,18 @@ class Claims:
             with self._folder_lock:
                 target = self._keep_open(self.claim_folder(self.run_id, ready.path), create=True)
                 claimed = Entry(target.fd, name)
-                copied = self._take(claimed, target.stat.st_dev, ready)
+                if self.copies:
+                    ready = self._copy(claimed, ready)
+                copied = self.copies or self._take(claimed, target.stat.st_dev, ready)
+        except (FileChanged, FileRefused):
+            self.remove_empty_folders(ready.path, self.run_id)
+            raise
         except OSError as error:
             self.remove_empty_folders(ready.path, self.run_id)
             if isinstance(error, FileNotFoundError | FileExistsError) or is_transient(error):
                 raise
-            raise FileRefused(f"cannot be moved: {error.strerror}") from error
+            verb = "copied" if self.copies else "moved"
+            raise FileRefused(f"cannot be {verb}: {error.strerror}") from error
         failpoints.failpoint("claimed")
         try:
             photo = Claimed.open(claimed, ready.path, self.run_id, None if copied else ready, self._filesystem)
@@ -94,6 +119,10 @@ class Claims:
             self.give_back(ready.path, self.run_id)
             raise
         photo.identity_in_inbox = ready.stamp.identity
+        if self.copies:
+            photo.original = ready.stamp.text
+            photo.sha256 = ready.sha256
+            photo.stable_since = ready.stable_since
         return photo
 
     def open_in_place(self, ready: ReadyFile) -> Claimed:
@@ -105,10 +134,47 @@ class Claims:
         """Opens a photo that an earlier run of the daemon claimed. Raises FileRefused, OSError."""
         claimed = self._open(self.claim_folder(run_id, path), path, run_id, None)
         claimed.identity_in_inbox = self.path_identity(path) or claimed.identity
+        claimed.original = "" if holds_copies(run_id) else None
         return claimed
 
+    def digest(self, ready: ReadyFile) -> str:
+        """Returns the SHA-256 (hex) of a ready file; empty when it is too large or cannot be read, as `claim` says then."""
+        if self.copies and ready.stamp.size > self._max_copy_bytes:
+            return ""
+        try:
+            photo = self.open_in_place(ready)
+        except (FileChanged, FileRefused, OSError):
+            return ""
+        with closing(photo), suppress(OSError):
+            return copy.digest(photo.fd)
+        return ""
+
+    def drop_copy(self, path: bytes, run_id: bytes) -> bool:
+        """Removes a claimed copy without a row if its original is in the inbox, unchanged. Raises OSError.
+
+        Returns:
+            Whether it was removed.
+        """
+        parent, name = dirfd.split(path)
+        with dirfd.open_folder(self.inbox_fd, self.claim_folder(run_id, path)) as folder:
+            copied = Entry(folder, name)
+            stat = copied.stat()
+            try:
+                with dirfd.open_folder(self.inbox_fd, parent) as inbox:
+                    original = Entry(inbox, name)
+                    there = original.find()
+                    if there is None or not dirfd.is_regular(there) or there.st_size != stat.st_size:
+                        return False
+                    if there.st_mtime_ns != stat.st_mtime_ns and original.sha256() != copied.sha256():
+                        return False
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+            copied.remove()
+        self.remove_empty_folders(path, run_id)
+        return True
+
     def give_back(self, path: bytes, run_id: bytes) -> bytes | None:
-        """Moves a claimed photo back to the inbox, under a numbered name when its own is taken.
+        """Moves a claimed photo back to the inbox, under a numbered name when its own is taken; a copy is removed.
 
         Returns:
             Its path in the inbox. None when somebody removed it, or when it cannot be moved at present; in this case
@@ -161,6 +227,8 @@ class Claims:
             if is_placeholder(claimed) or is_part(name):
                 claimed.remove()
                 return False
+            if holds_copies(run_id):
+                return True
             stat = claimed.stat()
             try:
                 with dirfd.open_folder(self.inbox_fd, parent) as inbox:
@@ -213,6 +281,45 @@ class Claims:
             return None
         return FileStamp.of(os.fstat(self.inbox_fd)).at_path(path).identity
 
+    def _copy(self, claimed: Entry, ready: ReadyFile) -> ReadyFile:
+        """Copies a file into the claim folder.
+
+        Args:
+            claimed: The name of the copy.
+            ready: The file.
+
+        Returns:
+            The file with its digest.
+
+        Raises:
+            FileChanged, FileRefused: The file cannot be copied.
+            FileExistsError: Another copy of its path is claimed.
+            OSError: The machine has a problem.
+        """
+        if claimed.exists():
+            raise FileExistsError
+        parent, name = dirfd.split(ready.path)
+        folder = self._keep_open(parent) if parent else self._inbox
+        source = Entry(folder.fd, name)
+        with closing(Claimed.open(source, ready.path, b"", ready, self._filesystem)) as original:
+            if original.stat.st_size > self._max_copy_bytes:
+                raise FileRefused(
+                    f"has {original.stat.st_size} bytes, more than the limit of {self._max_copy_bytes}, so it is not"
+                    " copied; raise images.max_bytes to allow it"
+                )
+
+            def check(_: os.stat_result) -> None:
+                if original.was_modified() or not source.is_same_file(original.stat):
+                    raise FileChanged(writing=False)
+
+            sha256 = ready.sha256 or copy.digest(original.fd)
+            try:
+                # Not synced: the decoder syncs each photo before its row exists, and until then the original counts.
+                copy.copy_open(original.fd, claimed, sha256, check, synced=False)
+            except copy.CopyDiffers as error:
+                raise FileChanged(writing=False) from error
+        return ready._replace(sha256=sha256)
+
     def _take(self, claimed: Entry, device: int, ready: ReadyFile) -> bool:
         """Renames a file into the claim folder, or copies it from a filesystem that is mounted inside the inbox.
 
@@ -255,6 +362,12 @@ class Claims:
     def _give_back(self, path: bytes, run_id: bytes) -> bytes:
         parent, name = dirfd.split(path)
         claim_folder = self.claim_folder(run_id, path)
+        if holds_copies(run_id):
+            with dirfd.open_folder(self.inbox_fd, claim_folder) as folder:
+                Entry(folder, name).remove()
+            failpoints.failpoint("given_back")
+            self.remove_empty_folders(path, run_id)
+            return path
         with (
             dirfd.open_folder(self.inbox_fd, claim_folder) as source,
             dirfd.open_folder(self.inbox_fd, parent, create=True) as target,

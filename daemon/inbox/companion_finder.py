@@ -10,6 +10,7 @@ from daemon.inbox.claims import Claims
 from daemon.inbox.companion_queue import Finding
 from daemon.inbox.companions import CompanionRules, PhotoNames
 from daemon.inbox.ignore import IgnoreRules
+from daemon.inbox.originals import Originals
 from daemon.inbox.undone import UndonePhotos
 from daemon.photo import MOVING
 from daemon.retry import Retrier
@@ -25,6 +26,7 @@ class CompanionFinder:
         claims: Claims,
         recorder: CompanionRecorder,
         undone: UndonePhotos,
+        originals: Originals,
         retrier: Retrier,
         ignore: IgnoreRules,
     ) -> None:
@@ -35,6 +37,7 @@ class CompanionFinder:
             claims: The open inbox.
             recorder: Finds the rows of sorted photos.
             undone: Recognises undone photos in the inbox.
+            originals: Recognises originals of copies in the inbox.
             retrier: Waits while the disk or the database is not available.
             ignore: Names in the inbox that are no photos.
         """
@@ -42,6 +45,7 @@ class CompanionFinder:
         self._claims = claims
         self._recorder = recorder
         self._undone = undone
+        self._originals = originals
         self._retrier = retrier
         self._ignore = ignore
 
@@ -72,10 +76,13 @@ class CompanionFinder:
         return self.rules.index(name for name in names if not self._ignore(name))
 
     def _in_inbox(self, path: bytes) -> Finding | None:
-        """Finds a photo in the inbox; None if there is no regular file of this name."""
+        """Finds a photo in the inbox; None if no regular file has this name, or its copy is sorted."""
         stamp = self._claims.stamp(path)
         if stamp is None:
             return None
+        is_undone = self._originals.is_undone(path, stamp)
+        if is_undone is not None:
+            return Finding("undone") if is_undone else None
         return Finding("undone" if self._undone.find({path: stamp}) else "inbox")
 
     def _among_rows(self, folder: bytes, name: bytes) -> Finding:

@@ -21,19 +21,20 @@ class InboxHandle:
         claims: Its claim folder.
     """
 
-    def __init__(self, path: Path, *, lock: bool) -> None:
+    def __init__(self, path: Path, *, lock: bool, max_copy_bytes: int | None = None) -> None:
         """Opens an inbox.
 
         Args:
             path: Path of the inbox.
             lock: Whether to take its lock.
+            max_copy_bytes: See `Claims`.
 
         Raises:
             FoodsortError: Another process holds the lock.
             OSError: The inbox cannot be opened.
         """
         self.path = path
-        self.claims = Claims(path)
+        self.claims = Claims(path, max_copy_bytes)
         self._needs_lock = lock
         self._lock: InboxLock | None = None
         self._was_mount = path.is_mount()

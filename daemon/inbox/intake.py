@@ -10,6 +10,7 @@ from daemon.inbox.claims import Claims
 from daemon.inbox.companion_queue import CompanionQueue
 from daemon.inbox.ignore import IgnoreRules
 from daemon.inbox.inotify import FileEvent
+from daemon.inbox.originals import Originals
 from daemon.inbox.readiness import ReadinessTracker
 from daemon.inbox.scanner import Entry, Scanner
 from daemon.inbox.undone import UndonePhotos
@@ -31,6 +32,7 @@ class Intake:
         claims: Claims,
         tracker: ReadinessTracker,
         undone: UndonePhotos,
+        originals: Originals,
         claimer: Claimer,
         event_log: EventLog,
         companions: CompanionQueue | None,
@@ -43,7 +45,8 @@ class Intake:
             settings: Names to ignore.
             claims: The open inbox.
             tracker: The files that wait.
-            undone: Finds the files that stay in the inbox.
+            undone: Finds the undone photos, which stay in the inbox.
+            originals: Finds the originals of copies, which stay in the inbox.
             claimer: Knows the files that a dry run has submitted.
             event_log: Records events that a person should know about.
             companions: The companions that wait for their photos.
@@ -52,6 +55,7 @@ class Intake:
         self.tracker = tracker
         self._claims = claims
         self._undone = undone
+        self._originals = originals
         self._claimer = claimer
         self._event_log = event_log
         self._companions = companions
@@ -137,7 +141,7 @@ class Intake:
         return dirfd.walk(self._claims.inbox_fd, folder, self._ignore, self._report_unreadable)
 
     def _add(self, entries: list[Entry]) -> None:
-        """Adds the photos of a slice except undone ones; those that were written first come first."""
+        """Adds the photos of a slice except undone ones and originals; those that were written first come first."""
         now = time.monotonic()
         stamps = {}
         for path, stat in sorted(entries, key=lambda entry: entry[1].st_mtime_ns):
@@ -148,9 +152,11 @@ class Intake:
                 stamp = self._claims.stamp_of(path, stat)
                 if self._companions is None or not self._companions.holds(path, stamp):
                     stamps[path] = stamp
-        undone = self._undone.find({path: stamp for path, stamp in stamps.items() if path not in self.tracker})
+        new = {path: stamp for path, stamp in stamps.items() if path not in self.tracker}
+        staying = self._originals.find(new)
+        staying |= self._undone.find({path: stamp for path, stamp in new.items() if path not in staying})
         for path, stamp in stamps.items():
-            if path not in undone:
+            if path not in staying:
                 self.tracker.observe(path, stamp, now, source="scan")
 
     def _report_unreadable(self, folder: bytes, error: OSError) -> None:

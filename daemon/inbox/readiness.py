@@ -17,12 +17,14 @@ class ReadyFile(NamedTuple):
         stamp: Its stamp when it became ready.
         stable_since: Time of its last known change (monotonic s).
         overdue: Whether it was opened for writing and not closed, but has not changed for so long that it is ready anyway.
+        sha256: Digest (hex) of its bytes, if they were read to recognise it; else empty.
     """
 
     path: bytes
     stamp: FileStamp
     stable_since: float
     overdue: bool
+    sha256: str = ""
 
 
 class ReadinessTracker:

@@ -51,6 +51,11 @@ class FileStamp(NamedTuple):
         """Device and inode, which a rename does not change."""
         return f"{self.device}:{self.inode}"
 
+    @property
+    def text(self) -> str:
+        """The stamp as the database has it: without the device, whose number may change when it is mounted again."""
+        return f"{self.inode}:{self.size}:{self.mtime_ns}:{self.ctime_ns}"
+
     def same_except_ctime(self, other: "FileStamp") -> bool:
         """Whether size, mtime and inode are equal; a rename changes the ctime."""
         return (self.size, self.mtime_ns, self.inode) == (other.size, other.mtime_ns, other.inode)

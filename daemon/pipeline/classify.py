@@ -72,6 +72,7 @@ class Outcome:
             size_bytes=claimed.stat.st_size,
             modified_at=format_mtime(claimed.stat.st_mtime_ns),
             claimed_at=format_time(claimed.claimed_at),
+            original=claimed.original,
             classified_at=now if prediction else None,
             format=picture.format if picture else None,
             width=picture.width if picture else None,

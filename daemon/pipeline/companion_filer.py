@@ -19,6 +19,7 @@ from daemon.destinations.recovery_plan import Resume
 from daemon.destinations.target import NAME_REFUSED
 from daemon.fs import names
 from daemon.inbox.claimed_photo import Claimed, Returned
+from daemon.inbox.claims import holds_copies
 from daemon.inbox.companions import placed_name
 from daemon.photo import UNREAD_SHA256
 from daemon.pipeline.decode import hash_and_sync
@@ -104,7 +105,7 @@ class CompanionFiler:
             log.info("recovering", companion=escape_name(row.inbox_path), action=action)
             move = Move.of_row(row)
             if action == "missing":
-                self._retry(self._recorder.lose, row.id)
+                self._lose(move)
                 continue
             if action == "drop_and_finish":
                 self._retry(self._mover.drop_claimed, move)
@@ -185,7 +186,7 @@ class CompanionFiler:
                 failpoints.failpoint("moved")
                 return move.target
             except SourceMissing:
-                self._retry(self._recorder.lose, move.photo_id)
+                self._lose(move)
                 return None
             except FileExistsError:
                 target = move.target
@@ -198,6 +199,10 @@ class CompanionFiler:
             free = self._retry.retry_transient(self._first_free, target)
             move = replace(move, target=free)
             self._retry(self._recorder.move, move.photo_id, free)
+
+    def _lose(self, move: Move) -> None:
+        """Records that somebody else removed a claimed companion; of a copy, the original is taken again."""
+        self._retry(self._recorder.drop if holds_copies(move.run_id) else self._recorder.lose, move.photo_id)
 
     def _finish(self, row_id: int, photo: SortedPhoto | None = None) -> None:
         """Records that a companion is beside its photo, once the move would survive a power cut."""
@@ -227,6 +232,7 @@ def _row(claimed: Claimed, sha256: str, photo_id: int, target: bytes) -> Compani
         size_bytes=claimed.stat.st_size,
         modified_at=format_mtime(claimed.stat.st_mtime_ns),
         claimed_at=format_time(claimed.claimed_at),
+        original=claimed.original,
     )
 
 

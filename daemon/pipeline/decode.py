@@ -41,7 +41,14 @@ class Decoded:
         """Key of the photo in the database."""
         claimed = self.claimed
         modified_at = format_mtime(claimed.stat.st_mtime_ns)
-        return PhotoKey(claimed.identity_in_inbox, self.sha256, claimed.path, claimed.linked, modified_at)
+        return PhotoKey(
+            identity=claimed.identity_in_inbox,
+            sha256=self.sha256,
+            path=claimed.path,
+            linked=claimed.linked,
+            modified_at=modified_at,
+            copied=claimed.original is not None,
+        )
 
 
 def read(

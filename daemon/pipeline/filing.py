@@ -21,6 +21,7 @@ from daemon.destinations.mover import PhotoMover, SourceMissing
 from daemon.destinations.recovery_plan import Resume
 from daemon.destinations.target import NAME_REFUSED, TargetChooser
 from daemon.inbox.claimed_photo import Returned
+from daemon.inbox.claims import holds_copies
 from daemon.photo import CORRECTING, FILED, FILING, Destination
 from daemon.pipeline.classify import Outcome
 from daemon.retry import Retrier
@@ -151,7 +152,7 @@ class Filer:
         for action, row in steps:
             log.info("recovering", photo=escape_name(row.inbox_path), action=action)
             if action == "missing":
-                self._record_missing(row.id, row.inbox_path)
+                self._record_missing(Move.of_row(row))
                 continue
             if action == "drop_and_finish":
                 self._retry(self._mover.drop_claimed, Move.of_row(row))
@@ -251,7 +252,7 @@ class Filer:
                 failpoints.failpoint("moved")
                 return move.target
             except SourceMissing:
-                self._record_missing(move.photo_id, move.source)
+                self._record_missing(move)
                 return None
             except FileExistsError:
                 target = self._choose_again(move)
@@ -283,9 +284,12 @@ class Filer:
         self._retry(self._recorder.finish, photo_ids)
         failpoints.failpoint("finished")
 
-    def _record_missing(self, photo_id: int, path: bytes) -> None:
-        log.warning("a claimed photo was removed by another program", kind="missing", photo=escape_name(path))
-        self._retry(self._recorder.missing, photo_id, path)
+    def _record_missing(self, move: Move) -> None:
+        log.warning("a claimed photo was removed by another program", kind="missing", photo=escape_name(move.source))
+        if holds_copies(move.run_id):  # its original is sorted again
+            self._postpone(move)
+        else:
+            self._retry(self._recorder.missing, move.photo_id, move.source)
 
 
 def _log_outcomes(event: str, photos: Iterable[tuple[Outcome, bytes]], **fields: int) -> None:

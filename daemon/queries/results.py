@@ -61,6 +61,7 @@ class ResultRow(TypedDict):
     reviewed_at: str | None
     look: int | None
     companions: int
+    original: str | None
 
 
 COLUMNS = tuple(ResultRow.__annotations__)

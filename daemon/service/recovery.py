@@ -11,6 +11,7 @@ from daemon.destinations.presence import has_photo
 from daemon.fs import dirfd
 from daemon.inbox.claimed_photo import FileRefused
 from daemon.inbox.claimer import Claimer
+from daemon.inbox.claims import holds_copies
 from daemon.inbox.companions import CompanionRules
 from daemon.pipeline.companion_filer import CompanionFiler
 from daemon.pipeline.filing import Filer
@@ -67,8 +68,10 @@ class StartupRecovery:
         return has_photo(self._storage.destinations, row.path, row.identity, row.sha256, claimed=claimed)
 
     def _reclassify(self, step: recovery_plan.Reclassify) -> None:
-        log.info("recovering", photo=escape_name(step.path), action="classify")
         claims = self._storage.claims
+        if holds_copies(step.run_id) and self._retry(claims.drop_copy, step.path, step.run_id):
+            return  # its original is in the inbox, and is taken again
+        log.info("recovering", photo=escape_name(step.path), action="classify")
         if self._rules.may_be_companion(dirfd.split(step.path)[1]):
             claims.give_back(step.path, step.run_id)  # it waits for its photo again
             return

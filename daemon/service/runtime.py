@@ -18,6 +18,7 @@ from daemon.inbox.companions import CompanionRules
 from daemon.inbox.ignore import IgnoreRules
 from daemon.inbox.inotify import FileEvent
 from daemon.inbox.intake import Intake
+from daemon.inbox.originals import Originals
 from daemon.inbox.readiness import ReadinessTracker
 from daemon.inbox.undone import UndonePhotos
 from daemon.inbox.watcher import Watcher
@@ -155,10 +156,17 @@ class Runtime:
                 self.retrier,
                 self.storage.destinations.place_in_inbox,
             )
+            originals = Originals(
+                self.storage.originals,
+                self.storage.lookup,
+                self.storage.claims,
+                self.retrier,
+                self.storage.destinations.place_in_inbox,
+            )
             rules = CompanionRules(watch.companion_endings, ignore_case=self.storage.claims.ignores_case())
             self.companions = CompanionQueue(watch.companion_s) if watch.companions else None
-            self.claimer = self._build_claimer(undone, rules)
-            self.intake = self._build_intake(undone)
+            self.claimer = self._build_claimer(undone, originals, rules)
+            self.intake = self._build_intake(undone, originals)
             self.recovery = StartupRecovery(
                 self.storage, filer, companion_filer, self.pipeline, self.claimer, self.retrier, rules
             )
@@ -231,29 +239,39 @@ class Runtime:
             dry_run=self._context.dry_run,
         )
 
-    def _build_claimer(self, undone: UndonePhotos, rules: CompanionRules) -> Claimer:
+    def _build_claimer(self, undone: UndonePhotos, originals: Originals, rules: CompanionRules) -> Claimer:
         storage = self.storage
-        ignore = IgnoreRules(self.settings.watch.ignore)
+        finder = CompanionFinder(
+            rules,
+            storage.claims,
+            storage.companions,
+            undone,
+            originals,
+            self.retrier,
+            IgnoreRules(self.settings.watch.ignore),
+        )
         return Claimer(
             claims=self.storage.claims,
             tracker=self.tracker,
             undone=undone,
+            originals=originals,
             retrier=self.retrier,
             event_log=self.storage.event_log,
             submit=self.pipeline.put,
             companions=self.companions,
-            finder=CompanionFinder(rules, storage.claims, storage.companions, undone, self.retrier, ignore),
+            finder=finder,
             companion_sink=self.pipeline,
             settle_s=self.settings.watch.settle_s,
             dry_run=self._context.dry_run,
         )
 
-    def _build_intake(self, undone: UndonePhotos) -> Intake:
+    def _build_intake(self, undone: UndonePhotos, originals: Originals) -> Intake:
         return Intake(
             settings=self.settings.watch,
             claims=self.storage.claims,
             tracker=self.tracker,
             undone=undone,
+            originals=originals,
             claimer=self.claimer,
             event_log=self.storage.event_log,
             companions=self.companions,

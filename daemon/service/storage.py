@@ -17,15 +17,17 @@ from daemon.database.event_log import EventLog
 from daemon.database.in_flight import InFlight
 from daemon.database.keeper import DatabaseKeeper
 from daemon.database.lookup import Lookup
+from daemon.database.originals import OriginalRecorder
 from daemon.database.recorder import ReadOnlyRecorder, Recorder
 from daemon.destinations.folders import DestinationFolders
 from daemon.destinations.presence import has_left
+from daemon.inbox import sync_marks
 from daemon.inbox.handle import InboxHandle
 from daemon.retry import P, R, Retrier
 from daemon.settings import Settings
 from models.bundle import Bundle
 from models.errors import FoodsortError
-from models.filenames import escape_name
+from models.filenames import escape_control_characters, escape_name
 
 log = structlog.get_logger()
 
@@ -43,6 +45,7 @@ class Storage:
         recorder: Writes rows.
         lookup: Reads rows.
         companions: Reads and writes rows of companions.
+        originals: Reads and writes rows of originals.
         actions: Actions on sorted photos, for recovery.
         event_log: Records events in log and database.
     """
@@ -72,7 +75,8 @@ class Storage:
             inbox = root.absolute() / settings.folders.inbox
             if not dry_run:
                 self._attempt(inbox.mkdir, parents=True, exist_ok=True)
-            self.handle = self._attempt(InboxHandle, inbox, lock=not dry_run)
+            max_copy_bytes = settings.images.max_bytes if settings.watch.take == "copy" else None
+            self.handle = self._attempt(InboxHandle, inbox, lock=not dry_run, max_copy_bytes=max_copy_bytes)
             opened.callback(self.handle.close)
             self.claims = self.handle.claims
             self.destinations = DestinationFolders(root, settings.folders, self.claims)
@@ -86,12 +90,16 @@ class Storage:
             self.lookup = Lookup(engine, partial(has_left, self.destinations))
             self.actions = Actions.of(root, settings.folders, self.claims, engine)
             self.companions = CompanionRecorder(engine)
+            self.originals = OriginalRecorder(engine, dry_run=dry_run)
             self.event_log = EventLog(self.recorder, retrier)
             if not dry_run:
                 if self._attempt(root_id.claim, root, engine):
                     self._attempt(self.recorder.event, *self._report_new())
                 for problem in self._attempt(self.destinations.make_folders):
                     self.event_log.record("refused", problem)
+                mark = None if self.claims.copies else sync_marks.find(inbox)
+                if mark is not None:
+                    self.event_log.record("sync", escape_control_characters(sync_marks.warning(mark)))
             self._opened = opened.pop_all()
 
     def use_model(self, bundle: Bundle) -> None:

@@ -53,6 +53,19 @@ CREATE TABLE models (
 	PRIMARY KEY (id), 
 	UNIQUE (sha256)
 );
+CREATE TABLE originals (
+	id INTEGER NOT NULL, 
+	photo_id INTEGER, 
+	companion_id INTEGER, 
+	inbox_path TEXT NOT NULL, 
+	inbox_path_bytes BLOB NOT NULL, 
+	sha256 VARCHAR(64) NOT NULL, 
+	stamp TEXT NOT NULL, 
+	PRIMARY KEY (id), 
+	UNIQUE (inbox_path_bytes, sha256), 
+	FOREIGN KEY(photo_id) REFERENCES photos (id), 
+	FOREIGN KEY(companion_id) REFERENCES companions (id)
+);
 CREATE TABLE photos (
 	id INTEGER NOT NULL, 
 	name TEXT NOT NULL, 
@@ -98,11 +111,11 @@ CREATE TABLE roots (
 	first_used_at VARCHAR(27) NOT NULL, 
 	PRIMARY KEY (id)
 );
-CREATE INDEX ix_photos_classified_at ON photos (classified_at);
-CREATE INDEX ix_photos_state ON photos (state);
-CREATE INDEX ix_photos_predicted_label ON photos (predicted_label);
 CREATE INDEX ix_photos_sha256 ON photos (sha256);
+CREATE INDEX ix_photos_classified_at ON photos (classified_at);
+CREATE INDEX ix_photos_predicted_label ON photos (predicted_label);
 CREATE INDEX ix_photos_name ON photos (name);
+CREATE INDEX ix_photos_state ON photos (state);
 CREATE INDEX ix_reviews_photo_id ON reviews (photo_id);
 CREATE INDEX ix_photos_identity_state ON photos (identity, state);
 CREATE INDEX ix_photos_batch_id ON photos (batch_id);
@@ -115,6 +128,9 @@ CREATE INDEX ix_companions_sha256 ON companions (sha256);
 CREATE INDEX ix_companions_state ON companions (state);
 CREATE INDEX ix_companions_name ON companions (name);
 CREATE INDEX ix_photos_inbox_path_bytes ON photos (inbox_path_bytes);
+CREATE INDEX ix_originals_photo_id ON originals (photo_id);
+CREATE INDEX ix_originals_companion_id ON originals (companion_id);
+CREATE INDEX ix_originals_sha256 ON originals (sha256);
 CREATE VIEW results AS
 SELECT
   p.id, p.name, p.path, p.sha256,
@@ -140,7 +156,8 @@ SELECT
   p.modified_at, p.claimed_at,
   r.reviewed_at,
   p.look,
-  (SELECT COUNT(*) FROM companions c WHERE c.photo_id = p.id AND c.state NOT IN ('missing', 'deleted')) AS companions
+  (SELECT COUNT(*) FROM companions c WHERE c.photo_id = p.id AND c.state NOT IN ('missing', 'deleted')) AS companions,
+  (SELECT o.inbox_path FROM originals o WHERE o.photo_id = p.id ORDER BY o.id DESC LIMIT 1) AS original
 FROM photos p
 LEFT JOIN models m ON m.id = p.model_id
 LEFT JOIN batches b ON b.id = p.batch_id

@@ -51,6 +51,8 @@ tea.jpg         1.7    2026-11-25T08:48:00        Pixel 8        2026-11-25T08:5
 sea (2).jpg     3.1    2026-07-02T09:12:44+02:00  Canon EOS 80D  2026-11-25T08:50:20  1.5   5      0.012    non_food  duplicate
 """
 
+SYNCED = "Pixel 8"
+
 FAILURES = """
 from          error_kind    error_message
 trip/cut.jpg  truncated     the image ends in its header; copy the file again
@@ -102,6 +104,10 @@ def fill(address: sa.URL) -> None:
             (schema.models, models),
             (schema.batches, batches),
             (schema.photos, photos),
+            (
+                schema.originals,
+                [original(number, row) for number, row in enumerate(photos, 1) if row["camera"] == SYNCED],
+            ),
             (schema.reviews, reviews),
             (schema.events, list(rows(EVENTS))),
         ):
@@ -131,6 +137,14 @@ def photo(row: dict[str, Any], ids: dict[str, int], failure: dict[str, Any]) -> 
     }
     facts |= {name: failure.get(name) for name in ("error_kind", "error_message")}
     return facts | path_columns(f"{FOLDERS.get(state, row['label'])}/{source}".encode())
+
+
+def original(photo_id: int, photo: dict[str, Any]) -> dict[str, Any]:
+    """Columns of the table `originals` for a photo of the phone that is kept in step with the inbox."""
+    same = ("inbox_path", "inbox_path_bytes", "sha256")
+    return {"photo_id": photo_id, "stamp": f"{photo_id}:{photo['size_bytes']}:0:0"} | {
+        name: photo[name] for name in same
+    }
 
 
 def moved(row: dict[str, Any], ids: dict[str, int], reviews: list[dict[str, Any]]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from daemon.database import addresses, connections
+from daemon.settings import load
 from tests.daemon.conftest import Foodsort, Photo
 
 pytestmark = pytest.mark.slow
@@ -234,3 +235,30 @@ def test_the_command_line_starts_without_tensorflow(root: Path) -> None:
     modules = "daemon.cli, daemon.queries.results, daemon.database.connections, daemon.service.lifecycle"
     code = f"import sys, {modules}; assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_init_from_sync_takes_copies_and_excludes_foodsorts_folder(tmp_path: Path, foodsort: Foodsort) -> None:
+    inbox = tmp_path / "photos/inbox"
+    assert foodsort("init", tmp_path / "photos")[0] == 0
+    (inbox / ".stfolder").mkdir()
+    (inbox / ".stignore").write_text("*.tmp")
+    for _ in range(2):
+        assert foodsort("init", "--from-sync", tmp_path / "photos")[0] == 0
+        assert load(tmp_path / "photos").watch.take == "copy"
+        assert (inbox / ".stignore").read_text() == "*.tmp\n.foodsort\n"
+
+
+def test_init_from_sync_excludes_the_database_of_a_synced_root(tmp_path: Path, foodsort: Foodsort) -> None:
+    (tmp_path / ".stfolder").mkdir()
+    assert foodsort("init", "--from-sync", tmp_path / "photos")[0] == 0
+    assert (tmp_path / ".stignore").read_text() == ".foodsort\nfoodsort.*\n"
+    assert not (tmp_path / "photos/inbox/.stignore").exists()
+
+
+def test_init_from_sync_changes_no_settings_of_a_person(tmp_path: Path, foodsort: Foodsort) -> None:
+    text = '[watch]\ntake = "move"\n'
+    (tmp_path / "foodsort.toml").write_text(text)
+    code, _, errors = foodsort("init", "--from-sync", tmp_path)
+    assert code == 1
+    assert 'set take = "copy"' in errors
+    assert (tmp_path / "foodsort.toml").read_text() == text

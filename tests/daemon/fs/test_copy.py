@@ -135,3 +135,19 @@ def test_a_copy_that_was_swept_by_mistake_is_made_again(
         copy(source, target, SHA256, swept)
     assert raised.value.errno == errno.ESTALE
     assert source.exists()
+
+
+def test_a_copy_shares_its_blocks_where_the_filesystem_can(
+    source: Entry, target: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real reflink needs Btrfs or XFS; `test_filesystems.py` has them."""
+    cloned: list[int] = []
+
+    def clone(write: int, request: int, read: int) -> None:
+        cloned.append(request)
+        os.pwrite(write, os.pread(read, 1 << 20, 0), 0)
+
+    monkeypatch.setattr(fcntl, "ioctl", clone)
+    copy(source, target, source.sha256(), lambda stat: None)
+    assert cloned == [0x40049409]
+    assert target.sha256() == source.sha256()

@@ -1,4 +1,4 @@
-"""Files that belong to a photo and move with it, such as Live Photo videos and sidecars."""
+"""Files that belong to a photo, such as Live Photo videos and sidecars; and files whose copies were sorted."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -32,7 +32,8 @@ SELECT
   p.modified_at, p.claimed_at,
   r.reviewed_at,
   p.look,
-  (SELECT COUNT(*) FROM companions c WHERE c.photo_id = p.id AND c.state NOT IN ('missing', 'deleted')) AS companions
+  (SELECT COUNT(*) FROM companions c WHERE c.photo_id = p.id AND c.state NOT IN ('missing', 'deleted')) AS companions,
+  (SELECT o.inbox_path FROM originals o WHERE o.photo_id = p.id ORDER BY o.id DESC LIMIT 1) AS original
 FROM photos p
 LEFT JOIN models m ON m.id = p.model_id
 LEFT JOIN batches b ON b.id = p.batch_id
@@ -41,7 +42,7 @@ LEFT JOIN reviews r ON r.id = (SELECT MAX(id) FROM reviews WHERE photo_id = p.id
 
 
 def upgrade() -> None:
-    """Adds the table, its count to the view, and the index by which a late companion finds its photo."""
+    """Adds the tables, two columns of the view, and the index by which a late companion finds its photo."""
     op.create_table(
         "companions",
         sa.Column("id", sa.Integer, primary_key=True),
@@ -65,5 +66,19 @@ def upgrade() -> None:
     op.create_index("ix_companions_state", "companions", ["state"])
     op.create_index("ix_companions_name", "companions", ["name"], postgresql_ops={"name": "text_pattern_ops"})
     op.create_index("ix_photos_inbox_path_bytes", "photos", ["inbox_path_bytes"])
+    op.create_table(
+        "originals",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("photo_id", sa.Integer, sa.ForeignKey("photos.id")),
+        sa.Column("companion_id", sa.Integer, sa.ForeignKey("companions.id")),
+        sa.Column("inbox_path", sa.Text, nullable=False),
+        sa.Column("inbox_path_bytes", sa.LargeBinary, nullable=False),
+        sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("stamp", sa.Text, nullable=False),
+        sa.UniqueConstraint("inbox_path_bytes", "sha256"),
+    )
+    op.create_index("ix_originals_photo_id", "originals", ["photo_id"])
+    op.create_index("ix_originals_companion_id", "originals", ["companion_id"])
+    op.create_index("ix_originals_sha256", "originals", ["sha256"])
     op.execute("DROP VIEW results")
     op.execute(_VIEW)
