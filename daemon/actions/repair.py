@@ -14,6 +14,7 @@ from daemon.actions.comparison import Comparison
 from daemon.actions.facts import Differences, FileFacts, RowFacts, Step
 from daemon.actions.inventory import Inventory
 from daemon.actions.repair_writer import RepairWriter
+from daemon.database.originals import OriginalRecorder
 from daemon.database.schema import photos
 from daemon.destinations.originals import OriginalMissing
 from daemon.fs import dirfd
@@ -172,9 +173,13 @@ class RepairAction:
                 comparison.set_digest(file, digest)
 
     def _search_inbox(self, comparison: Comparison) -> None:
-        """Looks for photos that a person moved back to the inbox."""
+        """Looks for photos that a person moved back to the inbox; the originals of copies were always there."""
+        originals = OriginalRecorder(self._engine)
         for file in self._inventory.inbox_files():
             if comparison.may_be_lost(file.size_bytes) and (digest := self._read(file)):
+                rows = originals.at_paths([self._inventory.path_in_folder(file)])
+                if any(row.sha256 == digest for row in rows):
+                    continue
                 comparison.add_file(file)
                 comparison.set_digest(file, digest)
 

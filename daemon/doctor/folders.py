@@ -95,24 +95,27 @@ def _lacks_inodes(path: Path, inodes: os.statvfs_result) -> bool:
 
 
 def _closed_files(root: CheckedRoot) -> Iterator[Finding]:
-    """Files and folders in the inbox that we may not read or move."""
+    """Files and folders in the inbox that we may not read or move; copies need no right to move."""
+    verbs = "read" if root.settings.watch.take == "copy" else "read or moved"
     folders: list[bytes] = []
     inbox = dirfd.open_root(os.fsencode(root.inbox))
     try:
         ignored = IgnoreRules(root.settings.watch.ignore)
         files = dirfd.walk(inbox, b"", ignored, lambda path, _: folders.append(path))
-        closed = [path for path, stat in files if dirfd.is_regular(stat) and not _is_open(inbox, path)]
+        closed = [
+            path for path, stat in files if dirfd.is_regular(stat) and not _is_open(inbox, path, moves=verbs != "read")
+        ]
     finally:
         os.close(inbox)
     closed += [path + b"/" for path in folders]
     for path in closed[:_MOST_NAMED]:
-        message = f"{escape_name(path)} cannot be read or moved by this user; {_owner_fix(path)}"
+        message = f"{escape_name(path)} cannot be {verbs} by this user; {_owner_fix(path)}"
         yield Finding("inbox", "warning", message)
     if len(closed) > _MOST_NAMED:
         more = len(closed) - _MOST_NAMED
-        yield Finding("inbox", "warning", f"{more} more cannot be read or moved by this user")
+        yield Finding("inbox", "warning", f"{more} more cannot be {verbs} by this user")
     if not closed:
-        yield Finding("inbox", "ok", "all its files can be read and moved")
+        yield Finding("inbox", "ok", "all its files can be read" + (" and moved" if verbs != "read" else ""))
 
 
 def _owner_fix(path: bytes) -> str:
@@ -124,12 +127,12 @@ def _owner_fix(path: bytes) -> str:
     return f"its owner can fix that: chgrp -R {group} {top}; chmod -R g+rwX {top}"
 
 
-def _is_open(inbox: int, path: bytes) -> bool:
-    """Whether this user may read a file and move it out of its folder."""
+def _is_open(inbox: int, path: bytes, *, moves: bool) -> bool:
+    """Whether this user may read a file and, if it `moves`, move it out of its folder."""
     parent, _ = dirfd.split(path)
     try:
-        return os.access(path, os.R_OK, dir_fd=inbox, effective_ids=True) and os.access(
-            parent or b".", os.W_OK | os.X_OK, dir_fd=inbox, effective_ids=True
-        )
+        may_read = os.access(path, os.R_OK, dir_fd=inbox, effective_ids=True)
+        folder = parent or b"."
+        return may_read and (not moves or os.access(folder, os.W_OK | os.X_OK, dir_fd=inbox, effective_ids=True))
     except OSError:
         return False

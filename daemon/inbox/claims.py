@@ -16,6 +16,7 @@ from daemon.fs.filesystem import Filesystem
 from daemon.fs.kept_folders import KeptFolder, KeptFolders
 from daemon.fs.part import is_part
 from daemon.fs.rename import is_placeholder, rename
+from daemon.inbox.claimed_copy import copy_ready, holds_copies, is_original, mark_run
 from daemon.inbox.claimed_photo import Claimed, FileChanged, FileRefused, unreadable_is_refused
 from daemon.inbox.readiness import ReadyFile
 from daemon.inbox.stamp import FileStamp
@@ -24,13 +25,6 @@ from daemon.retry import is_transient
 PRIVATE = b".foodsort"
 """foodsort's own folder in the inbox."""
 _CLAIMED = dirfd.join(PRIVATE, b"claimed")
-_OF_COPIES = b"-copy"
-"""End of the run ids of runs that claim copies: recovery may drop what has no row yet."""
-
-
-def holds_copies(run_id: bytes) -> bool:
-    """Whether a run of the daemon claimed copies, so that the originals stayed in the inbox."""
-    return run_id.endswith(_OF_COPIES)
 
 
 class Claims:
@@ -66,7 +60,8 @@ class Claims:
         self.inbox_fd = dirfd.open_root(os.fsencode(inbox))
         self._inbox = KeptFolder(self.inbox_fd, os.fstat(self.inbox_fd))
         self._filesystem = Filesystem.of(self.inbox_fd)
-        self.run_id = b"%d-%d" % (time.time_ns(), os.getpid()) + (_OF_COPIES if self.copies else b"")
+        run_id = b"%d-%d" % (time.time_ns(), os.getpid())
+        self.run_id = mark_run(run_id) if self.copies else run_id
 
     def close(self) -> None:
         """Closes the inbox and removes the claim folder if it is empty. May be called twice."""
@@ -158,14 +153,9 @@ class Claims:
         parent, name = dirfd.split(path)
         with dirfd.open_folder(self.inbox_fd, self.claim_folder(run_id, path)) as folder:
             copied = Entry(folder, name)
-            stat = copied.stat()
             try:
                 with dirfd.open_folder(self.inbox_fd, parent) as inbox:
-                    original = Entry(inbox, name)
-                    there = original.find()
-                    if there is None or not dirfd.is_regular(there) or there.st_size != stat.st_size:
-                        return False
-                    if there.st_mtime_ns != stat.st_mtime_ns and original.sha256() != copied.sha256():
+                    if not is_original(Entry(inbox, name), copied):
                         return False
             except (FileNotFoundError, NotADirectoryError):
                 return False
@@ -282,43 +272,10 @@ class Claims:
         return FileStamp.of(os.fstat(self.inbox_fd)).at_path(path).identity
 
     def _copy(self, claimed: Entry, ready: ReadyFile) -> ReadyFile:
-        """Copies a file into the claim folder.
-
-        Args:
-            claimed: The name of the copy.
-            ready: The file.
-
-        Returns:
-            The file with its digest.
-
-        Raises:
-            FileChanged, FileRefused: The file cannot be copied.
-            FileExistsError: Another copy of its path is claimed.
-            OSError: The machine has a problem.
-        """
-        if claimed.exists():
-            raise FileExistsError
+        """Copies a file into the claim folder; see `copy_ready`."""
         parent, name = dirfd.split(ready.path)
         folder = self._keep_open(parent) if parent else self._inbox
-        source = Entry(folder.fd, name)
-        with closing(Claimed.open(source, ready.path, b"", ready, self._filesystem)) as original:
-            if original.stat.st_size > self._max_copy_bytes:
-                raise FileRefused(
-                    f"has {original.stat.st_size} bytes, more than the limit of {self._max_copy_bytes}, so it is not"
-                    " copied; raise images.max_bytes to allow it"
-                )
-
-            def check(_: os.stat_result) -> None:
-                if original.was_modified() or not source.is_same_file(original.stat):
-                    raise FileChanged(writing=False)
-
-            sha256 = ready.sha256 or copy.digest(original.fd)
-            try:
-                # Not synced: the decoder syncs each photo before its row exists, and until then the original counts.
-                copy.copy_open(original.fd, claimed, sha256, check, synced=False)
-            except copy.CopyDiffers as error:
-                raise FileChanged(writing=False) from error
-        return ready._replace(sha256=sha256)
+        return copy_ready(Entry(folder.fd, name), claimed, ready, self._max_copy_bytes, self._filesystem)
 
     def _take(self, claimed: Entry, device: int, ready: ReadyFile) -> bool:
         """Renames a file into the claim folder, or copies it from a filesystem that is mounted inside the inbox.

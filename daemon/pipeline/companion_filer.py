@@ -18,8 +18,8 @@ from daemon.destinations.mover import PhotoMover, SourceMissing
 from daemon.destinations.recovery_plan import Resume
 from daemon.destinations.target import NAME_REFUSED
 from daemon.fs import names
+from daemon.inbox.claimed_copy import holds_copies
 from daemon.inbox.claimed_photo import Claimed, Returned
-from daemon.inbox.claims import holds_copies
 from daemon.inbox.companions import placed_name
 from daemon.photo import UNREAD_SHA256
 from daemon.pipeline.decode import hash_and_sync

@@ -20,8 +20,8 @@ from daemon.destinations.move import Move
 from daemon.destinations.mover import PhotoMover, SourceMissing
 from daemon.destinations.recovery_plan import Resume
 from daemon.destinations.target import NAME_REFUSED, TargetChooser
+from daemon.inbox.claimed_copy import holds_copies
 from daemon.inbox.claimed_photo import Returned
-from daemon.inbox.claims import holds_copies
 from daemon.photo import CORRECTING, FILED, FILING, Destination
 from daemon.pipeline.classify import Outcome
 from daemon.retry import Retrier

@@ -9,9 +9,9 @@ from daemon.database.rows import PendingRow
 from daemon.destinations import recovery_plan
 from daemon.destinations.presence import has_photo
 from daemon.fs import dirfd
+from daemon.inbox.claimed_copy import holds_copies
 from daemon.inbox.claimed_photo import FileRefused
 from daemon.inbox.claimer import Claimer
-from daemon.inbox.claims import holds_copies
 from daemon.inbox.companions import CompanionRules
 from daemon.pipeline.companion_filer import CompanionFiler
 from daemon.pipeline.filing import Filer

@@ -41,19 +41,24 @@ class Audit:
     rows_too_many: int = 0
     times_changed: int = 0
     left_claimed: int = 0
+    originals_lost: int = 0
+    """Of photos that are copied: not in the inbox any more, or changed there."""
 
     @property
     def sound(self) -> bool:
         """Whether each photo is in exactly one place, unchanged, with exactly one row."""
         faults = (self.lost, self.doubled, self.without_row, self.rows_too_many, self.times_changed, self.left_claimed)
-        return not any(faults)
+        return not any(faults) and not self.originals_lost
 
 
 class Soak:
     """One root, its daemon, and the photos dropped there."""
 
-    def __init__(self, root: Path, seed: int) -> None:
+    def __init__(self, root: Path, seed: int, *, copies: bool = False) -> None:
+        """Prepares a root. copies: whether photos stay in the inbox and copies are sorted."""
         self.root = root
+        self._copies = copies
+        self._environment = os.environ | FAST | ({"FOODSORT_WATCH__TAKE": "copy"} if copies else {})
         self.inbox = root / "inbox"
         self.inbox.mkdir(parents=True)
         self._random = random.Random(seed)
@@ -78,7 +83,7 @@ class Soak:
     def _start(self, *words: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "daemon", *words, "--root", str(self.root)]
         with (self.root / "daemon.log").open("ab") as log:
-            return subprocess.Popen(command, env=os.environ | FAST, stdout=log, stderr=log, start_new_session=True)
+            return subprocess.Popen(command, env=self._environment, stdout=log, stderr=log, start_new_session=True)
 
     def _drop(self) -> None:
         """Drops one photo: written in pieces, renamed into place as rsync does, or moved in from another folder."""
@@ -100,8 +105,9 @@ class Soak:
         self.audit.photos += 1
 
     def _free_path(self) -> Path:
+        names = 1000 * NAMES if self._copies else NAMES
         while True:
-            path = self.inbox / f"trip {self._random.randrange(3)}" / f"{self._random.randrange(NAMES)}.jpg"
+            path = self.inbox / f"trip {self._random.randrange(3)}" / f"{self._random.randrange(names)}.jpg"
             path.parent.mkdir(exist_ok=True)
             if not path.exists():
                 return path
@@ -128,12 +134,14 @@ class Soak:
 
     def _claimed(self, pid: int | None = None) -> list[str]:
         """Names of the photos in the claim folder, of all runs or of one process."""
-        runs = self.inbox.glob(f".foodsort/claimed/*-{pid or '*'}")
+        runs = self.inbox.glob(f".foodsort/claimed/*-{pid or '*'}{'-copy' if self._copies else ''}")
         return [name for run in runs for _, _, names in os.walk(run) for name in names]
 
     def _count(self) -> None:
         places: dict[str, list[Path]] = {}
-        for folder in ("inbox", "food", "non_food", "failed"):
+        if self._copies:
+            self._count_originals()
+        for folder in ("food", "non_food", "failed", *(() if self._copies else ("inbox",))):
             for path in (self.root / folder).rglob("*.jpg"):
                 places.setdefault(hashlib.sha256(path.read_bytes()).hexdigest(), []).append(path)
         with closing(sqlite3.connect(self.root / "foodsort.db")) as database:
@@ -149,6 +157,14 @@ class Soak:
             audit.without_row += (sha256, str(path.relative_to(self.root))) not in recorded
             audit.times_changed += path.stat().st_mtime_ns != self.dropped.get(sha256)
 
+    def _count_originals(self) -> None:
+        originals = {
+            hashlib.sha256(path.read_bytes()).hexdigest(): path.stat().st_mtime_ns
+            for folder in self.inbox.glob("trip *")
+            for path in folder.glob("*.jpg")
+        }
+        self.audit.originals_lost = len(self.dropped.items() ^ originals.items())
+
 
 def _photo(generator: random.Random, number: int) -> bytes:
     side = generator.choice([48, 200, 700])
@@ -163,9 +179,12 @@ def main() -> None:
     options.add_argument("--photos", type=int, default=2000)
     options.add_argument("--kills", type=int, default=100)
     options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--copies", action="store_true", help="photos stay in the inbox, and copies are sorted")
     arguments = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        audit = Soak(Path(folder) / "root", arguments.seed).run(arguments.photos, arguments.kills)
+        audit = Soak(Path(folder) / "root", arguments.seed, copies=arguments.copies).run(
+            arguments.photos, arguments.kills
+        )
     print(*(f"{name.replace('_', ' '):14} {count}" for name, count in vars(audit).items()), sep="\n")  # noqa: T201
     sys.exit(not audit.sound)
 

@@ -10,8 +10,9 @@ import pytest
 
 from daemon.database.originals import Original
 from daemon.fs import copy
+from daemon.inbox.claimed_copy import holds_copies
 from daemon.inbox.claimed_photo import FileChanged, FileRefused
-from daemon.inbox.claims import Claims, holds_copies
+from daemon.inbox.claims import Claims
 from daemon.inbox.originals import is_taken, recognise
 from daemon.inbox.readiness import ReadyFile
 from daemon.inbox.stamp import FileStamp
@@ -481,3 +482,15 @@ def test_a_full_disk_is_waited_for(root: Path, photo: Photo) -> None:
         filling.unlink()
         until((root / "food/a.jpg").exists, daemon)
         assert (root / "inbox/a.jpg").read_bytes() == photo()
+
+
+def test_repair_does_not_bring_back_a_copy_that_a_person_deleted(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    for shade, name in enumerate(("a.jpg", "b.jpg", "c.jpg")):
+        put(root, name, photo("food", shade))
+    run(foodsort, root)
+    assert foodsort("undo", "--root", root, "food/c.jpg")[0] == 0
+    (root / "food/a.jpg").unlink()
+    assert foodsort("repair", "--root", root)[0] == 0
+    run(foodsort, root)
+    assert set(tree(root)) == {"inbox/a.jpg", "inbox/b.jpg", "inbox/c.jpg", "food/b.jpg"}
+    assert states(root) == {"food/a.jpg": "missing", "food/b.jpg": "filed", "inbox/c.jpg": "undone"}
