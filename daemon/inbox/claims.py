@@ -105,8 +105,8 @@ class Claims:
             self.remove_empty_folders(ready.path, self.run_id)
             if isinstance(error, FileNotFoundError | FileExistsError) or is_transient(error):
                 raise
-            verb = "copied" if self.copies else "moved"
-            raise FileRefused(f"cannot be {verb}: {error.strerror}") from error
+            what = "cannot be copied" if self.copies else "cannot be moved"
+            raise FileRefused(f"{what}: {error.strerror}") from error
         failpoints.failpoint("claimed")
         try:
             photo = Claimed.open(claimed, ready.path, self.run_id, None if copied else ready, self._filesystem)

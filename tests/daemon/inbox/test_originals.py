@@ -18,7 +18,7 @@ from daemon.inbox.readiness import ReadyFile
 from daemon.inbox.stamp import FileStamp
 from daemon.photo import FILED, RETRY, UNDONE, State
 from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running, status, tree, until
-from tests.daemon.processes import kill_at, kill_run_at
+from tests.daemon.processes import kill_at, kill_run_at, run_command
 from tests.daemon.rows import rows, select, states
 
 SIDECAR = b"<x:xmpmeta/>"
@@ -282,6 +282,22 @@ def test_a_running_daemon_counts_no_original_as_waiting(root: Path, photo: Photo
         (root / "inbox/b.jpg").write_bytes(photo("non_food"))
         until((root / "non_food/b.jpg").exists, daemon)
     assert states(root) == {"food/a.jpg": "filed", "non_food/b.jpg": "filed"}
+
+
+def test_a_running_daemon_sorts_an_original_again_after_undo_and_retry(
+    root: Path, photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOODSORT_WATCH__RESCAN_S", "600")  # so that only the event leads to it
+    with running(root) as daemon:
+        put(root, "a.jpg", photo())
+        put(root, "b.jpg", b"no picture")
+        until(lambda: (root / "food/a.jpg").exists() and (root / "failed/b.jpg").exists(), daemon)
+        until(lambda: set(states(root).values()) == {"filed", "failed"}, daemon)
+        assert run_command("undo", "--root", root, "food/a.jpg").returncode == 0
+        assert states(root)["inbox/a.jpg"] == "undone"
+        assert run_command("retry", "--root", root, "inbox/a.jpg", "failed/b.jpg").returncode == 0
+        until(lambda: states(root) == {"food/a.jpg": "filed", "failed/b.jpg": "failed"}, daemon)
+    assert {row["name"]: row["attempts"] for row in rows(root)} == {"a.jpg": 2, "b.jpg": 2}
 
 
 def test_a_lost_database_that_repair_has_filled_knows_the_originals(
