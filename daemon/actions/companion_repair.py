@@ -154,7 +154,7 @@ class CompanionRepair:
             names = {escape_name(os.path.basename(place)) for place in places[start : start + _PAGE_ROWS]}
             query = sa.select(t.path_bytes, t.id).where(t.name.in_(names), t.state != MISSING).order_by(t.id)
             with self._engine.connect() as connection:
-                ids |= dict(connection.execute(query).tuples().all())
+                ids |= {row.path_bytes: row.id for row in connection.execute(query)}
         return ids
 
     def _digest(self, file: FileFacts) -> str | None:

@@ -109,7 +109,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, data: Path, weights: Path)
 @pytest.fixture
 def without_int8(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training leaves out the 8-bit network, which takes a third of its time and has tests of its own."""
-    monkeypatch.setattr("training.train.export_int8", lambda *_: None)
+    monkeypatch.setattr("training.fitting.quantization.export_int8", lambda *_: None)
 
 
 def train_arguments(data: Path, weights: Path, out: Path) -> list[str]:
