@@ -59,7 +59,9 @@ def _rename_noreplace(source: Entry, target: Entry, stat: os.stat_result) -> Non
             continue
         # Where the flag is not supported, Linux still refuses a name that exists, and a rename that was interrupted
         # between its two calls has made it.
-        if code in _UNSUPPORTED or (code == errno.EEXIST and filesystem.is_network(target.folder)):
+        if code in _UNSUPPORTED:
+            raise _Unsupported
+        if code == errno.EEXIST and (filesystem.is_network(target.folder) or is_placeholder(target)):
             raise _Unsupported
         raise OSError(code, os.strerror(code), source.name)
 
@@ -70,7 +72,8 @@ def _link_and_unlink(source: Entry, target: Entry, stat: os.stat_result) -> None
         os.link(source.name, target.name, src_dir_fd=source.folder, dst_dir_fd=target.folder, follow_symlinks=False)
     except OSError as error:
         if not _is_linked(source, target, stat):
-            if error.errno in _NO_LINKS:
+            # Linux refuses a name that exists before the filesystem says that it has no links.
+            if error.errno in _NO_LINKS or (error.errno == errno.EEXIST and is_placeholder(target)):
                 raise _Unsupported from error
             raise
     failpoints.failpoint("linked")

@@ -137,6 +137,21 @@ def live(life: Life, then: Callable[[Daemon], None] = lambda daemon: None, kille
     assert life.place("sea.jpg").parent.name == "food"
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.name == "exfat"], ids=lambda kind: kind.name)
+def test_a_kill_at_any_placeholder_leaves_none(filesystem: Path, kind: Kind, photo: Photo, foodsort: Foodsort) -> None:
+    """The file gets a placeholder when it is claimed, for its sidecar, and when it moves."""
+    root = filesystem / "root"
+    (root / "inbox").mkdir(parents=True)
+    life = Life(root, root, photo, foodsort)
+    for number in (1, 2, 3):
+        life.drop_bytes(f"bill {number}.pdf", b"%%PDF %d" % number)
+        kill_run_at(root, f"placeholder:{number}")
+        with running(root) as daemon:
+            until(life.is_settled, daemon)
+        life.check()
+        assert life.place(f"bill {number}.pdf") == root / f"failed/bill {number}.pdf"
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_on_one_filesystem(filesystem: Path, kind: Kind, photo: Photo, foodsort: Foodsort) -> None:
     root = filesystem / "root"
