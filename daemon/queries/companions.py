@@ -32,7 +32,7 @@ COLUMNS = tuple(CompanionRow.__annotations__)
 
 def rows(engine: sa.Engine, filters: Filters) -> Iterator[CompanionRow]:
     """Yields the companions of the photos that pass the filters, in the photos' order."""
-    found = (row["id"] for row in results.rows(engine, filters) if row["companions"])
+    found = (row["id"] for row in results.rows(engine, filters))
     while ids := list(itertools.islice(found, _CHUNK_PHOTOS)):
         by_photo: dict[int, list[CompanionRow]] = {photo_id: [] for photo_id in ids}
         for row in of_photos(engine, ids):

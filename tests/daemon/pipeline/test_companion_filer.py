@@ -317,3 +317,27 @@ def test_results_lists_companions(root: Path, photo: Photo, foodsort: Foodsort) 
         foodsort("results", "--root", root, "--companions", "--label", "non_food", "--format", "csv")[1].count("\n")
         == 1
     )
+
+
+@pytest.mark.usefixtures("each_database")
+def test_each_database_keeps_families_together(root: Path, photo: Photo, foodsort: Foodsort) -> None:
+    drop(root, "a/IMG_1.MOV", VIDEO)
+    kill_run_at(root, "claimed")
+    drop(root, "a/IMG_1.JPG", photo("food"))
+    for point in ("recorded:2", "moved"):
+        kill_run_at(root, point)
+    run(foodsort, root)
+    assert tree(root) == {"food/a/IMG_1.JPG", "food/a/IMG_1.MOV"}
+    kill_at("taken:2", "undo", "--root", root, "food/a/IMG_1.JPG")
+    run(foodsort, root)
+    assert tree(root) == {"inbox/a/IMG_1.JPG", "inbox/a/IMG_1.MOV"}
+    assert foodsort("retry", "--root", root, "inbox/a/IMG_1.JPG")[0] == 0
+    run(foodsort, root)
+    assert foodsort("correct", "--root", root, "food/a/IMG_1.JPG", "--label", "non_food")[0] == 0
+    assert tree(root) == {"non_food/a/IMG_1.JPG", "non_food/a/IMG_1.MOV"}
+    rows = json.loads(foodsort("results", "--root", root, "--companions", "--format", "json")[1])
+    assert [(row["path"], row["state"]) for row in rows] == [("non_food/a/IMG_1.MOV", "filed")]
+    (root / "non_food/a/IMG_1.MOV").unlink()
+    assert foodsort("repair", "--root", root)[0] == 0
+    rows = json.loads(foodsort("results", "--root", root, "--companions", "--format", "json")[1])
+    assert [(row["path"], row["state"]) for row in rows] == [("non_food/a/IMG_1.MOV", "missing")]
