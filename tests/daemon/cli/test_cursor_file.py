@@ -94,7 +94,7 @@ def test_an_interrupt_waits_until_the_file_is_complete(tmp_path: Path, monkeypat
         def run(*arguments: Any) -> None:
             call(*arguments)
             steps.append(step)
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)  # in this thread, and at once
 
         return run
 

@@ -263,4 +263,5 @@ def test_following_reads_only_new_changes(tmp_path: Path) -> None:
         "SEARCH changes USING INTEGER PRIMARY KEY (rowid=?)",
         "SEARCH changes USING INTEGER PRIMARY KEY (rowid>?)",
         "SEARCH p USING INTEGER PRIMARY KEY (rowid=?)",
+        "SEARCH c USING INDEX ix_companions_photo_id (photo_id=?)",
     }

@@ -112,10 +112,10 @@ CREATE TABLE roots (
 	PRIMARY KEY (id)
 );
 CREATE INDEX ix_photos_sha256 ON photos (sha256);
-CREATE INDEX ix_photos_classified_at ON photos (classified_at);
-CREATE INDEX ix_photos_predicted_label ON photos (predicted_label);
-CREATE INDEX ix_photos_name ON photos (name);
 CREATE INDEX ix_photos_state ON photos (state);
+CREATE INDEX ix_photos_predicted_label ON photos (predicted_label);
+CREATE INDEX ix_photos_classified_at ON photos (classified_at);
+CREATE INDEX ix_photos_name ON photos (name);
 CREATE INDEX ix_reviews_photo_id ON reviews (photo_id);
 CREATE INDEX ix_photos_identity_state ON photos (identity, state);
 CREATE INDEX ix_photos_batch_id ON photos (batch_id);
