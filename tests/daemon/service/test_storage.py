@@ -78,7 +78,7 @@ def test_a_dry_run_connects_to_the_server_too(root: Path, foodsort: Foodsort, mo
 
 @pytest.mark.system
 def test_the_daemon_waits_for_room_for_the_database(root: Path, photo: Photo, monkeypatch: pytest.MonkeyPatch) -> None:
-    with mounted(root / "disk", "size=600k") as disk:
+    with mounted(root / "disk", "size=900k") as disk:
         monkeypatch.setenv("FOODSORT_DATABASE__URL", f"sqlite:///{disk}/photos.db")
         filling = fill(disk)
         with started(root) as daemon:
