@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from daemon.database import original_rows, schema
 from daemon.database.connection_guard import transaction
 from daemon.database.original_rows import NewOriginal
-from daemon.database.rows import PendingRow, path_columns, update_if_state
+from daemon.database.rows import PendingRow, claim_columns, path_columns, update_if_state
 from daemon.database.schema import companions, photos
 from daemon.database.timestamps import format_time
 from daemon.photo import (
@@ -59,13 +59,7 @@ class CompanionRow:
         """Returns all columns."""
         columns = vars(self) | path_columns(self.path)
         del columns["run_id"], columns["original"]
-        return columns | {
-            "generation": self.run_id,
-            "inbox_path": escape_name(self.inbox_path),
-            "inbox_path_bytes": self.inbox_path,
-            "state": FILING,
-            "filed_at": None,
-        }
+        return columns | claim_columns(self.run_id, self.inbox_path)
 
 
 class SortedPhoto(NamedTuple):

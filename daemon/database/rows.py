@@ -91,13 +91,7 @@ class PhotoRow:
         """Returns all columns that depend on the photo alone; the batch's and the model's ids are missing."""
         columns = vars(self) | path_columns(self.path)
         del columns["run_id"], columns["original"]
-        return columns | {
-            "generation": self.run_id,
-            "inbox_path": escape_name(self.inbox_path),
-            "inbox_path_bytes": self.inbox_path,
-            "state": FILING,
-            "filed_at": None,
-        }
+        return columns | claim_columns(self.run_id, self.inbox_path)
 
 
 class RecordedBatch(NamedTuple):
@@ -241,6 +235,17 @@ class PriorRecord:
     previous: PreviousRow | None = None
     logit: KnownLogit | None = None
     review: Review | None = None
+
+
+def claim_columns(run_id: str, inbox_path: bytes) -> dict[str, Any]:
+    """Returns the columns of a file that is about to move out of the claim folder of a run."""
+    return {
+        "generation": run_id,
+        "inbox_path": escape_name(inbox_path),
+        "inbox_path_bytes": inbox_path,
+        "state": FILING,
+        "filed_at": None,
+    }
 
 
 def path_columns(path: bytes) -> dict[str, Any]:
