@@ -202,9 +202,4 @@ def _pending(row: Any) -> PendingCompanion:
         run_id=os.fsencode(row.generation),
         identity=row.identity,
         sha256=row.sha256,
-        destination=None,
-        failure=None,
-        attempts=1,
-        first_failed_at=None,
-        model="",
     )

@@ -125,11 +125,11 @@ class PendingRow:
     run_id: bytes
     identity: str
     sha256: str
-    destination: Destination
-    failure: Failure | None
-    attempts: int
-    first_failed_at: str | None
-    model: str
+    destination: Destination = None
+    failure: Failure | None = None
+    attempts: int = 1
+    first_failed_at: str | None = None
+    model: str = ""
 
 
 class InboxRow(NamedTuple):

@@ -28,13 +28,13 @@ class Move:
     run_id: bytes
     source: bytes
     target: bytes
-    destination: Destination
     identity: str
     sha256: str
-    failure: Failure | None
-    attempts: int
-    first_failed_at: str | None
-    model: str
+    destination: Destination = None
+    failure: Failure | None = None
+    attempts: int = 1
+    first_failed_at: str | None = None
+    model: str = ""
 
     @classmethod
     def of_row(cls, row: PendingRow) -> "Move":

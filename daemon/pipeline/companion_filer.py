@@ -242,11 +242,6 @@ def _move(row_id: int, claimed: Claimed, sha256: str, target: bytes) -> Move:
         run_id=claimed.run_id,
         source=claimed.path,
         target=target,
-        destination=None,
         identity=claimed.identity,
         sha256=sha256,
-        failure=None,
-        attempts=1,
-        first_failed_at=None,
-        model="",
     )
