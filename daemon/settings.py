@@ -49,12 +49,18 @@ class FolderSettings(_Section):
     """Photos that the model is unsure about are moved here; empty: they go to food or non_food."""
     other: str = ""
     """Files that are no images, such as videos, are moved here; empty: they go to failed."""
+    drags: bool = True
+    """Whether a photo that a person moves by hand from one label's folder to another's gets that label."""
+
+    @property
+    def used(self) -> dict[str, str]:
+        """The folders in use by the names of their settings, the inbox first."""
+        names = ("inbox", "food", "non_food", "failed", "duplicates", "unsure", "other")
+        return {name: folder for name in names if (folder := getattr(self, name))}
 
     @model_validator(mode="after")
     def _check_distinct(self) -> "FolderSettings":
-        inbox = os.path.normpath(self.inbox)
-        names = (self.food, self.non_food, self.failed, self.duplicates, self.unsure, self.other)
-        destinations = [os.path.normpath(name) for name in names if name]
+        inbox, *destinations = map(os.path.normpath, self.used.values())
         if len({inbox, *destinations}) < 1 + len(destinations):
             raise ValueError("two folders have the same name; each needs its own")
         for path in destinations:
@@ -136,6 +142,15 @@ class DatabaseSettings(_Section):
     """Database as an SQLAlchemy URL such as postgresql://user@host/photos; empty: foodsort.db in the root."""
 
 
+class LearnSettings(_Section):
+    """How the model learns from the labels that people give."""
+
+    auto: Literal["never", "candidate", "promote"] = "never"
+    """Whether a candidate is made after new labels, and put live if it is judged better."""
+    every: int = Field(50, ge=1)
+    """New labels after which that happens."""
+
+
 class MetricsSettings(_Section):
     """Metrics for monitoring."""
 
@@ -205,6 +220,7 @@ class Settings(BaseSettings):
     model: ModelSettings = ModelSettings()
     batch: BatchSettings = BatchSettings()
     database: DatabaseSettings = DatabaseSettings()
+    learn: LearnSettings = LearnSettings()
     metrics: MetricsSettings = MetricsSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()

@@ -70,7 +70,7 @@ def output_folder(out: Path, root: Path, folders: FolderSettings) -> Path:
         ExportError: Something exists there, or photos are sorted there.
     """
     out = Path(os.path.realpath(out))
-    for name in filter(None, folders.model_dump().values()):
+    for name in folders.used.values():
         if out.is_relative_to(os.path.realpath(root / name)):
             raise ExportError(f"{out} is where photos are sorted ({name}); name another folder with --out")
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):

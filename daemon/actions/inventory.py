@@ -33,11 +33,11 @@ class Inventory:
         self._root = os.fsencode(root.absolute())
         self._ignored = IgnoreRules(settings.watch.ignore)
         self._max_bytes = settings.images.max_bytes
-        folders = settings.folders.model_dump()
+        folders = settings.folders.used
         self._folders: dict[Folder, bytes] = {
             name: os.path.normpath(os.path.join(self._root, os.fsencode(folders[name])))
             for name in get_args(Folder)
-            if folders.get(name)
+            if name in folders
         }
 
     def away(self, place: bytes, identity: str) -> str | None:

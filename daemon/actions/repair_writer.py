@@ -11,7 +11,17 @@ import sqlalchemy as sa
 from daemon.actions.facts import Differences, FileFacts, RowFacts, Step
 from daemon.actions.inventory import Inventory
 from daemon.database.rows import FINAL_STATE, PhotoRow, path_columns
-from daemon.database.schema import batches, companions, events, models, originals, photos, reviews
+from daemon.database.schema import (
+    batches,
+    companions,
+    events,
+    judgements,
+    models,
+    originals,
+    photos,
+    reclassifications,
+    reviews,
+)
 from daemon.database.timestamps import format_time
 from daemon.destinations import sidecar
 from daemon.photo import DUPLICATE, FAILED, FILED, MISSING, OTHER, RETRY, UNDONE, Failure, Prediction
@@ -228,6 +238,8 @@ def _merge(connection: sa.Connection, row: RowFacts, into: int) -> None:
     connection.execute(reviews.update().where(reviews.c.photo_id == row.id).values(photo_id=into))
     connection.execute(companions.update().where(companions.c.photo_id == row.id).values(photo_id=into))
     connection.execute(originals.update().where(originals.c.photo_id == row.id).values(photo_id=into))
+    for table in (judgements, reclassifications):  # of the row that stays, its own count
+        connection.execute(table.delete().where(table.c.photo_id == row.id))
     connection.execute(photos.update().where(p.duplicate_of == row.id).values(duplicate_of=sa.func.nullif(into, p.id)))
     message = f"the rows {row.id} and {into} were about one photo; row {into} stays"
     event = {"at": _now(), "kind": "merged", "path": escape_name(row.place), "message": message}

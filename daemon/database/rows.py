@@ -182,6 +182,7 @@ class Review(NamedTuple):
     photo_id: int
     label: Label
     reviewed_at: str
+    source: str = "person"
 
 
 class KnownLogit(NamedTuple):

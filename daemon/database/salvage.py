@@ -29,6 +29,10 @@ INSERT INTO batches (id, started_at, photos, engine, inference_ms)
   SELECT batch_id, min(claimed_at), count(*), 'lost', 0 FROM photos
   WHERE batch_id NOT IN (SELECT id FROM batches) GROUP BY batch_id;
 DELETE FROM reviews WHERE photo_id NOT IN (SELECT id FROM photos);
+DELETE FROM judgements WHERE photo_id NOT IN (SELECT id FROM photos) OR model_id NOT IN (SELECT id FROM models);
+DELETE FROM reclassifications WHERE photo_id NOT IN (SELECT id FROM photos)
+  OR batch_id NOT IN (SELECT id FROM batches) OR previous_batch_id NOT IN (SELECT id FROM batches)
+  OR previous_model_id NOT IN (SELECT id FROM models);
 UPDATE originals SET photo_id = NULL WHERE photo_id NOT IN (SELECT id FROM photos);
 UPDATE originals SET companion_id = NULL WHERE companion_id NOT IN (SELECT id FROM companions);
 """

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-REVISION = "0009"
+REVISION = "0010"
 """The schema that this version of foodsort reads and writes; see migrations/versions/."""
 
 metadata = sa.MetaData()
@@ -33,7 +33,9 @@ batches = sa.Table(
     sa.Column("photos", sa.Integer, nullable=False),
     sa.Column("engine", sa.Text, nullable=False),
     sa.Column("inference_ms", sa.Float, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False, server_default="sort"),
 )
+"""`kind` is `sort`, or `reclassify` for photos that were judged again by another model."""
 
 photos = sa.Table(
     "photos",
@@ -124,8 +126,43 @@ reviews = sa.Table(
     sa.Column("photo_id", sa.Integer, sa.ForeignKey("photos.id"), nullable=False, index=True),
     sa.Column("label", sa.String(8), nullable=False),
     sa.Column("reviewed_at", Time, nullable=False),
+    sa.Column("source", sa.String(8), nullable=False, server_default="person"),
     sa.Index("ix_reviews_label_photo_id", "label", "photo_id"),
 )
+"""`source` is `person`; `audit` if the person did not see the model's label; or `move` if they moved the file by hand."""
+
+judgements = sa.Table(
+    "judgements",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("photo_id", sa.Integer, sa.ForeignKey("photos.id"), nullable=False),
+    sa.Column("model_id", sa.Integer, sa.ForeignKey("models.id"), nullable=False),
+    sa.Column("label", sa.String(8), nullable=False),
+    sa.Column("probability", sa.Float, nullable=False),
+    sa.Column("logit", sa.Float, nullable=False),
+    sa.Column("look", sa.Integer),
+    sa.Column("judged_at", Time, nullable=False),
+    sa.UniqueConstraint("photo_id", "model_id"),
+    sa.Index("ix_judgements_model_id_id", "model_id", "id"),
+)
+"""Predictions that did not sort a photo: by a candidate, and by a model that judges sorted photos again."""
+
+reclassifications = sa.Table(
+    "reclassifications",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("batch_id", sa.Integer, sa.ForeignKey("batches.id"), nullable=False),
+    sa.Column("photo_id", sa.Integer, sa.ForeignKey("photos.id"), nullable=False, index=True),
+    sa.Column("previous_batch_id", sa.Integer, sa.ForeignKey("batches.id"), nullable=False),
+    sa.Column("previous_model_id", sa.Integer, sa.ForeignKey("models.id"), nullable=False),
+    sa.Column("predicted_label", sa.String(8)),
+    sa.Column("probability", sa.Float),
+    sa.Column("logit", sa.Float),
+    sa.Column("look", sa.Integer),
+    sa.Column("classified_at", Time),
+    sa.UniqueConstraint("batch_id", "photo_id"),
+)
+"""The prediction that a photo had before a batch of the kind `reclassify`, by which the batch is taken back."""
 
 events = sa.Table(
     "events",

@@ -36,7 +36,7 @@ class CheckedRoot(NamedTuple):
     @property
     def folders(self) -> dict[str, Path]:
         """The folders in use by the names of their settings, absolute; the inbox first."""
-        names = self.settings.folders.model_dump()
+        used = self.settings.folders.used
         if self.settings.images.duplicates != "skip":
-            del names["duplicates"]
-        return {name: self.path / folder for name, folder in names.items() if folder}
+            del used["duplicates"]
+        return {name: self.path / folder for name, folder in used.items()}
