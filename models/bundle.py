@@ -26,6 +26,7 @@ INT8_WEIGHTS = "int8.bin"
 HEADS = "heads.npz"
 BANK = "features.npz"
 _KERAS_WEIGHTS = "model.weights.h5"
+_DIGITS = 12
 
 
 class Card(BaseModel):
@@ -42,6 +43,8 @@ class Card(BaseModel):
         data_sha256: Digest of the labels, splits and bytes of all training and validation images.
         libraries: Versions of the libraries it was trained with.
         files: SHA-256 of each file of the bundle by its name.
+        base: SHA-256 of the card of the bundle that it stands on: files that its own folder lacks are those of that
+            bundle, which lies beside it in a folder of the name `folder_name(base)`. None for a bundle of its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +63,7 @@ class Card(BaseModel):
     data_sha256: str
     libraries: dict[str, str]
     files: dict[str, str]
+    base: str | None = Field(None, pattern="^[0-9a-f]{64}$")
 
 
 class Bundle:
@@ -79,7 +83,11 @@ class Bundle:
     @property
     def model_name(self) -> str:
         """The name for people and rows: the card's name and the first 12 digits of the digest."""
-        return f"{self.card.name}@{self.sha256[:12]}"
+        return f"{self.card.name}@{folder_name(self.sha256)}"
+
+    def path(self, name: str) -> Path:
+        """Returns the path of a file of the bundle: in its own folder, else in that of the bundle it stands on."""
+        return _path(self.folder, self.card, name)
 
     @classmethod
     def load(cls, folder: Path | None = None) -> "Bundle":
@@ -89,7 +97,8 @@ class Bundle:
             folder: Its folder; None for the bundle that comes with foodsort.
 
         Raises:
-            BundleError: The card or a file is missing, has another format, or differs from its digest.
+            BundleError: The card or a file is missing, has another format, or differs from its digest, or the bundle
+                that it stands on is not beside it.
         """
         folder = folder or Path(str(resources.files("models") / "food"))
         path = folder / CARD
@@ -98,8 +107,10 @@ class Bundle:
             card = Card.model_validate_json(text)
             if NETWORK not in card.files:
                 raise BundleError(f"{path} has no digest of {NETWORK}; copy the bundle again")
+            if card.base is not None:
+                _verify_base(folder, card.base)
             for name, digest in card.files.items():
-                _verify(folder, name, digest)
+                _verify(folder, card, name, digest)
         except OSError as error:
             raise BundleError(f"{folder} is not a complete model bundle: {error.strerror}: {error.filename}") from error
         except ValidationError as error:
@@ -112,8 +123,8 @@ class Bundle:
 
     @classmethod
     def write(cls, folder: Path, card: Card) -> "Bundle":
-        """Writes `card.json` with the digests of the files, which must exist in `folder`."""
-        files = {name: file_sha256(folder / name) for name in card.files}
+        """Writes `card.json` with the digests of the files, which must exist in `folder` or in that of the base."""
+        files = {name: file_sha256(_path(folder, card, name)) for name in card.files}
         text = card.model_copy(update={"files": files}).model_dump_json(indent=2) + "\n"
         (folder / CARD).write_text(text, encoding="utf-8")
         return cls.load(folder)
@@ -124,7 +135,7 @@ class Bundle:
 
         Raises BundleError.
         """
-        return load_heads(self.folder / HEADS) if HEADS in self.card.files else {}
+        return load_heads(self.path(HEADS)) if HEADS in self.card.files else {}
 
     @cached_property
     def sides(self) -> tuple[int, ...]:
@@ -150,10 +161,15 @@ class Bundle:
         import keras
 
         try:
-            network = keras.saving.load_model(self.folder / NETWORK, compile=False, safe_mode=True)
+            network = keras.saving.load_model(self.path(NETWORK), compile=False, safe_mode=True)
             return attach_heads(network, heads) if (heads := self.heads) else network
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise BundleError(f"{self.folder / NETWORK} cannot be loaded ({error}); train the bundle again") from error
+            raise BundleError(f"{self.path(NETWORK)} cannot be loaded ({error}); train the bundle again") from error
+
+
+def folder_name(sha256: str) -> str:
+    """Returns the name of the folder of a bundle among others: the first 12 digits of the digest of its card."""
+    return sha256[:_DIGITS]
 
 
 def file_sha256(path: Path) -> str:
@@ -204,8 +220,33 @@ def _halve_kernels(weights: bytes) -> bytes:
     return halved.getvalue()
 
 
-def _verify(folder: Path, name: str, digest: str) -> None:
+def _path(folder: Path, card: Card, name: str) -> Path:
+    own = folder / name
+    return own if card.base is None or own.exists() else _base_folder(folder, card.base) / name
+
+
+def _base_folder(folder: Path, base: str) -> Path:
+    # The folder may be a link to the bundle, or ".", whose parent would be itself.
+    return folder.resolve().parent / folder_name(base)
+
+
+def _verify_base(folder: Path, base: str) -> None:
+    path = _base_folder(folder, base) / CARD
+    if not path.is_file():
+        raise BundleError(
+            f"{folder} stands on another model bundle, which is missing: {path.parent}; copy that bundle there too, or "
+            "learn again"
+        )
+    if file_sha256(path) != base:
+        raise BundleError(
+            f"{path} differs from the digest in {folder / CARD}, whose bundle stands on it; copy the bundle in "
+            f"{path.parent} again"
+        )
+
+
+def _verify(folder: Path, card: Card, name: str, digest: str) -> None:
     if Path(name).name != name:
         raise BundleError(f"{folder / CARD} names {name}, which is outside the bundle; copy the bundle again")
-    if file_sha256(folder / name) != digest:
-        raise BundleError(f"{folder / name} differs from its digest in the card (sha256); copy the bundle again")
+    path = _path(folder, card, name)
+    if file_sha256(path) != digest:
+        raise BundleError(f"{path} differs from its digest in the card (sha256); copy the bundle again")

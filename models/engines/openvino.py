@@ -51,7 +51,7 @@ class OpenVinoEngine:
                 f"the bundle {bundle.model_name} has no OpenVINO model; set model.engine to auto or tensorflow"
             )
         self._bundle = bundle
-        self._path = bundle.folder / (INT8 if int8 else NETWORK)
+        self._path = bundle.path(INT8 if int8 else NETWORK)
         self._hints = _THROUGHPUT | ({} if int8 else {"INFERENCE_PRECISION_HINT": "f32"})
         self._core = load_openvino().Core()
         model = self._compile()

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 import shutil
@@ -9,10 +10,12 @@ import h5py
 import numpy as np
 import pytest
 
-from models import resnet50
-from models.bundle import NETWORK, Bundle, file_sha256, save_network
+from models import Precision, resnet50
+from models.bundle import BANK, HEADS, INT8, INT8_WEIGHTS, NETWORK, Bundle, file_sha256, folder_name, save_network
+from models.engines import open_engine
 from models.engines.tensorflow import load_tensorflow
 from models.errors import BundleError
+from models.head import save_heads
 from models.images.decode import Fit
 from tests.models.conftest import Random
 
@@ -97,6 +100,81 @@ def test_a_card_without_a_digest_of_the_network_is_refused(copy: Path) -> None:
 def test_a_card_that_names_a_file_outside_the_bundle_is_refused(copy: Path) -> None:
     change_card(copy, files={NETWORK: file_sha256(copy / NETWORK), "../secret": "0"})
     with pytest.raises(BundleError, match="outside the bundle"):
+        Bundle.load(copy)
+
+
+@pytest.fixture
+def learned(shipped: Bundle, tmp_path: Path) -> Bundle:
+    """A bundle with heads of its own that stands on a copy of the shipped one."""
+    base = tmp_path / folder_name(shipped.sha256)
+    shutil.copytree(shipped.folder, base, ignore=shutil.ignore_patterns("__*"))
+    (tmp_path / "learned").mkdir()
+    heads = {side: dataclasses.replace(head, bias=head.bias + 1) for side, head in shipped.heads.items()}
+    save_heads(tmp_path / "learned" / HEADS, heads)
+    return Bundle.write(tmp_path / "learned", shipped.card.model_copy(update={"base": shipped.sha256}))
+
+
+def test_a_bundle_that_stands_on_another_holds_what_differs_alone(learned: Bundle, shipped: Bundle) -> None:
+    assert {path.name for path in learned.folder.iterdir()} == {"card.json", HEADS}
+    assert learned.path(HEADS) == learned.folder / HEADS
+    base = learned.folder.parent / shipped.sha256[:12]
+    assert {learned.path(name) for name in (NETWORK, INT8, INT8_WEIGHTS, BANK)} == {
+        base / name for name in (NETWORK, INT8, INT8_WEIGHTS, BANK)
+    }
+    assert learned.card.files == shipped.card.files | {HEADS: file_sha256(learned.folder / HEADS)}
+    assert {side: head.bias - 1 for side, head in learned.heads.items()} == pytest.approx(
+        {side: head.bias for side, head in shipped.heads.items()}
+    )
+
+
+def test_its_base_is_found_from_within_and_through_a_link(
+    learned: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/live").symlink_to(learned.folder)
+    assert Bundle.load(tmp_path / "elsewhere/live").sha256 == learned.sha256
+    monkeypatch.chdir(learned.folder)
+    assert Bundle.load(Path()).path(INT8).is_file()
+
+
+@pytest.mark.parametrize("precision", ["auto", "float32"])
+def test_an_engine_runs_its_own_heads_on_the_network_of_its_base(
+    learned: Bundle,
+    shipped: Bundle,
+    pixels: Random,
+    precision: Precision,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    photos = pixels(2)
+    before, after = (open_engine("openvino", one, 2, precision).logits(photos) for one in (shipped, learned))
+    np.testing.assert_allclose(after - before, 1 / learned.heads[224].temperature, atol=0.02)  # int8 rounds
+
+
+def test_a_missing_base_is_named(learned: Bundle, shipped: Bundle) -> None:
+    base = learned.folder.parent / shipped.sha256[:12]
+    base.rename(base.with_name("away"))
+    with pytest.raises(BundleError, match=f"stands on another model bundle, which is missing: {base}; copy that"):
+        Bundle.load(learned.folder)
+
+
+def test_a_base_with_another_card_is_refused(learned: Bundle, shipped: Bundle) -> None:
+    change_card(learned.folder.parent / shipped.sha256[:12], temperature=2.0)
+    with pytest.raises(BundleError, match=r"card\.json differs from the digest in .*whose bundle stands on it"):
+        Bundle.load(learned.folder)
+
+
+def test_a_tampered_file_of_the_base_is_refused(learned: Bundle) -> None:
+    with learned.path(INT8_WEIGHTS).open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(BundleError, match=r"int8\.bin differs from its digest"):
+        Bundle.load(learned.folder)
+
+
+def test_a_base_is_named_by_a_whole_digest(copy: Path) -> None:
+    change_card(copy, base="../../elsewhere")
+    with pytest.raises(BundleError, match="base"):
         Bundle.load(copy)
 
 
