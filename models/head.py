@@ -76,8 +76,11 @@ class Head:
 
     def logits(self, compared: Floats32) -> Floats32:
         """Computes calibrated logits: (n, d + 1) → float32 (n,)."""
+        return self.logits_at(self.project(compared))
+
+    def logits_at(self, positions: Floats32) -> Floats32:
+        """Computes calibrated logits of positions z: (n, k) → float32 (n,)."""
         kernel, bias = self.kernel()
-        positions = self.project(compared)
         squares = (positions**2).sum(axis=1, keepdims=True)
         likeness = np.exp(np.concatenate([positions, squares], axis=1) @ kernel + bias)
         return np.asarray((likeness @ self.weights + self.bias) / self.temperature, np.float32)
