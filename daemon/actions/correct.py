@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from daemon import failpoints
 from daemon.actions.companions import CompanionFollower
 from daemon.actions.journal import Journal
-from daemon.actions.labels import LabelChange, PersonLabel, new_labels, withdrawals
+from daemon.actions.labels import LabelChange, PersonLabel, Source, new_labels, withdrawals
 from daemon.actions.locate import CannotMove, PhotoLocator, file_of
 from daemon.actions.result import BUSY, ActionResult, in_order
 from daemon.actions.route import PlannedMove, Transition
@@ -74,12 +74,12 @@ class CorrectAction:
         self._companions = CompanionFollower(destinations, engine, claims)
         self._engine = engine
 
-    def label(self, photos: Iterable[Photo], label: PersonLabel) -> Iterator[ActionResult]:
+    def label(self, photos: Iterable[Photo], label: PersonLabel, source: Source = "person") -> Iterator[ActionResult]:
         """Labels filed photos and moves those in other folders to the label's folder, without overwriting.
 
         A photo that cannot be moved keeps its label.
         """
-        return self._apply(photos, lambda chunk: new_labels(self._engine, chunk, label))
+        return self._apply(photos, lambda chunk: new_labels(self._engine, chunk, label, source))
 
     def preview_label(self, photos: Iterable[Photo], label: PersonLabel) -> Iterator[ActionResult]:
         """What `label` would do, as far as that can be known without doing it."""

@@ -15,6 +15,8 @@ from models import Label
 
 PersonLabel = Literal["food", "non_food"]
 """The labels that a person may give."""
+Source = Literal["person", "audit", "move"]
+"""How a person gave a label, see `schema.reviews`."""
 
 
 @dataclass(frozen=True)
@@ -23,15 +25,22 @@ class NewLabel:
 
     Attributes:
         folder: The label whose folder the photo moves to; None if it stays where it is.
+        source: How the person gave it.
     """
 
     photo: Photo
     label: PersonLabel
     folder: Label | None
+    source: Source = "person"
 
     def write(self, connection: sa.Connection) -> sa.Delete:
         """Writes the label; returns the statement that reverts it."""
-        row = {"photo_id": self.photo.id, "label": self.label, "reviewed_at": format_time(datetime.now(UTC))}
+        row = {
+            "photo_id": self.photo.id,
+            "label": self.label,
+            "reviewed_at": format_time(datetime.now(UTC)),
+            "source": self.source,
+        }
         review_id = connection.execute(reviews.insert().values(row).returning(reviews.c.id)).scalar_one()
         return reviews.delete().where(reviews.c.id == review_id)
 
@@ -55,6 +64,7 @@ class Withdrawal:
             "photo_id": self.review.photo_id,
             "label": self.review.label,
             "reviewed_at": self.review.reviewed_at,
+            "source": self.review.source,
         }
         return reviews.insert().values(row)
 
@@ -62,14 +72,16 @@ class Withdrawal:
 LabelChange = NewLabel | Withdrawal
 
 
-def new_labels(engine: sa.Engine, selected: Iterable[Photo], label: PersonLabel) -> dict[int, LabelChange]:
+def new_labels(
+    engine: sa.Engine, selected: Iterable[Photo], label: PersonLabel, source: Source = "person"
+) -> dict[int, LabelChange]:
     """A new label for each photo, by its id; photos that have this label already stay where they are."""
     selected = list(selected)
     ids = [photo.id for photo in selected]
     query = sa.select(results.c.id).where(results.c.id.in_(ids), results.c.label == label)
     with engine.connect() as connection:
         has_label = set(connection.execute(query).scalars())
-    return {photo.id: NewLabel(photo, label, None if photo.id in has_label else label) for photo in selected}
+    return {photo.id: NewLabel(photo, label, None if photo.id in has_label else label, source) for photo in selected}
 
 
 def withdrawals(engine: sa.Engine, selected: Iterable[Photo]) -> dict[int, LabelChange]:
@@ -79,7 +91,7 @@ def withdrawals(engine: sa.Engine, selected: Iterable[Photo]) -> dict[int, Label
     """
     r = reviews.c
     query = (
-        sa.select(r.id, r.photo_id, r.label, r.reviewed_at, photos.c.predicted_label)
+        sa.select(r.id, r.photo_id, r.label, r.reviewed_at, r.source, photos.c.predicted_label)
         .join_from(reviews, photos)
         .where(r.photo_id.in_([photo.id for photo in selected]))
         .order_by(r.id.desc())
@@ -87,9 +99,9 @@ def withdrawals(engine: sa.Engine, selected: Iterable[Photo]) -> dict[int, Label
     newest_first: dict[int, list[Review]] = {}
     predicted: dict[int, Label] = {}
     with engine.connect() as connection:
-        for review_id, photo_id, label, reviewed_at, predicted_label in connection.execute(query):
-            newest_first.setdefault(photo_id, []).append(Review(review_id, photo_id, label, reviewed_at))
-            predicted[photo_id] = predicted_label
+        for *review, predicted_label in connection.execute(query):
+            newest_first.setdefault(review[1], []).append(Review._make(review))
+            predicted[review[1]] = predicted_label
     changes: dict[int, LabelChange] = {}
     for photo_id, (newest, *earlier) in newest_first.items():
         valid = earlier[0].label if earlier else predicted[photo_id]

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from daemon.database.addresses import DatabaseError
+    from daemon.queries.audit import Accuracy
     from daemon.queries.filters import Filters
+    from daemon.settings import Settings
 
 TABLE_LIMIT = 50
 _MAX_COUNTED = 100_000  # photos, which takes a few milliseconds
@@ -56,6 +58,10 @@ def results(
     companions: Annotated[
         bool, typer.Option("--companions", help="List the companions of these photos instead, such as sidecars.")
     ] = False,
+    audit: Annotated[
+        bool,
+        typer.Option("--audit", help="Only audited photos: labelled by a person without the model's label in view."),
+    ] = False,
     cursor: Annotated[
         Path | None,
         typer.Option(
@@ -81,6 +87,7 @@ def results(
         "--watch shows photos as they arrive; leave out --by and --sort": watch and (by or sort != "newest"),
         "--watch never ends, and a JSON array must; use --format jsonl": watch and format == "json",
         "--companions is a list of files; leave out --by and --watch": companions and (by or watch),
+        "--audit judges the model as it is now; leave out --watch": audit and watch,
         "--cursor goes on with a reading; use it with --watch --format jsonl": cursor
         and (not watch or format != "jsonl"),
         "--cursor leaves out no photo; leave out --limit": cursor and limit is not None,
@@ -91,7 +98,8 @@ def results(
             raise typer.BadParameter(message)
     if not root.is_dir():
         raise FoodsortError(f"{root} is not a folder; `foodsort init {root}` creates it")
-    address = addresses.database_url(root, load(root).database.url)
+    settings = load(root)
+    address = addresses.database_url(root, settings.database.url)
     if format == "table" and limit is None:
         limit = TABLE_LIMIT
     filters = Filters(
@@ -103,6 +111,7 @@ def results(
         name=name,
         limit=limit and min(limit, _MAX_LIMIT),
         sort=sort,
+        audited=audit,
     )
     output.prepare(format, live=watch)
     if cursor:
@@ -118,6 +127,8 @@ def results(
                 _write_groups(engine, filters, format, by, raw=raw)
             elif companions:
                 _write_companions(engine, filters, format, raw=raw)
+            elif audit:
+                _write_audit(engine, filters, format, root, settings, raw=raw)
             else:
                 _write_rows(engine, filters, format, raw=raw)
         finally:
@@ -145,6 +156,38 @@ def _write_companions(engine: "sa.Engine", filters: "Filters", form: OutputForma
         tables.companions(rows)
     else:
         output.write(rows, query.COLUMNS, form, raw=raw)
+
+
+def _write_audit(
+    engine: "sa.Engine", filters: "Filters", form: OutputFormat, root: Path, settings: "Settings", *, raw: bool
+) -> None:
+    """Writes audited photos with the live model's labels; with a table comes the model's accuracy on all of them."""
+    from daemon.cli import output
+    from daemon.database import schema
+    from daemon.pipeline import loaded_model
+    from daemon.queries import audit
+    from daemon.queries import results as query
+
+    audited = audit.audited(engine, loaded_model.sha256(root, settings))
+    if form == "table":
+        _write_rows(engine, filters, form, raw=raw)
+        typer.echo(_accuracy_line(audit.accuracy(audited)))
+        return
+    live = {photo.sha256: {"live_label": photo.live_label, "live_is_right": photo.is_right} for photo in audited}
+    rows = ({**row, **live[row["sha256"]]} for row in query.rows(engine, filters) if row["sha256"] in live)
+    output.write(rows, [*(column.name for column in schema.results.c), "live_label", "live_is_right"], form, raw=raw)
+
+
+def _accuracy_line(accuracy: "Accuracy") -> str:
+    if accuracy.ci95 is None or accuracy.share is None:
+        result = f"the live model has seen none of {accuracy.answers:,} audited {plural(accuracy.answers, 'photo')}"
+    else:
+        low, high = accuracy.ci95
+        result = (
+            f"the live model is right on {accuracy.right:,} of {accuracy.of:,} audited photos:"
+            f" {100 * accuracy.share:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f} %)"
+        )
+    return f"{result}; {accuracy.missing:,} more for ± 3 %" if accuracy.missing else result
 
 
 def _write_groups(engine: "sa.Engine", filters: "Filters", form: OutputFormat, by: GroupBy, *, raw: bool) -> None:

@@ -1,10 +1,11 @@
 """The model in use: the bundle that the settings name, and the engine that runs it."""
 
+from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
 from daemon.settings import Settings
-from models.bundle import Bundle
+from models.bundle import CARD, Bundle, file_sha256
 from models.engines import open_engine
 from models.engines.base import Engine
 from models.engines.idle_unload import IdleUnloadingEngine
@@ -21,6 +22,19 @@ class LoadedModel(NamedTuple):
 def folder(root: Path, settings: Settings) -> Path | None:
     """Returns the folder of the bundle in the settings; None for the bundle shipped with foodsort."""
     return root.absolute() / settings.model.bundle if settings.model.bundle else None
+
+
+def sha256(root: Path, settings: Settings) -> str:
+    """Returns the digest of the bundle in the settings from its card alone, without a check of its files.
+
+    Raises:
+        BundleError: The card cannot be read.
+    """
+    path = (folder(root, settings) or Path(str(resources.files("models") / "food"))) / CARD
+    try:
+        return file_sha256(path)
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror}; check model.bundle in the settings") from error
 
 
 def load(root: Path, settings: Settings) -> Bundle:

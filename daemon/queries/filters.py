@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from daemon.database.schema import reviews
 from daemon.database.timestamps import format_time
 from daemon.photo import State
-from daemon.queries import globs
+from daemon.queries import audit, globs
 from daemon.queries.arguments import SortOrder
 from daemon.queries.keyset import Order
 from models.filenames import escape_control_characters, escape_name, unescape_name
@@ -34,6 +34,7 @@ class Filters:
         sort: Which photos come first.
         max_certainty: Highest certainty of the model, in [0.5, 1].
         reviewed: Only photos that a person has labelled.
+        audited: Only photos of the audit sample that a person has labelled for it.
     """
 
     label: str | None = None
@@ -46,6 +47,7 @@ class Filters:
     sort: SortOrder = "newest"
     max_certainty: float | None = None
     reviewed: bool = False
+    audited: bool = False
 
     @property
     def glob(self) -> str | None:
@@ -89,8 +91,8 @@ def conditions(r: Columns, filters: Filters, dialect: str) -> "Iterator[sa.Colum
         yield of_label >= filters.min_probability
     if filters.max_certainty is not None:
         yield r.certainty <= filters.max_certainty
-    if filters.reviewed:
-        yield r.id.in_(sa.select(reviews.c.photo_id))
+    if filters.reviewed or filters.audited:
+        yield r.id.in_(audit.audited_ids() if filters.audited else sa.select(reviews.c.photo_id))
     if filters.sort == "certainty":
         yield r.certainty.is_not(None)
 

@@ -10,12 +10,13 @@ from typing import NamedTuple, get_args
 import sqlalchemy as sa
 
 from daemon.actions.context import ActionBusy, Actions, open_actions
-from daemon.actions.labels import PersonLabel
+from daemon.actions.labels import PersonLabel, Source
 from daemon.actions.result import ActionResult
 from daemon.actions.undo import RETRY_FAILED
 from daemon.database.connections import database_errors
 from daemon.database.schema import reviews
 from daemon.photo import FAILED, FILED, State
+from daemon.queries import audit
 from daemon.queries.explanations import WHY_NOT_DELETED, WHY_NOT_LABELLED, WHY_NOT_MOVED
 from daemon.queries.photo_rows import Photo
 from daemon.queries.selection import PhotoSelection
@@ -48,6 +49,7 @@ class _Label(NamedTuple):
 
     id: int
     label: str
+    source: str
 
 
 class PhotoChanges:
@@ -80,8 +82,29 @@ class PhotoChanges:
             results += [ActionResult(photo, photo.path) for photo in photos if photo.id in same]
             results += actions.correct.label((photo for photo in photos if photo.id not in same), label)
             after = self._newest_labels(photos)
-        labels = {photo_id: newest.id for photo_id, newest in after.items() if newest != before.get(photo_id)}
-        return Changed(_in_order(results, ids), labels)
+        return Changed(_in_order(results, ids), _given(before, after))
+
+    def answer(self, photo_id: int, label: PersonLabel, earlier: int | None = None) -> Changed:
+        """Gives a photo the label that a person answered without the model's in view; a reserved one to the audit.
+
+        Args:
+            photo_id: The photo.
+            label: The answer.
+            earlier: The id of the person's label in doubt, for a photo that is asked again: the same answer then counts
+                as a second label. An answer that is sent twice does not, nor does the audit count one twice.
+        """
+        with database_errors(), self._exclusive() as actions:
+            photos, results = self._select([photo_id], (FILED,), WHY_NOT_LABELLED)
+            before = self._newest_labels(photos)
+            for photo in photos:
+                source: Source = "audit" if audit.is_reserved(photo.sha256) else "person"
+                newest = before.get(photo.id)
+                if newest and newest.label == label and newest.id != earlier and source in ("person", newest.source):
+                    results.append(ActionResult(photo, photo.path))
+                else:
+                    results += actions.correct.label([photo], label, source)
+            after = self._newest_labels(photos)
+        return Changed(results, _given(before, after))
 
     def withdraw(self, ids: Sequence[int], labels: Sequence[int] | None = None) -> Changed:
         """Takes back labels of photos, and the moves that they caused.
@@ -133,10 +156,10 @@ class PhotoChanges:
     def _newest_labels(self, photos: Sequence[Photo]) -> dict[int, _Label]:
         """The newest label that a person gave each photo, by the photo's id."""
         r = reviews.c
-        query = sa.select(r.photo_id, r.id, r.label).where(r.photo_id.in_([photo.id for photo in photos]))
+        query = sa.select(r.photo_id, r.id, r.label, r.source).where(r.photo_id.in_([photo.id for photo in photos]))
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(r.id)).all()
-        return {row.photo_id: _Label(row.id, row.label) for row in rows}
+        return {row.photo_id: _Label(row.id, row.label, row.source) for row in rows}
 
     @contextmanager
     def _exclusive(self) -> Iterator[Actions]:
@@ -151,6 +174,11 @@ class PhotoChanges:
                 yield actions
         finally:
             self._one_change.release()
+
+
+def _given(before: Mapping[int, _Label], after: Mapping[int, _Label]) -> LabelIds:
+    """The labels that are new."""
+    return {photo_id: newest.id for photo_id, newest in after.items() if newest != before.get(photo_id)}
 
 
 def _in_order(results: list[ActionResult], ids: Sequence[int]) -> list[ActionResult]:

@@ -17,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from daemon.database import addresses, root_id, schema
+from models.bundle import Bundle
 from tests.daemon.conftest import Foodsort, Photo, running, until
 from tests.daemon.processes import watch_command
 from tests.daemon.rows import select, states
@@ -289,3 +290,54 @@ def test_raw_is_for_csv_only(tmp_path: Path, foodsort: Foodsort) -> None:
     code, _, err = foodsort("results", "--root", tmp_path, "--format", "json", "--raw")
     assert code == 2
     assert "--format csv" in err
+
+
+@pytest.fixture
+def audited(tmp_path: Path, engine: sa.Engine) -> None:
+    """Three audited photos: the live model is right on the first, wrong on the second, and has not seen the third."""
+    with engine.begin() as connection:
+        live = {"id": 2, "sha256": Bundle.load().sha256, "name": "live", "card": "{}", "first_used_at": "2026"}
+        connection.execute(schema.models.insert().values(live))
+    for sha256, model_id, label in (("0a", 2, "food"), ("0b", 2, "non_food"), ("0c", 1, "food")):
+        photo = {"photo_id": add(engine, f"{sha256}.jpg", sha256=sha256, model_id=model_id), "label": label}
+        with engine.begin() as connection:
+            connection.execute(schema.reviews.insert().values(photo | {"reviewed_at": "2026", "source": "audit"}))
+
+
+@pytest.mark.usefixtures("audited")
+def test_audit_lists_audited_photos_with_the_live_models_labels(tmp_path: Path, foodsort: Foodsort) -> None:
+    code, out, err = foodsort("results", "--root", tmp_path, "--audit", "--sort", "oldest", "--format", "json")
+    assert (code, err) == (0, "")
+    listed = json.loads(out)
+    assert list(listed[0]) == [*(column.name for column in schema.results.c), "live_label", "live_is_right"]
+    values = [(row["name"], row["label"], row["live_label"], row["live_is_right"]) for row in listed]
+    assert values == [
+        ("0a.jpg", "food", "food", True),
+        ("0b.jpg", "non_food", "food", False),
+        ("0c.jpg", "food", None, None),
+    ]
+    out = foodsort("results", "--root", tmp_path, "--audit", "--label", "non_food", "--format", "csv")[1]
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert (row["name"], row["live_label"], row["live_is_right"]) == ("0b.jpg", "food", "False")
+
+
+@pytest.mark.usefixtures("audited")
+def test_the_table_of_the_audit_ends_with_the_accuracy(tmp_path: Path, foodsort: Foodsort) -> None:
+    code, out, err = foodsort("results", "--root", tmp_path, "--audit")
+    assert (code, err) == (0, "")
+    assert [line.split()[-1] for line in out.splitlines()[1:4]] == ["0c.jpg", "0b.jpg", "0a.jpg"]
+    assert out.splitlines()[-1] == (
+        "the live model is right on 1 of 2 audited photos: 50.0 % (95 % interval 9.5 to 90.5 %); 1,066 more for ± 3 %"
+    )
+    out = foodsort("results", "--root", tmp_path, "--audit", "--by", "label", "--format", "json")[1]
+    assert [(group["label"], group["photos"]) for group in json.loads(out)] == [("food", 2), ("non_food", 1)]
+
+
+def test_an_empty_audit_says_how_many_answers_are_missing(
+    tmp_path: Path, engine: sa.Engine, foodsort: Foodsort
+) -> None:
+    code, out, _ = foodsort("results", "--root", tmp_path, "--audit")
+    assert code == 0
+    assert out.splitlines()[-1] == "the live model has seen none of 0 audited photos; 125 more for ± 3 %"
+    code, _, err = foodsort("results", "--root", tmp_path, "--audit", "--watch")
+    assert (code, "--watch" in err) == (2, True)

@@ -6,20 +6,24 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from daemon.actions.context import ActionBusy
 from daemon.actions.correct import NO_PERSON_LABEL
+from daemon.actions.labels import withdrawals
 from daemon.database import addresses, connections
+from daemon.database.schema import reviews
 from daemon.inbox.claims import Claims
 from daemon.inbox.lock import action_lock
 from daemon.queries.explanations import WHY_NOT_DELETED, WHY_NOT_LABELLED, WHY_NOT_MOVED
+from daemon.queries.selection import PhotoSelection
 from daemon.settings import load
 from daemon.web.changes import SINCE, Changed, PhotoChanges
 from models.errors import FoodsortError
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
 from tests.daemon.photos import drop, run_once
 from tests.daemon.processes import kill_at
-from tests.daemon.rows import execute, rows, states
+from tests.daemon.rows import connect, execute, rows, select, states
 
 pytestmark = pytest.mark.slow
 
@@ -90,6 +94,46 @@ def test_a_label_that_is_no_longer_the_newest_stays(root: Path, changes: PhotoCh
     assert (root / "food/soup.jpg").exists()
     assert outcomes(changes.withdraw([1], [newer[1]])) == [(1, "non_food/soup.jpg")]
     assert outcomes(changes.withdraw([2], [mine[2]])) == [(2, NO_PERSON_LABEL)]
+
+
+def test_an_answer_about_a_reserved_photo_is_for_the_audit(root: Path, changes: PhotoChanges) -> None:
+    execute(root, f"UPDATE photos SET sha256 = '0{63 * 'a'}' WHERE id = 1")
+    changes.label([1], "food")  # before, with the model's label in view
+    first = changes.answer(1, "food")
+    assert outcomes(first) == [(1, "food/soup.jpg")]
+    again = changes.answer(1, "food")
+    assert (list(first.labels), again.labels) == ([1], {})
+    assert sources(root, 1) == [("food", "person"), ("food", "audit")]
+    assert outcomes(changes.answer(1, "non_food")) == [(1, "non_food/soup.jpg")]
+    assert sources(root, 1)[2:] == [("non_food", "audit")]
+    assert outcomes(changes.answer(3, "food")) == [(3, WHY_NOT_LABELLED["failed"])]
+
+
+def test_an_answer_about_another_photo_is_a_persons_label(root: Path, changes: PhotoChanges) -> None:
+    execute(root, f"UPDATE photos SET sha256 = '3{63 * 'a'}' WHERE id = 1")
+    first = changes.answer(1, "food")
+    assert changes.answer(1, "food").labels == {}
+    asked_again = changes.answer(1, "food", earlier=first.labels[1])
+    assert list(asked_again.labels) == [1]
+    assert changes.answer(1, "food", earlier=first.labels[1]).labels == {}
+    assert sources(root, 1) == [("food", "person"), ("food", "person")]
+
+
+def test_a_withdrawal_that_is_reverted_keeps_the_source(root: Path, changes: PhotoChanges) -> None:
+    execute(root, f"UPDATE photos SET sha256 = '0{63 * 'a'}' WHERE id = 1")
+    changes.answer(1, "non_food")
+    with connect(root) as connection:
+        photo = PhotoSelection(connection.engine, root, ("filed",)).by_ids([1])
+        (withdrawal,) = withdrawals(connection.engine, photo).values()
+        revert = withdrawal.write(connection)
+        assert connection.scalar(sa.select(sa.func.count()).select_from(reviews)) == 0
+        connection.execute(revert)
+    assert sources(root, 1) == [("non_food", "audit")]
+
+
+def sources(root: Path, photo_id: int) -> list[tuple[str, str]]:
+    query = f"SELECT label, source FROM reviews WHERE photo_id = {photo_id} ORDER BY id"
+    return [(review["label"], review["source"]) for review in select(root, query)]
 
 
 def test_failed_photos_are_retried(root: Path, changes: PhotoChanges) -> None:
