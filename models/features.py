@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from models.bundle import INT8, INT8_WEIGHTS, NETWORK, Bundle
 from models.cascade import Cascade, combine, reduce
-from models.engines.openvino_graph import load_openvino
+from models.engines.openvino_graph import FLOAT32, load_openvino
 from models.errors import BundleError, EngineError
 from models.head import COMPARED, Head
 from models.images.decode import Pixels
@@ -127,7 +127,7 @@ def _digest(bundle: Bundle, heads: Mapping[int, Head]) -> str:
 def _int8(bundle: Bundle) -> Callable[[Pixels], npt.NDArray[np.float32]]:
     path = bundle.path(INT8)
     try:
-        request = load_openvino().Core().compile_model(path, "CPU").create_infer_request()
+        request = load_openvino().Core().compile_model(path, "CPU", FLOAT32).create_infer_request()
     except RuntimeError as error:
         raise _cannot_run(bundle, error) from error
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from models.bundle import INT8
 from models.engines.gpu import gpu_present
-from models.engines.openvino_graph import load_openvino
+from models.engines.openvino_graph import FLOAT32, load_openvino
 from models.engines.tensorflow_graph import trace
 
 if TYPE_CHECKING:
@@ -43,5 +43,5 @@ def compile_features(network: "keras.Model", quantized: Path) -> Callable[[npt.N
     """
     if gpu_present() or not (quantized / INT8).exists():
         return compile_for_inference(network)
-    request = load_openvino().Core().compile_model(quantized / INT8, "CPU").create_infer_request()
+    request = load_openvino().Core().compile_model(quantized / INT8, "CPU", FLOAT32).create_infer_request()
     return lambda batch: np.array(request.infer({0: batch})[0], np.float32)
