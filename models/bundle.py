@@ -73,12 +73,14 @@ class Bundle:
         folder: Its folder.
         card: Its card.
         sha256: Digest of the card, which holds the digests of all files.
+        candidate: Another model with the same network, whose heads an engine runs too; None for none.
     """
 
-    def __init__(self, folder: Path, card: Card, sha256: str) -> None:
+    def __init__(self, folder: Path, card: Card, sha256: str, candidate: "Bundle | None" = None) -> None:
         self.folder = folder
         self.card = card
         self.sha256 = sha256
+        self.candidate = candidate
 
     @property
     def model_name(self) -> str:
@@ -150,10 +152,29 @@ class Bundle:
 
     def without_cascade(self) -> "Bundle":
         """Returns the same model with one look at the full side."""
-        return Bundle(self.folder, self.card.model_copy(update={"cascade": None}), self.sha256)
+        candidate = self.candidate.without_cascade() if self.candidate else None
+        return Bundle(self.folder, self.card.model_copy(update={"cascade": None}), self.sha256, candidate)
+
+    def with_candidate(self, candidate: "Bundle") -> "Bundle":
+        """Returns the same model, whose engines run the heads of a candidate too.
+
+        Raises:
+            BundleError: The candidate has another network, or heads for other sides.
+        """
+        files = [(bundle.card.files.get(NETWORK), bundle.card.files.get(INT8_WEIGHTS)) for bundle in (self, candidate)]
+        if files[0] != files[1] or self.sides != candidate.sides or not self.heads:
+            raise BundleError(f"{candidate.folder} has another network than {self.folder}; learn again")
+        return Bundle(self.folder, self.card, self.sha256, candidate)
+
+    @property
+    def all_models(self) -> "tuple[Bundle, ...]":
+        """The model, and its candidate if there is one, in the order of an engine's outputs."""
+        return (self, self.candidate) if self.candidate else (self,)
 
     def load_network(self) -> "keras.Model":
         """Loads the float32 Keras network: uint8 RGB (n, side, side, 3) → a logit of each head (n, number of heads).
+
+        The heads of the candidate follow those of the model.
 
         Raises:
             BundleError: The network or the heads cannot be loaded.
@@ -162,7 +183,8 @@ class Bundle:
 
         try:
             network = keras.saving.load_model(self.path(NETWORK), compile=False, safe_mode=True)
-            return attach_heads(network, heads) if (heads := self.heads) else network
+            heads = [model.heads for model in self.all_models]
+            return attach_heads(network, *heads) if heads[0] else network
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise BundleError(f"{self.path(NETWORK)} cannot be loaded ({error}); train the bundle again") from error
 

@@ -1,6 +1,6 @@
 """Looks at each photo at a small side first, and again at the full side only where the small look is not sure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -48,15 +48,36 @@ def look(run: Callable[[Pixels], Logits], pixels: Pixels, cascade: Cascade | Non
         pixels: uint8 RGB (n, side, side, 3) at the full side, n ≥ 1.
         cascade: The small look; None for one look at the full side.
     """
+    (looks,) = look_with_all(lambda chosen: run(chosen)[:, None], pixels, [cascade])
+    return looks
+
+
+def look_with_all(
+    run: Callable[[Pixels], Logits], pixels: Pixels, cascades: Sequence[Cascade | None]
+) -> tuple[Looks, ...]:
+    """Computes the logits of photos by m models with one network, each with one look or two.
+
+    The network looks again at the photos of which one of the models is not sure.
+
+    Args:
+        run: The network: uint8 RGB (n, side, side, 3) → float32 (n, m), for the sides of all looks.
+        pixels: uint8 RGB (n, side, side, 3) at the full side, n ≥ 1.
+        cascades: The small look of each model, all of the same side; None for one look at the full side.
+    """
     full = pixels.shape[1]
-    if cascade is None:
-        return Looks(run(pixels), np.full(len(pixels), full))
-    logits = run(reduce(pixels, cascade.side))
-    again = needs_second_look(logits, cascade.margin)
-    if again.any():
-        logits = logits.copy()
-        logits[again] = run(pixels[again])
-    return Looks(logits, np.where(again, full, cascade.side))
+    again = np.ones((len(pixels), len(cascades)), bool)
+    logits = np.zeros((len(pixels), len(cascades)), np.float32)
+    small = next((cascade.side for cascade in cascades if cascade), full)
+    if any(cascades):
+        logits = run(reduce(pixels, small)).copy()
+        for number, cascade in enumerate(cascades):
+            if cascade:
+                again[:, number] = needs_second_look(logits[:, number], cascade.margin)
+    rows = again.any(axis=1)
+    if rows.any():
+        logits[rows] = np.where(again[rows], run(pixels[rows]), logits[rows])
+    sides = np.where(again, full, small)
+    return tuple(Looks(logits[:, number], sides[:, number]) for number in range(len(cascades)))
 
 
 def needs_second_look(small: Logits, margin: float) -> npt.NDArray[np.bool_]:

@@ -168,12 +168,12 @@ def attach_features(features: Any) -> Any:
     return layers.Concatenate(name=COMPARED, dtype="float32")([unit, evidence])
 
 
-def attach_heads(network: "keras.Model", heads: Mapping[int, Head]) -> "keras.Model":
+def attach_heads(network: "keras.Model", *models: Mapping[int, Head]) -> "keras.Model":
     """Attaches heads to a network without one; the layers below are shared.
 
     Args:
         network: uint8 pixels → what heads compare, (n, d + 1); the output of a layer COMPARED.
-        heads: The heads by side; the layers of the first have plain names.
+        models: The heads of each model by side; the layers of the first one's first have plain names.
 
     Returns:
         A network with an output float32 (n, number of heads), a logit of each head.
@@ -181,11 +181,15 @@ def attach_heads(network: "keras.Model", heads: Mapping[int, Head]) -> "keras.Mo
     import keras
 
     compared = network.get_layer(COMPARED).output
-    logits = [_attach(compared, head, f"_{side}" if index else "") for index, (side, head) in enumerate(heads.items())]
+    named = {
+        (f"_{side}" if index else "") + (f"_{number}" if number else ""): head
+        for number, heads in enumerate(models)
+        for index, (side, head) in enumerate(heads.items())
+    }
+    logits = [_attach(compared, head, suffix) for suffix, head in named.items()]
     output = logits[0] if len(logits) == 1 else keras.layers.Concatenate(name="logits", dtype="float32")(logits)
     complete = keras.Model(network.input, output, name=network.name)
-    for index, (side, head) in enumerate(heads.items()):
-        suffix = f"_{side}" if index else ""
+    for suffix, head in named.items():
         complete.get_layer(f"components{suffix}").set_weights([head.components, head.offset])
         complete.get_layer(f"likeness{suffix}").set_weights(list(head.kernel()))
         complete.get_layer(f"{LOGIT}{suffix}").set_weights(list(head.output()))

@@ -10,7 +10,7 @@ from models.errors import EngineError
 from models.images.decode import Pixels
 
 Logits = npt.NDArray[np.float32]
-"""(n,)"""
+"""(n,), or (n, m) where m models are named."""
 Maps = npt.NDArray[np.float32]
 """(n, h, w, channels), or (n, h, w) where the channels are summed."""
 
@@ -47,6 +47,20 @@ class Engine(Protocol):
         """
         ...
 
+    def all_logits(self, pixels: Pixels) -> Logits:
+        """Computes the logits of a batch by the model and by its candidate, if the bundle has one.
+
+        Args:
+            pixels: uint8 RGB (n, side, side, 3), n ≥ 1.
+
+        Returns:
+            float32 (n, m), m = 1 or 2; the first column is that of `logits`.
+
+        Raises:
+            EngineError: The device has failed.
+        """
+        ...
+
     def last_map(self, pixels: Pixels) -> Maps:
         """Computes the last feature map, the input of the global average pooling. Prepared at the first call.
 
@@ -62,9 +76,13 @@ class Engine(Protocol):
         ...
 
 
-def output_of(bundle: Bundle, side: int) -> int:
-    """Returns the output of the network for pictures of a side (pixels); raises EngineError if there is none."""
+def outputs_of(bundle: Bundle, side: int) -> list[int]:
+    """Returns the outputs of the network for pictures of a side (pixels): the model's, and that of its candidate.
+
+    Raises EngineError if there is none.
+    """
     if side not in bundle.sides:
         sides = " or ".join(map(str, bundle.sides))
         raise EngineError(f"the model {bundle.model_name} takes pictures of {sides} px, not of {side}")
-    return bundle.sides.index(side)
+    first = bundle.sides.index(side)
+    return [first + number * len(bundle.sides) for number, _ in enumerate(bundle.all_models)]

@@ -43,6 +43,10 @@ class FallbackEngine:
         """Computes logits, uint8 RGB (n, side, side, 3) → float32 (n,); raises EngineError when the CPU fails too."""
         return self._with_fallback(lambda engine: engine.logits(pixels))
 
+    def all_logits(self, pixels: Pixels) -> Logits:
+        """Computes logits of m models, uint8 RGB (n, side, side, 3) → float32 (n, m); raises as `logits` does."""
+        return self._with_fallback(lambda engine: engine.all_logits(pixels))
+
     def last_map(self, pixels: Pixels) -> Maps:
         """Computes feature maps, uint8 RGB (n, side, side, 3) → float32 (n, h, w, 2048); raises as `logits` does."""
         return self._with_fallback(lambda engine: engine.last_map(pixels))

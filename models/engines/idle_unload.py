@@ -41,6 +41,11 @@ class IdleUnloadingEngine:
         with self._loaded() as engine:
             return engine.logits(pixels)
 
+    def all_logits(self, pixels: Pixels) -> Logits:
+        """Computes logits of m models, uint8 RGB (n, side, side, 3) → float32 (n, m); raises as `logits` does."""
+        with self._loaded() as engine:
+            return engine.all_logits(pixels)
+
     def last_map(self, pixels: Pixels) -> Maps:
         """Computes feature maps, uint8 RGB (n, side, side, 3) → float32 (n, h, w, 2048); raises as `logits` does."""
         with self._loaded() as engine:

@@ -11,10 +11,10 @@ import numpy as np
 
 from models import Precision
 from models.bundle import INT8, NETWORK, Bundle
-from models.engines.base import Logits, Maps, output_of
+from models.engines.base import Logits, Maps, outputs_of
 from models.engines.ladder import run_in_rungs, rungs
 from models.engines.openvino_cache import load_or_convert
-from models.engines.openvino_graph import attach_heads, convert_bundle, load_openvino
+from models.engines.openvino_graph import FLOAT32, attach_heads, convert_bundle, load_openvino
 from models.errors import EngineError
 from models.images.decode import Pixels
 from models.resnet50 import LAST_MAP
@@ -52,7 +52,7 @@ class OpenVinoEngine:
             )
         self._bundle = bundle
         self._path = bundle.path(INT8 if int8 else NETWORK)
-        self._hints = _THROUGHPUT | ({} if int8 else {"INFERENCE_PRECISION_HINT": "f32"})
+        self._hints = _THROUGHPUT | FLOAT32
         self._core = load_openvino().Core()
         model = self._compile()
         self.name = (
@@ -80,8 +80,12 @@ class OpenVinoEngine:
 
     def logits(self, pixels: Pixels) -> Logits:
         """Computes logits, uint8 RGB (n, side, side, 3) → float32 (n,)."""
-        output = output_of(self._bundle, pixels.shape[1])
-        return run_in_rungs(self._run, pixels, self._ladder, self._threads)[:, output]
+        return self.all_logits(pixels)[:, 0]
+
+    def all_logits(self, pixels: Pixels) -> Logits:
+        """Computes the logits of the model and of its candidate, uint8 RGB (n, side, side, 3) → float32 (n, m)."""
+        outputs = outputs_of(self._bundle, pixels.shape[1])
+        return run_in_rungs(self._run, pixels, self._ladder, self._threads)[:, outputs]
 
     def _run(self, chunk: Pixels) -> np.typing.NDArray[np.float32]:
         request = self._requests.get()
@@ -124,7 +128,8 @@ class OpenVinoEngine:
     def _read(self) -> Any:
         if self._path.name == INT8:
             model = self._core.read_model(self._path)
-            return attach_heads(model, heads.values()) if (heads := self._bundle.heads) else model
+            heads = [head for bundle in self._bundle.all_models for head in bundle.heads.values()]
+            return attach_heads(model, heads) if heads else model
         return load_or_convert(self._core, self._bundle, convert_bundle)
 
     def _infer(self, request: Any, pixels: Pixels, output: int | str) -> np.typing.NDArray[np.float32]:

@@ -24,7 +24,8 @@ def load_or_convert(core: Any, bundle: Bundle, convert: Callable[[Bundle], Any])
     """
     import openvino
 
-    folder = private_folder(f"{bundle.sha256[:16]}-openvino-{openvino.__version__.split('-')[0]}")
+    digests = "-".join(model.sha256[:16] for model in bundle.all_models)
+    folder = private_folder(f"{digests}-openvino-{openvino.__version__.split('-')[0]}")
     if folder is not None and _is_intact(folder):
         return core.read_model(folder / _MODEL)
     model = convert(bundle)

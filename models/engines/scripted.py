@@ -19,6 +19,10 @@ class ScriptedEngine:
         means = pixels.mean(axis=(1, 2), dtype=np.float64)
         return np.asarray((means[:, 0] - means[:, 2]) / 8, np.float32)
 
+    def all_logits(self, pixels: Pixels) -> Logits:
+        """Computes logits, uint8 RGB (n, side, side, 3) → float32 (n, 1): there is no candidate."""
+        return self.logits(pixels)[:, None]
+
     def last_map(self, pixels: Pixels) -> Maps:
         """Raises EngineError: without a network there is no feature map."""
         raise EngineError("the scripted engine has no feature map; explain with the engine tensorflow or openvino")

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from models import Precision
 from models.bundle import Bundle
 from models.engines import tensorflow_graph as graph
-from models.engines.base import Logits, Maps, output_of
+from models.engines.base import Logits, Maps, outputs_of
 from models.engines.gpu import gpu_present
 from models.engines.ladder import run_in_rungs, rungs
 from models.errors import EngineError
@@ -85,8 +85,15 @@ class TensorFlowEngine:
         Raises:
             EngineError: The device has too little memory for a single photo, or has failed.
         """
-        output = output_of(self._bundle, pixels.shape[1])
-        return self._run_in_rungs(self._run, pixels)[:, output]
+        return self.all_logits(pixels)[:, 0]
+
+    def all_logits(self, pixels: Pixels) -> Logits:
+        """Computes the logits of the model and of its candidate, uint8 RGB (n, side, side, 3) → float32 (n, m).
+
+        See `logits`.
+        """
+        outputs = outputs_of(self._bundle, pixels.shape[1])
+        return self._run_in_rungs(self._run, pixels)[:, outputs]
 
     def last_map(self, pixels: Pixels) -> Maps:
         """Computes feature maps, uint8 RGB (n, side, side, 3) → float32 (n, h, w, 2048); see `logits`.
