@@ -4,6 +4,8 @@
     pipeline/       decoded → batched → classified → recorded and moved
     destinations/   the folders of sorted photos, moves that never overwrite, error sidecars, the recovery plan
     actions/        people's changes to sorted photos: undo, retry, correct, delete; and export
+    learning/       labels by people → a candidate, judged, put live, taken back
+    registry/       the learned models of a root, and which of them is live
     queries/        reads the database for people: filters, pages, counts, selections
     database/       the database itself: schema, migrations, recorder, lookup, event log
     monitoring/     the daemon's reports: metrics, health, status file, log
@@ -14,8 +16,9 @@
     doctor/         checks for `foodsort doctor`
     web/            the review page
 
-Imports go down only: cli → web, service, doctor → actions, pipeline → destinations, monitoring → inbox, queries
-→ database → decoders, fs → settings, photo, retry, failpoints. import-linter checks that (pyproject.toml).
+Imports go down only: cli → web, service, doctor → actions, pipeline, learning → destinations, monitoring,
+registry → inbox, queries → database → decoders, fs → settings, photo, retry, failpoints. import-linter checks that
+(pyproject.toml).
 """
 
 OWNER = "foodsort"

@@ -1,7 +1,5 @@
 """The actions on sorted photos, opened together: claims, user check, action lock and recovery in one place."""
 
-import os
-import pwd
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -15,8 +13,9 @@ from daemon.actions.delete import DeleteAction
 from daemon.actions.result import ActionResult
 from daemon.actions.undo import UndoAction
 from daemon.destinations.folders import DestinationFolders
-from daemon.inbox.claims import PRIVATE, Claims
+from daemon.inbox.claims import Claims
 from daemon.inbox.lock import action_lock
+from daemon.inbox.owner import require_daemon_user
 from daemon.settings import FolderSettings
 from models.errors import FoodsortError
 
@@ -115,7 +114,7 @@ def open_actions(
     with ExitStack() as stack:
         with _inbox_errors(inbox):
             claims = stack.enter_context(closing(Claims(inbox)))
-            require_daemon_user(inbox / os.fsdecode(PRIVATE))
+            require_daemon_user(inbox)
             actions = Actions.of(root, folders, claims, engine)
             stack.enter_context(actions.exclusive(timeout_s=timeout_s, on_wait=on_wait, on_recovered=on_recovered))
         yield actions
@@ -142,19 +141,3 @@ def _inbox_errors(inbox: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise FoodsortError(f"the inbox {inbox} cannot be used: {error.strerror}") from error
-
-
-def require_daemon_user(private: Path) -> None:
-    """Refuses every user but the daemon's: the daemon could not move files that another user creates.
-
-    Raises:
-        FoodsortError: The folder `private` belongs to another user.
-        OSError: The folder does not exist.
-    """
-    owner = private.stat().st_uid
-    if os.geteuid() != owner and (os.geteuid() == 0 or not os.access(private, os.W_OK)):
-        try:
-            name = pwd.getpwuid(owner).pw_name
-        except KeyError:
-            name = f"#{owner}"
-        raise FoodsortError(f"the user {name} sorts photos here; run this as that user: sudo -u '{name}' foodsort …")

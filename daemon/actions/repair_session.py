@@ -1,6 +1,5 @@
 """Opens a root for `foodsort repair`: no daemon may run, and a damaged database is replaced by what can be read of it."""
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,13 +8,14 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from daemon.actions.context import Actions, preview_actions, require_daemon_user
+from daemon.actions.context import Actions, preview_actions
 from daemon.actions.result import ActionResult
 from daemon.database import addresses, connections, integrity, replacement, root_id
 from daemon.database.salvage import salvage
-from daemon.inbox.claims import PRIVATE, Claims
+from daemon.inbox.claims import Claims
 from daemon.inbox.handle import InboxHandle
 from daemon.inbox.lock import action_lock
+from daemon.inbox.owner import require_daemon_user
 from daemon.settings import Settings
 from models.errors import FoodsortError
 
@@ -58,7 +58,7 @@ def open_for_repair(
         try:
             handle = InboxHandle(inbox, lock=True)
             stack.callback(handle.close)
-            require_daemon_user(inbox / os.fsdecode(PRIVATE))
+            require_daemon_user(inbox)
         except OSError as error:
             raise FoodsortError(f"the inbox {inbox} cannot be used: {error.strerror}") from error
         path = addresses.sqlite_file(address)

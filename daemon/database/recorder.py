@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from daemon.database import in_flight, original_rows, schema
+from daemon.database import in_flight, judgements, original_rows, schema
 from daemon.database.connection_guard import transaction
 from daemon.database.in_flight import InFlight
 from daemon.database.original_rows import NewOriginal
@@ -54,6 +54,7 @@ class Recorder:
 
     Attributes:
         model_id: Id of the model in use, 0 before `use_model`.
+        candidate_id: Id of its candidate, 0 without one.
         model_name: Name of the model in use.
     """
 
@@ -61,6 +62,7 @@ class Recorder:
         self._engine = engine
         self._bundle: Bundle | None = None
         self.model_id = 0
+        self.candidate_id = 0
         self.model_name = ""
 
     def close(self) -> None:
@@ -68,11 +70,13 @@ class Recorder:
         self._engine.dispose()
 
     def use_model(self, bundle: Bundle) -> None:
-        """Sets the model of all further rows and adds its row when it is new."""
+        """Sets the model of all further rows, and its candidate; adds their rows when they are new."""
         with transaction(self._engine) as connection:
-            model_id = _add_model(connection, bundle)
+            model_id = add_model(connection, bundle)
+            candidate_id = add_model(connection, bundle.candidate) if bundle.candidate else 0
         self._bundle = bundle
         self.model_id = model_id
+        self.candidate_id = candidate_id
         self.model_name = bundle.model_name
 
     def move_to(self, engine: sa.Engine, rows: InFlight) -> None:
@@ -80,7 +84,8 @@ class Recorder:
         if self._bundle is None:
             return
         with engine.begin() as connection:
-            model_id = _add_model(connection, self._bundle)
+            model_id = add_model(connection, self._bundle)
+            self.candidate_id = add_model(connection, self._bundle.candidate) if self._bundle.candidate else 0
             in_flight.carry_over(connection, rows, model_id)
         self.model_id = model_id
 
@@ -114,6 +119,12 @@ class Recorder:
                     if row.original is not None
                 },
             )
+            judged = {
+                photo_id: row.candidate
+                for photo_id, row in zip(photo_ids, rows, strict=True)
+                if row.candidate is not None
+            }
+            judgements.write(connection, self.candidate_id, judged)
             reviews = [
                 {"photo_id": photo_id, "label": record.review.label, "reviewed_at": record.review.reviewed_at}
                 for photo_id, record in zip(photo_ids, prior, strict=True)
@@ -186,7 +197,7 @@ class ReadOnlyRecorder(Recorder):
         """Does nothing; the log has the event."""
 
 
-def _add_model(connection: sa.Connection, bundle: Bundle) -> int:
+def add_model(connection: sa.Connection, bundle: Bundle) -> int:
     """Returns the id of a model; adds its row when it is new."""
     models = schema.models
     model_id = connection.execute(sa.select(models.c.id).where(models.c.sha256 == bundle.sha256)).scalar()

@@ -18,6 +18,7 @@ from daemon.photo import (
     CompanionState,
     Destination,
     Failure,
+    Prediction,
     State,
 )
 from models import Label
@@ -55,6 +56,7 @@ class PhotoRow:
         path: Where it is about to go, relative to the root.
         inbox_path: Where it was, relative to the inbox.
         run_id: The run of the daemon that claimed it; the column is called `generation`.
+        candidate: What the candidate says of it, which gets a row in `judgements`; None if there is none.
         original: `FileStamp.text` of the file in the inbox that it is a copy of, which gets a row in `originals`; None
             if it was moved.
 
@@ -70,6 +72,7 @@ class PhotoRow:
     modified_at: str
     claimed_at: str
     original: str | None = None
+    candidate: Prediction | None = None
     classified_at: str | None = None
     format: str | None = None
     width: int | None = None
@@ -90,7 +93,7 @@ class PhotoRow:
     def columns(self) -> dict[str, Any]:
         """Returns all columns that depend on the photo alone; the batch's and the model's ids are missing."""
         columns = vars(self) | path_columns(self.path)
-        del columns["run_id"], columns["original"]
+        del columns["run_id"], columns["original"], columns["candidate"]
         return columns | claim_columns(self.run_id, self.inbox_path)
 
 

@@ -61,7 +61,7 @@ class Classifiers:
             on_error: Called with the exception that ends a thread.
         """
         self.classified: queue.Queue[ClassifiedBatch | None] = queue.Queue(2)
-        self._card = model.bundle.card
+        self._bundle = model.bundle
         self._engine = model.engine
         self._batcher = batcher
         self._metrics = metrics
@@ -106,7 +106,7 @@ class Classifiers:
         with stages.work("look_up", len(batch), workers=streams, then="classify"):
             prior = self._look_up([photo.key for photo in batch])
         with stages.work("classify", len(batch), workers=streams, then="file"):
-            outcomes = classify(batch, prior, self._engine, self._card, unsure=self._unsure, other=self._other)
+            outcomes = classify(batch, prior, self._engine, self._bundle, unsure=self._unsure, other=self._other)
         inference_ms = 1000 * (time.perf_counter() - begun)
         failpoints.failpoint("classified")
         row = BatchRow(started_at=started_at, engine=self._engine.name, inference_ms=inference_ms)

@@ -9,8 +9,8 @@ from daemon.database.timestamps import format_mtime, format_time
 from daemon.photo import Destination, Failure, Prediction
 from daemon.pipeline.decode import Decoded
 from models import Label
-from models.bundle import Card
-from models.cascade import look
+from models.bundle import Bundle, Card
+from models.cascade import Looks, look, look_with_all
 from models.decision import label, probability
 from models.engines.base import Engine
 from models.errors import ImageError, ImageErrorKind
@@ -28,6 +28,7 @@ class Outcome:
         prediction: Output of the network; None for a failure.
         failure: Reason why there is no prediction; None for a file that is no image and has a folder of its own.
         duplicate_of: Row of a filed photo of the same bytes, because of which this one is set aside.
+        candidate: What the candidate says; None without one, or if the network did not see the photo.
     """
 
     decoded: Decoded
@@ -35,6 +36,7 @@ class Outcome:
     prediction: Prediction | None
     failure: Failure | None
     duplicate_of: int | None = None
+    candidate: Prediction | None = None
 
     @property
     def destination(self) -> Destination:
@@ -73,6 +75,7 @@ class Outcome:
             modified_at=format_mtime(claimed.stat.st_mtime_ns),
             claimed_at=format_time(claimed.claimed_at),
             original=claimed.original,
+            candidate=self.candidate,
             classified_at=now if prediction else None,
             format=picture.format if picture else None,
             width=picture.width if picture else None,
@@ -103,7 +106,23 @@ def run_network(pixels: Pixels, engine: Engine, card: Card) -> list[KnownLogit]:
     Raises:
         EngineError: The engine failed.
     """
-    looks = look(engine.logits, pixels, card.cascade)
+    return _logits(look(engine.logits, pixels, card.cascade))
+
+
+def run_both(pixels: Pixels, engine: Engine, bundle: Bundle) -> tuple[list[KnownLogit], list[KnownLogit]]:
+    """Computes the logits of photos by a model and by its candidate; the arguments are those of `run_network`.
+
+    Returns:
+        The logits by the model, and those by the candidate: none without one.
+    """
+    if bundle.candidate is None:
+        return run_network(pixels, engine, bundle.card), []
+    cascades = [model.card.cascade for model in bundle.all_models]
+    first, second = map(_logits, look_with_all(engine.all_logits, pixels, cascades))
+    return first, second
+
+
+def _logits(looks: Looks) -> list[KnownLogit]:
     return [KnownLogit(float(logit), int(side)) for logit, side in zip(looks.logits, looks.sides, strict=True)]
 
 
@@ -123,7 +142,7 @@ def label_logits(logits: list[KnownLogit], card: Card, *, unsure: bool) -> list[
 
 
 def classify(
-    batch: list[Decoded], prior: list[PriorRecord], engine: Engine, card: Card, *, unsure: bool, other: bool = False
+    batch: list[Decoded], prior: list[PriorRecord], engine: Engine, bundle: Bundle, *, unsure: bool, other: bool = False
 ) -> list[Outcome]:
     """Classifies a batch with one run of the network, or with a second one for the photos that need another look.
 
@@ -133,7 +152,7 @@ def classify(
         batch: Decoded photos.
         prior: The earlier records of each photo in the database.
         engine: Engine of the model in use.
-        card: Card of that model, for temperature and thresholds.
+        bundle: That model, for its card and its candidate.
         unsure: Whether photos between the thresholds get the label `unsure`.
         other: Whether files that are no images have a folder of their own, so that they are no failures.
 
@@ -145,14 +164,23 @@ def classify(
     """
     pairs = [(photo.picture.pixels, record.logit) for photo, record in zip(batch, prior, strict=True) if photo.picture]
     unknown = [pixels for pixels, known in pairs if known is None]
-    computed = iter(run_network(np.stack(unknown), engine, card) if unknown else ())
+    computed, by_candidate = run_both(np.stack(unknown), engine, bundle) if unknown else ([], [])
+    new = iter(computed)
     predictions = iter(
-        label_logits([next(computed) if known is None else known for _, known in pairs], card, unsure=unsure)
+        label_logits([next(new) if known is None else known for _, known in pairs], bundle.card, unsure=unsure)
     )
+    card = (bundle.candidate or bundle).card
+    candidates = iter(label_logits(by_candidate, card, unsure=unsure))
     return [
         Outcome(photo, record, prediction=None, failure=_failure(photo.error, other=other))
         if photo.error
-        else Outcome(photo, record, prediction=next(predictions), failure=None)
+        else Outcome(
+            photo,
+            record,
+            prediction=next(predictions),
+            failure=None,
+            candidate=next(candidates, None) if record.logit is None else None,
+        )
         for photo, record in zip(batch, prior, strict=True)
     ]
 

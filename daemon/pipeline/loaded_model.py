@@ -4,12 +4,18 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
+import structlog
+
+from daemon.registry import learned
+from daemon.registry.promotions import live_folder
 from daemon.settings import Settings
 from models.bundle import CARD, Bundle, file_sha256
 from models.engines import open_engine
 from models.engines.base import Engine
 from models.engines.idle_unload import IdleUnloadingEngine
 from models.errors import BundleError
+
+log = structlog.get_logger()
 
 
 class LoadedModel(NamedTuple):
@@ -19,16 +25,25 @@ class LoadedModel(NamedTuple):
     engine: Engine
 
 
-def folder(root: Path, settings: Settings) -> Path | None:
+def configured_folder(root: Path, settings: Settings) -> Path | None:
     """Returns the folder of the bundle in the settings; None for the bundle shipped with foodsort."""
     return root.absolute() / settings.model.bundle if settings.model.bundle else None
 
 
-def sha256(root: Path, settings: Settings) -> str:
-    """Returns the digest of the bundle in the settings from its card alone, without a check of its files.
+def folder(root: Path, settings: Settings) -> Path | None:
+    """Returns the folder of the live bundle: a learned one that was promoted, else that in the settings.
 
     Raises:
-        BundleError: The card cannot be read.
+        BundleError: It cannot be read which one is live.
+    """
+    return live_folder(root, settings.model.bundle) or configured_folder(root, settings)
+
+
+def sha256(root: Path, settings: Settings) -> str:
+    """Returns the digest of the live bundle from its card alone, without a check of its files.
+
+    Raises:
+        BundleError: The card cannot be read, or not which bundle is live.
     """
     path = (folder(root, settings) or Path(str(resources.files("models") / "food"))) / CARD
     try:
@@ -37,8 +52,13 @@ def sha256(root: Path, settings: Settings) -> str:
         raise BundleError(f"{path} cannot be read: {error.strerror}; check model.bundle in the settings") from error
 
 
-def load(root: Path, settings: Settings) -> Bundle:
-    """Loads the bundle in the settings, with the looks in the settings.
+def load(root: Path, settings: Settings, *, candidate: bool = False) -> Bundle:
+    """Loads the live bundle, with the looks in the settings.
+
+    Args:
+        root: The root.
+        settings: Its settings.
+        candidate: Whether the newest candidate comes with it, if it has the same network.
 
     Raises:
         BundleError: The bundle is incomplete or damaged, or has no cascade and the settings demand one.
@@ -47,7 +67,24 @@ def load(root: Path, settings: Settings) -> Bundle:
     cascade = settings.model.cascade
     if cascade is True and bundle.card.cascade is None:
         raise BundleError(f"{bundle.folder} has no cascade; set model.cascade to auto, or train the bundle again")
+    if candidate and settings.model.engine != "scripted":
+        bundle = _with_candidate(root, settings, bundle)
     return bundle if cascade else bundle.without_cascade()
+
+
+def _with_candidate(root: Path, settings: Settings, bundle: Bundle) -> Bundle:
+    """Adds the newest candidate; one that is damaged or has another network is left out, for it sorts no photos."""
+    try:
+        found = learned.candidate(root, settings.model.bundle)
+        return bundle.with_candidate(Bundle.load(found.folder)) if found else bundle
+    except BundleError as error:
+        log.warning("the candidate judges no photos", reason=str(error))
+        return bundle
+
+
+def same_models(old: Bundle, new: Bundle) -> bool:
+    """Whether two bundles are the same models, candidates included."""
+    return [model.sha256 for model in old.all_models] == [model.sha256 for model in new.all_models]
 
 
 def warm(root: Path, settings: Settings, bundle: Bundle) -> Engine:

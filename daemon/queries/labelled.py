@@ -19,6 +19,8 @@ class LabelledPhoto(NamedTuple):
     Attributes:
         path: Its place, as rows name places.
         format: The file format, see `models.images.formats.FORMATS`.
+        taken_at: Local time by the camera's clock.
+        asked: How many labels by people it has.
     """
 
     id: int
@@ -27,6 +29,9 @@ class LabelledPhoto(NamedTuple):
     format: str
     predicted_label: str
     label: str
+    taken_at: str | None = None
+    camera: str | None = None
+    asked: int = 1
 
     @property
     def extension(self) -> str:
@@ -45,8 +50,10 @@ def labelled_photos(engine: sa.Engine, *, only_corrected: bool) -> Iterator[list
     """
     newest = sa.select(sa.func.max(reviews.c.id)).group_by(reviews.c.photo_id)
     p, r = photos.c, reviews.c
+    every = reviews.alias()
+    asked = sa.select(sa.func.count()).where(every.c.photo_id == p.id).scalar_subquery()
     query = (
-        sa.select(p.id, p.path_bytes, p.sha256, p.format, p.predicted_label, r.label)
+        sa.select(p.id, p.path_bytes, p.sha256, p.format, p.predicted_label, r.label, p.taken_at, p.camera, asked)
         .join_from(photos, reviews, p.id == r.photo_id)
         .where(r.id.in_(newest), p.error_kind.is_(None), p.state.in_((FILED, DUPLICATE, UNDONE, RETRY)))
         .where(r.label.in_(LABELS))
