@@ -32,6 +32,13 @@ POINTS = (
     "salvaged",  # `repair` has made a file of what a damaged database holds; the database is as it was
     "log_aside",  # the log of the damaged database is beside it under another name
     "repairing",  # `repair` has recorded some of its changes
+    "learning",  # the labels are written for the process that fits; there is no candidate
+    "learned",  # the candidate is complete under a hidden name
+    "listed",  # the candidate has its name; its judgements of the audit sample are not recorded
+    "promoting",  # a model is about to be put live
+    "promoted",  # it is live; there is no event
+    "taking_back",  # a model is about to be taken back
+    "taken_back",  # it is; there is no event
     "mended",  # recovery has finished the moves that an earlier run had recorded
 )
 """All points, in the order of a photo's path."""

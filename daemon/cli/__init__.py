@@ -17,6 +17,8 @@ from daemon.cli import (
     doctor,
     export,
     init,
+    learn,
+    models,
     repair,
     results,
     retry,
@@ -47,6 +49,8 @@ for _command in (
     repair.repair,
     review.review,
     export.export,
+    learn.learn,
+    models.models,
     bench.bench,
 ):
     app.command()(_command)

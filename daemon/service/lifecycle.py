@@ -14,6 +14,7 @@ from daemon.monitoring.http_server import MetricsEndpoint
 from daemon.monitoring.progress import Progress
 from daemon.monitoring.systemd import EXTEND_TIMEOUT, Watchdog, notify
 from daemon.pipeline import loaded_model
+from daemon.registry.watch import ModelsWatch
 from daemon.retry import RetryAborted
 from daemon.service.collector import MetricsCollector
 from daemon.service.reload import Reload
@@ -58,6 +59,7 @@ class Service:
         self._context = ProcessContext(root, once=self._once, dry_run=dry_run, on_wait=self._on_wait)
         self._messages = self._context.messages
         self._metrics = self._context.metrics
+        self._models_watch = ModelsWatch(root)
         self._watchdog = Watchdog()
         self._window = window
         self._endpoint = MetricsEndpoint(self._metrics.registry, lambda: self._switch.reporter.health)
@@ -84,7 +86,7 @@ class Service:
             OSError: A folder cannot be used.
             SystemExit: A signal stops the daemon.
         """
-        bundle = loaded_model.load(self._root, self._settings)
+        bundle = loaded_model.load(self._root, self._settings, candidate=not self._dry_run)
         self._switch = RuntimeSwitch(
             self._context,
             self._settings,
@@ -154,7 +156,9 @@ class Service:
             notify(EXTEND_TIMEOUT)
 
     def _poll_reload(self) -> None:
-        """Starts a requested reload, or applies one that is done."""
+        """Starts a reload that a signal or another model asks for, or applies one that is done."""
+        if self._reload is None and not self._once and self._other_models():
+            self._signals.reload_requested = True
         if self._signals.reload_requested and self._reload is None:
             self._signals.reload_requested = False
             notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
@@ -171,6 +175,11 @@ class Service:
             except FoodsortError as error:
                 log.error("reload failed; keeping the current settings", kind="reload", reason=str(error))
             notify("READY=1")
+
+    def _other_models(self) -> bool:
+        runtime = self._switch.runtime
+        in_use = tuple(model.sha256 for model in runtime.bundle.all_models)
+        return self._models_watch.changed(runtime.settings.model.bundle, in_use)
 
     def _abort(self) -> None:
         self._switch.abort_retries()

@@ -56,9 +56,10 @@ class Reload:
 
     def _read(self) -> Reloaded:
         settings = load(self._root)
-        bundle = loaded_model.load(self._root, settings)
+        bundle = loaded_model.load(self._root, settings, candidate=True)
         engine = self._model.engine
-        same_bundle = bundle.sha256 == self._model.bundle.sha256
-        if not same_bundle or not loaded_model.same_engine(self._settings, settings):
+        if not loaded_model.same_models(self._model.bundle, bundle) or not loaded_model.same_engine(
+            self._settings, settings
+        ):
             engine = loaded_model.warm(self._root, settings, bundle)
         return Reloaded(settings, LoadedModel(bundle, engine))
