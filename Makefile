@@ -22,7 +22,7 @@ demo: setup
 	@$(BIN)/python -m daemon.demo $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 # Three workers on two cores: many tests wait for a process.
-PYTEST := $(BIN)/python -m pytest
+PYTEST := $(BIN)/python -m pytest --max-worker-restart 2
 test: setup
 	$(PYTEST) -n 3 -m "not system"
 

@@ -7,8 +7,9 @@ from xdist.scheduler.loadfile import LoadFileScheduling
 
 from models.bundle import HEADS, NETWORK, Bundle
 
-_TRAINING = "tests/training/"
-_LONGEST = (_TRAINING, "tests/models/engines/", "tests/daemon/fs/")
+_TENSORFLOW = ("tests/training/", "tests/models/engines/")
+"""Folders whose tests load TensorFlow, which keeps gigabytes: one worker runs them all."""
+_LONGEST = (*_TENSORFLOW, "tests/daemon/fs/")
 """Folders whose files take minutes. A worker that began one of them last would work on alone."""
 _PATIENCE_S = 1200
 """Timeout of a test in them (s), its fixtures included: they may train a model beside other tests that do."""
@@ -36,11 +37,11 @@ def _file(item: pytest.Item) -> str:
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]
-    """Keeps the tests of a file in one process, and all tests of training in another: they share slow fixtures."""
+    """Keeps the tests of a file in one process, and all tests with TensorFlow in another: they share slow fixtures."""
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
-        return _TRAINING if file.startswith(_TRAINING) else file
+        return "tensorflow" if file.startswith(_TENSORFLOW) else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
