@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from daemon.doctor.finding import CheckedRoot, Finding
 from daemon.pipeline import loaded_model
+from daemon.registry import learned
 from models.bundle import CARD, Bundle
 from models.engines.gpu import gpu_present
-from models.errors import FoodsortError
+from models.errors import BundleError, FoodsortError
 
 if TYPE_CHECKING:
     from daemon.decoders.sandbox import Isolation
@@ -23,6 +24,7 @@ def check(root: CheckedRoot, *, quick: bool) -> Iterator[Finding]:
     try:
         bundle = loaded_model.load(root.path, root.settings)
         yield Finding("model", "ok", f"{bundle.model_name} is intact")
+        yield from _candidate(root)
         yield _decoders(root, bundle)
         yield _engine(root, bundle)
     except FoodsortError as error:
@@ -31,10 +33,26 @@ def check(root: CheckedRoot, *, quick: bool) -> Iterator[Finding]:
 
 
 def _bundle_exists(root: CheckedRoot) -> Finding:
-    folder = loaded_model.folder(root.path, root.settings)
+    try:
+        folder = loaded_model.folder(root.path, root.settings)
+    except BundleError as error:
+        return Finding("model", "problem", str(error))
     if folder is not None and not (folder / CARD).is_file():
         return Finding("model", "problem", f"{folder} is not a model bundle; set model.bundle to one")
     return Finding("model", "ok", f"{folder or 'the bundle shipped with foodsort'} exists; not verified")
+
+
+def _candidate(root: CheckedRoot) -> Iterator[Finding]:
+    """Checks the candidate, if there is one."""
+    found = learned.candidate(root.path, root.settings.model.bundle)
+    if found is None:
+        return
+    try:
+        Bundle.load(found.folder)
+    except BundleError as error:
+        yield Finding("candidate", "warning", f"{error}; or make another candidate with `foodsort learn`")
+        return
+    yield Finding("candidate", "ok", f"{found.name} is intact and waits to be put live: {found.judgement.reason}")
 
 
 def _decoders(root: CheckedRoot, bundle: Bundle) -> Finding:

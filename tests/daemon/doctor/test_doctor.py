@@ -14,6 +14,7 @@ from daemon.doctor.finding import CheckedRoot, Finding
 from daemon.settings import load
 from tests.daemon.conftest import Foodsort, Photo, fill, mounted, running
 from tests.daemon.doctor.findings import examine, worst
+from tests.daemon.learned_models import add_model
 from tests.daemon.processes import limit_command
 
 pytestmark = pytest.mark.slow
@@ -265,3 +266,26 @@ def test_without_a_secret_everyone_may_read_the_settings(tmp_path: Path) -> None
     (tmp_path / "foodsort.toml").write_text('[database]\nurl = "postgresql://me@host/photos"\n')
     (tmp_path / "foodsort.toml").chmod(0o644)
     assert secrets.check(CheckedRoot(tmp_path, load(tmp_path))) == Finding("secrets", "ok", "foodsort.toml has none")
+
+
+def test_a_candidate_is_named_with_its_judgement_and_a_damaged_one_is_a_warning(used: Path, foodsort: Foodsort) -> None:
+    assert "candidate" not in examine(used, foodsort)[1]
+    bundle = add_model(used, 1)
+    assert examine(used, foodsort)[1]["candidate"] == (
+        "ok",
+        f"{bundle.model_name} is intact and waits to be put live: it is better",
+    )
+    (bundle.folder / "heads.npz").write_bytes(b"")
+    level, message = examine(used, foodsort)[1]["candidate"]
+    assert level == "warning"
+    assert message.endswith("make another candidate with `foodsort learn`")
+
+
+@pytest.mark.parametrize("words", [(), ("--quick",)])
+def test_promotions_that_cannot_be_read_are_a_problem(used: Path, foodsort: Foodsort, words: tuple[str, ...]) -> None:
+    (used / "models").mkdir()
+    (used / "models/promotions.json").write_text("{")
+    code, findings = examine(used, foodsort, *words)
+    assert code == 1
+    assert findings["model"][0] == "problem"
+    assert "promotions.json is damaged" in findings["model"][1]
