@@ -13,16 +13,35 @@ from models.bundle import CARD, Bundle, file_sha256
 from models.engines import open_engine
 from models.engines.base import Engine
 from models.engines.idle_unload import IdleUnloadingEngine
+from models.engines.one_model import OneModelEngine
 from models.errors import BundleError
 
 log = structlog.get_logger()
 
 
 class LoadedModel(NamedTuple):
-    """A verified bundle and a warm engine that runs it."""
+    """A verified bundle and a warm engine that runs it.
+
+    Attributes:
+        heads: Digests of the models whose heads the engine runs, in the order of its outputs; empty: of the bundle's.
+    """
 
     bundle: Bundle
     engine: Engine
+    heads: tuple[str, ...] = ()
+
+    def with_bundle(self, bundle: Bundle) -> "LoadedModel | None":
+        """Returns another bundle on the same engine; None if the engine does not run all of its heads."""
+        runs = self.heads or tuple(model.sha256 for model in self.bundle.all_models)
+        wanted = tuple(model.sha256 for model in bundle.all_models)
+        engine = self.engine.engine if isinstance(self.engine, OneModelEngine) else self.engine
+        if isinstance(engine, IdleUnloadingEngine):  # it loads the live model again
+            return None
+        if runs == wanted:
+            return LoadedModel(bundle, engine, runs)
+        if len(wanted) == 1 and wanted[0] in runs:
+            return LoadedModel(bundle, OneModelEngine(engine, runs.index(wanted[0])), runs)
+        return None
 
 
 def configured_folder(root: Path, settings: Settings) -> Path | None:

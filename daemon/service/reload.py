@@ -57,9 +57,9 @@ class Reload:
     def _read(self) -> Reloaded:
         settings = load(self._root)
         bundle = loaded_model.load(self._root, settings, candidate=True)
-        engine = self._model.engine
-        if not loaded_model.same_models(self._model.bundle, bundle) or not loaded_model.same_engine(
-            self._settings, settings
-        ):
-            engine = loaded_model.warm(self._root, settings, bundle)
-        return Reloaded(settings, LoadedModel(bundle, engine))
+        if loaded_model.same_engine(self._settings, settings):
+            if loaded_model.same_models(self._model.bundle, bundle):
+                return Reloaded(settings, self._model._replace(bundle=bundle))
+            if (model := self._model.with_bundle(bundle)) is not None:
+                return Reloaded(settings, model)
+        return Reloaded(settings, LoadedModel(bundle, loaded_model.warm(self._root, settings, bundle)))

@@ -33,7 +33,6 @@ from daemon.service.recovery import StartupRecovery
 from daemon.service.storage import Storage
 from daemon.settings import Settings
 from models.bundle import Bundle
-from models.engines.base import Engine
 
 Messages = queue.SimpleQueue[FileEvent | Returned | None]
 """Messages to the main loop; None only wakes it."""
@@ -67,12 +66,12 @@ class RuntimePlan:
     Attributes:
         settings: The settings.
         bundle: The model.
-        open_engine: Opens the engine, after all that a start waits for is open.
+        open_model: Opens the engine of the model, after all that a start waits for is open.
     """
 
     settings: Settings
     bundle: Bundle
-    open_engine: Callable[[], Engine]
+    open_model: Callable[[], LoadedModel]
 
 
 class Runtime:
@@ -111,7 +110,7 @@ class Runtime:
         self.tracker = tracker
         self.is_open = False
         self._context = context
-        self._open_engine = plan.open_engine
+        self._open_model = plan.open_model
         self._open_watcher = watcher
         self._aborting = threading.Event()
         self.retrier = Retrier(self._aborting, self._on_wait)
@@ -145,7 +144,7 @@ class Runtime:
                 retrier=self.retrier,
             )
             opened.callback(self.decoders.close)
-            self.model = LoadedModel(self.bundle, self._open_engine())
+            self.model = self._open_model()
             filer = self._build_filer()
             companion_filer = self._build_companion_filer()
             self.pipeline = self._build_pipeline(filer, companion_filer)

@@ -9,6 +9,7 @@ from daemon.inbox.readiness import ReadinessTracker
 from daemon.monitoring.progress import Progress
 from daemon.monitoring.systemd import EXTEND_TIMEOUT, notify
 from daemon.pipeline import loaded_model
+from daemon.pipeline.loaded_model import LoadedModel
 from daemon.retry import RetryAborted
 from daemon.service.loop import MainLoop
 from daemon.service.reload import Reloaded
@@ -17,7 +18,6 @@ from daemon.service.runtime import ProcessContext, Runtime, RuntimePlan
 from daemon.service.signals import Signals
 from daemon.settings import Settings
 from models.bundle import Bundle
-from models.engines.base import Engine
 from models.errors import FoodsortError
 
 log = structlog.get_logger()
@@ -111,11 +111,11 @@ class RuntimeSwitch:
         self.loop.handle(0)
         old.close()
         try:
-            plan = RuntimePlan(settings, model.bundle, open_engine=lambda: model.engine)
+            plan = RuntimePlan(settings, model.bundle, open_model=lambda: model)
             self._newest = self._prepare(plan, previous=previous)
             self.open()
         except (FoodsortError, OSError) as error:
-            plan = RuntimePlan(old.settings, old.bundle, open_engine=lambda: old.model.engine)
+            plan = RuntimePlan(old.settings, old.bundle, open_model=lambda: old.model)
             self._newest = self._prepare(plan, previous=previous)
             self.open()
             self.begin()
@@ -135,9 +135,9 @@ class RuntimeSwitch:
         tracker = ReadinessTracker(watch.settle_s, watch.open_s, watch.empty_s, self._window)
         return Runtime(self._context, plan, tracker)
 
-    def _warm(self, settings: Settings, bundle: Bundle) -> Engine:
+    def _warm(self, settings: Settings, bundle: Bundle) -> LoadedModel:
         notify(EXTEND_TIMEOUT, "STATUS=loading the model")
         with self._signals.exit_on_stop():
             if self._signals.stopping.is_set():
                 raise RetryAborted("stopped before the model was loaded")
-            return loaded_model.warm(self._context.root, settings, bundle)
+            return LoadedModel(bundle, loaded_model.warm(self._context.root, settings, bundle))
