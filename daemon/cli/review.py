@@ -47,6 +47,7 @@ def review(
     from daemon.database import addresses, connections, root_id
     from daemon.settings import load
     from daemon.web.app import app as page
+    from daemon.web.photo_features import PhotoFeatures
     from daemon.web.thumbnails import ThumbnailCache
 
     settings = load(root)
@@ -64,9 +65,10 @@ def review(
     with (
         closing(_listening(host, port)) as listener,
         closing(ThumbnailCache(root, settings, reading)) as pictures,
+        closing(PhotoFeatures(root, settings, pictures)) as features,
     ):
         config = uvicorn.Config(
-            page(root, settings, reading, writing, pictures, host),
+            page(root, settings, reading, writing, pictures, features, host),
             log_level="warning",
             access_log=False,
             lifespan="off",

@@ -21,21 +21,21 @@ from models.plurals import is_or_are
 Ids = Annotated[list[Annotated[int, Field(ge=0, le=LAST_ID)]], Field(min_length=1, max_length=200)]
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
     """A request's body."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-B = TypeVar("B", bound=_Body)
+B = TypeVar("B", bound=Body)
 
 
-class _LabelBody(_Body):
+class _LabelBody(Body):
     ids: Ids
     label: Literal["food", "non_food"]
 
 
-class _WithdrawBody(_Body):
+class _WithdrawBody(Body):
     ids: Ids
     labels: Ids | None = None
 
@@ -46,11 +46,11 @@ class _WithdrawBody(_Body):
         return self
 
 
-class _RetryBody(_Body):
+class _RetryBody(Body):
     ids: Ids | None
 
 
-class _DeleteBody(_Body):
+class _DeleteBody(Body):
     ids: Ids
 
 
@@ -78,7 +78,7 @@ class _Result(TypedDict):
 
 async def label(request: Request) -> Response:
     """Gives photos a person's label."""
-    body = await _parse_body(request, _LabelBody)
+    body = await parse_body(request, _LabelBody)
     changes = services(request).changes
     outcome = f"{formatting.label(body.label)} now"
     return await _respond(request, outcome, body.ids, lambda: changes.label(body.ids, body.label))
@@ -86,26 +86,27 @@ async def label(request: Request) -> Response:
 
 async def withdraw(request: Request) -> Response:
     """Takes labels back: those that are named, and else the newest of each photo."""
-    body = await _parse_body(request, _WithdrawBody)
+    body = await parse_body(request, _WithdrawBody)
     changes = services(request).changes
     return await _respond(request, "as before", body.ids, lambda: changes.withdraw(body.ids, body.labels))
 
 
 async def retry(request: Request) -> Response:
     """Returns failed photos to the inbox, to be sorted again."""
-    body = await _parse_body(request, _RetryBody)
+    body = await parse_body(request, _RetryBody)
     changes = services(request).changes
     return await _respond(request, "in the inbox, to be sorted again", [], lambda: changes.retry(body.ids))
 
 
 async def delete(request: Request) -> Response:
     """Deletes failed photos permanently."""
-    body = await _parse_body(request, _DeleteBody)
+    body = await parse_body(request, _DeleteBody)
     changes = services(request).changes
     return await _respond(request, "deleted", [], lambda: changes.delete(body.ids))
 
 
-async def _parse_body(request: Request, model: type[B]) -> B:
+async def parse_body(request: Request, model: type[B]) -> B:
+    """Parses the JSON of a request. Raises HTTPException."""
     try:
         return model.model_validate_json(await request.body())
     except ValidationError as error:

@@ -16,14 +16,16 @@ from starlette.staticfiles import StaticFiles
 
 from daemon.actions.context import ActionBusy
 from daemon.settings import Settings
-from daemon.web import actions, images, login, overview, pages
+from daemon.web import actions, images, login, model_state, overview, pages, teach
 from daemon.web.auth import Sessions
 from daemon.web.changes import PhotoChanges
 from daemon.web.filters import FilterError
 from daemon.web.gallery import Gallery
 from daemon.web.middleware import SecurityMiddleware
+from daemon.web.photo_features import PhotoFeatures
 from daemon.web.services import Services
 from daemon.web.stats import Statistics
+from daemon.web.teacher import Teacher
 from daemon.web.templating import FOLDER, open_templates, render
 from daemon.web.thumbnails import ThumbnailCache
 from models.errors import FoodsortError
@@ -42,6 +44,7 @@ def app(
     reading: sa.Engine,
     writing: sa.Engine,
     thumbnails: ThumbnailCache,
+    features: PhotoFeatures,
     host: str = "127.0.0.1",
 ) -> SecurityMiddleware:
     """Assembles the application.
@@ -52,6 +55,7 @@ def app(
         reading: Its database, for queries.
         writing: Its database, for changes.
         thumbnails: JPEGs of its photos.
+        features: Their features, by which photos to label are chosen.
         host: The address that the server listens on.
     """
     sessions = Sessions(settings.web.token)
@@ -74,6 +78,7 @@ def app(
         statistics=Statistics(reading),
         thumbnails=thumbnails,
         changes=PhotoChanges(root, settings, writing),
+        teacher=Teacher(reading, features, lambda: model_state.read(root, settings)),
         templates=open_templates(gallery, sessions, settings),
         image_slots=Semaphore(images.CONCURRENT),
     )
@@ -89,6 +94,10 @@ def _routes() -> list[BaseRoute]:
         Route("/failed", pages.failed),
         Route("/failures", pages.failed),
         Route("/overview", overview.page),
+        Route("/teach", teach.page),
+        Route("/teach/result", teach.result),
+        Route("/teach/answer", teach.answer, methods=["POST"]),
+        Route("/teach/undo", teach.undo, methods=["POST"]),
         Route("/photos/{photo_id:id}/{picture}.jpg", images.image),
         Route("/label", actions.label, methods=["POST"]),
         Route("/withdraw", actions.withdraw, methods=["POST"]),

@@ -26,9 +26,9 @@ def cards(request: Request) -> Response:
     filters = parse(parameters)
     photos = services(request).gallery
     if "ids" in parameters:
-        page = Page(photos.cards([_parse_id(number) for number in parameters["ids"].split(",")[:_MOST_IDS]]))
+        page = Page(photos.cards([parse_id(number) for number in parameters["ids"].split(",")[:_MOST_IDS]]))
     elif "newer" in parameters:
-        page = photos.newer(filters, _parse_id(parameters["newer"]))
+        page = photos.newer(filters, parse_id(parameters["newer"]))
     else:
         page = photos.page(filters, parameters.get("after", ""))
     return render(request, "cards.html", {"filters": filters, "page": page})
@@ -64,7 +64,8 @@ def failed(request: Request) -> Response:
     return render(request, template, {"filters": filters, "page": page, "section": "failed"})
 
 
-def _parse_id(text: str) -> int:
+def parse_id(text: str) -> int:
+    """Parses the id of a photo in an address. Raises HTTPException."""
     if not text.isascii() or not text.isdigit() or len(text) > 20 or int(text) > LAST_ID:
         raise HTTPException(400, "The address has no valid photo number.")
     return int(text)

@@ -13,6 +13,7 @@ from daemon.web.auth import Sessions
 from daemon.web.changes import PhotoChanges
 from daemon.web.gallery import Gallery
 from daemon.web.stats import Statistics
+from daemon.web.teacher import Teacher
 from daemon.web.thumbnails import ThumbnailCache
 
 
@@ -28,6 +29,7 @@ class Services:
         statistics: Counts for the overview.
         thumbnails: JPEGs of photos.
         changes: Changes to photos.
+        teacher: Photos to label.
         templates: HTML templates.
         image_slots: Limits how many requests make an image at the same time.
     """
@@ -39,6 +41,7 @@ class Services:
     statistics: Statistics
     thumbnails: ThumbnailCache
     changes: PhotoChanges
+    teacher: Teacher
     templates: Jinja2Templates
     image_slots: Semaphore
 

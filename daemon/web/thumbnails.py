@@ -3,8 +3,9 @@
 import hashlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 from typing import NamedTuple
@@ -53,6 +54,7 @@ class ThumbnailCache:
     """Makes JPEGs of the photos of one root, by the ids of their rows. Any thread may call it.
 
     Attributes:
+        bundle: The bundle in the settings.
         model_sha256: Digest of the model that `explanation` explains.
     """
 
@@ -60,9 +62,9 @@ class ThumbnailCache:
         """Loads the bundle and starts decoders. Raises BundleError, or OSError if there is no inbox."""
         self._engine = engine
         self._images = settings.images
-        self._bundle = loaded_model.load(root, settings)
-        self.model_sha256 = self._bundle.sha256
-        self._explainer = Explainer(self._bundle, settings.model)
+        self.bundle = loaded_model.load(root, settings)
+        self.model_sha256 = self.bundle.sha256
+        self._explainer = Explainer(self.bundle, settings.model)
         self._cache: cachetools.LRUCache[tuple[str, str], bytes] = cachetools.LRUCache(CACHE_BYTES, getsizeof=len)
         self._claims = Claims(root / settings.folders.inbox)
         self._destinations = DestinationFolders(root, settings.folders, self._claims)
@@ -94,12 +96,23 @@ class ThumbnailCache:
 
         def draw(fd: int) -> Pixels:
             photo = self._decode(fd, Within(LARGE_PX))
-            return self._explainer.overlay(photo, self._decode(fd, self._bundle.card.fit), look)
+            return self._explainer.overlay(photo, self._decode(fd, self.bundle.card.fit), look)
 
         return self._image(photo_id, f"explanation {self.model_sha256} {look}", draw)
 
+    def model_input(self, photo_id: int) -> Pixels:
+        """A photo as the network gets it, uint8 RGB (side, side, 3). Raises ImageUnavailable."""
+        with self._open(self._file(photo_id)) as fd:
+            return self._draw(lambda: self._decode(fd, self.bundle.card.fit))
+
     def _image(self, photo_id: int, kind: str, draw: Callable[[int], Pixels]) -> bytes:
         file = self._file(photo_id)
+        with self._open(file) as fd:
+            return self._cached((kind, file.sha256), lambda: draw(fd))
+
+    @contextmanager
+    def _open(self, file: _File) -> Iterator[int]:
+        """Opens a photo. Raises ImageUnavailable."""
         try:
             fd = open_original(self._destinations, file.path)
         except OriginalMissing as error:
@@ -108,7 +121,7 @@ class ThumbnailCache:
             # Each time, also if the image is cached: a photo that was removed or replaced is not shown.
             if not _is_same(fd, file):
                 raise ImageUnavailable(f"the photo {CHANGED}")
-            return self._cached((kind, file.sha256), lambda: draw(fd))
+            yield fd
         finally:
             os.close(fd)
 
@@ -125,13 +138,17 @@ class ThumbnailCache:
         with self._lock:
             jpeg = self._cache.get(key)
         if jpeg is None:
-            try:
-                jpeg = _encode(self._threads.submit(draw).result())
-            except (FoodsortError, OSError, PoolStopped) as error:
-                raise ImageUnavailable(f"no image can be made of it: {error}") from error
+            jpeg = _encode(self._draw(draw))
             with self._lock:
                 self._cache[key] = jpeg
         return jpeg
+
+    def _draw(self, draw: Callable[[], Pixels]) -> Pixels:
+        """Draws in a thread that stays. Raises ImageUnavailable."""
+        try:
+            return self._threads.submit(draw).result()
+        except (FoodsortError, OSError, PoolStopped) as error:
+            raise ImageUnavailable(f"no image can be made of it: {error}") from error
 
     def _decode(self, fd: int, fit: Fit | Within) -> Pixels:
         return self._pool(fit, 1).decode(fd).pixels

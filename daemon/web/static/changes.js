@@ -87,6 +87,27 @@ export function undo(onPart) {
   });
 }
 
+/** Answers a question of Teach. earlier: the id of the label that is asked for again, or null. Result as of `label`. */
+export function answer(id, name, earlier) {
+  return enqueue(async () => {
+    const result = await send("/teach/answer", [id], (ids) => ({ ids, label: name, earlier }), () => {});
+    if (result) save([...read(CHANGES), result.labels]);
+    return result;
+  });
+}
+
+/** Takes back an answer. labels: returns its labels, see `answer`, once the answer has been sent. */
+export function undoAnswer(labels) {
+  return enqueue(async () => {
+    const [pair] = labels();
+    if (!pair) return null; // it failed
+    const [id, labelId] = pair;
+    const result = await send("/teach/undo", [id], (ids) => ({ ids, labels: [labelId] }), () => {});
+    if (result) save(read(CHANGES).map((pairs) => pairs.filter(([, other]) => other !== labelId)));
+    return result;
+  });
+}
+
 /** Removes the newest label of a photo, also one by another person. */
 export function withdraw(id) {
   return enqueue(async () => {

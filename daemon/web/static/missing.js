@@ -18,7 +18,7 @@ async function replace(image) {
 export function explainMissing(element) {
   // An error event does not bubble, but the capturing phase has it.
   element.addEventListener("error", (event) => event.target.matches("img:not(.map)") && replace(event.target), true);
-  for (const image of element.querySelectorAll("img")) {
+  for (const image of element.querySelectorAll("img[src]")) {
     if (image.complete && !image.naturalWidth) replace(image);
   }
 }

@@ -256,7 +256,9 @@ def test_scrolling_loads_more_photos(photos: Path, page: Page) -> None:
         assert ids == sorted(ids, reverse=True)
 
 
-@pytest.mark.parametrize("path", ["/", "/photo/3", "/failed", "/overview", "/photo/99"])
+@pytest.mark.parametrize(
+    "path", ["/", "/photo/3", "/failed", "/teach", "/teach/result?ids=3", "/overview", "/photo/99"]
+)
 def test_nothing_is_wider_than_a_phone(kept: str, browser: Browser, path: str) -> None:
     context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
     page = context.new_page()
@@ -360,6 +362,8 @@ def test_axe_finds_nothing_serious(kept: str, browser: Browser, scheme: str) -> 
         "/photo/5",
         "/photo/1",
         "/failed",
+        "/teach",
+        "/teach/result?ids=5",
         "/overview",
         "/photo/99",
     ):

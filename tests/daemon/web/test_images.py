@@ -14,6 +14,7 @@ from daemon.settings import Settings
 from daemon.web.app import app
 from daemon.web.images import CONCURRENT
 from daemon.web.middleware import SecurityMiddleware
+from daemon.web.photo_features import PhotoFeatures
 from daemon.web.thumbnails import ThumbnailCache
 
 
@@ -42,7 +43,7 @@ def slow() -> Slow:
 def page(tmp_path: Path, slow: Slow) -> Iterator[SecurityMiddleware]:
     """A page without photos whose images are slow."""
     engine = connections.connect(addresses.IN_MEMORY)
-    yield app(tmp_path, Settings(), engine, engine, cast(ThumbnailCache, slow))
+    yield app(tmp_path, Settings(), engine, engine, cast(ThumbnailCache, slow), cast(PhotoFeatures, None))
     engine.dispose()
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from daemon.database import addresses, connections
 from daemon.settings import Settings
 from daemon.web.app import app
+from daemon.web.photo_features import PhotoFeatures
 from daemon.web.thumbnails import ThumbnailCache
 from tests.daemon.web.conftest import reviewing, sort
 
@@ -141,7 +142,7 @@ def test_every_response_has_the_security_headers(address: str) -> None:
 
 def test_an_unexpected_error_has_a_message_and_the_security_headers(tmp_path: Path) -> None:
     engine, broken = connections.connect(addresses.IN_MEMORY), cast(ThumbnailCache, None)
-    page = app(tmp_path, Settings(), engine, engine, broken)
+    page = app(tmp_path, Settings(), engine, engine, broken, cast(PhotoFeatures, None))
     transport = httpx.ASGITransport(page, raise_app_exceptions=False)
 
     async def get() -> httpx.Response:
