@@ -81,7 +81,8 @@ class PhotoFeatures:
             thread.join(timeout_s)
 
     def _work(self, photos: list[tuple[int, str]]) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)  # of this thread alone
+        with suppress(OSError):  # a sandbox may forbid it
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)  # of this thread alone
         try:
             if self._opened is None:
                 self._opened = FeatureStore(self._path), FeatureExtractor(self._thumbnails.bundle)
