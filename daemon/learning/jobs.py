@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -34,8 +34,17 @@ _ATTEMPTS = 10
 _MOST_BYTES = 4 << 20
 """Largest part of the output and of the errors that is read."""
 
-JobKind = Literal["learn", "preview", "resort"]
-"""What a job does: make a candidate; judge sorted photos again; and also move those with another label."""
+JobKind = Literal["learn", "learn_and_promote", "preview", "resort"]
+"""What a job does: make a candidate; also put it live if it is better; judge sorted photos again; and also move those with
+another label."""
+
+
+_WORDS: Final[dict[JobKind, tuple[str, ...]]] = {
+    "learn": ("learn",),
+    "learn_and_promote": ("learn", "--promote"),
+    "preview": ("reclassify", "--dry-run"),
+    "resort": ("reclassify",),
+}
 
 
 class JobRunning(FoodsortError):
@@ -213,7 +222,12 @@ def write_state(folder: Path, job: Job) -> None:
 
 
 def _command(kind: JobKind, root: Path) -> tuple[str, ...]:
-    words = {"learn": ("learn",), "preview": ("reclassify", "--dry-run"), "resort": ("reclassify",)}[kind]
+    words = {
+        "learn": ("learn",),
+        "learn_and_promote": ("learn", "--promote"),
+        "preview": ("reclassify", "--dry-run"),
+        "resort": ("reclassify",),
+    }[kind]
     return (sys.executable, "-m", "daemon", *words, "--root", str(root), "--format", "json")
 
 

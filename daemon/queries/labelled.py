@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from daemon.database.schema import photos, reviews
 from daemon.photo import DUPLICATE, FILED, RETRY, UNDONE
+from daemon.queries.audit import reserved
 from models.images.formats import EXTENSIONS
 
 LABELS = ("food", "non_food")
@@ -66,3 +67,19 @@ def labelled_photos(engine: sa.Engine, *, only_corrected: bool) -> Iterator[list
         copies = list(same_bytes)
         if not only_corrected or copies[0].label != copies[0].predicted_label:
             yield copies
+
+
+def count_labels_since(engine: sa.Engine, since: str) -> int:
+    """The number of photos that people have labelled after a time, without reserved ones.
+
+    Args:
+        engine: The database.
+        since: Time as in the database; empty for all.
+    """
+    query = (
+        sa.select(sa.func.count(sa.distinct(photos.c.sha256)))
+        .join_from(reviews, photos)
+        .where(reviews.c.reviewed_at > since, ~reserved(), reviews.c.label.in_(LABELS))
+    )
+    with engine.connect() as connection:
+        return connection.execute(query).scalar_one()

@@ -16,6 +16,7 @@ from daemon.monitoring.systemd import EXTEND_TIMEOUT, Watchdog, notify
 from daemon.pipeline import loaded_model
 from daemon.registry.watch import ModelsWatch
 from daemon.retry import RetryAborted
+from daemon.service.auto_learning import AutoLearning
 from daemon.service.collector import MetricsCollector
 from daemon.service.reload import Reload
 from daemon.service.runtime import ProcessContext
@@ -60,6 +61,7 @@ class Service:
         self._messages = self._context.messages
         self._metrics = self._context.metrics
         self._models_watch = ModelsWatch(root)
+        self._auto_learning = AutoLearning(root, self._report_learning)
         self._watchdog = Watchdog()
         self._window = window
         self._endpoint = MetricsEndpoint(self._metrics.registry, lambda: self._switch.reporter.health)
@@ -138,6 +140,8 @@ class Service:
             loop.tick()
             if self._once and loop.idle():
                 return
+            if not self._once:
+                self._auto_learning.tick(self._switch.runtime.settings, idle=loop.is_quiet())
             engine = self._switch.runtime.model.engine
             if isinstance(engine, IdleUnloadingEngine) and engine.unload_if_idle():
                 log.info("model unloaded until the next photo", engine=engine.name)
@@ -175,6 +179,9 @@ class Service:
             except FoodsortError as error:
                 log.error("reload failed; keeping the current settings", kind="reload", reason=str(error))
             notify("READY=1")
+
+    def _report_learning(self, problem: str) -> None:
+        self._switch.runtime.storage.event_log.record("learning", f"no candidate was made: {problem}")
 
     def _other_models(self) -> bool:
         runtime = self._switch.runtime

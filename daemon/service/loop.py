@@ -96,7 +96,7 @@ class MainLoop:
         """Whether no photo is ready, settling or in flight, even after a new scan of the whole inbox."""
         intake = self.runtime.intake
         companions = self.runtime.companions
-        if not self.runtime.storage.handle.is_open or not self._is_quiet():
+        if not self.runtime.storage.handle.is_open or not self.is_quiet():
             if companions is not None:
                 companions.hurries = False
             return False
@@ -106,7 +106,7 @@ class MainLoop:
         self._scan()
         while intake.scanning and not len(intake.tracker) and not self._stopping.is_set():
             intake.continue_scan()
-        return self._is_quiet()
+        return self.is_quiet()
 
     def sleep_s(self) -> float:
         """Time until there is work without a message (s)."""
@@ -136,7 +136,8 @@ class MainLoop:
         except queue.Empty:
             return
 
-    def _is_quiet(self) -> bool:
+    def is_quiet(self) -> bool:
+        """Whether no photo is ready, settling or in flight, as far as is known."""
         intake = self.runtime.intake
         in_flight = self.runtime.pipeline.in_flight or not self._messages.empty()
         return not in_flight and not intake.scanning and not len(intake.tracker)
