@@ -180,7 +180,7 @@ class CompanionFollower:
                 continue
             revert = companions.update().where(companions.c.id == companion.id).values(generation=generation)
             journal = self._returns if returns else self._removals if target is None else self._moves
-            yield journal, photo_id, PlannedMove(located, target, original=companion, revert=revert)
+            yield journal, photo_id, PlannedMove(located, target, original=companion, revert=(revert,))
 
     def _marked(self, photo_ids: Sequence[int] | None) -> Iterable[tuple[Photo, str, int, str, bytes]]:
         """The marked companions, each with the old place of its photo, and the photo's id, state and place."""

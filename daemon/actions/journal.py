@@ -51,13 +51,26 @@ class Journal:
         self._route = route
         self._files = FileMover()
 
-    def begin(self, connection: sa.Connection, move: PlannedMove) -> bool:
-        """Writes a move to the photo's row; returns False if another process has changed the row's state."""
+    def begin(
+        self, connection: sa.Connection, move: PlannedMove, guard: "sa.ColumnElement[bool] | None" = None
+    ) -> bool:
+        """Writes a move to the photo's row.
+
+        Args:
+            connection: The connection, in a transaction.
+            move: The move.
+            guard: What must hold for the row, besides its state.
+
+        Returns:
+            False if the guard does not hold, or another process has changed the row's state; then nothing is written.
+        """
         assert move.original is not None
         moving = self._route.transition.moving
         columns = file_of(move.photo) | self._route.intent(move, move.target)
         states = (move.original.state,)
-        begun = update_if_state(connection, move.photo.id, states, table=self._table, state=moving, **columns)
+        begun = update_if_state(
+            connection, move.photo.id, states, table=self._table, guard=guard, state=moving, **columns
+        )
         if begun and self._table is photos:
             mark_following(connection, move.photo.id, move.photo.path)
         return begun
@@ -181,8 +194,8 @@ class Journal:
             updated = update_if_state(
                 connection, original.id, moving, table=self._table, state=original.state, **columns
             )
-            if updated and move.revert is not None:
-                connection.execute(move.revert)
+            for statement in move.revert if updated else ():
+                connection.execute(statement)
 
     def _presence(self, move: PlannedMove, *, is_private: bool) -> Presence:
         """Whether a photo is at its target. Raises OSError."""

@@ -7,6 +7,8 @@ from typing import Literal
 
 import sqlalchemy as sa
 
+from daemon.actions.result import BUSY
+from daemon.actions.route import Statements
 from daemon.database.rows import Review
 from daemon.database.schema import photos, results, reviews
 from daemon.database.timestamps import format_time
@@ -19,8 +21,22 @@ Source = Literal["person", "audit", "move"]
 """How a person gave a label, see `schema.reviews`."""
 
 
+class _ByPerson:
+    """What the changes of people's labels have in common: nothing stands against them."""
+
+    @property
+    def guard(self) -> "sa.ColumnElement[bool]":
+        """Nothing but the photo's state must hold."""
+        return sa.true()
+
+    @property
+    def refusal(self) -> str:
+        """The state has changed."""
+        return BUSY
+
+
 @dataclass(frozen=True)
-class NewLabel:
+class NewLabel(_ByPerson):
     """A new label by a person.
 
     Attributes:
@@ -33,7 +49,7 @@ class NewLabel:
     folder: Label | None
     source: Source = "person"
 
-    def write(self, connection: sa.Connection) -> sa.Delete:
+    def write(self, connection: sa.Connection) -> Statements:
         """Writes the label; returns the statement that reverts it."""
         row = {
             "photo_id": self.photo.id,
@@ -42,11 +58,11 @@ class NewLabel:
             "source": self.source,
         }
         review_id = connection.execute(reviews.insert().values(row).returning(reviews.c.id)).scalar_one()
-        return reviews.delete().where(reviews.c.id == review_id)
+        return (reviews.delete().where(reviews.c.id == review_id),)
 
 
 @dataclass(frozen=True)
-class Withdrawal:
+class Withdrawal(_ByPerson):
     """The removal of a photo's newest label by a person.
 
     Attributes:
@@ -56,7 +72,7 @@ class Withdrawal:
     review: Review
     folder: Label | None
 
-    def write(self, connection: sa.Connection) -> sa.Insert:
+    def write(self, connection: sa.Connection) -> Statements:
         """Removes the label; returns the statement that reverts it."""
         connection.execute(reviews.delete().where(reviews.c.id == self.review.id))
         # Reverted under a new id: SQLite may have given the old one to another label meanwhile.
@@ -66,15 +82,12 @@ class Withdrawal:
             "reviewed_at": self.review.reviewed_at,
             "source": self.review.source,
         }
-        return reviews.insert().values(row)
-
-
-LabelChange = NewLabel | Withdrawal
+        return (reviews.insert().values(row),)
 
 
 def new_labels(
     engine: sa.Engine, selected: Iterable[Photo], label: PersonLabel, source: Source = "person"
-) -> dict[int, LabelChange]:
+) -> dict[int, NewLabel]:
     """A new label for each photo, by its id; photos that have this label already stay where they are."""
     selected = list(selected)
     ids = [photo.id for photo in selected]
@@ -84,7 +97,7 @@ def new_labels(
     return {photo.id: NewLabel(photo, label, None if photo.id in has_label else label, source) for photo in selected}
 
 
-def withdrawals(engine: sa.Engine, selected: Iterable[Photo]) -> dict[int, LabelChange]:
+def withdrawals(engine: sa.Engine, selected: Iterable[Photo]) -> dict[int, Withdrawal]:
     """The removal of each photo's newest label by a person, by the photo's id; nothing for photos that have none.
 
     The photo moves to the folder of the label that is valid then: the previous one by a person, else the model's.
@@ -102,7 +115,7 @@ def withdrawals(engine: sa.Engine, selected: Iterable[Photo]) -> dict[int, Label
         for *review, predicted_label in connection.execute(query):
             newest_first.setdefault(review[1], []).append(Review._make(review))
             predicted[review[1]] = predicted_label
-    changes: dict[int, LabelChange] = {}
+    changes: dict[int, Withdrawal] = {}
     for photo_id, (newest, *earlier) in newest_first.items():
         valid = earlier[0].label if earlier else predicted[photo_id]
         changes[photo_id] = Withdrawal(newest, None if valid == newest.label else valid)

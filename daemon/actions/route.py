@@ -11,6 +11,9 @@ from daemon.queries.photo_rows import Photo
 S = TypeVar("S", State, CompanionState)
 
 
+Statements = tuple[sa.Insert | sa.Update | sa.Delete, ...]
+
+
 class Transition(NamedTuple, Generic[S]):
     """The states of a photo during an action.
 
@@ -34,13 +37,13 @@ class PlannedMove(NamedTuple):
         photo: The photo with its source as its path, and the identity, size and time of the file there.
         target: The place that it moves to; None when it is removed: deleted, or a copy whose original is in the inbox.
         original: The photo before the action; None in a recovery.
-        revert: The statement that reverts what else the action wrote, if the photo cannot be moved.
+        revert: The statements that revert what else the action wrote, if the photo cannot be moved.
     """
 
     photo: Photo
     target: bytes | None
     original: Photo | None = None
-    revert: "sa.Insert | sa.Update | sa.Delete | None" = None
+    revert: Statements = ()
 
 
 class Route(Protocol):

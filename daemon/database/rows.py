@@ -263,12 +263,21 @@ def update_if_state(
     states: tuple[State | CompanionState, ...],
     *,
     table: sa.Table = photos,
+    guard: "sa.ColumnElement[bool] | None" = None,
     **values: Any,
 ) -> bool:
     """Updates a row if it is still in one of these states; two processes that race for it cannot both succeed.
 
+    Args:
+        connection: The connection, in a transaction.
+        row_id: Id of the row.
+        states: The states.
+        table: The table, `photos` or `companions`.
+        guard: What must hold for the row, besides its state.
+        values: The new values by column.
+
     Returns:
         Whether the row was updated.
     """
-    condition = sa.and_(table.c.id == row_id, table.c.state.in_(states))
+    condition = sa.and_(table.c.id == row_id, table.c.state.in_(states), sa.true() if guard is None else guard)
     return bool(connection.execute(table.update().where(condition).values(values)).rowcount)

@@ -125,7 +125,7 @@ def test_a_withdrawal_that_is_reverted_keeps_the_source(root: Path, changes: Pho
     with connect(root) as connection:
         photo = PhotoSelection(connection.engine, root, ("filed",)).by_ids([1])
         (withdrawal,) = withdrawals(connection.engine, photo).values()
-        revert = withdrawal.write(connection)
+        (revert,) = withdrawal.write(connection)
         assert connection.scalar(sa.select(sa.func.count()).select_from(reviews)) == 0
         connection.execute(revert)
     assert sources(root, 1) == [("non_food", "audit")]
