@@ -67,7 +67,8 @@ FROM classified
 _BATCHES_AND_EVENTS = (
     f"""
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i <= :rows / {BATCH})
-    INSERT INTO batches SELECT i, strftime('{_TIME}', :begin + {BATCH} * i, 'unixepoch'), {BATCH}, 'bench', 300.0 FROM n
+    INSERT INTO batches (id, started_at, photos, engine, inference_ms)
+      SELECT i, strftime('{_TIME}', :begin + {BATCH} * i, 'unixepoch'), {BATCH}, 'bench', 300.0 FROM n
     """,
     f"""
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows / 100)

@@ -1,5 +1,7 @@
 """The tables of the results database and the view `results`; the migrations create them."""
 
+from typing import Final
+
 import sqlalchemy as sa
 
 REVISION = "0010"
@@ -35,7 +37,10 @@ batches = sa.Table(
     sa.Column("inference_ms", sa.Float, nullable=False),
     sa.Column("kind", sa.String(16), nullable=False, server_default="sort"),
 )
-"""`kind` is `sort`, or `reclassify` for photos that were judged again by another model."""
+"""`kind` is SORT, or RECLASSIFY for photos that were judged again. The latter has 0 as `photos` until it is complete."""
+
+SORT: Final = "sort"
+RECLASSIFY: Final = "reclassify"
 
 photos = sa.Table(
     "photos",
@@ -145,7 +150,10 @@ judgements = sa.Table(
     sa.UniqueConstraint("photo_id", "model_id"),
     sa.Index("ix_judgements_model_id_id", "model_id", "id"),
 )
-"""Predictions that did not sort a photo: by a candidate, and by a model that judges sorted photos again."""
+"""Predictions that did not sort a photo: by a candidate, and by a model that judges sorted photos again.
+
+The database itself deletes those of a photo whose `sha256` changes, see migrations/versions/0010_learning.py.
+"""
 
 reclassifications = sa.Table(
     "reclassifications",
@@ -153,7 +161,7 @@ reclassifications = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("batch_id", sa.Integer, sa.ForeignKey("batches.id"), nullable=False),
     sa.Column("photo_id", sa.Integer, sa.ForeignKey("photos.id"), nullable=False, index=True),
-    sa.Column("previous_batch_id", sa.Integer, sa.ForeignKey("batches.id"), nullable=False),
+    sa.Column("previous_batch_id", sa.Integer, sa.ForeignKey("batches.id"), nullable=False, index=True),
     sa.Column("previous_model_id", sa.Integer, sa.ForeignKey("models.id"), nullable=False),
     sa.Column("predicted_label", sa.String(8)),
     sa.Column("probability", sa.Float),

@@ -200,5 +200,7 @@ CREATE TRIGGER changes_review_added AFTER INSERT ON reviews FOR EACH ROW  BEGIN 
 CREATE TRIGGER changes_review_moved AFTER UPDATE OF photo_id ON reviews FOR EACH ROW  BEGIN INSERT INTO changes (photo_id) VALUES (NEW.photo_id); END;
 CREATE TRIGGER changes_review_removed AFTER DELETE ON reviews FOR EACH ROW  BEGIN INSERT INTO changes (photo_id) VALUES (OLD.photo_id); END;
 CREATE INDEX ix_judgements_model_id_id ON judgements (model_id, id);
+CREATE TRIGGER judgements_of_other_bytes AFTER UPDATE OF sha256 ON photos FOR EACH ROW WHEN (NEW.sha256 <> OLD.sha256) BEGIN DELETE FROM judgements WHERE photo_id = NEW.id; END;
 CREATE INDEX ix_reclassifications_photo_id ON reclassifications (photo_id);
+CREATE INDEX ix_reclassifications_previous_batch_id ON reclassifications (previous_batch_id);
 COMMIT;

@@ -7,6 +7,12 @@ revision = "0010"
 down_revision = "0009"
 
 
+_OTHER_BYTES = "judgements_of_other_bytes"
+"""A trigger: what a model said of the bytes that a photo had is not about the bytes that it has now."""
+_ON = "AFTER UPDATE OF sha256 ON photos FOR EACH ROW WHEN (NEW.sha256 <> OLD.sha256)"
+_DELETE = "DELETE FROM judgements WHERE photo_id = NEW.id"
+
+
 def upgrade() -> None:
     """Adds the tables, the kind of a batch and the source of a label."""
     op.add_column("reviews", sa.Column("source", sa.String(8), nullable=False, server_default="person"))
@@ -39,3 +45,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("batch_id", "photo_id"),
     )
     op.create_index("ix_reclassifications_photo_id", "reclassifications", ["photo_id"])
+    op.create_index("ix_reclassifications_previous_batch_id", "reclassifications", ["previous_batch_id"])
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(f"CREATE TRIGGER {_OTHER_BYTES} {_ON} BEGIN {_DELETE}; END")
+    else:
+        op.execute(
+            f"CREATE FUNCTION {_OTHER_BYTES}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN {_DELETE}; RETURN NULL; END'"
+        )
+        op.execute(f"CREATE TRIGGER {_OTHER_BYTES} {_ON} EXECUTE FUNCTION {_OTHER_BYTES}()")
