@@ -97,19 +97,25 @@ def _classifying_writer(
     from daemon.database.recorder import Recorder
     from daemon.decoders.pool import DecoderPool
     from daemon.pipeline import loaded_model
-    from daemon.pipeline.offline import predict
+    from daemon.pipeline.loaded_model import LoadedModel
+    from daemon.pipeline.predictor import Predictor, decode_open
 
     bundle = loaded_model.load(root, settings)
     network = loaded_model.warm(root, settings, bundle)
     recorder = Recorder(engine)
     recorder.use_model(bundle)
     images = settings.images
-    with DecoderPool(bundle.card.fit, images.max_pixels, images.timeout_s) as decoders:
-        classifier = partial(
-            predict, bundle=bundle, engine=network, decoders=decoders, unsure=bool(settings.folders.unsure)
-        )
+    with (
+        DecoderPool(bundle.card.fit, images.max_pixels, images.timeout_s) as decoders,
+        Predictor(
+            LoadedModel(bundle, network),
+            partial(decode_open, decoders=decoders),
+            decoders.size,
+            unsure=bool(settings.folders.unsure),
+        ) as predictor,
+    ):
         yield RepairWriter(
-            inventory, engine, classifier=classifier, model_id=recorder.model_id, engine_name=network.name
+            inventory, engine, classifier=predictor.predict, model_id=recorder.model_id, engine_name=network.name
         )
 
 

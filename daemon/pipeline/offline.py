@@ -1,26 +1,23 @@
 """Classifies files outside the daemon; moves and records nothing."""
 
-import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypedDict, final
 
-import numpy as np
-
 from daemon.decoders.pool import DecoderPool
 from daemon.inbox.ignore import IgnoreRules
-from daemon.photo import Failure, Prediction
-from daemon.pipeline.classify import label_logits, run_network
+from daemon.photo import Failure
+from daemon.pipeline.loaded_model import LoadedModel
+from daemon.pipeline.predictor import Predictor, decode_open
 from models import Label
 from models.bundle import Bundle
 from models.engines.base import Engine
-from models.errors import ImageError
 from models.filenames import escape_name
 from models.images.decode import Picture
 
-_BATCH = 8  # photos for each stream of the engine
+_BATCH = 8  # photos
 
 
 @final
@@ -72,9 +69,8 @@ def classify(
     Raises:
         EngineError: The engine failed.
     """
-    files = _files(paths)
-    while batch := list(itertools.islice(files, _BATCH * engine.streams)):
-        for path, outcome in zip(batch, predict(batch, bundle, engine, decoders), strict=True):
+    with Predictor(LoadedModel(bundle, engine), partial(_decode, decoders=decoders), decoders.size) as predictor:
+        for path, outcome in predictor.stream(_files(paths), _BATCH):
             name = escape_name(os.fsencode(path))
             if isinstance(outcome, Failure):
                 yield FailedPhoto(path=name, error=outcome.kind, message=outcome.message)
@@ -88,32 +84,6 @@ def classify(
                 )
 
 
-def predict(
-    photos: Sequence[Path | int], bundle: Bundle, engine: Engine, decoders: DecoderPool, *, unsure: bool = False
-) -> list[tuple[Picture, Prediction] | Failure]:
-    """Classifies photos with one run of the network.
-
-    Args:
-        photos: Paths, or descriptors of open files.
-        bundle: Bundle of the model.
-        engine: Engine that runs it.
-        decoders: Pool that decodes the photos.
-        unsure: Whether photos between the thresholds get the label `unsure`.
-
-    Returns:
-        For each photo its picture and prediction, or why it has none.
-
-    Raises:
-        EngineError: The engine failed.
-    """
-    with ThreadPoolExecutor(decoders.size) as threads:
-        decoded = list(threads.map(lambda photo: _decode(photo, decoders), photos))
-    pixels = [picture.pixels for picture in decoded if isinstance(picture, Picture)]
-    logits = run_network(np.stack(pixels), engine, bundle.card) if pixels else []
-    predictions = iter(label_logits(logits, bundle.card, unsure=unsure))
-    return [picture if isinstance(picture, Failure) else (picture, next(predictions)) for picture in decoded]
-
-
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     ignore = IgnoreRules()
     for path in paths:
@@ -125,16 +95,12 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
             yield from (Path(folder, name) for name in sorted(names) if not ignore(os.fsencode(name)))
 
 
-def _decode(photo: Path | int, decoders: DecoderPool) -> Picture | Failure:
+def _decode(path: Path, decoders: DecoderPool) -> Picture | Failure:
     try:
-        if isinstance(photo, int):
-            return decoders.decode(photo)
-        fd = os.open(photo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not hang us
-        try:
-            return decoders.decode(fd)
-        finally:
-            os.close(fd)
-    except ImageError as error:
-        return Failure(error.kind, str(error))
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not hang us
     except OSError as error:
         return Failure("unreadable", error.strerror or str(error))
+    try:
+        return decode_open(fd, decoders)
+    finally:
+        os.close(fd)
