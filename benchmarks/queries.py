@@ -72,7 +72,7 @@ def daemon_queries(engine: sa.Engine, recorder: Recorder, rows: int) -> dict[str
         "lookup.undone, 32 photos": lambda: len(lookup.undone(identities)),
         "lookup.duplicates, a batch": lambda: len(lookup.duplicates(digests)),
         "lookup.pending": lambda: len(lookup.pending()),
-        "undo --last": lambda: len(selection.newest_batch()),
+        "undo --last": lambda: len(selection.by_batch(batch.id if (batch := selection.newest_batch()) else 0)),
         "undo --batch": lambda: len(selection.by_batch(1 + rows // 3 // BATCH)),
         "undo --since (100 s)": lambda: len(selection.filed_since(at(rows - 100))),
         "a batch begins and ends": lambda: _record_batch(recorder),

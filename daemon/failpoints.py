@@ -25,10 +25,12 @@ POINTS = (
     "moved",  # one photo of the batch has moved
     "synced",  # all have moved and their folders are synced; the rows are not updated
     "finished",  # the rows are updated
+    "judged",  # `reclassify` has recorded some judgements; no row of a photo is changed
     "begun",  # an action has recorded its moves; no photo has moved
     "taken",  # a photo has its private name
     "unexplained",  # an error sidecar is deleted; its photo is not at its target
     "arrived",  # a photo is at its target, or deleted; its row is not updated
+    "reclassified",  # `reclassify` has changed all rows and moved all photos; its batch is not complete
     "salvaged",  # `repair` has made a file of what a damaged database holds; the database is as it was
     "log_aside",  # the log of the damaged database is beside it under another name
     "repairing",  # `repair` has recorded some of its changes

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from daemon.actions.companions import CompanionFollower
 from daemon.actions.correct import CorrectAction
 from daemon.actions.delete import DeleteAction
+from daemon.actions.reclassify import ReclassifyAction
+from daemon.actions.reclassify_undo import ReclassifyUndo
 from daemon.actions.result import ActionResult
 from daemon.actions.undo import UndoAction
 from daemon.destinations.folders import DestinationFolders
@@ -35,6 +37,8 @@ class Actions:
         correct: Records labels by people.
         delete: Removes failed photos.
         companions: Moves companions after their photos.
+        reclassify: Applies the judgements of another model.
+        reclassify_undo: Takes that back.
     """
 
     inbox: Path
@@ -43,6 +47,8 @@ class Actions:
     correct: CorrectAction
     delete: DeleteAction
     companions: CompanionFollower
+    reclassify: ReclassifyAction
+    reclassify_undo: ReclassifyUndo
 
     @classmethod
     def of(cls, root: Path, folders: FolderSettings, claims: Claims, engine: sa.Engine) -> "Actions":
@@ -55,6 +61,8 @@ class Actions:
             correct=CorrectAction(destinations, engine, claims),
             delete=DeleteAction(destinations, engine, claims),
             companions=CompanionFollower(destinations, engine, claims),
+            reclassify=ReclassifyAction(destinations, engine, claims),
+            reclassify_undo=ReclassifyUndo(destinations, engine, claims),
         )
 
     @contextmanager
@@ -110,14 +118,26 @@ def open_actions(
         ActionBusy: Another process kept the lock.
         FoodsortError: The inbox cannot be opened, or belongs to another user.
     """
+    with ExitStack() as stack:
+        actions = stack.enter_context(open_in_turns(root, folders, engine))
+        with _inbox_errors(actions.inbox):
+            stack.enter_context(actions.exclusive(timeout_s=timeout_s, on_wait=on_wait, on_recovered=on_recovered))
+        yield actions
+
+
+@contextmanager
+def open_in_turns(root: Path, folders: FolderSettings, engine: sa.Engine) -> Iterator[Actions]:
+    """Opens the actions of a root to change photos in many short turns: the caller takes `exclusive` for each.
+
+    Raises:
+        FoodsortError: The inbox cannot be opened, or belongs to another user.
+    """
     inbox = root / folders.inbox
     with ExitStack() as stack:
         with _inbox_errors(inbox):
             claims = stack.enter_context(closing(Claims(inbox)))
             require_daemon_user(inbox)
-            actions = Actions.of(root, folders, claims, engine)
-            stack.enter_context(actions.exclusive(timeout_s=timeout_s, on_wait=on_wait, on_recovered=on_recovered))
-        yield actions
+        yield Actions.of(root, folders, claims, engine)
 
 
 @contextmanager

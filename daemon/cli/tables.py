@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from daemon.queries.companions import CompanionRow
+    from daemon.queries.reclassification import LabelDifference
     from daemon.queries.results import ResultRow
 
 _WHEN, _P_FOOD = "when (UTC)", "P(food)"
@@ -50,6 +51,18 @@ def companions(rows: "Iterable[CompanionRow]") -> None:
     table = _table(("photo", "state", "companion"), right=(), fold="companion")
     for row in rows:
         table.add_row(*(Text(text) for text in (row["photo"], row["state"], row["path"])))
+    _print(table)
+
+
+def differences(rows: "Iterable[LabelDifference]") -> None:
+    """Prints photos whose label changes, with the label before and after."""
+    from rich.text import Text
+
+    table = _table(("before", "after", _P_FOOD, "path"), right=(_P_FOOD,), fold="path")
+    for row in rows:
+        before = row.old_label or "none"
+        labels = (Text(label, _style(label)) for label in (before, row.new_label))
+        table.add_row(*labels, Text(f"{row.probability:.3f}"), Text(row.path))
     _print(table)
 
 

@@ -8,7 +8,7 @@ from daemon.fs.mounts import mount_of
 
 
 class MountGuard:
-    """Remembers the device and the mount point of each folder. Used by one thread at a time."""
+    """Remembers the device and the mount point of each folder. Threads may share it: each writes the same."""
 
     def __init__(self) -> None:
         self._devices: dict[bytes, int] = {}
@@ -31,8 +31,8 @@ class MountGuard:
         if known is not None:
             self.check_missing(folder)  # else it was mounted again and has another number
         mount = mount_of(Path(os.fsdecode(folder)))
-        self._devices[folder] = device
         self._points[folder] = mount.point if mount else b"/"
+        self._devices[folder] = device
 
     def check_missing(self, folder: bytes) -> None:
         """Checks that a folder may be created. Raises as `check` does."""

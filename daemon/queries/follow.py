@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from daemon.database import connections
 from daemon.database.addresses import DatabaseError
-from daemon.database.schema import batches, photos
+from daemon.database.schema import batches, photos, reclassifications
 from daemon.photo import FILING
 from daemon.queries import outcomes
 from daemon.queries import results as query
@@ -22,7 +22,8 @@ _BATCHES = 16  # read in one transaction
 class Follower:
     """The rows of photos that have an outcome: first the existing ones, then new ones as they come, oldest first.
 
-    A photo that is sorted again comes again. A database that is locked, missing, away or replaced is waited for.
+    A photo that is sorted or classified again comes again. A database that is locked, missing, away or replaced is
+    waited for.
     """
 
     def __init__(
@@ -89,8 +90,11 @@ class Follower:
             last_read = 0
             self._pending.clear()
         self._newest_batch = min(newest, last_read + _BATCHES)
-        in_batches = sa.and_(photos.c.batch_id > last_read, photos.c.batch_id <= self._newest_batch)
-        self._pending.update(connection.execute(sa.select(photos.c.id).where(in_batches)).scalars())
+        previous = reclassifications.c.previous_batch_id
+        # `reclassify` may have moved photos of these batches to one that was read before.
+        for photo_id, batch_id in ((photos.c.id, photos.c.batch_id), (reclassifications.c.photo_id, previous)):
+            in_batches = sa.and_(batch_id > last_read, batch_id <= self._newest_batch)
+            self._pending.update(connection.execute(sa.select(photo_id).where(in_batches)).scalars())
         return self._newest_batch < newest
 
     def _outcomes(self, connection: sa.Connection) -> Iterator[ResultRow]:

@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from daemon.database.schema import batches, photos
+from daemon.database.schema import RECLASSIFY, batches, photos, reviews
 from daemon.database.timestamps import format_time
 from daemon.fs import dirfd
 from daemon.photo import State
@@ -23,6 +24,13 @@ from models.filenames import escape_control_characters, escape_name, unescape_na
 
 class NoMatch(FoodsortError):
     """Raised when a person named no photo, or only photos in other states. The message has the reason."""
+
+
+class Batch(NamedTuple):
+    """A batch. kind: SORT or RECLASSIFY."""
+
+    id: int
+    kind: str
 
 
 class PhotoSelection:
@@ -53,23 +61,32 @@ class PhotoSelection:
         """The photos that came to their places at a time or later."""
         return self._select(photos.c.filed_at >= format_time(time))
 
-    def newest_batch(self) -> list[Photo]:
-        """The photos of the newest batch that has any in these states."""
-        has_any = sa.exists().where(photos.c.batch_id == batches.c.id, photos.c.state.in_(self._states))
-        newest = sa.select(batches.c.id).where(has_any).order_by(batches.c.id.desc()).limit(1)
-        return self._select(photos.c.batch_id == newest.scalar_subquery())
+    def newest_batch(self) -> Batch | None:
+        """The newest batch with a photo in these states; of `reclassify`, with one that no person has labelled since."""
+        of_batch = sa.and_(photos.c.batch_id == batches.c.id, photos.c.state.in_(self._states))
+        labelled = sa.exists().where(reviews.c.photo_id == photos.c.id)
+        has_any = sa.exists().where(of_batch, sa.or_(batches.c.kind != RECLASSIFY, ~labelled))
+        query = sa.select(batches.c.id, batches.c.kind).where(has_any).order_by(batches.c.id.desc()).limit(1)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else Batch._make(row)
 
-    def by_batch(self, batch_id: int) -> list[Photo]:
-        """The photos of one batch.
+    def batch(self, batch_id: int) -> Batch:
+        """A batch by its id.
 
         Raises:
             NoMatch: There is no such batch.
         """
         with self._engine.connect() as connection:
-            if connection.execute(sa.select(batches.c.id).where(batches.c.id == batch_id)).scalar() is None:
-                raise NoMatch(
-                    f"there is no batch {batch_id}; `foodsort results --format csv` shows the batch of each photo"
-                )
+            row = connection.execute(sa.select(batches.c.id, batches.c.kind).where(batches.c.id == batch_id)).first()
+        if row is None:
+            raise NoMatch(
+                f"there is no batch {batch_id}; `foodsort results --format csv` shows the batch of each photo"
+            )
+        return Batch._make(row)
+
+    def by_batch(self, batch_id: int) -> list[Photo]:
+        """The photos whose latest classification was in a batch."""
         return self._select(photos.c.batch_id == batch_id)
 
     def by_path(self, path: PathArgument, kinds: Sequence[str] = ()) -> list[Photo]:

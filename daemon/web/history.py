@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from daemon.database.schema import batches, events, models, photos, reviews
+from daemon.database.schema import RECLASSIFY, batches, events, models, photos, reclassifications, reviews
 from daemon.queries.explanations import EXPLANATIONS
+from daemon.queries.reclassification import PREDICTION
 
 _EVENTS = 10_000
 """How many of the newest events are searched: there is no index on their paths."""
@@ -28,7 +29,7 @@ def history(connection: sa.Connection, photo_id: int) -> list[Step]:
     """The steps, oldest first; none if there is no such photo."""
     p, m, b = photos.c, models.c, batches.c
     query = (
-        sa.select(photos, m.name.label("model"), b.engine)
+        sa.select(photos, m.name.label("model"), b.engine, b.kind)
         .join_from(photos, models, p.model_id == m.id, isouter=True)
         .join(batches, p.batch_id == b.id, isouter=True)
         .where(p.id == photo_id)
@@ -36,8 +37,10 @@ def history(connection: sa.Connection, photo_id: int) -> list[Step]:
     photo = connection.execute(query).one_or_none()
     if photo is None:
         return []
+    predictions = [*_earlier_predictions(connection, photo_id), photo]
     steps = [
-        *_sorting(photo),
+        *_sorting(photo, by_repair=predictions[0].engine == "repair"),
+        *(step for prediction in predictions for step in _classification(prediction)),
         *_duplicate(connection, photo),
         *_labels(connection, photo),
         *_events(connection, photo),
@@ -53,11 +56,13 @@ def _capture(photo: Any) -> Iterator[Step]:
         yield Step((photo.taken_at or "") + (photo.taken_offset or ""), f"It was taken{by}.")
 
 
-def _sorting(photo: Any) -> Iterator[Step]:
-    if photo.engine == "repair":
+def _sorting(photo: Any, *, by_repair: bool) -> Iterator[Step]:
+    if by_repair:
         yield Step(
             photo.claimed_at, "`foodsort repair` found it without a row; its label is the folder that it was in."
         )
+        if photo.engine != "repair":
+            yield _place(photo)
         return
     again = f", for attempt {photo.attempts}" if photo.attempts > 1 else ""
     yield Step(photo.claimed_at, f"It was taken out of the inbox{again}, where it was {photo.inbox_path}.")
@@ -65,17 +70,43 @@ def _sorting(photo: Any) -> Iterator[Step]:
         first = "It failed for the first time" if photo.attempts > 1 or not photo.error_kind else "It failed"
         why = f" ({photo.error_kind}): {photo.error_message}".rstrip(".") if photo.error_kind else ""
         yield Step(photo.first_failed_at, f"{first}{why}.")
-    if photo.classified_at:
-        yield Step(
-            photo.classified_at,
-            f"The model {photo.model} labelled it {photo.predicted_label}, with a probability of food of"
-            f" {photo.probability:.3f} (batch {photo.batch_id}, {photo.engine}"
-            f"{f', {photo.look} px' if photo.look else ''}).",
-        )
-    at = photo.filed_at if photo.state in {"filed", "failed", "deleting", "deleted", "duplicate", "other"} else None
     if photo.state in {"undone", "undoing", "retry", "retrying"} and photo.filed_at:
         yield Step(photo.filed_at, "It was moved to its folder.")
-    yield Step(at or "", EXPLANATIONS[photo.state].history.format(path=photo.path))
+    yield _place(photo)
+
+
+def _place(photo: Any) -> Step:
+    at = photo.filed_at if photo.state in {"filed", "failed", "deleting", "deleted", "duplicate", "other"} else None
+    return Step(at or "", EXPLANATIONS[photo.state].history.format(path=photo.path))
+
+
+def _earlier_predictions(connection: sa.Connection, photo_id: int) -> list[Any]:
+    """What models said of a photo before `foodsort reclassify`, the first one first, in columns as the photo's."""
+    r, m, b = reclassifications.c, models.c, batches.c
+    columns = (r.previous_batch_id.label("batch_id"), m.name.label("model"), b.engine, b.kind)
+    query = (
+        sa.select(*columns, *(r[name] for name in PREDICTION))
+        .join_from(reclassifications, models, r.previous_model_id == m.id)
+        .join(batches, r.previous_batch_id == b.id)
+        .where(r.photo_id == photo_id)
+        .order_by(r.id)
+    )
+    return list(connection.execute(query))
+
+
+def _classification(prediction: Any) -> Iterator[Step]:
+    """The step of a prediction, from the columns of a photo or of a reclassification."""
+    if not prediction.classified_at:
+        return
+    if prediction.kind == RECLASSIFY:
+        sentence = f"It was reclassified as {prediction.predicted_label} by the model {prediction.model}"
+    else:
+        sentence = f"The model {prediction.model} labelled it {prediction.predicted_label}"
+    yield Step(
+        prediction.classified_at,
+        f"{sentence}, with a probability of food of {prediction.probability:.3f} (batch {prediction.batch_id},"
+        f" {prediction.engine}{f', {prediction.look} px' if prediction.look else ''}).",
+    )
 
 
 def _duplicate(connection: sa.Connection, photo: Any) -> Iterator[Step]:

@@ -179,7 +179,8 @@ def test_the_newest_batch_is_the_newest_with_filed_photos(engine: sa.Engine) -> 
     first = add(engine, "a")
     add(engine, "b", batch_id=2, state="undone")
     selection = PhotoSelection(engine, Path("/"), UNDO.sources)
-    assert [photo.id for photo in selection.newest_batch()] == [first]
+    assert selection.newest_batch() == (1, "sort")
+    assert [photo.id for photo in selection.by_batch(1)] == [first]
 
 
 def test_no_query_for_a_batch_or_a_time_reads_all_photos(on_sqlite: sa.Engine) -> None:
@@ -202,7 +203,7 @@ def test_no_query_for_a_batch_or_a_time_reads_all_photos(on_sqlite: sa.Engine) -
     indexes = [line.split("USING ")[1] for line in plans if line.startswith(("SEARCH photos", "SCAN photos"))]
     by_state = "INDEX ix_photos_state_filed_at (state=? AND filed_at>?)"
     by_batch = "INDEX ix_photos_batch_id (batch_id=?)"
-    assert indexes == [by_batch] * 3 + [by_state, "INDEX ix_photos_identity_state (identity=? AND state=?)"]
+    assert indexes == [by_batch] * 2 + [by_state, "INDEX ix_photos_identity_state (identity=? AND state=?)"]
 
 
 CERTAIN = sa.select(schema.results).where(schema.results.c.certainty.is_not(None)).order_by("certainty", "id").limit(50)
