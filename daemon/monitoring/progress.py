@@ -45,7 +45,7 @@ class Progress:
 
 
 class WorkProgress:
-    """A bar for work of known size, with the time that remains; it draws nothing when the console is no terminal."""
+    """A bar for each step of work of known size, with the time that remains; it draws nothing without a terminal."""
 
     def __init__(self, console: Console) -> None:
         """Draws nothing before the first step."""
@@ -73,9 +73,7 @@ class WorkProgress:
         self._bar.stop()
 
     def begin(self, description: str, total: int) -> None:
-        """Begins a step in the place of the one before."""
-        if self._task is not None:
-            self._bar.remove_task(self._task)
+        """Begins a step, in a line of its own."""
         self._task = self._bar.add_task(description, total=total)
 
     def advance(self, number: int = 1) -> None:

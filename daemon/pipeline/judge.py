@@ -17,7 +17,7 @@ from daemon.fs.entry import Entry
 from daemon.photo import Failure
 from daemon.pipeline.classify import label_logits
 from daemon.pipeline.predictor import Predictor, decode_open
-from daemon.queries.judgements import Choice, SortedPhoto, known_logits, unjudged
+from daemon.queries.judgements import Choice, SortedPhoto, current, known_logits, unjudged
 from models.bundle import Card
 from models.images.decode import Picture
 
@@ -118,14 +118,21 @@ class Judge:
         self._write()
 
     def _judge(self, photos: Iterator[SortedPhoto]) -> Iterator[SortedPhoto]:
-        """Judges photos and their copies. Yields the copies of those whose file is missing, to be tried themselves."""
+        """Judges photos and their copies. Yields those to be tried again.
+
+        These are the copies of photos whose file is missing, and photos that another command has moved meanwhile.
+        """
         for photo, outcome in self._predictor.stream(photos, _BATCH):
             _, *others = copies = self._copies.pop(photo.sha256)
             if not isinstance(outcome, Failure):
                 _, prediction = outcome
                 self._add(Judgement(copy.id, copy.sha256, prediction) for copy in copies)
             elif outcome.kind in _OF_THE_FILE:
-                self._on_problem(photo, outcome.message)
+                now = current(self._engine, self._choice, photo.id)
+                if now == photo:
+                    self._on_problem(photo, outcome.message)
+                elif now is not None:
+                    yield now
                 yield from others
             else:
                 for copy in copies:

@@ -29,7 +29,8 @@ def run_apart(work: Callable[[threading.Event], T]) -> T:
         What it returns.
     """
     stopped = threading.Event()
-    with ThreadPoolExecutor(1, "apart", run_last) as thread:
+    with ThreadPoolExecutor(1, "apart") as thread:
+        thread.submit(run_last).result()  # the thread is there before the work: an interruption finds both
         try:
             return thread.submit(work, stopped).result()
         except BaseException:

@@ -126,6 +126,15 @@ def unjudged(engine: sa.Engine, choice: Choice) -> Iterator[list[SortedPhoto]]:
         after = page[-1].id
 
 
+def current(engine: sa.Engine, choice: Choice, photo_id: int) -> SortedPhoto | None:
+    """Returns a photo as its row is now; None if it is not among the chosen ones any more."""
+    p = photos.c
+    query = sa.select(p.id, p.path_bytes, p.sha256).where(choice.condition, p.id == photo_id)
+    with engine.connect() as connection:
+        row = connection.execute(query).first()
+    return None if row is None else SortedPhoto._make(row)
+
+
 def known_logits(engine: sa.Engine, choice: Choice, digests: Sequence[str]) -> dict[str, KnownLogit]:
     """Returns what the model said of these bytes, by their SHA-256: when it sorted or judged photos that have them."""
     p, j = photos.c, judgements.c

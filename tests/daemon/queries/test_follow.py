@@ -106,6 +106,20 @@ def test_a_photo_is_reported_once_with_its_outcome(
     assert names == [["there"], ["quick 3", "quick 4"], ["early"], ["late 4"], ["late 3"], []]
 
 
+def test_a_new_photo_that_was_reclassified_into_an_older_batch_is_reported(engine: sa.Engine) -> None:
+    add(engine, "a", batch_id=3)
+
+    def sort_and_reclassify() -> None:
+        photo_id = add(engine, "b", batch_id=4)
+        change(engine, photo_id, batch_id=3)
+        earlier = {"batch_id": 3, "photo_id": photo_id, "previous_batch_id": 4, "previous_model_id": 1}
+        with engine.begin() as connection:
+            connection.execute(schema.reclassifications.insert().values(earlier))
+
+    names, _ = follow_steps(engine.url, sort_and_reclassify, lambda: None)
+    assert names == [["a"], ["b"], []]
+
+
 def test_a_retried_photo_is_reported_again(engine: sa.Engine) -> None:
     photo_id = add(engine, "a", state="retry")
 

@@ -23,7 +23,8 @@ from models.errors import FoodsortError
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
 from tests.daemon.photos import drop, run_once
 from tests.daemon.processes import kill_at
-from tests.daemon.rows import connect, execute, rows, select, states
+from tests.daemon.rows import connect, execute, row, rows, select, states
+from tests.daemon.second_model import doubtful, write_model
 
 pytestmark = pytest.mark.slow
 
@@ -263,6 +264,36 @@ def test_a_sorted_photo_has_a_history(root: Path, changes: PhotoChanges, foodsor
     assert changes.history(99) == []
     assert foodsort("undo", "--root", root, "non_food/soup.jpg")[0] == 0
     assert changes.history(1)[-1] == ("", "It was moved back to the inbox, to stay there.")
+
+
+def test_a_reclassified_photo_has_a_history(
+    root: Path, changes: PhotoChanges, foodsort: Foodsort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(root, "bread.jpg", doubtful())
+    run_once(root, foodsort)
+    before = row(root, "bread.jpg")
+    second = write_model(tmp_path / "second", "second")
+    monkeypatch.setenv("FOODSORT_MODEL__BUNDLE", str(second.folder))
+    assert foodsort("reclassify", "--root", root)[0] == 0
+    after = row(root, "bread.jpg")
+    history = changes.history(after["id"])
+    p_food = f"with a probability of food of {before['probability']:.3f}"
+    assert [step.sentence for step in history] == [
+        "It was taken out of the inbox, where it was bread.jpg.",
+        f"The model {before['model']} labelled it food, {p_food} (batch {before['batch_id']}, scripted, 224 px).",
+        f"It was reclassified as non_food by the model {second.model_name}, {p_food} (batch {after['batch_id']},"
+        " scripted, 224 px).",
+        "It was moved to non_food/bread.jpg.",
+    ]
+    assert [step.at for step in history] == [
+        *(before[name] for name in ("claimed_at", "classified_at")),
+        *(after[name] for name in ("classified_at", "filed_at")),
+    ]
+    assert foodsort("undo", "--root", root, "--last")[0] == 0
+    assert [step.sentence for step in changes.history(after["id"])][1:] == [
+        history[1].sentence,
+        "It was moved to food/bread.jpg.",
+    ]
 
 
 def test_a_failed_photo_has_a_history(root: Path, changes: PhotoChanges, foodsort: Foodsort) -> None:
