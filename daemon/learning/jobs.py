@@ -7,6 +7,7 @@ the last of them, so a job that was killed is never taken for a running one, and
 import fcntl
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -34,17 +35,9 @@ _ATTEMPTS = 10
 _MOST_BYTES = 4 << 20
 """Largest part of the output and of the errors that is read."""
 
-JobKind = Literal["learn", "learn_and_promote", "preview", "resort"]
-"""What a job does: make a candidate; also put it live if it is better; judge sorted photos again; and also move those with
-another label."""
-
-
-_WORDS: Final[dict[JobKind, tuple[str, ...]]] = {
-    "learn": ("learn",),
-    "learn_and_promote": ("learn", "--promote"),
-    "preview": ("reclassify", "--dry-run"),
-    "resort": ("reclassify",),
-}
+JobKind = Literal["learn", "learn_and_promote", "preview", "resort", "undo"]
+"""What a job does: make a candidate; also put it live if it is better; judge sorted photos again; also move those with
+another label; move them back."""
 
 
 class JobRunning(FoodsortError):
@@ -78,6 +71,7 @@ class JobStatus(BaseModel):
         job: The job.
         running: Whether one of its processes is alive.
         result: The JSON object that it printed; None if it has printed none.
+        summary: The last line of its output, if that is text.
         problem: Why it failed; empty if it did not.
     """
 
@@ -86,6 +80,7 @@ class JobStatus(BaseModel):
     job: Job
     running: bool
     result: dict[str, Any] | None = None
+    summary: str = ""
     problem: str = ""
 
 
@@ -98,14 +93,18 @@ class Jobs:
         self._inbox = self._root / folders.inbox
         self._folder = models_folder(root) / FOLDER
 
-    def start(self, kind: JobKind) -> Job:
+    def start(self, kind: JobKind, batch: int | None = None) -> Job:
         """Starts a job.
+
+        Args:
+            kind: What it does.
+            batch: The batch of re-sorted photos that is undone.
 
         Raises:
             JobRunning: Another one is running.
             FoodsortError: Another user sorts photos here, or the folder cannot be used.
         """
-        job = Job(kind=kind, command=_command(kind, self._root), started_at=format_time(datetime.now(UTC)))
+        job = Job(kind=kind, command=_command(kind, self._root, batch), started_at=format_time(datetime.now(UTC)))
         try:
             require_daemon_user(self._inbox)
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -131,7 +130,10 @@ class Jobs:
             return None
         if running:
             return JobStatus(job=job, running=True)
-        return JobStatus(job=job, running=False, result=self._result(), problem=self._problem(job))
+        output = self._read(OUTPUT)
+        result = _parse(output)
+        lines = [] if result else output.splitlines()[-1:]
+        return JobStatus(job=job, running=False, result=result, summary="".join(lines), problem=self._problem(job))
 
     def _spawn(self, lock: int) -> None:
         """Starts the process that runs the command and waits for it."""
@@ -171,18 +173,13 @@ class Jobs:
             os.close(lock)
         return False
 
-    def _result(self) -> dict[str, Any] | None:
-        try:
-            document = json.loads(self._read(OUTPUT))
-        except ValueError:
-            return None
-        return document if isinstance(document, dict) else None
-
     def _problem(self, job: Job) -> str:
         """The last error of a job that failed; a job may also have a result and report photos that it left out."""
         if job.exit_code == 0:
             return ""
-        lines = [line.removeprefix("foodsort: ") for line in self._read(ERRORS).splitlines() if line.strip()]
+        # Lines without a letter are the frames of messages about usage.
+        errors = [line for line in self._read(ERRORS).splitlines() if re.search(r"\w", line)]
+        lines = [line.strip().removeprefix("foodsort: ") for line in errors]
         if job.exit_code is None:
             again = shlex.join(_for_people(job.command))
             return f"it ended early, or was killed; start it again, or run `{again}` in a terminal to see why"
@@ -221,14 +218,24 @@ def write_state(folder: Path, job: Job) -> None:
         os.close(fd)
 
 
-def _command(kind: JobKind, root: Path) -> tuple[str, ...]:
+def _command(kind: JobKind, root: Path, batch: int | None) -> tuple[str, ...]:
     words = {
-        "learn": ("learn",),
-        "learn_and_promote": ("learn", "--promote"),
-        "preview": ("reclassify", "--dry-run"),
-        "resort": ("reclassify",),
+        "learn": ("learn", "--format", "json"),
+        "learn_and_promote": ("learn", "--promote", "--format", "json"),
+        "preview": ("reclassify", "--format", "json", "--dry-run"),
+        "resort": ("reclassify", "--format", "json"),
+        "undo": ("undo", "--batch", str(batch)),
     }[kind]
-    return (sys.executable, "-m", "daemon", *words, "--root", str(root), "--format", "json")
+    return (sys.executable, "-m", "daemon", *words, "--root", str(root))
+
+
+def _parse(output: str) -> dict[str, Any] | None:
+    """The JSON object of an output; None if it is none."""
+    try:
+        document = json.loads(output)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def _for_people(command: Sequence[str]) -> list[str]:

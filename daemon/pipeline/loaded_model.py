@@ -58,13 +58,22 @@ def folder(root: Path, settings: Settings) -> Path | None:
     return live_folder(root, settings.model.bundle) or configured_folder(root, settings)
 
 
+def card_path(root: Path, settings: Settings) -> Path:
+    """Returns the path of the live bundle's card.
+
+    Raises:
+        BundleError: It cannot be read which one is live.
+    """
+    return (folder(root, settings) or Path(str(resources.files("models") / "food"))) / CARD
+
+
 def sha256(root: Path, settings: Settings) -> str:
     """Returns the digest of the live bundle from its card alone, without a check of its files.
 
     Raises:
         BundleError: The card cannot be read, or not which bundle is live.
     """
-    path = (folder(root, settings) or Path(str(resources.files("models") / "food"))) / CARD
+    path = card_path(root, settings)
     try:
         return file_sha256(path)
     except OSError as error:

@@ -15,8 +15,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from daemon.actions.context import ActionBusy
+from daemon.learning.jobs import JobRunning, Jobs
 from daemon.settings import Settings
-from daemon.web import actions, images, login, model_state, overview, pages, teach
+from daemon.web import actions, images, login, model_page, model_state, overview, pages, teach
 from daemon.web.auth import Sessions
 from daemon.web.changes import PhotoChanges
 from daemon.web.filters import FilterError
@@ -73,12 +74,15 @@ def app(
     starlette.state.services = Services(
         root=root,
         settings=settings,
+        reading=reading,
+        writing=writing,
         sessions=sessions,
         gallery=gallery,
         statistics=Statistics(reading),
         thumbnails=thumbnails,
         changes=PhotoChanges(root, settings, writing),
         teacher=Teacher(reading, features, lambda: model_state.read(root, settings)),
+        jobs=Jobs(root, settings.folders),
         templates=open_templates(gallery, sessions, settings),
         image_slots=Semaphore(images.CONCURRENT),
     )
@@ -98,6 +102,9 @@ def _routes() -> list[BaseRoute]:
         Route("/teach/result", teach.result),
         Route("/teach/answer", teach.answer, methods=["POST"]),
         Route("/teach/undo", teach.undo, methods=["POST"]),
+        Route("/model", model_page.page),
+        Route("/model/job", model_page.job),
+        *(Route(f"/model/{change.__name__}", change, methods=["POST"]) for change in model_page.CHANGES),
         Route("/photos/{photo_id:id}/{picture}.jpg", images.image),
         Route("/label", actions.label, methods=["POST"]),
         Route("/withdraw", actions.withdraw, methods=["POST"]),
@@ -121,7 +128,9 @@ async def _error(request: Request, error: Exception) -> Response:
     if isinstance(error, FilterError):
         return _error_response(request, _sentence(str(error)), 400)
     if isinstance(error, FoodsortError):
-        return _error_response(request, _sentence(str(error)), 503 if isinstance(error, ActionBusy) else 500)
+        return _error_response(
+            request, _sentence(str(error)), 503 if isinstance(error, ActionBusy | JobRunning) else 500
+        )
     if isinstance(error, DBAPIError):
         return _error_response(request, f"The database cannot be used: {error.orig}.", 503)
     if isinstance(error, OSError):

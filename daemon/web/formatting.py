@@ -87,6 +87,11 @@ def date_range(first: date, last: date) -> str:
     return f"{first:%-d %b} to {last:%-d %b %Y}"
 
 
+def sentence(text: str) -> str:
+    """A text as a sentence: with a capital letter and a full stop."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
+
+
 def duration(seconds: float) -> str:
     """A duration in ms, s or min."""
     if seconds < 1:

@@ -26,6 +26,7 @@ _FILTERS = (
     formatting.local_time,
     formatting.place,
     formatting.probability,
+    formatting.sentence,
     formatting.size,
     formatting.times,
 )

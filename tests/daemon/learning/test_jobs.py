@@ -35,7 +35,7 @@ def command(sorted_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
         f"while not os.path.exists({str(end)!r}): time.sleep(0.02)\n"
         "print(json.dumps({'nice': os.nice(0)})); print('foodsort: a.jpg was left out', file=sys.stderr); sys.exit(3)"
     )
-    monkeypatch.setattr(jobs, "_command", lambda kind, root: (sys.executable, "-c", wait))
+    monkeypatch.setattr(jobs, "_command", lambda kind, root, batch: (sys.executable, "-c", wait))
     yield end
     end.touch()
 
@@ -72,12 +72,20 @@ def test_a_root_without_jobs_has_no_status(sorted_root: Path) -> None:
 
 def test_a_command_runs_to_its_end_and_its_error_is_kept(sorted_root: Path) -> None:
     job = of(sorted_root).start("learn")
-    assert job.command[1:] == ("-m", "daemon", "learn", "--root", str(sorted_root), "--format", "json")
+    assert job.command[1:] == ("-m", "daemon", "learn", "--format", "json", "--root", str(sorted_root))
     done = ended(sorted_root)
     assert (done.job.kind, done.job.exit_code, done.result) == ("learn", 1, None)
     assert done.problem.startswith("nobody has labelled a photo")
     assert done.job.ended_at
     assert done.job.ended_at > done.job.started_at
+
+
+def test_undo_names_the_batch_and_its_text_is_the_summary(sorted_root: Path) -> None:
+    job = of(sorted_root).start("undo", batch=1)
+    assert job.command[3:] == ("undo", "--batch", "1", "--root", str(sorted_root))
+    done = ended(sorted_root)
+    assert (done.job.exit_code, done.problem) == (0, "")
+    assert done.summary == "1 photo is back in the inbox, to stay there until `foodsort retry PATH`"
 
 
 def test_one_job_runs_at_a_time_and_another_page_sees_it(sorted_root: Path, command: Path) -> None:
@@ -97,7 +105,7 @@ def test_a_job_outlives_the_process_that_started_it(sorted_root: Path, command: 
     start = "import sys; from pathlib import Path; from daemon.learning.jobs import Jobs; from daemon.settings import"
     start += " FolderSettings; import daemon.learning.jobs as jobs; jobs._command = lambda *_: tuple(sys.argv[2:]);"
     start += " Jobs(Path(sys.argv[1]), FolderSettings()).start('resort')"
-    words = jobs._command("resort", sorted_root)
+    words = jobs._command("resort", sorted_root, None)
     subprocess.run([sys.executable, "-c", start, str(sorted_root), *words], check=True)
     assert status(sorted_root).running
     command.touch()

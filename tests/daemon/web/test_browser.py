@@ -257,7 +257,7 @@ def test_scrolling_loads_more_photos(photos: Path, page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/photo/3", "/failed", "/teach", "/teach/result?ids=3", "/overview", "/photo/99"]
+    "path", ["/", "/photo/3", "/failed", "/teach", "/teach/result?ids=3", "/model", "/overview", "/photo/99"]
 )
 def test_nothing_is_wider_than_a_phone(kept: str, browser: Browser, path: str) -> None:
     context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
@@ -364,6 +364,7 @@ def test_axe_finds_nothing_serious(kept: str, browser: Browser, scheme: str) -> 
         "/failed",
         "/teach",
         "/teach/result?ids=5",
+        "/model",
         "/overview",
         "/photo/99",
     ):
