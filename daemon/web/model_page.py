@@ -3,17 +3,21 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from daemon.database import schema
 from daemon.database.connections import database_errors
 from daemon.learning import promotion
 from daemon.learning.jobs import JobKind, JobStatus
 from daemon.pipeline import loaded_model
-from daemon.queries import model_facts
+from daemon.queries import model_facts, reclassification
+from daemon.queries.judgements import Choice
 from daemon.web import formatting, model_card
 from daemon.web.actions import Body, parse_body
+from daemon.web.model_card import MOST_PICTURES, LabelChange
 from daemon.web.services import Services, services
 from daemon.web.templating import render
 from models.plurals import plural
@@ -38,6 +42,10 @@ class _PromoteBody(Body):
     force: bool
 
 
+class _UndoBody(Body):
+    batch: int
+
+
 def page(request: Request) -> Response:
     """The page."""
     shared = services(request)
@@ -49,6 +57,8 @@ def page(request: Request) -> Response:
             "facts": facts,
             "job": job,
             "job_text": _job_text(shared, job) if job else "",
+            "differences": _differences(shared, facts.live.sha256, job),
+            "resort": model_facts.newest_resort(shared.reading),
         }
     return render(request, "model.html", context)
 
@@ -64,6 +74,23 @@ def job(request: Request) -> Response:
 async def learn(request: Request) -> Response:
     """Starts to learn."""
     return await _start(request, "learn")
+
+
+async def preview(request: Request) -> Response:
+    """Starts to judge sorted photos again."""
+    return await _start(request, "preview")
+
+
+async def resort(request: Request) -> Response:
+    """Starts to judge sorted photos again and to move those with another label."""
+    return await _start(request, "resort")
+
+
+async def undo(request: Request) -> Response:
+    """Starts to move re-sorted photos back."""
+    body = await parse_body(request, _UndoBody)
+    await run_in_threadpool(services(request).jobs.start, "undo", body.batch)
+    return await _respond(request, "")
 
 
 async def promote(request: Request) -> Response:
@@ -112,6 +139,25 @@ def _recent(status: JobStatus | None) -> JobStatus | None:
     return status if datetime.now(UTC) - ended_at < _RECENT else None
 
 
+def _differences(shared: Services, live_sha256: str, job: JobStatus | None) -> list[LabelChange] | None:
+    """The photos that the live model would label otherwise, if it was just asked; else None."""
+    if job is None or job.running or job.job.kind != "preview" or job.result is None:
+        return None
+    m, p = schema.models.c, schema.photos.c
+    with shared.reading.connect() as connection:
+        model_id = connection.execute(sa.select(m.id).where(m.sha256 == live_sha256)).scalar()
+        if model_id is None:
+            return []
+        found = reclassification.differences(shared.reading, Choice(model_id), MOST_PICTURES)
+        query = sa.select(p.id, p.sha256).where(p.id.in_([change.photo_id for change in found]))
+        digests = {row.id: row.sha256 for row in connection.execute(query)}
+    return [
+        LabelChange(digests[change.photo_id], change.old_label or "", change.new_label, id=change.photo_id)
+        for change in found
+        if change.photo_id in digests
+    ]
+
+
 def _job_text(shared: Services, status: JobStatus) -> str:
     """The state or the result of a job in a sentence."""
     kind = status.job.kind
@@ -142,5 +188,5 @@ def _result_text(kind: JobKind, result: dict[str, Any]) -> str:
     return ""
 
 
-CHANGES = (learn, promote, rollback)
+CHANGES = (learn, preview, resort, undo, promote, rollback)
 """The requests that change something, by the names in their addresses."""

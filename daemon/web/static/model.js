@@ -43,12 +43,20 @@ function promote({ name, force }) {
 
 const actions = {
   learn: () => send("/model/learn", {}),
+  preview: () => send("/model/preview", {}),
+  resort: () => send("/model/resort", {}),
   promote,
   rollback: () => confirm(
     "Take the live model back?",
     "New photos will be sorted by the model before it. Photos that it has sorted stay where they are.",
     "Take back",
     () => send("/model/rollback", {}),
+  ),
+  undo: ({ batch }) => confirm(
+    "Undo re-sorting?",
+    "Its photos get their earlier labels and move back, except those that a person has labelled or that were sorted again since.",
+    "Undo re-sorting",
+    () => send("/model/undo", { batch: Number(batch) }),
   ),
 };
 main.addEventListener("click", (event) => {

@@ -88,7 +88,7 @@ def test_the_candidate_has_its_verdict_its_counts_and_its_changes(photos: Path, 
     assert "Candidate As good as the live model It is as_good." in page
     assert "3 photos judged silently; other labels for 1" in page
     assert "What would change: 1 labelled photo food → to not food now right" in page
-    assert "Put live What would change" in page
+    assert "Put live Sorted photos" in page
 
 
 def test_a_model_is_put_live_and_taken_back(photos: Path, client: httpx.Client) -> None:
@@ -152,9 +152,65 @@ def test_a_running_job_is_shown_and_no_other_is_started(
     wait(photos)
 
 
+@pytest.fixture
+def missorted(root: Path) -> Path:
+    """A root with two photos of food; another model labelled the first one not food."""
+    sort(root, {f"{number}.jpg": picture(shade=number) for number in (1, 2)})
+    (root / "food/1.jpg").rename(root / "non_food/1.jpg")
+    execute(
+        root,
+        "INSERT INTO models (id, sha256, name, card, first_used_at) VALUES (9, 'old', 'old', '{}', '2026-11-30')",
+    )
+    values = {"path": "'non_food/1.jpg'", "path_bytes": "CAST('non_food/1.jpg' AS BLOB)", "model_id": "9"}
+    values |= {"predicted_label": "'non_food'", "probability": "0.2", "logit": "-1.4"}
+    execute(root, f"UPDATE photos SET {', '.join(f'{name} = {value}' for name, value in values.items())} WHERE id = 1")
+    return root
+
+
+def places(root: Path) -> list[tuple[str, str]]:
+    return [(row["path"], row["label"]) for row in rows(root)]
+
+
+def test_sorted_photos_are_judged_again_shown_moved_and_moved_back(missorted: Path) -> None:
+    before = places(missorted)
+    assert before == [("non_food/1.jpg", "non_food"), ("food/2.jpg", "food")]
+    with reviewing(missorted) as address, httpx.Client(base_url=address) as client:
+        client.headers.update(own_headers(address, csrf(client)))
+        assert "Re-sort photos…" in text(client)
+        assert client.post("/model/preview", json={}).status_code == 200
+        wait(missorted)
+        page = text(client)
+        assert "1 photo judged; 1 label would change." in page
+        assert "These photos would get another label, and move. not food → to food Move them" in page
+        assert places(missorted) == before
+        assert client.post("/model/resort", json={}).status_code == 200
+        wait(missorted)
+        assert places(missorted) == [("food/1.jpg", "food"), ("food/2.jpg", "food")]
+        page = text(client)
+        assert "1 photo judged; 1 photo moved." in page
+        assert "1 photo got the live model's judgement. Undo re-sorting…" in page
+        (batch,) = select(missorted, "SELECT id FROM batches WHERE kind = 'reclassify'")
+        assert client.post("/model/undo", json={"batch": batch["id"]}).status_code == 200
+        wait(missorted)
+        assert places(missorted) == before
+        assert "Undo re-sorting…" not in text(client)
+
+
+def test_when_no_label_would_change_the_page_says_so(photos: Path, client: httpx.Client) -> None:
+    assert client.post("/model/preview", json={}).status_code == 200
+    wait(photos)
+    assert "No photo would get another label." in text(client)
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
-    [("promote", {}), ("promote", {"name": 1, "force": False}), ("learn", {"x": 1}), ("rollback", None)],
+    [
+        ("promote", {}),
+        ("promote", {"name": 1, "force": False}),
+        ("learn", {"x": 1}),
+        ("rollback", None),
+        ("undo", {"batch": "1"}),
+    ],
 )
 def test_a_request_that_is_not_valid_changes_nothing(client: httpx.Client, path: str, body: object) -> None:
     assert client.post(f"/model/{path}", json=body).status_code == 400
@@ -162,7 +218,7 @@ def test_a_request_that_is_not_valid_changes_nothing(client: httpx.Client, path:
 
 def test_changes_need_the_token_and_a_post(photos: Path, client: httpx.Client) -> None:
     model = add_model(photos, 0.5)
-    for path in ("learn", "promote", "rollback"):
+    for path in ("learn", "preview", "resort", "undo", "promote", "rollback"):
         assert client.get(f"/model/{path}").status_code == 405
     del client.headers["X-CSRF-Token"]
     assert client.post("/model/promote", json={"name": model.model_name, "force": True}).status_code == 403
