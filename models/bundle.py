@@ -91,6 +91,11 @@ class Bundle:
         """Returns the path of a file of the bundle: in its own folder, else in that of the bundle it stands on."""
         return _path(self.folder, self.card, name)
 
+    @property
+    def base_folder(self) -> Path | None:
+        """The folder of the bundle that it stands on; None for a bundle of its own."""
+        return _base_folder(self.folder, self.card.base) if self.card.base is not None else None
+
     @classmethod
     def load(cls, folder: Path | None = None) -> "Bundle":
         """Reads and verifies a bundle.

@@ -44,13 +44,8 @@ class FeatureExtractor:
             EngineError: The network cannot run on this machine.
         """
         heads = bundle.heads
-        if not heads:
-            raise BundleError(
-                f"{bundle.folder} is a bundle of foodsort before 0.10, whose head cannot be fitted again; use a newer "
-                "bundle, or train one with `foodsort train`"
-            )
+        self.digest = feature_digest(bundle)
         self.sides = tuple(heads)
-        self.digest = _digest(bundle, heads)
         self._projections = {side: _without_kernels(head) for side, head in heads.items()}
         self._run = _int8(bundle) if INT8 in bundle.card.files else _float32(bundle)
         self._lock = threading.Lock()
@@ -79,6 +74,26 @@ class FeatureExtractor:
                 compared = self._run(batch)
             found.append(head.project(compared).astype(np.float16))
         return np.concatenate(found)
+
+
+def feature_digest(bundle: Bundle) -> str:
+    """Returns the `digest` that an extractor of a bundle has, without loading the network.
+
+    Raises:
+        BundleError: The bundle has no heads to fit again.
+    """
+    heads = bundle.heads
+    if not heads:
+        raise BundleError(
+            f"{bundle.folder} is a bundle of foodsort before 0.10, whose head cannot be fitted again; use a newer "
+            "bundle, or train one with `foodsort train`"
+        )
+    names = (INT8, INT8_WEIGHTS) if INT8 in bundle.card.files else (NETWORK,)
+    digest = hashlib.sha256(repr((bundle.card.fit, [bundle.card.files[name] for name in names])).encode())
+    for side, head in heads.items():
+        digest.update(repr((side, head.components.shape)).encode())
+        digest.update(head.components.tobytes() + head.offset.tobytes())
+    return digest.hexdigest()
 
 
 def logits_by_side(heads: Mapping[int, Head], positions: Mapping[int, npt.NDArray[Any]]) -> Logits:
@@ -113,15 +128,6 @@ def logits_of(heads: Mapping[int, Head], positions: Mapping[int, npt.NDArray[Any
 def _without_kernels(head: Head) -> Head:
     """Keeps the projection of a head; its centres would take 8 MB of a service."""
     return dataclasses.replace(head, centres=np.zeros_like(head.centres[:1]), weights=np.zeros(1, np.float32))
-
-
-def _digest(bundle: Bundle, heads: Mapping[int, Head]) -> str:
-    names = (INT8, INT8_WEIGHTS) if INT8 in bundle.card.files else (NETWORK,)
-    digest = hashlib.sha256(repr((bundle.card.fit, [bundle.card.files[name] for name in names])).encode())
-    for side, head in heads.items():
-        digest.update(repr((side, head.components.shape)).encode())
-        digest.update(head.components.tobytes() + head.offset.tobytes())
-    return digest.hexdigest()
 
 
 def _int8(bundle: Bundle) -> Callable[[Pixels], npt.NDArray[np.float32]]:

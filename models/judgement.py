@@ -1,8 +1,11 @@
 """The judgement of a learned model against the one that was live, by `judgement.json` beside its heads."""
 
+from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from models.errors import BundleError
 
 JUDGEMENT = "judgement.json"
 
@@ -56,7 +59,7 @@ class Judgement(_Document):
     Attributes:
         verdict: Verdict of the decision table.
         reason: The verdict in one sentence.
-        labels: Number of labels that it learned from.
+        labels: Number of the person's labelled photos without the audit sample; those of `asked_again` are included.
         weight: Weight of a person's photo beside one of the bank.
         base: Digest of the card of the bundle that the candidate stands on.
         against: Digest of the card of the live model.
@@ -82,3 +85,20 @@ class Judgement(_Document):
     audit: Comparison
     asked_again: tuple[str, ...] = ()
     photos: tuple[JudgedPhoto, ...] = ()
+
+
+def load_judgement(folder: Path) -> Judgement:
+    """Reads the judgement in the folder of a learned model.
+
+    Raises:
+        BundleError: There is none, or the file is not a judgement.
+    """
+    path = folder / JUDGEMENT
+    try:
+        return Judgement.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read ({error.strerror}); learn again") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        location = ".".join(map(str, first["loc"])) or "the file"
+        raise BundleError(f"{path} is not the judgement of a model: {location}: {first['msg']}; learn again") from error

@@ -42,8 +42,8 @@ def stability_index(expected: npt.ArrayLike, observed: npt.ArrayLike) -> float:
     2006). Half a photo is added to each bin, so that an empty bin does not make the index infinite.
 
     Args:
-        expected: Counts by bin.
-        observed: Counts by bin.
+        expected: Comparison by bin.
+        observed: Comparison by bin.
     """
     e, o = (np.asarray(counts, np.float64) + 0.5 for counts in (expected, observed))
     e, o = e / e.sum(), o / o.sum()

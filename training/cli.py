@@ -44,13 +44,35 @@ def train(
     drop: Annotated[
         Path | None, typer.Option(help="Table of training photos to leave out, as written by `foodsort suspects`.")
     ] = None,
+    on: Annotated[
+        Path | None,
+        typer.Option(
+            help="Bundle to learn on: its heads are fitted again to its own photos and yours together, in seconds and "
+            "without TensorFlow, and the result is judged. Photos of the split evaluation are only judged."
+        ),
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="With --on: bundle to judge the result against (default: that of --on).")
+    ] = None,
+    features: Annotated[
+        Path | None, typer.Option(help="With --on: file that caches the features of photos (default: none).")
+    ] = None,
 ) -> None:
     """Train a model and write its bundle with a report: audit the data, fit, calibrate, evaluate.
 
-    Example: foodsort train --data Food-5K --data more --out mine
+    Examples: foodsort train --data Food-5K --data more --out mine; foodsort train --on mine --data labels --out better
     """
     from rich.console import Console
 
+    if on is not None:
+        if epochs is not None or head_only or weights is not None or drop is not None:
+            raise typer.BadParameter(
+                "--on fits the heads alone; it takes no --weights, --epochs, --head-only or --drop"
+            )
+        _learn(data, out, on, against, features)
+        return
+    if against is not None or features is not None:
+        raise typer.BadParameter("--against and --features need --on")
     from training.fitting.recipe import Recipe
     from training.train import train as run
 
@@ -63,6 +85,17 @@ def train(
     typer.echo((out / "classification_report.txt").read_text())
     typer.echo(_summary("evaluation", bundle.card.metrics["evaluation"]))
     typer.echo(f"{bundle.model_name} is in {out}; use it with FOODSORT_MODEL__BUNDLE={out.resolve()}")
+
+
+def _learn(data: list[Path], out: Path, on: Path, against: Path | None, features: Path | None) -> None:
+    from rich.console import Console
+
+    from training.learn import learn
+    from training.report import judgement_text
+
+    judgement = learn(data, out, on=on, against=against, features=features, console=Console(stderr=True))
+    for line in judgement_text.lines(judgement, out):
+        typer.echo(line)
 
 
 @app.command()

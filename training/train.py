@@ -26,7 +26,7 @@ from training.evaluation.predictions import predict
 from training.fitting import feature_bank
 from training.fitting.backbone import finetune_if_better
 from training.fitting.checkpoint import RESUME, Checkpoint
-from training.fitting.disk import disk_full_errors
+from training.fitting.disk import disk_full_errors, require_new
 from training.fitting.feature_cache import DecodedSplit, FeatureCache, decode_split
 from training.fitting.features import Features, UnreadablePhoto
 from training.fitting.finetune import HISTORY
@@ -81,7 +81,7 @@ def train(
         FoodsortError: `out` is not empty, the data set is invalid, the weights are not available, or the training is
             interrupted, or the disk is full.
     """
-    _require_new(out)
+    require_new(out)
     audited = _audit_data(data, drop, recipe, console)
     load_tensorflow()
     from training.fitting.determinism import make_deterministic  # imports TensorFlow, so it comes after the line above
@@ -112,11 +112,6 @@ def train(
     folder.rename(out)
     checkpoint.delete()
     return Bundle.load(out)
-
-
-def _require_new(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FoodsortError(f"{out} already exists; name a new folder with --out")
 
 
 def _audit_data(data: Path | Sequence[Path], drop: Path | None, recipe: Recipe, console: Console) -> Audit:

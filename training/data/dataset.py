@@ -44,7 +44,7 @@ def read(data: Path | Sequence[Path], splits: tuple[str, ...] = SPLITS) -> pd.Da
     return survey(data, splits).photos
 
 
-def survey(data: Path | Sequence[Path], splits: tuple[str, ...] = SPLITS) -> Survey:
+def survey(data: Path | Sequence[Path], splits: tuple[str, ...] = SPLITS, *, whole: bool = True) -> Survey:
     """Reads a data set, or several as one, each in one of four layouts.
 
     The layouts are `{split}/{label}_{id}.jpg`, 1 = food (Food-5K); `{split}/food` and `{split}/non_food` (its Kaggle
@@ -55,30 +55,32 @@ def survey(data: Path | Sequence[Path], splits: tuple[str, ...] = SPLITS) -> Sur
     Args:
         data: The folders or manifests.
         splits: The splits to read.
+        whole: Whether each split must have photos of both labels, and each photo of a manifest must exist.
 
     Raises:
-        DatasetError: A data set does not exist, a split is missing or lacks a label, a manifest has a bad row, or a
-            photo is in two data sets.
+        DatasetError: A data set does not exist or is not `whole`, a manifest has a bad row, or a photo is in two data
+            sets.
     """
     sets = [data] if isinstance(data, Path) else list(data)
-    surveys = [_survey(one, splits) for one in sets]
+    surveys = [_survey(one, splits, whole=whole) for one in sets]
     numbered = [one.photos.assign(data_set=number) for number, one in enumerate(surveys)]
     frame = pd.concat(numbered, ignore_index=True)
     repeated = frame["path"][frame["path"].map(os.path.abspath).duplicated()]
     if not repeated.empty:
         raise DatasetError(f"{repeated.iloc[0]} is in two of the data sets; name each data set once")
     left_out = [one for part in surveys for one in part.left_out]
-    whole = Survey(frame, left_out, [note for one in surveys for note in one.notes])
+    found = Survey(frame, left_out, [note for one in surveys for note in one.notes])
     try:
-        check(frame, data, splits)
+        if whole:
+            check(frame, data, splits)
     except DatasetError as error:
-        raise DatasetError("\n".join([str(error), *whole.lines])) from error
-    return whole
+        raise DatasetError("\n".join([str(error), *found.lines])) from error
+    return found
 
 
-def _survey(data: Path, splits: tuple[str, ...]) -> Survey:
+def _survey(data: Path, splits: tuple[str, ...], *, whole: bool) -> Survey:
     if data.is_file():
-        return Survey(manifest.read(data, splits), [], [])
+        return Survey(manifest.read(data, splits, may_miss=not whole), [], [])
     if not data.exists():
         raise DatasetError(f"{data} does not exist; --data names a folder of photos or a table of them")
     if not data.is_dir():
@@ -88,7 +90,7 @@ def _survey(data: Path, splits: tuple[str, ...]) -> Survey:
     has_splits = any((data / split).is_dir() for split in SPLITS)
     found = manifest.find_in(data, is_data_set=not has_splits)
     if found.path and not has_splits:
-        return Survey(manifest.read(found.path, splits), [], found.notes)
+        return Survey(manifest.read(found.path, splits, may_miss=not whole), [], found.notes)
     photos: list[tuple[str, int, str, str]] = []
     left_out: list[LeftOut] = []
     if has_splits:

@@ -22,13 +22,14 @@ class DatasetError(FoodsortError):
     """Raised when a folder or a manifest is not a data set, or when a split lacks a class."""
 
 
-def read(manifest: Path, splits: tuple[str, ...] = SPLITS) -> pd.DataFrame:
+def read(manifest: Path, splits: tuple[str, ...] = SPLITS, *, may_miss: bool = False) -> pd.DataFrame:
     """Reads the photos that a manifest lists.
 
     Args:
         manifest: A table with the columns path (relative to the manifest), label (0, 1, non_food or food) and
             optionally split and source. Without a column split, all photos are for training. Other columns are ignored.
         splits: The splits to read.
+        may_miss: Leaves photos out that do not exist (any more).
 
     Returns:
         Columns path, label (1 = food), split, source, in the order of the manifest.
@@ -48,10 +49,12 @@ def read(manifest: Path, splits: tuple[str, ...] = SPLITS) -> pd.DataFrame:
             raise DatasetError(f"{where}: the label {row['label']!r} must be 1 or food, 0 or non_food")
         if split not in splits:
             continue
-        path = _path(manifest, row["path"])
+        path = locate(manifest, row["path"])
         if path in lines:
             raise DatasetError(f"{where}: {row['path']!r} is already in line {lines[path]}; delete one of the two")
         if not Path(path).is_file():
+            if may_miss:
+                continue
             raise DatasetError(f"{where}: there is no file {path!r}; paths are relative to the manifest's folder")
         lines[path] = line
         photos.append((path, _LABELS[row["label"]], split, row.get("source", "")))
@@ -101,7 +104,7 @@ def _why_foreign(manifest: Path, required: set[str]) -> str | None:
 
 def read_sources(manifest: Path) -> dict[str, str]:
     """Reads the source of each photo by its path; "" without a column `source`. Raises DatasetError."""
-    return {_path(manifest, row["path"]): row.get("source", "") for _, row in read_rows(manifest, {"path"})}
+    return {locate(manifest, row["path"]): row.get("source", "") for _, row in read_rows(manifest, {"path"})}
 
 
 def read_rows(table: Path, required: set[str]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -134,5 +137,6 @@ def read_rows(table: Path, required: set[str]) -> Iterator[tuple[int, dict[str, 
         raise DatasetError(f"{table} is not a table in UTF-8 ({error}); save it again as UTF-8") from error
 
 
-def _path(manifest: Path, relative: str) -> str:
+def locate(manifest: Path, relative: str) -> str:
+    """Returns the path of a photo that a manifest lists."""
     return os.path.normpath(manifest.parent / relative)

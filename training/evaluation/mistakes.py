@@ -21,7 +21,8 @@ from training.fitting.photo_file import open_photo
 FILENAME = "mistakes.csv"
 MAX_CARDS = 24
 """Photos in the gallery: as many as a person looks through; they take about a megabyte of the report."""
-_THUMBNAIL_PX = 240
+THUMBNAIL_PX = 240
+"""Longest side of a photo in the report (pixels)."""
 _JPEG_QUALITY = 85
 
 
@@ -109,7 +110,7 @@ def build_gallery(
             label=CLASSES[label],
             p_food=p_food,
             source=escape_name(source),
-            photo=_jpeg_data_uri(photo),
+            photo=jpeg_data_uri(photo),
             heat=overlay,
         )
         for path, label, p_food, source, photo, overlay in zip(*columns, pixels, overlays, strict=True)
@@ -123,7 +124,7 @@ def _heat_overlays(pixels: Pixels, predictions: Predictions, engine: Engine) -> 
     maps = explain.class_activation_maps(predictions.bundle, engine, pixels)
     scale = heat.scale(maps)
     overlays = [heat.overlay(photo, heat_map, scale) for photo, heat_map in zip(pixels, maps, strict=True)]
-    return [_jpeg_data_uri(overlay) for overlay in overlays], scale
+    return [jpeg_data_uri(overlay) for overlay in overlays], scale
 
 
 def _pixels(path: str, predictions: Predictions) -> Pixels:
@@ -131,9 +132,10 @@ def _pixels(path: str, predictions: Predictions) -> Pixels:
         return decode(file, predictions.bundle.card.fit).pixels
 
 
-def _jpeg_data_uri(pixels: Pixels) -> str:
+def jpeg_data_uri(pixels: Pixels) -> str:
+    """Returns a small JPEG of pixels, uint8 RGB (height, width, 3), as a data URI."""
     image = Image.fromarray(pixels)
     file = io.BytesIO()
-    image.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
+    image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
     image.save(file, "JPEG", quality=_JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

@@ -90,7 +90,7 @@ def cost(again: float, full: int, small: int) -> float:
 
 
 def net_loss(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], margin: float) -> int:
-    """Counts the photos that a cascade gets wrong minus those that one look at the full side gets wrong.
+    """Comparison the photos that a cascade gets wrong minus those that one look at the full side gets wrong.
 
     Args:
         logits: (n, 2), the full look's and the small look's.

@@ -44,6 +44,12 @@ def disk_full_errors(place: Path, advice: str) -> Iterator[None]:
         ) from error
 
 
+def require_new(out: Path) -> None:
+    """Raises FoodsortError if something is in the way of a new folder; an empty folder is not."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FoodsortError(f"{out} already exists; name a new folder with --out")
+
+
 def new_array(path: Path, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> npt.NDArray[Any]:
     """Makes a `.npy` file and returns its array, memory-mapped.
 

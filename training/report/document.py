@@ -89,13 +89,22 @@ class Document:
 
 def write(out: Path, document: Document) -> None:
     """Writes `report.html`, which is self-contained, and `report.md` with its figures, to the folder `out`."""
-    for name in ("report.html", "report.md"):
-        text = _ENVIRONMENT.get_template(f"{name}.j2").render(document=document)
-        (out / name).write_text(text, encoding="utf-8")
+    write_html(out, document)
+    _render(out, "report.md", document)
     for section in document.sections:
         for figure in section.figures:
             if figure.file.endswith(".svg"):  # `report.write` saves the PNG of the confusion matrix
                 (out / figure.file).write_text(figure.svg, encoding="utf-8")
+
+
+def write_html(out: Path, document: Document) -> None:
+    """Writes `report.html`, which is self-contained, to the folder `out`."""
+    _render(out, "report.html", document)
+
+
+def _render(out: Path, name: str, document: Document) -> None:
+    text = _ENVIRONMENT.get_template(f"{name}.j2").render(document=document)
+    (out / name).write_text(text, encoding="utf-8")
 
 
 def _plain(text: str) -> str:

@@ -22,7 +22,7 @@ from training.report import document as documents
 from training.report import metrics_file, plots
 from training.report.document import Document, Section
 from training.report.metrics_file import MetricsFile
-from training.report.sections import looks, model, photos, quality
+from training.report.sections import card, looks, model, photos, quality
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def document(
         model.training_section(results.history) if results.history is not None else None,
         photos.similar_section(results.similar, root) if results.similar else None,
         photos.unreadable_section(predictions.unreadable, root) if predictions.unreadable else None,
-        model.model_section(predictions.bundle, predictions.engine_name),
+        card.model_section(predictions.bundle, predictions.engine_name),
     ]
     return Document(
         title=f"{predictions.bundle.card.name} on {split}",

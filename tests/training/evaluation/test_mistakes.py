@@ -97,7 +97,7 @@ def test_a_gallery_has_a_largest_size(
 
 
 def test_large_photos_are_scaled_down(predictions: Predictions) -> None:
-    assert decode_uri(mistakes._jpeg_data_uri(np.zeros((448, 448, 3), np.uint8))).size == (240, 240)
+    assert decode_uri(mistakes.jpeg_data_uri(np.zeros((448, 448, 3), np.uint8))).size == (240, 240)
 
 
 def test_without_a_mistake_there_is_no_card(predictions: Predictions, tmp_path: Path) -> None:

@@ -1,15 +1,13 @@
-"""Sections about the model: comparisons, the audit of its data, its training, its card."""
+"""Sections about the making of a model: comparisons, the audit of its data, its training."""
 
 from pathlib import Path
 
 import pandas as pd
 
-from models.bundle import NETWORK, Bundle
 from models.plurals import is_or_are, plural
 from training.data.audit import Audit
 from training.data.audit_report import left_out_rows
 from training.data.dataset import CLASSES
-from training.evaluation import cost
 from training.evaluation.comparison import Comparison
 from training.evaluation.mistakes import relative_path
 from training.report import plots
@@ -113,22 +111,3 @@ def training_section(epochs: pd.DataFrame) -> Section:
     """Shows the history of fine-tuning, one row an epoch."""
     figure = SvgFigure("history.svg", plots.svg(plots.history(epochs)), "Loss and accuracy by epoch")
     return Section("history", "Training", paragraphs=[f"{len(epochs)} epochs."], figures=[figure])
-
-
-def model_section(bundle: Bundle, engine_name: str) -> Section:
-    """Shows the model's card."""
-    card = bundle.card
-    side, cascade = card.fit.side, card.cascade
-    rows = [
-        # The digest of the weights, not of the bundle: that one changes when the card gets these metrics.
-        ["model", f"{card.name}, made {card.created_at:%Y-%m-%d}; weights {card.files[NETWORK][:12]}"],
-        ["engine", engine_name],
-        ["input", f"{side} × {side} px, {card.fit.mode}"],
-        ["small look", f"{cascade.side} px, decides from a logit of {cascade.margin:.2f}" if cascade else "none"],
-        ["cost of a look", f"{cost.multiply_adds(side) / 1e9:.2f} G multiply-adds, proportional to the side squared"],
-        ["food if P(food) ≥", f"{card.thresholds.food:.4f}"],
-        ["unsure between", f"{card.thresholds.unsure_low:.4f} and {card.thresholds.unsure_high:.4f}"],
-        ["digest of the training data", card.data_sha256[:12]],
-        ["libraries", ", ".join(f"{name} {release}" for name, release in card.libraries.items())],
-    ]
-    return Section("model", "Model", tables=[Table(["property", "value"], rows, prose=True)])
