@@ -31,6 +31,8 @@ POINTS = (
     "unexplained",  # an error sidecar is deleted; its photo is not at its target
     "arrived",  # a photo is at its target, or deleted; its row is not updated
     "reclassified",  # `reclassify` has changed all rows and moved all photos; its batch is not complete
+    "dragging",  # the rows follow photos that a person moved, in a transaction that is not committed
+    "dragged",  # it is committed; no companion has followed
     "salvaged",  # `repair` has made a file of what a damaged database holds; the database is as it was
     "log_aside",  # the log of the damaged database is beside it under another name
     "repairing",  # `repair` has recorded some of its changes

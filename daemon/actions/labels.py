@@ -113,8 +113,9 @@ def withdrawals(engine: sa.Engine, selected: Iterable[Photo]) -> dict[int, Withd
     predicted: dict[int, Label] = {}
     with engine.connect() as connection:
         for *review, predicted_label in connection.execute(query):
-            newest_first.setdefault(review[1], []).append(Review._make(review))
-            predicted[review[1]] = predicted_label
+            earlier_review = Review._make(review)
+            newest_first.setdefault(earlier_review.photo_id, []).append(earlier_review)
+            predicted[earlier_review.photo_id] = predicted_label
     changes: dict[int, Withdrawal] = {}
     for photo_id, (newest, *earlier) in newest_first.items():
         valid = earlier[0].label if earlier else predicted[photo_id]

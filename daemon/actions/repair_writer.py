@@ -90,6 +90,17 @@ class RepairWriter:
             for kind, rows in updates.items():
                 connection.execute(_update(kind, rows[0]), rows)
 
+    def write_one(self, connection: sa.Connection, step: Step) -> bool:
+        """Writes a step `move` or `lose` in the caller's transaction.
+
+        Returns:
+            Whether the row was still in the state in which it was read.
+        """
+        assert step.row is not None
+        kind, values = self._values(step, step.row)
+        row = {"row_id": step.row.id, "row_state": step.row.state} | values
+        return bool(connection.execute(_update(kind, row), row).rowcount)
+
     def write_event(self, differences: Differences) -> None:
         """Records that the rows agree with the folders, after the last step."""
         counts = differences.counts
@@ -108,7 +119,7 @@ class RepairWriter:
         if file is None:
             return "lost", {}
         columns = {"identity": file.identity, "size_bytes": file.size_bytes, "modified_at": file.modified_at}
-        if step.action == "change":
+        if file.sha256 is not None and step.action in {"change", "move"}:
             columns["sha256"] = file.sha256
         kind: _Kind = "inbox" if row.state in {UNDONE, RETRY} else "placed"
         if step.action == "move":

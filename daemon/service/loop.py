@@ -44,6 +44,7 @@ class MainLoop:
         self.runtime = runtime
         self._messages = context.messages
         self._dry_run = context.dry_run
+        self._once = context.once
         self._counts = context.metrics.counts
         self._reporter = reporter
         self._progress = progress
@@ -68,6 +69,7 @@ class MainLoop:
             runtime.watcher.open(self_test=not self._dry_run)
         if not self._dry_run:
             runtime.recovery.recover()
+        self._follow_drags()
         self._scan()
         self._reporter.set_phase("running")
         log.info("watching", inbox=str(runtime.storage.handle.path), events=runtime.watcher.kind)
@@ -136,6 +138,16 @@ class MainLoop:
         except queue.Empty:
             return
 
+    def _follow_drags(self) -> None:
+        """Begins to look for photos that a person moved by hand; with `--once` looks for them now, and only now."""
+        drags = self.runtime.drags
+        if drags is None:
+            return
+        if self._once:
+            drags.run_once(self._heartbeat, self._stopping)
+        else:
+            drags.start()
+
     def is_quiet(self) -> bool:
         """Whether no photo is ready, settling or in flight, as far as is known."""
         intake = self.runtime.intake
@@ -157,6 +169,8 @@ class MainLoop:
         )
         handle.note_lost(runtime.retrier, reason)
         runtime.watcher.close()
+        if runtime.drags is not None:
+            runtime.drags.pause()
         while runtime.pipeline.in_flight and not self._stopping.is_set() and not self.failed:
             self._heartbeat()
             self.handle(_IDLE_S)

@@ -10,6 +10,7 @@ from pathlib import Path
 from daemon.decoders.pool import DecoderPool
 from daemon.decoders.process import START_S
 from daemon.destinations.mover import PhotoMover
+from daemon.drags.watcher import DragWatcher
 from daemon.inbox.claimed_photo import Returned
 from daemon.inbox.claimer import Claimer
 from daemon.inbox.companion_finder import CompanionFinder
@@ -92,6 +93,7 @@ class Runtime:
         intake: Fills the tracker with the files of the inbox.
         recovery: Recovers photos in flight of an earlier run.
         watcher: Watches the inbox.
+        drags: Finds photos that a person moved by hand; None if the settings turn that off, and in a dry run.
     """
 
     def __init__(
@@ -170,6 +172,7 @@ class Runtime:
                 self.storage, filer, companion_filer, self.pipeline, self.claimer, self.retrier, rules
             )
             self.watcher = self._build_watcher()
+            self.drags = self._build_drags()
             self._opened = opened.pop_all()
         self.is_open = True
 
@@ -179,6 +182,8 @@ class Runtime:
 
     def halt(self, *, keep_watching: bool = False) -> None:
         """Stops watcher, intake and pipeline; photos that are not being classified go back to the inbox."""
+        if self.drags is not None:
+            self.drags.stop()
         if not keep_watching:
             self.watcher.close()
         self.intake.stop_scan()
@@ -283,6 +288,18 @@ class Runtime:
             return Watcher(self.settings.watch, storage.handle, self._context.messages.put, storage.event_log.record)
         self._open_watcher.rebind(storage.handle, storage.event_log.record)
         return self._open_watcher
+
+    def _build_drags(self) -> DragWatcher | None:
+        if self._context.dry_run or not self.settings.folders.drags:
+            return None
+        return DragWatcher(
+            self._context.root,
+            self.settings,
+            self.storage.actions,
+            self.storage.engine,
+            self.retrier,
+            is_degraded=lambda: bool(self.watcher.degraded_reason),
+        )
 
     def _on_wait(self) -> None:
         self._context.metrics.stages.reset()

@@ -42,6 +42,7 @@ class Storage:
         handle: The inbox.
         claims: Claim folder of the inbox.
         destinations: Destination folders.
+        engine: The database.
         recorder: Writes rows.
         lookup: Reads rows.
         companions: Reads and writes rows of companions.
@@ -80,7 +81,7 @@ class Storage:
             opened.callback(self.handle.close)
             self.claims = self.handle.claims
             self.destinations = DestinationFolders(root, settings.folders, self.claims)
-            engine = self._connect_read_only() if dry_run else self._connect()
+            self.engine = engine = self._connect_read_only() if dry_run else self._connect()
             self.recorder = ReadOnlyRecorder(engine) if dry_run else Recorder(engine)
             opened.callback(self.recorder.close)
             self._keeper = None if dry_run else self._attempt(DatabaseKeeper, engine, self._admit, self._note_progress)

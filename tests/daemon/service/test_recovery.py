@@ -75,6 +75,8 @@ OTHER_TESTS = {
     "taken",
     "unexplained",
     "arrived",
+    "dragging",
+    "dragged",
     "salvaged",
     "log_aside",
     "repairing",
