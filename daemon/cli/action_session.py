@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from daemon.cli.report import ActionReport
+from models.filenames import escape_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from daemon.actions.context import Actions
+    from daemon.drags.writer import Drag
     from daemon.photo import State
+    from daemon.queries.arguments import PathArgument
     from daemon.queries.selection import PhotoSelection
+    from daemon.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -25,9 +29,21 @@ class ActionSession:
     """The database, the actions and the report of a command that changes photos."""
 
     root: Path
+    settings: "Settings"
     engine: "sa.Engine"
     actions: "Actions"
     report: ActionReport
+    dry_run: bool
+
+    def follow(self, paths: "list[PathArgument]") -> "list[PathArgument]":
+        """Lets rows follow photos that a person has just moved by hand; returns their paths as rows have them now."""
+        if self.dry_run or not self.settings.folders.drags:
+            return paths
+        from daemon.drags.follower import DragFollower
+        from daemon.drags.search import DragSearch
+
+        follower = DragFollower(self.root, self.settings, self.actions, self.engine)
+        return DragSearch(self.root, follower, _print_drag).follow(paths)
 
     def selection(self, states: "Sequence[State]", refusals: "Mapping[State, str] | None" = None) -> "PhotoSelection":
         """Selects photos of the root in these states; `refusals`: why photos in other states are not selected."""
@@ -62,9 +78,15 @@ def open_session(root: Path, *, dry_run: bool) -> Iterator[ActionSession]:
             actions = stack.enter_context(
                 open_actions(root, folders, engine, on_wait=print_wait, on_recovered=report.show_recovered)
             )
-        yield ActionSession(root, engine, actions, report)
+        yield ActionSession(root, settings, engine, actions, report, dry_run)
 
 
 def print_wait() -> None:
     """Tells a person that the command waits for the action lock."""
     typer.echo("foodsort: another call of foodsort is moving photos; waiting until it is done", err=True)
+
+
+def _print_drag(drag: "Drag") -> None:
+    label = f", which counts as the label {drag.label}" if drag.label else ""
+    message = f"{escape_name(drag.row.place)} was moved by hand to {escape_name(drag.file.place)}{label}"
+    typer.echo(f"foodsort: {message}", err=True)

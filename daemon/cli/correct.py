@@ -30,6 +30,7 @@ def correct(
     arguments = list(path_arguments(paths))  # read before the lock is taken: their writer may be slow
     with open_session(root, dry_run=dry_run) as session:
         action = session.actions.correct
+        arguments = session.follow(arguments)
         photos = session.report.select(arguments, session.selection((FILED,), WHY_NOT_LABELLED).by_path)
         if label is None:
             session.report.show(action.preview_withdraw(photos) if dry_run else action.withdraw(photos))

@@ -100,7 +100,7 @@ class DragFollower:
         at = self._look(filter(self.is_sorted_place, places), result)
         files = [self._verified(file) for file in at.values() if file is not None]
         same_file = self.rows.by_identity({file.identity for file in files})
-        settled = {row.place for row in same_file if row.state != MISSING} & at.keys()
+        settled = {row.place for row in same_file if (file := at.get(row.place)) and file.identity == row.identity}
         same_place = self.rows.by_place(at.keys() - settled)
         elsewhere = {row.place for row in (*same_file, *same_place)} - at.keys()
         at |= self._look(elsewhere, Examined())

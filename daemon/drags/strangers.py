@@ -16,6 +16,9 @@ class Strangers:
     def __len__(self) -> int:
         return len(self._sizes)
 
+    def __contains__(self, place: bytes) -> bool:
+        return place in self._sizes
+
     def add(self, place: bytes, size_bytes: int) -> None:
         """Remembers a file."""
         self.discard(place)

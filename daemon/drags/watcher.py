@@ -15,15 +15,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from daemon.actions.context import ActionBusy, Actions
 from daemon.drags.folder_watch import FolderWatch
-from daemon.drags.follower import CHUNK_PLACES, DragFollower
+from daemon.drags.follower import CHUNK_PLACES, DragFollower, Examined
 from daemon.drags.rescan import Rescan
 from daemon.drags.settling import Settling
 from daemon.drags.tree import FolderTree
+from daemon.drags.writer import DRAGGED
 from daemon.fs import mounts
 from daemon.inbox.ignore import IgnoreRules
 from daemon.retry import Retrier, RetryAborted, is_transient
 from daemon.settings import Settings
 from models.errors import FoodsortError
+from models.filenames import escape_name
 
 log = structlog.get_logger()
 
@@ -244,6 +246,7 @@ class DragWatcher:
         except BaseException:
             self._touch(due.places)
             raise
+        _log(examined)
         self._settling.wait_for(examined.waiting, time.monotonic())
         self._touch(examined.again)
         return True
@@ -302,3 +305,16 @@ class DragWatcher:
     def _unwatch_folder(self, folder: bytes) -> None:
         if self._watch is not None:
             self._watch.remove(folder)
+
+
+def _log(examined: Examined) -> None:
+    for row, file, label in examined.drags:
+        photo = escape_name(row.place)
+        if label is not None:
+            log.info("labelled by a move", kind=DRAGGED, photo=photo, to=escape_name(file.place), label=label)
+        elif row.place == file.place:
+            log.info("found again", photo=photo)
+        else:
+            log.info("moved by hand", photo=photo, to=escape_name(file.place))
+    for row in examined.lost:
+        log.info("removed by hand", photo=escape_name(row.place))

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
-import structlog
 
 from daemon import failpoints
 from daemon.actions.companions import CompanionFollower
@@ -16,8 +15,6 @@ from daemon.database.schema import events, reviews
 from daemon.database.timestamps import format_time
 from daemon.drags.companions import CompanionChange
 from models.filenames import escape_name
-
-log = structlog.get_logger()
 
 DRAGGED = "dragged"
 """Kind of the event of a label that a person gave by a move."""
@@ -56,7 +53,7 @@ class DragWriter:
             changes: The changes of their companions, by the ids of the photos' rows.
 
         Returns:
-            Those whose row nobody else has changed meanwhile.
+            Those whose row nobody else has changed meanwhile. A companion that cannot move stays where it is.
         """
         done = []
         with self._engine.begin() as connection:
@@ -69,20 +66,14 @@ class DragWriter:
                         _write_label(connection, drag, drag.label)
             failpoints.failpoint("dragging")
         failpoints.failpoint("dragged")
-        for drag in done:
-            _log(drag)
         if followed := [drag.row.id for drag in done if drag.row.id in changes]:
-            for problem in self._companions.follow(followed).values():
-                log.warning("a companion could not follow its photo", kind=DRAGGED, reason=problem)
+            self._companions.follow(followed)
         return done
 
     def lose(self, rows: list[RowFacts]) -> list[RowFacts]:
         """Records that photos were removed; returns those whose row nobody else has changed meanwhile."""
         with self._engine.begin() as connection:
-            lost = [row for row in rows if self._rows.write_one(connection, Step("lose", row))]
-        for row in lost:
-            log.info("a sorted photo was removed", photo=escape_name(row.place))
-        return lost
+            return [row for row in rows if self._rows.write_one(connection, Step("lose", row))]
 
 
 def _write_label(connection: sa.Connection, drag: Drag, label: PersonLabel) -> None:
@@ -95,13 +86,3 @@ def _write_label(connection: sa.Connection, drag: Drag, label: PersonLabel) -> N
         f" a mistake, run `foodsort correct --withdraw PATH`"
     )
     connection.execute(events.insert().values({"at": now, "kind": DRAGGED, "path": place, "message": message}))
-
-
-def _log(drag: Drag) -> None:
-    fields = {"photo": escape_name(drag.row.place), "to": escape_name(drag.file.place)}
-    if drag.label is not None:
-        log.info("labelled by a move", kind=DRAGGED, label=drag.label, **fields)
-    elif drag.row.place == drag.file.place:
-        log.info("found again", photo=fields["photo"])
-    else:
-        log.info("moved by hand", **fields)
