@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from daemon.drags.tree import FolderTree
 from daemon.drags.writer import DRAGGED
 from daemon.fs import mounts
 from daemon.inbox.ignore import IgnoreRules
+from daemon.inbox.lock import action_lock
 from daemon.retry import Retrier, RetryAborted, is_transient
 from daemon.settings import Settings
 from models.errors import FoodsortError
@@ -241,7 +243,7 @@ class DragWatcher:
         if not due.places:
             return False
         try:
-            with self._actions.exclusive(timeout_s=None if is_last else 0):
+            with self._action_lock(timeout_s=None if is_last else 0):
                 examined = self._follower.examine(due.places, due.places if is_last else due.lost)
         except BaseException:
             self._touch(due.places)
@@ -250,6 +252,19 @@ class DragWatcher:
         self._settling.wait_for(examined.waiting, time.monotonic())
         self._touch(examined.again)
         return True
+
+    @contextmanager
+    def _action_lock(self, timeout_s: float | None) -> Iterator[None]:
+        """Holds the action lock. Actions that a killed process left unfinished stay so: the next action completes them.
+
+        Raises:
+            ActionBusy: Another process moves photos.
+        """
+        actions = self._actions
+        with action_lock(actions.claims.inbox_fd, actions.inbox, timeout_s=timeout_s) as acquired:
+            if not acquired:
+                raise ActionBusy("another call of foodsort is moving photos")
+            yield
 
     def _receive(self, timeout_s: float) -> None:
         """Waits for a change for at most `timeout_s`, then handles all that have come."""
