@@ -103,7 +103,7 @@ def scans(root: Path) -> Iterator[tuple[str, float]]:
         tree = FolderTree(
             tops, lambda path: False, lambda path: None, lambda path: None, wall_ns=lambda: time.time_ns() + 10**12
         )
-        rescan = Rescan(tree, follower.rows, follower.inventory, lambda places: None)
+        rescan = Rescan(tree, follower, lambda places: None)
         yield "first scan", _cpu_s(lambda: list(rescan.run(everything=True)))
         yield "scan, nothing has changed", _cpu_s(lambda: list(rescan.run(everything=False)))
         (root / "food/new.txt").touch()

@@ -61,6 +61,10 @@ class Inventory:
             " or put any file into it if they are gone"
         )
 
+    def path_of(self, folder: Folder) -> bytes | None:
+        """The absolute path of a folder; None if the settings name none."""
+        return self._folders.get(folder)
+
     def files(self) -> Iterator[FileFacts]:
         """The regular files in the folders of sorted photos, except ignored names and error sidecars.
 

@@ -16,6 +16,7 @@ from daemon.destinations.originals import OriginalMissing
 from daemon.drags.companions import CompanionFinder
 from daemon.drags.finder import RowFinder
 from daemon.drags.plan import SORTED_FOLDERS, Facts, Matches, Move, label_of, match_copies, match_files
+from daemon.drags.presence import FolderPresence
 from daemon.drags.strangers import Strangers
 from daemon.drags.writer import Drag, DragWriter
 from daemon.fs import filesystem
@@ -52,12 +53,14 @@ class DragFollower:
         inventory: The files.
         rows: The rows.
         strangers: Files without a row.
+        presence: Which folders are there.
     """
 
     def __init__(self, root: Path, settings: Settings, actions: Actions, engine: sa.Engine) -> None:
         self.inventory = Inventory(root, settings, actions.claims)
         self.rows = RowFinder(engine)
         self.strangers = Strangers()
+        self.presence = FolderPresence(self.inventory)
         self._ignored = IgnoreRules(settings.watch.ignore)
         self._companions = CompanionFinder(self.inventory, engine)
         self._writer = DragWriter(RepairWriter(self.inventory, engine), engine, actions.companions)
@@ -85,7 +88,9 @@ class DragFollower:
         moved = {move.row.id for move in moves}
         targets = {move.file.place for move in moves}
         gone = [row for row in found.lost if row.id not in moved]
-        removed = [row for row in gone if (row.place in lost or row.place in targets) and self._may_be_removed(row)]
+        removed = [
+            row for row in gone if (row.place in lost or row.place in targets) and not self.presence.is_away(row)
+        ]
         result.lost = self._writer.lose(removed) if removed else []
         result.waiting = [row.place for row in gone if row.place not in lost and row.place not in targets]
         return result
@@ -173,15 +178,6 @@ class DragFollower:
         with suppress(OSError, OriginalMissing):
             return file._replace(sha256=self.inventory.digest(file))
         return file
-
-    def _may_be_removed(self, row: RowFacts) -> bool:
-        """Whether a photo is gone, and not its filesystem."""
-        if self.inventory.folder_of(row.place) not in SORTED_FOLDERS:
-            return False
-        try:
-            return self.inventory.away(row.place, row.identity) is None
-        except OSError:
-            return False
 
 
 def _is_missing(row: RowFacts, moved: Collection[int]) -> bool:

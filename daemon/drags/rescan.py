@@ -7,9 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from daemon.actions.facts import RowFacts
-from daemon.actions.inventory import Inventory
 from daemon.database.timestamps import is_same_mtime
-from daemon.drags.finder import RowFinder
+from daemon.drags.follower import DragFollower
 from daemon.drags.plan import PRESENT, SORTED_FOLDERS
 from daemon.drags.tree import FolderTree
 from daemon.fs import dirfd
@@ -40,21 +39,19 @@ class _Wanted:
 class Rescan:
     """Looks for photos that are not where their rows say. It only reads."""
 
-    def __init__(
-        self, tree: FolderTree, rows: RowFinder, inventory: Inventory, touch: Callable[[Iterable[bytes]], None]
-    ) -> None:
+    def __init__(self, tree: FolderTree, follower: DragFollower, touch: Callable[[Iterable[bytes]], None]) -> None:
         """Looks at nothing yet.
 
         Args:
             tree: The folders.
-            rows: The rows.
-            inventory: The files.
+            follower: Its rows and files.
             touch: Called with places that have to be examined.
         """
         self._tree = tree
-        self._rows = rows
-        self._inventory = inventory
-        self._destinations = inventory.destinations
+        self._rows = follower.rows
+        self._inventory = follower.inventory
+        self._presence = follower.presence
+        self._destinations = follower.inventory.destinations
         self._touch = touch
 
     def run(self, *, everything: bool) -> Iterator[None]:
@@ -68,6 +65,7 @@ class Rescan:
         """
         if everything:
             self._tree.forget()
+        self._presence.note()
         changed = {}
         for folder in self._tree.look():
             if folder is None:
@@ -111,12 +109,10 @@ class Rescan:
                     wanted.lost.append(row.place)
 
     def _is_away(self, row: RowFacts, away: dict[str, bool]) -> bool:
-        """Whether the whole folder of a row is away, or is no longer one of the settings."""
+        """Whether the whole folder of a row is away; each folder is looked at once."""
         folder = self._inventory.folder_of(row.place)
         if folder not in away:
-            away[folder] = True
-            with suppress(OSError):
-                away[folder] = self._inventory.away(row.place, row.identity) is not None or folder == "elsewhere"
+            away[folder] = self._presence.is_away(row)
         return away[folder]
 
     def _stat(self, place: bytes) -> os.stat_result | None:

@@ -95,7 +95,7 @@ class DragWatcher:
             on_new=self._watch_folder,
             on_gone=self._unwatch_folder,
         )
-        self._rescan = Rescan(self._tree, self._follower.rows, self._follower.inventory, self._touch)
+        self._rescan = Rescan(self._tree, self._follower, self._touch)
         self._changes: queue.SimpleQueue[_Change | None] = queue.SimpleQueue()
         self._folders: deque[Iterator[None]] = deque()
         self._scan: Iterator[None] | None = None

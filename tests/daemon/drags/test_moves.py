@@ -30,6 +30,7 @@ def sorted_root(root: Path, photo: Photo, foodsort: Foodsort) -> Path:
     return root
 
 
+@pytest.mark.usefixtures("each_database")
 def test_a_photo_that_is_moved_to_the_folder_of_another_label_has_that_label(sorted_root: Path, photo: Photo) -> None:
     root = sorted_root
     with running(root):
