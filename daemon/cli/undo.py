@@ -44,7 +44,9 @@ def undo(
         elif since is not None:
             _move_to_inbox(session, selection.filed_since(since), dry_run=dry_run)
         else:
-            _move_to_inbox(session, session.report.select(session.follow(arguments), selection.by_path), dry_run=dry_run)
+            _move_to_inbox(
+                session, session.report.select(session.follow(arguments), selection.by_path), dry_run=dry_run
+            )
 
 
 def _move_to_inbox(session: ActionSession, photos: "list[Photo]", *, dry_run: bool) -> None:
