@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -78,6 +78,9 @@ class DragFollower:
         result = Examined()
         facts = self._facts(places, result)
         found = match_files(facts)
+        if verified := self._verified(found.moves):
+            files = [verified.get(file.place, file) for file in facts.files]
+            found = match_files(replace(facts, files=files))
         self._remember(found)
         moves = found.moves + self._copies(found, result)
         drags = self._labelled(moves)
@@ -103,7 +106,7 @@ class DragFollower:
     def _facts(self, places: Collection[bytes], result: Examined) -> Facts:
         """Looks at places first and reads the rows after that: a row names a place before its photo comes there."""
         at = self._look(filter(self.is_sorted_place, places), result)
-        files = [self._verified(file) for file in at.values() if file is not None]
+        files = [file for file in at.values() if file is not None]
         same_file = self.rows.by_identity({file.identity for file in files})
         settled = {row.place for row in same_file if (file := at.get(row.place)) and file.identity == row.identity}
         same_place = self.rows.by_place(at.keys() - settled)
@@ -123,12 +126,14 @@ class DragFollower:
                     result.again.append(place)
         return at
 
-    def _verified(self, file: FileFacts) -> FileFacts:
-        """Adds the digest of a file whose inode says nothing."""
-        with suppress(OSError, OriginalMissing), self.inventory.open(file) as stream:
-            if not filesystem.has_lasting_inodes(stream.fileno()):
-                return file._replace(sha256=self.inventory.digest(file))
-        return file
+    def _verified(self, moves: list[Move]) -> dict[bytes, FileFacts]:
+        """The files of moves on filesystems where inodes do not last, with their digests, by their places."""
+        verified = {}
+        for _, file in moves:
+            with suppress(OSError, OriginalMissing), self.inventory.open(file) as stream:
+                if not filesystem.has_lasting_inodes(stream.fileno()):
+                    verified[file.place] = file._replace(sha256=self.inventory.digest(file))
+        return verified
 
     def _remember(self, found: Matches) -> None:
         for move in found.moves:

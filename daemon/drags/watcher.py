@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from daemon.inbox.ignore import IgnoreRules
 from daemon.inbox.lock import action_lock
 from daemon.retry import Retrier, RetryAborted, is_transient
 from daemon.settings import Settings
+from models import Label
 from models.errors import FoodsortError
 from models.filenames import escape_name
 
@@ -64,6 +65,7 @@ class DragWatcher:
         retrier: Retrier,
         *,
         is_degraded: Callable[[], bool] = lambda: False,
+        on_label: Callable[[Label], None] = lambda label: None,
     ) -> None:
         """Watches nothing yet.
 
@@ -74,10 +76,12 @@ class DragWatcher:
             engine: The database.
             retrier: Shows problems that pass, in the status.
             is_degraded: Whether the events of the inbox do not all arrive; those of other folders do not either then.
+            on_label: Called with each label that a person gave by a move.
         """
         self._actions = actions
         self._retrier = retrier
         self._is_degraded = is_degraded
+        self._on_label = on_label
         self._settle_s = settings.watch.settle_s
         self._rescan_s = settings.watch.rescan_s
         self._settling = Settling(self._settle_s, _LOST_SETTLES * self._settle_s)
@@ -100,6 +104,8 @@ class DragWatcher:
         self._folders: deque[Iterator[None]] = deque()
         self._scan: Iterator[None] | None = None
         self._next_scan = 0.0
+        self._next_look = 0.0
+        self._top_inodes: dict[bytes, tuple[int, int]] = {}
         self._everything = True
         self._scan_s = 0.0
         self._working = threading.Lock()
@@ -161,7 +167,7 @@ class DragWatcher:
 
     def _polls(self) -> bool:
         """Whether scans have to find what events do not tell."""
-        if self._watch is None or self._watch.limited or not self._watch.is_alive() or self._is_degraded():
+        if self._watch is None or not self._watch.is_alive() or self._is_degraded():
             return True
         found = (mounts.mount_of(Path(os.fsdecode(folder))) for folder in self._tops)
         return any(mount is not None and mount.shared for mount in found)
@@ -213,11 +219,25 @@ class DragWatcher:
                 if next(self._folders[0], _END) is _END:
                     self._folders.popleft()
                 return 0.0
+            if now >= self._next_look:
+                self._look_at_tops(now)
             if now >= self._next_scan:
                 self._continue_scan(now)
-        wake_at = self._next_scan if len(self._settling) < _BACKLOG else now + _RETRY_S
+        wake_at = min(self._next_scan, self._next_look) if len(self._settling) < _BACKLOG else now + _RETRY_S
         due_at = self._settling.next_at
         return max(min(wake_at, wake_at if due_at is None else due_at) - time.monotonic(), 0.0)
+
+    def _look_at_tops(self, now: float) -> None:
+        """Begins a scan if another folder is in the place of one of the settings: no event tells of that."""
+        tops = {}
+        for top in self._tops:
+            with suppress(OSError):
+                stat = os.stat(top)
+                tops[top] = stat.st_dev, stat.st_ino
+        if tops != self._top_inodes and self._top_inodes:
+            self._scan_all()
+        self._top_inodes = tops
+        self._next_look = now + self._rescan_s
 
     def _continue_scan(self, now: float) -> None:
         """Does one slice of a scan, then rests: the thread has the interpreter's lock that all others need."""
@@ -249,6 +269,9 @@ class DragWatcher:
             self._touch(due.places)
             raise
         _log(examined)
+        for drag in examined.drags:
+            if drag.label is not None:
+                self._on_label(drag.label)
         self._settling.wait_for(examined.waiting, time.monotonic())
         self._touch(examined.again)
         return True
@@ -306,16 +329,20 @@ class DragWatcher:
                 lambda: self._changes.put(_Change(b"", is_folder=False)),
             )
         except OSError as error:
-            log.info(
-                "the folders of sorted photos cannot be watched; they are scanned instead",
-                kind="drags",
-                reason=error.strerror,
-                every_s=self._rescan_s,
-            )
+            self._log_polling(error.strerror or str(error))
+
+    def _log_polling(self, reason: str) -> None:
+        message = "the folders of sorted photos cannot be watched; they are scanned instead"
+        log.info(message, kind="drags", reason=reason, every_s=self._rescan_s)
 
     def _watch_folder(self, folder: bytes) -> None:
-        if self._watch is not None:
-            self._watch.add(folder)
+        if self._watch is None:
+            return
+        self._watch.add(folder)
+        if self._watch.limited:  # those that are left are for the folders of the inbox
+            self._watch.stop()
+            self._watch = None
+            self._log_polling("no more folders can be watched (fs.inotify.max_user_watches)")
 
     def _unwatch_folder(self, folder: bytes) -> None:
         if self._watch is not None:

@@ -56,6 +56,9 @@ class Metrics:
         self._returned = prometheus_client.Counter(
             "foodsort_returned", "Photos given back to the inbox to wait there.", registry=self.registry
         )
+        self._dragged = prometheus_client.Counter(
+            "foodsort_dragged", "Labels that people gave by moving photos.", ["label"], registry=self.registry
+        )
         self._batch = Histogram("foodsort_batch_photos", "Photos in a batch.", buckets=_PHOTOS, registry=self.registry)
         self._probability = Histogram(
             "foodsort_probability",
@@ -136,3 +139,8 @@ class Metrics:
         if failure:
             self._failures.labels(failure.kind).inc()
         self._photos.labels(label or _NO_LABEL, destination or "failed").inc()
+
+    @never_raises
+    def dragged(self, label: Label) -> None:
+        """Counts a label that a person gave by moving a photo."""
+        self._dragged.labels(label).inc()

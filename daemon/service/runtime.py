@@ -299,6 +299,7 @@ class Runtime:
             self.storage.engine,
             self.retrier,
             is_degraded=lambda: bool(self.watcher.degraded_reason),
+            on_label=self._context.metrics.dragged,
         )
 
     def _on_wait(self) -> None:

@@ -146,8 +146,8 @@ def test_lost_events(sorted_root: Path) -> None:
         daemon.send_signal(signal.SIGSTOP)
         until(lambda: "State:\tT" in Path(f"/proc/{daemon.pid}/status").read_text(), daemon)
         noise = [root / "food/.one", root / "food/.two"]
-        for path in itertools.islice(itertools.cycle(noise), queue_size // 2 + 100):
-            path.touch()
+        for path in itertools.islice(itertools.cycle(noise), queue_size + 100):
+            path.open("wb").close()  # `touch` would change the time only
         (root / "non_food/00.jpg").rename(root / "food/00.jpg")
         daemon.send_signal(signal.SIGCONT)
         until(lambda: reviews(root) == [("food", "move")], daemon, patience_s=15)

@@ -58,7 +58,7 @@ def test_moves(root: Path, folders: Path, photo: Photo) -> None:
     with running(root):
         (non_food / "0.jpg").rename(food / "0.jpg")
         (food / "1.jpg").rename(food / "renamed.jpg")
-        shutil.copy(non_food / "2.jpg", food / "2.jpg")
+        shutil.copyfile(non_food / "2.jpg", food / "2.jpg")
         (non_food / "2.jpg").unlink()
         (food / "3.jpg").unlink()
         (non_food / "trip").rename(food / "other trip")
