@@ -57,6 +57,9 @@ def train(
     features: Annotated[
         Path | None, typer.Option(help="With --on: file that caches the features of photos (default: none).")
     ] = None,
+    no_pictures: Annotated[
+        bool, typer.Option("--no-pictures", help="With --on: write a report without photos.")
+    ] = False,
 ) -> None:
     """Train a model and write its bundle with a report: audit the data, fit, calibrate, evaluate.
 
@@ -69,10 +72,10 @@ def train(
             raise typer.BadParameter(
                 "--on fits the heads alone; it takes no --weights, --epochs, --head-only or --drop"
             )
-        _learn(data, out, on, against, features)
+        _learn(data, out, on, against, features, pictures=not no_pictures)
         return
-    if against is not None or features is not None:
-        raise typer.BadParameter("--against and --features need --on")
+    if against is not None or features is not None or no_pictures:
+        raise typer.BadParameter("--against, --features and --no-pictures need --on")
     from training.fitting.recipe import Recipe
     from training.train import train as run
 
@@ -87,13 +90,17 @@ def train(
     typer.echo(f"{bundle.model_name} is in {out}; use it with FOODSORT_MODEL__BUNDLE={out.resolve()}")
 
 
-def _learn(data: list[Path], out: Path, on: Path, against: Path | None, features: Path | None) -> None:
+def _learn(
+    data: list[Path], out: Path, on: Path, against: Path | None, features: Path | None, *, pictures: bool
+) -> None:
     from rich.console import Console
 
     from training.learn import learn
     from training.report import judgement_text
 
-    judgement = learn(data, out, on=on, against=against, features=features, console=Console(stderr=True))
+    judgement = learn(
+        data, out, on=on, against=against, features=features, console=Console(stderr=True), pictures=pictures
+    )
     for line in judgement_text.lines(judgement, out):
         typer.echo(line)
 

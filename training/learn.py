@@ -26,7 +26,14 @@ _SEED = 1
 
 
 def learn(
-    data: Sequence[Path], out: Path, *, on: Path, against: Path | None, features: Path | None, console: Console
+    data: Sequence[Path],
+    out: Path,
+    *,
+    on: Path,
+    against: Path | None,
+    features: Path | None,
+    console: Console,
+    pictures: bool = True,
 ) -> Judgement:
     """Fits the heads of a bundle again with a person's labels, and judges the result against the live model.
 
@@ -37,6 +44,7 @@ def learn(
         against: The live bundle; `on` if None.
         features: Cache of the photos' features; none if None.
         console: Shows the progress and notes.
+        pictures: Whether the report shows photos. Without, photos whose features are cached are not decoded.
 
     Raises:
         FoodsortError: `out` is not empty, there is nothing to learn from, a bundle cannot be used, the disk is full, or
@@ -54,7 +62,7 @@ def learn(
             divided = photos.divide(listed, extracted)
             for note in divided.notes:
                 _say(console, note)
-            return _make(out, root, live, base, divided, extracted.unreadable, console)
+            return _make(out, root, live, base, divided, extracted.unreadable, console, pictures=pictures)
     except KeyboardInterrupt as error:
         raise FoodsortError(f"interrupted; nothing was written to {out}; run the same command again") from error
 
@@ -87,6 +95,8 @@ def _make(
     divided: Division,
     unreadable: list[UnreadablePhoto],
     console: Console,
+    *,
+    pictures: bool,
 ) -> Judgement:
     """Fits and judges the candidate, and writes its folder."""
     own, audit = divided.own, divided.audit
@@ -105,7 +115,8 @@ def _make(
         bundle = Bundle.write(folder, card.describe(root, fitted, sets))
         judgement = result.compose(sets, fitted, base=root, live=live, bundle=bundle)
         (folder / JUDGEMENT).write_text(judgement.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        report.write(folder, judgement, bundle, live, base.guard, own.paths | audit.paths, unreadable)
+        paths = own.paths | audit.paths if pictures else {}
+        report.write(folder, judgement, bundle, live, base.guard, paths, unreadable)
     return judgement
 
 

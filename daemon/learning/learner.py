@@ -169,12 +169,13 @@ def _fit(base: Bundle, live: Bundle, data: Path, cache: Path, out: Path) -> str:
         "--out": out,
     }
     words = [str(word) for option in options.items() for word in option]
-    command = [sys.executable, "-m", "training", "train", *words]
+    # Without pictures: photos of strangers are decoded in the sandbox alone, and the page shows them.
+    command = [sys.executable, "-m", "training", "train", "--no-pictures", *words]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
         raise FoodsortError(f"the candidate could not be fitted: {lines[-1].removeprefix('foodsort: ')}")
-    return done.stdout
+    return "\n".join(line for line in done.stdout.splitlines() if str(out) not in line)
 
 
 def _record(

@@ -204,8 +204,8 @@ def test_a_photo_like_one_of_the_audit_sample_is_not_learned(tmp_path: Path) -> 
     [
         (["--on", "here", "--epochs", "1"], "takes no --weights, --epochs, --head-only or --drop"),
         (["--on", "here", "--head-only"], "takes no"),
-        (["--against", "here"], "--against and --features need --on"),
-        (["--features", "here"], "--against and --features need --on"),
+        (["--against", "here"], "--against, --features and --no-pictures need --on"),
+        (["--features", "here"], "--against, --features and --no-pictures need --on"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(options: list[str], message: str, tmp_path: Path) -> None:

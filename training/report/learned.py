@@ -39,7 +39,7 @@ def write(
         bundle: The candidate.
         live: The live model.
         guard: The photos of the guard.
-        paths: The file of each judged photo by its SHA-256.
+        paths: The file of each judged photo by its SHA-256; empty: no photo is shown.
         unreadable: Photos that were left out.
     """
     predictions = predict(bundle, guard)

@@ -69,11 +69,11 @@ def judgement_section(judgement: Judgement, paths: Mapping[str, str], boundaries
 
     Args:
         judgement: The judgement.
-        paths: The file of each photo by its SHA-256.
+        paths: The file of each photo by its SHA-256; empty: no photo is shown.
         boundaries: The thresholds of the two models.
     """
     changed = [photo for photo in judgement.photos if boundaries.changes(photo)]
-    shown = min(len(changed), MAX_CARDS)
+    shown = min(len(changed), MAX_CARDS) if paths else 0
     return Section(
         anchor="judgement",
         title="Judgement",
@@ -85,7 +85,7 @@ def judgement_section(judgement: Judgement, paths: Mapping[str, str], boundaries
             "the live model is; p is that of McNemar's exact test.",
             f"A label counts {judgement.weight} times as much as a photo of the bank; cross-validation chose that. The "
             f"two models label {len(changed):,} of these photos differently"
-            + (f"; {shown} {is_or_are(shown)} shown." if changed else "."),
+            + (f"; {shown} {is_or_are(shown)} shown." if shown else "."),
         ],
         tables=[Table(HEADER, rows(judgement))],
         cards=_cards(changed[:MAX_CARDS], paths),
@@ -111,8 +111,7 @@ def asked_again_section(judgement: Judgement, paths: Mapping[str, str]) -> Secti
 
 def _cards(photos: list[JudgedPhoto], paths: Mapping[str, str]) -> list[MistakeCard]:
     cards = []
-    for photo in photos:
-        path = paths[photo.sha256]
+    for photo, path in ((photo, paths[photo.sha256]) for photo in photos if photo.sha256 in paths):
         try:
             with open_photo(path) as file:
                 pixels = decode(file, Within(THUMBNAIL_PX)).pixels
