@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from daemon.database.schema import batches, judgements, models, photos, reclassifications
 from daemon.photo import FILED
+from daemon.queries import audit
 
 
 class Shadow(NamedTuple):
@@ -34,13 +35,16 @@ class ResortBatch(NamedTuple):
 
 
 def shadow(engine: sa.Engine, model_sha256: str) -> Shadow:
-    """Counts the photos that a model has judged, and those on which it disagrees with the model that sorted them."""
+    """Counts the photos that a model has judged, and those on which it disagrees with the model that sorted them.
+
+    Audited photos do not count: `foodsort learn` asks each candidate about them.
+    """
     p, j = photos.c, judgements.c
     disagrees = sa.case((p.predicted_label != j.label, 1), else_=0)
     query = (
         sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(disagrees), 0))
         .join_from(judgements, photos, j.photo_id == p.id)
-        .where(j.model_id == _model(model_sha256))
+        .where(j.model_id == _model(model_sha256), p.id.not_in(audit.audited_ids()))
     )
     with engine.connect() as connection:
         return Shadow(*map(int, connection.execute(query).one()))

@@ -1,11 +1,14 @@
 """`python -m tests.programs.screenshots`: takes the screenshots of docs/review.md, with the real model and photographs.
 
+Teach and the model page are shown with a copy of the root, whose photos are labelled by their names, and learned from.
+
 The photographs are parts of the samples of scikit-image and scikit-learn. Their times are moved back, as if they had
 arrived over two weeks.
 """
 
 import argparse
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -52,9 +55,14 @@ def main() -> None:
         command = [sys.executable, "-m", "daemon"]
         subprocess.run([*command, "run", "--once", "--root", str(root)], check=True, stdout=sys.stderr)
         spread(root / "foodsort.db")
-        with reviewing(root, FOODSORT_MODEL__ENGINE="auto") as address, sync_playwright() as play:
+        taught = Path("taught")
+        shutil.copytree(root, taught)
+        with sync_playwright() as play:
             browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            draw(browser, address, out)
+            with reviewing(taught, FOODSORT_MODEL__ENGINE="auto") as address:
+                teach(browser, address, taught, out)
+            with reviewing(root, FOODSORT_MODEL__ENGINE="auto") as address:
+                draw(browser, address, out)
             browser.close()
 
 
@@ -118,6 +126,41 @@ def draw(browser: Browser, address: str, out: Path) -> None:
     for page in _tab(browser, "dark", wide=False):
         page.goto(address)
         _screenshot(page, out / "phone.jpg")
+
+
+def teach(browser: Browser, address: str, root: Path, out: Path) -> None:
+    """Takes the screenshots of Teach, and of the model page after the labels were learned from."""
+    for page in _tab(browser, "dark", wide=False):
+        page.goto(f"{address}/teach")
+        _screenshot(page, out / "teach-phone.jpg")
+    for page in _tab(browser, "light", wide=True):
+        page.goto(f"{address}/teach")
+        page.wait_for_load_state()
+        for key in _answers(page, root)[:6]:
+            page.keyboard.press(key)
+        _screenshot(page, out / "teach.jpg")
+        for key in _answers(page, root)[6:]:
+            page.keyboard.press(key)
+        page.wait_for_url("**/teach/result?*")
+        _screenshot(page, out / "taught.jpg")
+        page.get_by_role("link", name="Twenty more").click()
+        page.wait_for_url("**/teach")
+        page.wait_for_load_state()
+        for key in _answers(page, root):
+            page.keyboard.press(key)
+        page.wait_for_url("**/teach/result?*")
+        page.goto(f"{address}/model")
+        page.get_by_role("button", name="Learn now").click()
+        page.locator("#job[data-running='0'] #job-text", has_text="Learned from").wait_for()
+        _screenshot(page, out / "model.jpg", whole=True)
+
+
+def _answers(page: Page, root: Path) -> list[str]:
+    """The keys for the photos of a set, by their names: the breakfasts are food."""
+    ids = [item.get_attribute("data-id") for item in page.locator("#questions li").all()]
+    with closing(sqlite3.connect(root / "foodsort.db")) as rows:
+        names = dict(rows.execute("SELECT id, name FROM photos"))
+    return ["f" if names[int(number or 0)].startswith("breakfast") else "n" for number in ids]
 
 
 def _tab(browser: Browser, scheme: str, *, wide: bool) -> Iterator[Page]:

@@ -32,6 +32,9 @@ def test_the_shadow_counts_judgements_and_other_labels(engine: sa.Engine) -> Non
     judge(engine, add(engine, "3a"), "food")
     judge(engine, add(engine, "4a"), "non_food")
     judge(engine, add(engine, "5a"), "non_food", model_id=1)
+    audited = add(engine, "0a")
+    judge(engine, audited, "non_food")
+    insert(engine, schema.reviews, photo_id=audited, label="food", reviewed_at=DAY % 1, source="audit")
     assert model_facts.shadow(engine, "c") == Shadow(judged=2, disagreements=1)
     assert model_facts.shadow(engine, "unknown") == Shadow(0, 0)
 
