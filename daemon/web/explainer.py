@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 
 class Explainer:
-    """Draws maps with the network of a bundle, which it loads for the first one and keeps."""
+    """Draws maps with the network of a bundle, which it loads for the first one and keeps.
+
+    Attributes:
+        bundle: The bundle.
+    """
 
     def __init__(self, bundle: Bundle, settings: ModelSettings) -> None:
-        self._bundle = bundle
+        self.bundle = bundle
         self._settings = settings
         self._lock = Lock()
         self._heads: dict[int, keras.Model] = {}
@@ -43,26 +47,26 @@ class Explainer:
         """
         from models.explain import complete, contributions
 
-        cascade = self._bundle.card.cascade
+        cascade = self.bundle.card.cascade
         small = cascade is not None and look == cascade.side
         batch = reduce(model_input[None], cascade.side) if cascade and small else model_input[None]
         with self._lock:  # an engine runs one such request at a time
             activations = self._engine.last_map(batch)  # first, as an engine without a map raises immediately
             maps = complete(contributions(self._head(batch.shape[1]), activations), self._engine.logits(batch))
         drawn = photo.copy()
-        visible = _visible(photo, self._bundle.card.fit)
+        visible = _visible(photo, self.bundle.card.fit)
         drawn[visible] = heat.overlay(photo[visible], maps[0], heat.scale(maps))
         return drawn
 
     @cached_property
     def _engine(self) -> Engine:
-        return open_engine(self._settings.engine, self._bundle, 1, self._settings.precision)
+        return open_engine(self._settings.engine, self.bundle, 1, self._settings.precision)
 
     def _head(self, side: int) -> "keras.Model":
         from models.explain import load_head
 
         if side not in self._heads:
-            self._heads[side] = load_head(self._bundle, side)
+            self._heads[side] = load_head(self.bundle, side)
         return self._heads[side]
 
 

@@ -50,7 +50,7 @@ def photo(request: Request) -> Response:
         "older": older,
         "facts": formatting.facts(row, shared.gallery.companions(photo_id) if row["companions"] else []),
         "history": shared.changes.history(photo_id),
-        "model_sha256": shared.thumbnails.model_sha256,
+        "model_sha256": shared.thumbnails.bundle.sha256,
         "section": "photos",
     }
     return render(request, "photo.html", context)

@@ -24,7 +24,8 @@ from daemon.inbox.claims import Claims
 from daemon.pipeline import loaded_model
 from daemon.settings import Settings
 from daemon.web.explainer import Explainer
-from models.errors import FoodsortError
+from models.bundle import Bundle
+from models.errors import BundleError, FoodsortError
 from models.images.decode import Fit, Pixels, Within
 
 THUMBNAIL_PX = 320
@@ -51,20 +52,15 @@ class _File(NamedTuple):
 
 
 class ThumbnailCache:
-    """Makes JPEGs of the photos of one root, by the ids of their rows. Any thread may call it.
-
-    Attributes:
-        bundle: The bundle in the settings.
-        model_sha256: Digest of the model that `explanation` explains.
-    """
+    """Makes JPEGs of the photos of one root, by the ids of their rows. Any thread may call it."""
 
     def __init__(self, root: Path, settings: Settings, engine: sa.Engine) -> None:
         """Loads the bundle and starts decoders. Raises BundleError, or OSError if there is no inbox."""
+        self._root = root
+        self._settings = settings
         self._engine = engine
         self._images = settings.images
-        self.bundle = loaded_model.load(root, settings)
-        self.model_sha256 = self.bundle.sha256
-        self._explainer = Explainer(self.bundle, settings.model)
+        self._explainer = Explainer(loaded_model.load(root, settings), settings.model)
         self._cache: cachetools.LRUCache[tuple[str, str], bytes] = cachetools.LRUCache(CACHE_BYTES, getsizeof=len)
         self._claims = Claims(root / settings.folders.inbox)
         self._destinations = DestinationFolders(root, settings.folders, self._claims)
@@ -82,6 +78,11 @@ class ThumbnailCache:
             pool.close()
         self._claims.close()
 
+    @property
+    def bundle(self) -> Bundle:
+        """The live bundle, which `explanation` explains; the one before it while that cannot be loaded."""
+        return self._live_explainer().bundle
+
     def thumbnail(self, photo_id: int) -> bytes:
         """A small JPEG of a photo. Raises ImageUnavailable."""
         return self._image(photo_id, "thumbnail", lambda fd: self._decode(fd, Within(THUMBNAIL_PX)))
@@ -93,17 +94,28 @@ class ThumbnailCache:
     def explanation(self, photo_id: int) -> bytes:
         """A large JPEG of a photo under the map of the evidence for food and against it. Raises ImageUnavailable."""
         look = self._file(photo_id).look
+        explainer = self._live_explainer()
 
         def draw(fd: int) -> Pixels:
             photo = self._decode(fd, Within(LARGE_PX))
-            return self._explainer.overlay(photo, self._decode(fd, self.bundle.card.fit), look)
+            return explainer.overlay(photo, self._decode(fd, explainer.bundle.card.fit), look)
 
-        return self._image(photo_id, f"explanation {self.model_sha256} {look}", draw)
+        return self._image(photo_id, f"explanation {explainer.bundle.sha256} {look}", draw)
 
     def model_input(self, photo_id: int) -> Pixels:
         """A photo as the network gets it, uint8 RGB (side, side, 3). Raises ImageUnavailable."""
         with self._open(self._file(photo_id)) as fd:
             return self._draw(lambda: self._decode(fd, self.bundle.card.fit))
+
+    def _live_explainer(self) -> Explainer:
+        """The explainer of the live bundle, which another process, or this page, may have changed."""
+        with self._lock:
+            try:
+                if loaded_model.sha256(self._root, self._settings) != self._explainer.bundle.sha256:
+                    self._explainer = Explainer(loaded_model.load(self._root, self._settings), self._settings.model)
+            except BundleError:
+                pass  # `foodsort doctor` and the model page name the file
+            return self._explainer
 
     def _image(self, photo_id: int, kind: str, draw: Callable[[int], Pixels]) -> bytes:
         file = self._file(photo_id)

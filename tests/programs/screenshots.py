@@ -69,7 +69,7 @@ def main() -> None:
 def fill(root: Path) -> None:
     """Puts parts of the samples into the inbox of a new root, and two files that cannot be decoded."""
     inbox = root / "inbox"
-    inbox.mkdir(parents=True)
+    inbox.mkdir(parents=True, exist_ok=True)
     for number, part in enumerate(PARTS, 1):
         for path in samples():
             if path.stem in NAMES:

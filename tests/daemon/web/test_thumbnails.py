@@ -18,6 +18,7 @@ from daemon.settings import load
 from daemon.web.thumbnails import LARGE_PX, THUMBNAIL_PX, ImageUnavailable, ThumbnailCache
 from models.bundle import Bundle
 from tests.daemon.conftest import Foodsort, Photo
+from tests.daemon.learned_models import add_model
 from tests.daemon.rows import rows
 from tests.models.images import raw_files
 
@@ -187,3 +188,13 @@ def test_close_ends_all_workers(wide: Path) -> None:
         pids = {pid for pool in thumbnails._pools.values() for pid in pool.pids}
         assert len(pids) >= 3
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def test_a_model_that_is_put_live_is_explained_from_then_on(wide: Path, foodsort: Foodsort) -> None:
+    learned = add_model(wide, 0.5)
+    with opened(wide) as thumbnails:
+        assert thumbnails.bundle.sha256 == Bundle.load().sha256
+        assert foodsort("models", "promote", learned.model_name, "--root", wide)[0] == 0
+        assert thumbnails.bundle.sha256 == learned.sha256
+        (wide / "models/promotions.json").write_bytes(b"{")
+        assert thumbnails.bundle.sha256 == learned.sha256
