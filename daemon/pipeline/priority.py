@@ -5,13 +5,14 @@ import os
 import platform
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
 
 _LOWEST_NICE = 19
+_TICK_S = 0.5
 # linux/ioprio.h: the class of those that read only while nobody else does.
 _IDLE = 3 << 13
 _THIS_THREAD = (1, 0)
@@ -32,7 +33,11 @@ def run_apart(work: Callable[[threading.Event], T]) -> T:
     with ThreadPoolExecutor(1, "apart") as thread:
         thread.submit(run_last).result()  # the thread is there before the work: an interruption finds both
         try:
-            return thread.submit(work, stopped).result()
+            running = thread.submit(work, stopped)
+            # Not for ever: a signal that comes just before a wait does not end it.
+            while not wait([running], _TICK_S).done:
+                pass
+            return running.result()
         except BaseException:
             stopped.set()
             raise

@@ -14,8 +14,10 @@ from daemon.actions import label_moves
 from daemon.failpoints import VARIABLE
 from daemon.pipeline.judge import SortedPhotoReader
 from daemon.queries.judgements import SortedPhoto
+from models.bundle import Bundle
 from models.engines.scripted import ScriptedEngine
 from tests.daemon.conftest import Foodsort, Photo, running, tree, until
+from tests.daemon.learned_models import add_model
 from tests.daemon.photos import drop, photos, run_once
 from tests.daemon.processes import COMMAND, kill_at, start_command
 from tests.daemon.rows import execute, labels, row, rows, select, states
@@ -551,3 +553,15 @@ def test_a_root_that_is_not_sorted_yet_is_refused(root: Path, foodsort: Foodsort
     code, out, err = foodsort("reclassify", "--root", root)
     assert (code, out) == (1, "")
     assert "foodsort.db does not exist" in err
+
+
+def test_the_model_that_was_promoted_judges(doubted: Path, foodsort: Foodsort, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(MODEL)
+    learned = add_model(doubted, 1)
+    assert foodsort("models", "promote", learned.model_name, "--root", doubted)[0] == 0
+    assert reclassify(foodsort, doubted) == {"judged": 4, "changed": 0, "moved": 0, "batch": 2}
+    assert {row["model"] for row in rows(doubted)} == {learned.model_name}
+    assert foodsort("models", "rollback", "--root", doubted)[0] == 0
+    # What the model in use has said of these bytes before is not known: their rows have the other model's answer.
+    assert reclassify(foodsort, doubted) == {"judged": 4, "changed": 0, "moved": 0, "batch": 3}
+    assert {row["model"] for row in rows(doubted)} == {Bundle.load().model_name}
