@@ -23,6 +23,9 @@ from PIL import Image
 
 from tests.daemon.conftest import FAST
 
+_LABELS = ("food", "non_food")
+_MOVED = 0.2
+"""Photos moved by hand for each one that is dropped."""
 NAMES = 40
 """Names in a sub-folder; there are more photos than names, so that names repeat."""
 
@@ -41,6 +44,9 @@ class Audit:
     rows_too_many: int = 0
     times_changed: int = 0
     left_claimed: int = 0
+    moved_by_hand: int = 0
+    wrong_labels: int = 0
+    """Photos in the folder of another label than they have, after a person has moved some."""
     originals_lost: int = 0
     """Of photos that are copied: not in the inbox any more, or changed there."""
 
@@ -48,7 +54,7 @@ class Audit:
     def sound(self) -> bool:
         """Whether each photo is in exactly one place, unchanged, with exactly one row."""
         faults = (self.lost, self.doubled, self.without_row, self.rows_too_many, self.times_changed, self.left_claimed)
-        return not any(faults) and not self.originals_lost
+        return not any(faults) and not self.originals_lost and not self.wrong_labels
 
 
 class Soak:
@@ -74,6 +80,8 @@ class Soak:
             daemon = self._start("run")
             for _ in range(photos * (cycle + 1) // kills - photos * cycle // kills):
                 self._drop()
+                if self._random.random() < _MOVED:
+                    self._move_by_hand()
             self._kill(daemon)
         if self._start("run", "--once").wait(600) != 0:
             raise SystemExit(f"the last run of the daemon failed; see {self.root}/daemon.log")
@@ -103,6 +111,18 @@ class Soak:
             targets[method].rename(path)
         self.dropped[hashlib.sha256(data).hexdigest()] = mtime_ns
         self.audit.photos += 1
+
+    def _move_by_hand(self) -> None:
+        """Moves a sorted photo to the folder of the other label, under a new name."""
+        sorted_photos = [path for name in _LABELS for path in (self.root / name).rglob("*.jpg")]
+        if not sorted_photos:
+            return
+        photo = self._random.choice(sorted_photos)
+        label, folder = photo.relative_to(self.root).parts[:2]
+        target = self.root / _LABELS[1 - _LABELS.index(label)] / folder / f"moved {self.audit.moved_by_hand}.jpg"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        photo.rename(target)
+        self.audit.moved_by_hand += 1
 
     def _free_path(self) -> Path:
         names = 1000 * NAMES if self._copies else NAMES
@@ -146,12 +166,14 @@ class Soak:
                 places.setdefault(hashlib.sha256(path.read_bytes()).hexdigest(), []).append(path)
         with closing(sqlite3.connect(self.root / "foodsort.db")) as database:
             rows = database.execute("SELECT sha256, path FROM results WHERE state = 'filed'").fetchall()
+            labels = database.execute("SELECT label, path FROM results WHERE state = 'filed'").fetchall()
             total = database.execute("SELECT count(*) FROM photos").fetchone()[0]
         recorded = set(rows)
         audit = self.audit
         audit.lost = len(self.dropped.keys() - places.keys())
         audit.doubled = sum(len(paths) - 1 for paths in places.values()) + len(places.keys() - self.dropped.keys())
         audit.rows_too_many = total - len(self.dropped)
+        audit.wrong_labels = sum(not path.startswith(f"{label}/") for label, path in labels)
         audit.left_claimed = len(self._claimed())
         for sha256, (path, *_) in places.items():
             audit.without_row += (sha256, str(path.relative_to(self.root))) not in recorded
