@@ -181,3 +181,48 @@ def test_a_photo_that_comes_while_another_call_has_the_lock(sorted_root: Path, f
         assert reviews(root) == []
         fcntl.flock(lock, fcntl.LOCK_UN)
         until(lambda: reviews(root) == [("food", "move")], patience_s=8)
+
+
+def test_an_inbox_that_was_away_for_a_while(sorted_root: Path) -> None:
+    root = sorted_root
+    with running(root):
+        (root / "inbox").rename(root / "away")
+        until(lambda: event_messages(root, "inbox_lost") != [])
+        (root / "non_food/00.jpg").rename(root / "food/00.jpg")
+        (root / "away").rename(root / "inbox")
+        until(lambda: reviews(root) == [("food", "move")])
+        (root / "non_food/02.jpg").rename(root / "food/02.jpg")
+        until(lambda: len(reviews(root)) == 2, patience_s=8)
+
+
+def test_a_reload_turns_it_on(sorted_root: Path) -> None:
+    root = sorted_root
+    settings = root / "foodsort.toml"
+    settings.write_text("[folders]\ndrags = false\n")
+    with running(root) as daemon:
+
+        def reload() -> None:
+            before = (root / "daemon.log").read_text().count("reloaded")
+            daemon.send_signal(signal.SIGHUP)
+            until(lambda: (root / "daemon.log").read_text().count("reloaded") > before, daemon)
+
+        (root / "non_food/00.jpg").rename(root / "food/00.jpg")
+        (root / "inbox/new.jpg").write_bytes((root / "food/01.jpg").read_bytes() + b"new")
+        until(lambda: "food/new.jpg" in states(root))
+        assert reviews(root) == []
+        settings.write_text("[folders]\ndrags = true\n")
+        reload()
+        until(lambda: reviews(root) == [("food", "move")], patience_s=8)
+        (root / "non_food/02.jpg").rename(root / "food/02.jpg")
+        until(lambda: len(reviews(root)) == 2, patience_s=8)
+
+
+def test_a_folder_that_is_replaced_is_watched_again(sorted_root: Path) -> None:
+    root = sorted_root
+    with running(root):
+        (root / "food").rename(root / "old")
+        (root / "food").mkdir()
+        (root / "non_food/00.jpg").rename(root / "food/00.jpg")
+        until(lambda: reviews(root) == [("food", "move")])
+        (root / "old/01.jpg").rename(root / "non_food/01.jpg")
+        until(lambda: len(reviews(root)) == 2, patience_s=8)
