@@ -8,20 +8,18 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from daemon.actions.context import ActionBusy, Actions
-from daemon.drags.folder_watch import FolderWatch
 from daemon.drags.follower import CHUNK_PLACES, DragFollower, Examined
 from daemon.drags.rescan import Rescan
 from daemon.drags.settling import Settling
 from daemon.drags.tree import FolderTree
+from daemon.drags.watches import Change, Watches
 from daemon.drags.writer import DRAGGED
-from daemon.fs import mounts
 from daemon.inbox.ignore import IgnoreRules
 from daemon.inbox.lock import action_lock
 from daemon.retry import Retrier, RetryAborted, is_transient
@@ -44,13 +42,6 @@ _RETRY_S = 1.0
 _PAUSED_S = 60.0
 _BACKLOG = 5_000  # places that wait while a scan goes on
 _END = object()
-
-
-class _Change(NamedTuple):
-    """A change in a folder; the path is empty when events were lost."""
-
-    path: bytes
-    is_folder: bool
 
 
 class DragWatcher:
@@ -80,7 +71,6 @@ class DragWatcher:
         """
         self._actions = actions
         self._retrier = retrier
-        self._is_degraded = is_degraded
         self._on_label = on_label
         self._settle_s = settings.watch.settle_s
         self._rescan_s = settings.watch.rescan_s
@@ -92,15 +82,15 @@ class DragWatcher:
         used = (os.path.normpath(os.path.join(base, os.fsencode(name))) for name in settings.folders.used.values())
         inbox, *self._tops = used
         self._place = destinations.place
-        self._watch: FolderWatch | None = None
+        self._changes: queue.SimpleQueue[Change | None] = queue.SimpleQueue()
+        self._watches = Watches(self._tops, self._changes.put, is_degraded)
         self._tree = FolderTree(
             self._tops,
             skip=lambda path: path == inbox or ignored(os.path.basename(path)),
-            on_new=self._watch_folder,
-            on_gone=self._unwatch_folder,
+            on_new=self._watches.add,
+            on_gone=self._watches.remove,
         )
         self._rescan = Rescan(self._tree, self._follower, self._touch)
-        self._changes: queue.SimpleQueue[_Change | None] = queue.SimpleQueue()
         self._folders: deque[Iterator[None]] = deque()
         self._scan: Iterator[None] | None = None
         self._next_scan = 0.0
@@ -121,7 +111,7 @@ class DragWatcher:
             self._scan_all()
             self._active = True
         if self._thread.ident is None:
-            self._open_watch()
+            self._watches.open()
             self._thread.start()
         self._changes.put(None)
 
@@ -136,9 +126,7 @@ class DragWatcher:
         self._changes.put(None)
         if self._thread.is_alive():
             self._thread.join()
-        if self._watch is not None:
-            self._watch.stop()
-            self._watch = None
+        self._watches.close()
 
     def run_once(self, heartbeat: Callable[[], None], stopping: threading.Event) -> None:
         """Scans all folders in the calling thread, without a watch. What cannot be read is left to the next run.
@@ -162,15 +150,8 @@ class DragWatcher:
     @property
     def interval_s(self) -> float:
         """Time between two scans (s)."""
-        usual_s = self._rescan_s if self._polls() else _RESCANS * self._rescan_s
+        usual_s = _RESCANS * self._rescan_s if self._watches.are_complete else self._rescan_s
         return max(usual_s, _SHARE * self._scan_s)
-
-    def _polls(self) -> bool:
-        """Whether scans have to find what events do not tell."""
-        if self._watch is None or not self._watch.is_alive() or self._is_degraded():
-            return True
-        found = (mounts.mount_of(Path(os.fsdecode(folder))) for folder in self._tops)
-        return any(mount is not None and mount.shared for mount in found)
 
     def _run(self) -> None:
         try:
@@ -301,7 +282,7 @@ class DragWatcher:
         except queue.Empty:
             return
 
-    def _handle(self, change: _Change) -> None:
+    def _handle(self, change: Change) -> None:
         if not change.path:
             log.info("inotify queue overflowed; scanning the folders of sorted photos", kind="drags")
             self._scan_all()
@@ -321,32 +302,6 @@ class DragWatcher:
         self._scan = None
         self._everything = True
         self._next_scan = 0.0
-
-    def _open_watch(self) -> None:
-        try:
-            self._watch = FolderWatch(
-                lambda path, is_folder: self._changes.put(_Change(path, is_folder)),
-                lambda: self._changes.put(_Change(b"", is_folder=False)),
-            )
-        except OSError as error:
-            self._log_polling(error.strerror or str(error))
-
-    def _log_polling(self, reason: str) -> None:
-        message = "the folders of sorted photos cannot be watched; they are scanned instead"
-        log.info(message, kind="drags", reason=reason, every_s=self._rescan_s)
-
-    def _watch_folder(self, folder: bytes) -> None:
-        if self._watch is None:
-            return
-        self._watch.add(folder)
-        if self._watch.limited:  # those that are left are for the folders of the inbox
-            self._watch.stop()
-            self._watch = None
-            self._log_polling("no more folders can be watched (fs.inotify.max_user_watches)")
-
-    def _unwatch_folder(self, folder: bytes) -> None:
-        if self._watch is not None:
-            self._watch.remove(folder)
 
 
 def _log(examined: Examined) -> None:
