@@ -8,7 +8,7 @@ model labels right is its accuracy on them.
 
 from collections.abc import Collection
 from math import ceil
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -110,19 +110,26 @@ def questions(engine: sa.Engine, limit: int, skipped: Collection[int] = ()) -> l
         skipped: Ids of photos that are not asked about now.
     """
     p = photos.c
-    copy = photos.alias()
+    copy, first = photos.alias(), photos.alias()
     answered = sa.exists().where(
         copy.c.sha256 == p.sha256, copy.c.id == reviews.c.photo_id, reviews.c.source == "audit"
     )
+    is_copy = sa.exists().where(
+        first.c.sha256 == p.sha256, first.c.id < p.id, _is_askable(first.c), first.c.id.not_in(skipped)
+    )
     query = (
-        sa.select(sa.func.min(p.id), p.sha256)
-        .where(reserved(), p.state == FILED, p.predicted_label.is_not(None), p.id.not_in(skipped), ~answered)
-        .group_by(p.sha256)
-        .order_by(p.sha256)
+        sa.select(p.id, p.sha256)
+        .where(reserved(), _is_askable(p), p.id.not_in(skipped), ~answered, ~is_copy)
+        .order_by(p.sha256, p.id)
         .limit(limit)
     )
     with engine.connect() as connection:
         return [AuditQuestion._make(row) for row in connection.execute(query)]
+
+
+def _is_askable(p: Any) -> "sa.ColumnElement[bool]":
+    # An expression: SQLite would else search all filed photos by their state, of which there may be a million, and sort.
+    return sa.and_(sa.func.coalesce(p.state, "") == FILED, p.predicted_label.is_not(None))
 
 
 def audited(engine: sa.Engine, live_sha256: str) -> list[AuditedPhoto]:
