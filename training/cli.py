@@ -63,7 +63,9 @@ def train(
 ) -> None:
     """Train a model and write its bundle with a report: audit the data, fit, calibrate, evaluate.
 
-    Examples: foodsort train --data Food-5K --data more --out mine; foodsort train --on mine --data labels --out better
+    With --on, a bundle learns from your labels: foodsort train --on mine --data labels --out better
+
+    Example: foodsort train --data Food-5K --data more --out mine
     """
     from rich.console import Console
 
