@@ -21,6 +21,22 @@ from models import Label
 CHANGED_FILE = "was changed after it was sorted; `foodsort repair` records that, then it can be judged again"
 MEANWHILE = "was labelled or sorted again meanwhile, so it stays"
 
+# Built once: building one takes SQLAlchemy longer than SQLite takes to run it.
+_COLUMNS = ("batch_id", "photo_id", "previous_batch_id", "previous_model_id", *PREDICTION)
+# A killed call may have written the row, and the photo was sorted again since.
+_KEEP = sa.text(
+    f"""
+    INSERT INTO reclassifications ({", ".join(_COLUMNS)}) VALUES ({", ".join(f":{name}" for name in _COLUMNS)})
+    ON CONFLICT (batch_id, photo_id) DO UPDATE
+    SET {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[2:])}
+    """
+)
+_PREDICT = (
+    photos.update()
+    .where(photos.c.id == sa.bindparam("photo_id"))
+    .values({name: sa.bindparam(f"new_{name}") for name in ("batch_id", "model_id", *PREDICTION)})
+)
+
 
 class ReclassifyBatch:
     """The batch of all photos that one call of `reclassify` changes, with those of calls that were killed before it.
@@ -42,6 +58,8 @@ class ReclassifyBatch:
         self._model_id = model_id
         self._engine_name = engine_name
         self._id: int | None = None
+        self._transaction: sa.RootTransaction | None = None
+        """The one in which the batch was last found open; nobody else can change that before its end."""
 
     def resume(self) -> None:
         """Finds the batch of a call that was killed, and completes those of other models."""
@@ -58,6 +76,9 @@ class ReclassifyBatch:
 
     def id_in(self, connection: sa.Connection) -> int:
         """Returns the id of the batch; creates it in the transaction of its first photo."""
+        transaction = connection.get_transaction()
+        if self._id is not None and transaction is self._transaction:
+            return self._id
         b = batches.c
         # Locked until the end of the transaction, so that nobody takes the batch back at the same time.
         is_open = batches.update().where(b.id == self._id, b.photos == 0).values(photos=0)
@@ -70,6 +91,7 @@ class ReclassifyBatch:
                 "kind": RECLASSIFY,
             }
             self._id = int(connection.execute(batches.insert().values(row).returning(b.id)).scalar_one())
+        self._transaction = transaction
         return self._id
 
     def complete(self) -> int | None:
@@ -104,8 +126,7 @@ class _Reclassification:
     @property
     def folder(self) -> Label | None:
         """The model's label, if it is another one than before."""
-        label: Label = self.row.judgement["predicted_label"]
-        return None if label == self.row.previous["predicted_label"] else label
+        return self.row.judgement["predicted_label"] if self.row.changes_label else None
 
     @property
     def guard(self) -> "sa.ColumnElement[bool]":
@@ -123,15 +144,14 @@ class _Reclassification:
         """Writes the prediction, and keeps the one before; returns the statements that revert both."""
         photo_id, previous = self.row.photo.id, self.row.previous
         batch_id = self.batch.id_in(connection)
+        connection.execute(_KEEP, kept_row(batch_id, photo_id, previous))
+        new = self.row.judgement | {"classified_at": format_time(datetime.now(UTC)), "batch_id": batch_id}
+        connection.execute(_PREDICT, {"photo_id": photo_id} | {f"new_{name}": value for name, value in new.items()})
+        if self.folder is None:  # a photo that does not move needs no way back
+            return ()
         r = reclassifications.c
         kept = sa.and_(r.batch_id == batch_id, r.photo_id == photo_id)
-        # A killed call may have had it, and the photo was sorted again since.
-        connection.execute(reclassifications.delete().where(kept))
-        connection.execute(reclassifications.insert().values(kept_row(batch_id, photo_id, previous)))
-        now = {"classified_at": format_time(datetime.now(UTC)), "batch_id": batch_id}
-        of_photo = photos.update().where(photos.c.id == photo_id)
-        connection.execute(of_photo.values(self.row.judgement | now))
-        return of_photo.values(previous), reclassifications.delete().where(kept)
+        return photos.update().where(photos.c.id == photo_id).values(previous), reclassifications.delete().where(kept)
 
 
 def kept_row(batch_id: int, photo_id: int, previous: Mapping[str, Any]) -> dict[str, Any]:

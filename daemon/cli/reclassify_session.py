@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from daemon.actions.result import ActionResult
     from daemon.monitoring.progress import WorkProgress
     from daemon.queries.judgements import Choice, SortedPhoto
+    from daemon.queries.reclassification import Reclassifiable
     from daemon.settings import Settings
     from models.bundle import Bundle
 
-_CHUNK_PHOTOS = 64  # in one turn of the action lock
+_TURN_PHOTOS = 512  # in one turn of the action lock
+_TURN_MOVES = 64  # those among them that move; a move takes many times as long as a row
 _PAUSE_S = 0.1
 """Pause between two turns (s), so that a person's correction that waits for the lock gets it."""
 
@@ -76,11 +78,13 @@ def open_session(
     root: Path, stack: ExitStack, *, since: datetime | None, model: str | None, everything: bool
 ) -> ReclassifySession:
     """Opens the database and the inbox, and loads the bundle; its judgements get the labels of today's settings."""
+    import sqlalchemy as sa
     from rich.console import Console
 
     from daemon.actions.context import open_in_turns
     from daemon.database import addresses, connections, judgements, root_id
     from daemon.database.recorder import Recorder
+    from daemon.database.schema import models
     from daemon.monitoring.progress import WorkProgress
     from daemon.pipeline import loaded_model
     from daemon.queries.judgements import Choice, models_named
@@ -91,6 +95,11 @@ def open_session(
     engine = connections.connect_to_write(addresses.database_url(root, settings.database.url), keep_open=False)
     stack.callback(engine.dispose)
     root_id.check(root, engine)
+    if engine.dialect.name == "sqlite":
+        # As each use opens the file, each would be the last one, which moves SQLite's log into the file, with its syncs.
+        other = stack.enter_context(engine.connect())
+        other.execute(sa.select(models.c.id).limit(1)).all()
+        other.rollback()
     model_ids = None if model is None else models_named(engine, model)
     actions = stack.enter_context(open_in_turns(root, settings.folders, engine))
     bundle = loaded_model.load(root, settings)
@@ -180,7 +189,7 @@ def apply_judgements(session: ReclassifySession, engine_name: str) -> None:
         with _turn(session):
             if not after:
                 batch.resume()
-            rows = reclassifiable(engine, choice, after, _CHUNK_PHOTOS)
+            rows = _one_turn(reclassifiable(engine, choice, after, _TURN_PHOTOS))
             for result in session.actions.reclassify.apply(rows, batch):
                 outcome.add(result)
                 session.bar.advance()
@@ -190,6 +199,12 @@ def apply_judgements(session: ReclassifySession, engine_name: str) -> None:
                 return
         after = rows[-1].photo.id
         time.sleep(_PAUSE_S)
+
+
+def _one_turn(rows: "list[Reclassifiable]") -> "list[Reclassifiable]":
+    """The first photos, up to the last one that may still move in this turn."""
+    moving = [number for number, row in enumerate(rows) if row.changes_label]
+    return rows[: moving[_TURN_MOVES]] if len(moving) > _TURN_MOVES else rows
 
 
 def _turn(session: ReclassifySession) -> AbstractContextManager[object]:

@@ -89,8 +89,8 @@ class Predictor(Generic[Photo]):
         size = min(size, self._model.engine.largest)
         running: deque[tuple[list[Photo], Future[list[Predicted]]]] = deque()
         while True:
-            # One batch more than there are streams is decoded meanwhile.
-            while len(running) <= self._streams and (batch := list(itertools.islice(remaining, size))):
+            # For each stream the batch that runs and one that is decoded, and one more while the caller writes results.
+            while len(running) <= 2 * self._streams and (batch := list(itertools.islice(remaining, size))):
                 pictures = [self._readers.submit(self._read, photo) for photo in batch]
                 running.append((batch, self._classifiers.submit(self._classify, pictures)))
             if not running:

@@ -53,6 +53,11 @@ class Reclassifiable(NamedTuple):
     previous: dict[str, Any]
     judgement: dict[str, Any]
 
+    @property
+    def changes_label(self) -> bool:
+        """Whether the model has another label for it."""
+        return bool(self.judgement["predicted_label"] != self.previous["predicted_label"])
+
 
 class Reclassified(NamedTuple):
     """A photo that a batch has reclassified.
