@@ -168,6 +168,15 @@ def _many(seeds: int, output: Console, plots: Path | None) -> None:
     output.print(table)
 
 
+def views(folder: Path, output: Console) -> None:
+    """Prints the mistakes on views of photos by the way of learning."""
+    found = learning_trials.views(folder)
+    table = Table("way", *found)
+    for way in next(iter(found.values())):
+        table.add_row(way, *(str(by_way[way]) for by_way in found.values()))
+    output.print(table)
+
+
 PARTS: dict[str, Callable[[int, Console, Path | None], None]] = {
     "domain": _new_domain,
     "tableware": _tableware,
@@ -183,11 +192,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("parts", nargs="*", help=f"parts, of {', '.join(PARTS)} (default: all)")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="number of seeds (default: %(default)s)")
     parser.add_argument("--plots", type=Path, help="existing folder for the plots (default: none are drawn)")
+    parser.add_argument("--views", type=Path, help="validation split of Food-5K: measure mistakes on views alone")
     options = parser.parse_args(arguments)
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
     output = Console(highlight=False, soft_wrap=True, width=160)
     output.print(machine().describe())
+    if options.views is not None:
+        views(options.views, output)
+        return
     for name in options.parts or PARTS:
         output.print(f"\n{name}, {options.seeds} seeds")
         PARTS[name](options.seeds, output, options.plots)

@@ -57,6 +57,8 @@ class Person:
         self._first = reader(domain.base)
         self._live = self._first
         self._candidate: Reader | None = None
+        self._out_of_fold: dict[int, float] = {}
+        """What the live model said of photos that it has learned since, before it did."""
 
     @property
     def newest(self) -> Reader:
@@ -120,7 +122,9 @@ class Person:
         labels = self._truth[rows]
         made = learn(self._domain, rows, labels, asked, self._live)
         new = Reader(made.heads, made.cascade, made.thresholds)
-        held_out = count(self._live.p_food(_positions(rows)), made.p_held_out, labels, (self._live.thresholds,) * 2)
+        by_heart = self._live.p_food(_positions(rows))
+        p_live = np.array([self._out_of_fold.get(int(row), p) for row, p in zip(rows, by_heart, strict=True)])
+        held_out = count(p_live, made.p_held_out, labels, (self._live.thresholds, new.thresholds))
         nothing = Comparison(n=0, won=0, lost=0, p=1, correct_live=0, correct_candidate=0)
         decision = verdict.decide(guard_of(self._live, new), held_out, nothing)
         stage = Stage(
@@ -134,6 +138,7 @@ class Person:
         self._candidate = new
         if decision.verdict in {"better", "as_good"}:
             self._live = new
+            self._out_of_fold = dict(zip(rows.tolist(), made.p_held_out.tolist(), strict=True))
         return stage
 
 

@@ -2,6 +2,7 @@
 
 import resource
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,11 @@ import numpy as np
 from benchmarks import learning_bank as bank
 from benchmarks.learning_bank import Domain, Rows
 from benchmarks.learning_person import Person, Stage, Way, error, guard_of, learn, reader
+from models.bundle import Bundle
+from models.features import FeatureExtractor
+from models.images.decode import decode
 from models.selection import most_informative
+from training.fitting.views import View
 from training.learning import candidate
 from training.learning.candidate import Candidate
 from training.learning.heads import PersonsPhotos
@@ -211,3 +216,54 @@ def many(labels: int, seed: int = 1) -> tuple[float, float, str]:
     nothing = held_out.model_copy(update={"n": 0, "won": 0, "lost": 0, "p": 1.0})
     guard = guard_of(live, Reader(made.heads, made.cascade, made.thresholds))
     return seconds, memory, decide(guard, held_out, nothing).verdict
+
+
+def views(folder: Path) -> dict[str, dict[str, int]]:
+    """Learns from the guard's photos of sources that training has not seen, and counts mistakes on views of photos.
+
+    Args:
+        folder: The validation split of Food-5K or its stand-in, photos named {label}_{id}.jpg.
+
+    Returns:
+        By view and by way, how many of the photos are wrong.
+    """
+    paths = sorted(folder.glob("*.jpg"))
+    labels = np.array([int(path.name[0]) for path in paths])
+    bundle = Bundle.load()
+    pixels = np.stack([decode(path.read_bytes(), bundle.card.fit).pixels for path in paths])
+    extractor, rows = FeatureExtractor(bundle), np.arange(len(paths))
+    readers = _readers()
+    found: dict[str, dict[str, int]] = {}
+    for view in (View("original"), View("grey"), View("part")):
+        seen = extractor.positions(view.transform(1)(pixels, rows))
+        positions = {side: at.astype(np.float32) for side, at in seen.items()}
+        found[view.name] = {
+            name: int(((one.p_food(positions) >= one.thresholds.food) != (labels == 1)).sum())
+            for name, one in readers.items()
+        }
+    return found
+
+
+def _readers() -> dict[str, Reader]:
+    base = bank.shipped()
+    guard = base.guard
+    is_new = ~np.isin(guard.sources, base.training.sources)
+    own = bank.take(guard, np.flatnonzero(is_new))
+    count_ = len(own.labels)
+    photos = PersonsPhotos(own.positions, own.labels, np.arange(count_), np.full(count_, 2))
+    made = candidate.make(base._replace(guard=bank.take(guard, np.flatnonzero(~is_new))), photos, lambda _: True, 1)
+    weights = np.concatenate([base.training.weights, np.full(count_, 3.0)])
+    machines = {
+        side: bank.svm(
+            head,
+            np.concatenate([base.training.positions[side], own.positions[side]]),
+            np.concatenate([base.training.labels, own.labels]),
+            weights,
+        )
+        for side, head in base.heads.items()
+    }
+    return {
+        "shipped": reader(base),
+        f"svm, {count_} labels": Reader(machines, base.cascade, base.thresholds),
+        f"correction, {count_} labels": Reader(made.heads, made.cascade, made.thresholds),
+    }

@@ -103,8 +103,11 @@ def _learn(
     judgement = learn(
         data, out, on=on, against=against, features=features, console=Console(stderr=True), pictures=pictures
     )
-    for line in judgement_text.lines(judgement, out):
+    for line in judgement_text.lines(judgement):
         typer.echo(line)
+    # On stderr: a program that reads the judgement may give the folder another name.
+    report = out / "report.html"
+    typer.echo(f"the report is {report}; use the model with FOODSORT_MODEL__BUNDLE={out.resolve()}", err=True)
 
 
 @app.command()

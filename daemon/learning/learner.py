@@ -175,7 +175,7 @@ def _fit(base: Bundle, live: Bundle, data: Path, cache: Path, out: Path) -> str:
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
         raise FoodsortError(f"the candidate could not be fitted: {lines[-1].removeprefix('foodsort: ')}")
-    return "\n".join(line for line in done.stdout.splitlines() if str(out) not in line)
+    return done.stdout
 
 
 def _record(

@@ -118,8 +118,9 @@ def test_the_judgement_is_written_and_printed(learned: Learned) -> None:
     assert (judgement.labels, judgement.held_out.n, judgement.audit.n) == (OWN, OWN, AUDIT)
     assert judgement.guard.n > 1000
     assert [photo.set for photo in judgement.photos] == ["held_out"] * OWN + ["audit"] * AUDIT
-    assert judgement.reason in learned.result.output
-    assert [line.split()[:3] for line in learned.result.output.splitlines() if line.startswith("your labels")] == [
+    assert judgement.reason in learned.result.stdout
+    assert f"FOODSORT_MODEL__BUNDLE={learned.out}" in learned.result.stderr
+    assert [line.split()[:3] for line in learned.result.stdout.splitlines() if line.startswith("your labels")] == [
         ["your", "labels", str(OWN)]
     ]
     report = (learned.out / "report.html").read_text()

@@ -17,7 +17,7 @@ _TOLERANCE = 0.01
 
 
 def root_of(bundle: Bundle) -> Bundle:
-    """Returns the bundle that a learnt one stands on, so that no label is counted twice; else the bundle itself."""
+    """Returns the bundle that a learned one stands on, so that no label is counted twice; else the bundle itself."""
     folder = bundle.base_folder
     return bundle if folder is None else Bundle.load(folder)
 

@@ -1,6 +1,6 @@
 """An additive correction of a head: f = f₀ + g, where g is a sum of Gaussian kernels at a person's photos.
 
-A kernel is local, so f keeps what f₀ learnt far from these photos. That matters because f₀ was fitted to mirror images,
+A kernel is local, so f keeps what f₀ learned far from these photos. That matters because f₀ was fitted to mirror images,
 grey copies and parts of photos too, which the bank lacks.
 """
 

@@ -13,7 +13,7 @@ class LabelledPhoto(NamedTuple):
     Attributes:
         path: Its path.
         label: 1 = food.
-        is_audit: Whether it belongs to the audit sample, which is never learnt from: split `evaluation`.
+        is_audit: Whether it belongs to the audit sample, which is never learned from: split `evaluation`.
         taken_at: When it was taken, `YYYY-MM-DDTHH:MM:SS`, or "".
         camera: The camera, or "".
         asked: How often a person has labelled it, ≥ 1.

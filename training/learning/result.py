@@ -82,7 +82,7 @@ def _judged(
 
 
 def earlier_out_of_fold(live: Bundle) -> dict[str, float]:
-    """Returns what a learnt live model said, out of fold, of the photos that it was fitted to; {} if it is not learnt.
+    """Returns what a learned live model said, out of fold, of the photos that it was fitted to; {} if it is not learned.
 
     Raises:
         BundleError: The live model's judgement is damaged.

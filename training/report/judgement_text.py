@@ -1,21 +1,14 @@
 """A judgement as text for the terminal."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from models.bundle import folder_name
 from models.judgement import Judgement
 from models.plurals import plural
 from training.report.sections.judgement import HEADER, VERDICTS, rows
 
 
-def lines(judgement: Judgement, out: Path) -> Iterator[str]:
-    """Yields the table of the counts, the verdict and what to do next.
-
-    Args:
-        judgement: The judgement.
-        out: The folder of the candidate.
-    """
+def lines(judgement: Judgement) -> Iterator[str]:
+    """Yields the table of the counts, the verdict, and whether labels did not count."""
     table = [HEADER, *rows(judgement)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for first, *others in table:
@@ -24,7 +17,3 @@ def lines(judgement: Judgement, out: Path) -> Iterator[str]:
     yield f"{VERDICTS[judgement.verdict]}: {judgement.reason}"
     if count := len(judgement.asked_again):
         yield f"{count} {plural(count, 'label')} did not count, because the photos around say otherwise: see the report"
-    yield (
-        f"{folder_name(judgement.candidate)} is in {out}; its report is {out / 'report.html'}; use it with "
-        f"FOODSORT_MODEL__BUNDLE={out.resolve()}"
-    )

@@ -1,4 +1,4 @@
-"""The report of a learnt candidate: the judgement, and the candidate on the guard."""
+"""The report of a learned candidate: the judgement, and the candidate on the guard."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,7 +59,7 @@ def write(
     document.write_html(
         out,
         Document(
-            title=f"{bundle.card.name}, learnt from {count:,} {plural(count, 'label')}",
+            title=f"{bundle.card.name}, learned from {count:,} {plural(count, 'label')}",
             subtitle=f"judged against {live.model_name}; the sections below the judgement are about the guard",
             headlines=judged.headlines(judgement),
             sections=[section for section in sections if section is not None],

@@ -33,7 +33,7 @@ def headlines(judgement: Judgement) -> list[Headline]:
     """Returns the verdict and the counts that it rests on."""
     held_out, guard = judgement.held_out, judgement.guard
     return [
-        Headline(VERDICTS[judgement.verdict], "than the live model, out of fold", ""),
+        Headline(VERDICTS[judgement.verdict], "against the live model", ""),
         Headline(f"+{held_out.won} −{held_out.lost}", f"of {held_out.n:,} labelled photos", f"p = {held_out.p:.2g}"),
         Headline(f"+{guard.won} −{guard.lost}", f"of {guard.n:,} photos of the guard", f"p = {guard.p:.2g}"),
         _audit_headline(judgement.audit),
@@ -83,7 +83,8 @@ def judgement_section(judgement: Judgement, paths: Mapping[str, str], boundaries
             "Photos at random are the audit sample, from which no model ever learns. The guard comes with the bundle: "
             "photos on which no head was ever fitted. A photo is won if only the candidate is right, and lost if only "
             "the live model is; p is that of McNemar's exact test.",
-            f"A label counts {judgement.weight} times as much as a photo of the bank; cross-validation chose that. The "
+            f"A label counts {judgement.weight} times as much as a photo of the bank: chosen by cross-validation, and "
+            "lower where the guard would lose too much. The "
             f"two models label {len(changed):,} of these photos differently"
             + (f"; {shown} {is_or_are(shown)} shown." if shown else "."),
         ],

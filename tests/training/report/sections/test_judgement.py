@@ -53,10 +53,10 @@ def test_the_headlines_have_the_verdict() -> None:
     assert audit.value == "–"
 
 
-def test_the_terminal_shows_the_table_and_the_verdict(tmp_path: Path) -> None:
-    lines = list(judgement_text.lines(judgement(), tmp_path / "out"))
+def test_the_terminal_shows_the_table_and_the_verdict() -> None:
+    lines = list(judgement_text.lines(judgement()))
     assert lines[0].split() == ["photos", "number", "live", "right", "candidate", "right", "won", "lost", "p"]
     assert lines[1].split() == ["your", "labels", "40", "30", "37", "7", "0", "0.016"]
     assert lines[4] == f"better: {judgement().reason}"
     assert lines[5].startswith("1 label did not count")
-    assert f"FOODSORT_MODEL__BUNDLE={tmp_path / 'out'}" in lines[6]
+    assert len(lines) == 6
