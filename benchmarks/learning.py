@@ -125,7 +125,7 @@ def _sabotage(seeds: int, output: Console, plots: Path | None) -> None:
         "verdict worse",
         "wrong, %: before",
         "after",
-        "guard lost, net",
+        _GUARD,
     )
     trials: dict[str, Callable[[int], Sabotage]] = {
         f"{WRONG} of {LABELS} wrong, random photos": lambda seed: learning_trials.sabotage(seed, uncertain=False),
@@ -161,10 +161,10 @@ def _ways(seeds: int, output: Console, plots: Path | None) -> None:
 
 
 def _many(seeds: int, output: Console, plots: Path | None) -> None:
-    table = Table("labels", "fit, s", "peak memory, MB", "verdict")
+    table = Table("labels", "fit, s", "peak memory, MB", _GUARD)
     for number in (200, 1_000, 10_000):
-        seconds, memory, verdict = learning_trials.many(number)
-        table.add_row(f"{number:,}", f"{seconds:.1f}", f"{memory:,.0f}", verdict)
+        seconds, memory, lost = learning_trials.many(number)
+        table.add_row(f"{number:,}", f"{seconds:.1f}", f"{memory:,.0f}", f"{lost:.1f}")
     output.print(table)
 
 

@@ -1,6 +1,6 @@
 """A person who labels photos: the ones that Teach asks for, or random ones; and what the model learns from them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -144,13 +144,18 @@ class Person:
 
 def learn(domain: Domain, rows: Rows, labels: Rows, asked: Rows, live: Reader) -> Candidate:
     """Makes a candidate from labels of rows of the bank, as `foodsort train --on` does."""
+    return candidate.make(domain.base, persons(domain, rows, labels, asked), keeper(domain, live), 1)
+
+
+def keeper(domain: Domain, live: Reader) -> Callable[[Candidate], bool]:
+    """Returns whether candidates keep enough of the guard, against a live model."""
     guard = domain.base.guard
     p_live = live.p_food(guard.positions)
 
     def keeps(made: Candidate) -> bool:
         return verdict.keeps(count(p_live, made.p_guard, guard.labels, (live.thresholds, made.thresholds)))
 
-    return candidate.make(domain.base, persons(domain, rows, labels, asked), keeps, 1)
+    return keeps
 
 
 def reader(base: candidate.Base) -> Reader:
