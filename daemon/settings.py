@@ -146,7 +146,7 @@ class LearnSettings(_Section):
     """How the model learns from the labels that people give."""
 
     auto: Literal["never", "candidate", "promote"] = "never"
-    """Whether a candidate is made after new labels, and put live if it is judged better."""
+    """Whether a candidate is made after new labels, and put live unless its verdict forbids it."""
     every: int = Field(50, ge=1)
     """New labels after which that happens."""
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def learn(
     root: Root,
-    promote: Annotated[bool, typer.Option("--promote", help="Put the candidate live if it is judged better.")] = False,
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Put the candidate live unless its verdict forbids it.")
+    ] = False,
     format: Format = "text",  # noqa: A002
 ) -> None:
     """Learn from people's labels: make a candidate of the model and judge it against the live one.
@@ -47,8 +49,7 @@ def learn(
                 live=loaded_model.load(root, settings),
                 on_start=on_start,
             )
-        verdict = result.model.judgement.verdict
-        promoted = promote and verdict == "better"
+        promoted = promote and promotion.is_allowed(result.model.judgement.verdict)
         if promoted:
             promotion.promote(root, settings, engine, result.model.sha256, by=promotion.user_name())
     for problem in result.problems:
@@ -58,14 +59,15 @@ def learn(
         return
     typer.echo(result.output.rstrip())
     typer.echo(f"report: {result.model.folder / 'report.html'}")
-    typer.echo(_advice(root, result, promoted=promoted))
+    is_allowed = promotion.is_allowed(result.model.judgement.verdict)
+    typer.echo(_advice(root, result, promoted=promoted, is_allowed=is_allowed))
 
 
-def _advice(root: Path, result: "Learned", *, promoted: bool) -> str:
+def _advice(root: Path, result: "Learned", *, promoted: bool, is_allowed: bool) -> str:
     name = result.model.name
     if promoted:
         return f"{name} is live; judge the sorted photos with it: foodsort reclassify --root {root} --dry-run"
-    if result.model.judgement.verdict in {"better", "as_good"}:
+    if is_allowed:
         return f"put it live with: foodsort models promote {name} --root {root}"
     return f"{name} is not put live; label more photos on the review page (Teach) and learn again"
 

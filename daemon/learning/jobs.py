@@ -36,8 +36,8 @@ _MOST_BYTES = 4 << 20
 """Largest part of the output and of the errors that is read."""
 
 JobKind = Literal["learn", "learn_and_promote", "preview", "resort", "undo"]
-"""What a job does: make a candidate; also put it live if it is better; judge sorted photos again; also move those with
-another label; move them back."""
+"""What a job does: make a candidate; also put it live unless its verdict forbids it; judge sorted photos again; also move
+those with another label; move them back."""
 
 
 class JobRunning(FoodsortError):

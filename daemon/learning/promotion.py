@@ -16,12 +16,18 @@ from daemon.registry.promotions import Promotion
 from daemon.settings import Settings
 from models.bundle import Bundle
 from models.errors import FoodsortError
+from models.judgement import Verdict
 
 _REFUSED = ("worse", "too_few")
 
 
 class VerdictRefuses(FoodsortError):
     """Raised when the judgement of a model does not allow to put it live."""
+
+
+def is_allowed(verdict: Verdict) -> bool:
+    """Whether a model with a verdict may be put live without force."""
+    return verdict not in _REFUSED
 
 
 def user_name() -> str:
@@ -59,7 +65,7 @@ def promote(
         if model.live:
             return model
         judgement = model.judgement
-        if judgement.verdict in _REFUSED and not force:
+        if not is_allowed(judgement.verdict) and not force:
             raise VerdictRefuses(
                 f"{model.name} is not put live: {judgement.reason}; label more photos and learn again, or use --force"
             )
@@ -72,7 +78,7 @@ def promote(
             by=by,
             verdict=judgement.verdict,
             reason=judgement.reason,
-            forced=judgement.verdict in _REFUSED,
+            forced=not is_allowed(judgement.verdict),
         )
         failpoints.failpoint("promoting")
         _save(root, promotions.load(root).promote(promotion, configured))

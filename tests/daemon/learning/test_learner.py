@@ -203,3 +203,11 @@ def test_the_data_set_has_links_and_what_is_known_of_each_photo(labelled: Path, 
         (link,) = folder.glob(f"*_{row['id']}.jpg")
         assert link.is_symlink()
         assert link.resolve() == labelled / row["path"]
+
+
+def test_with_promote_the_candidate_is_live_if_its_verdict_allows_it(labelled: Path, foodsort: Foodsort) -> None:
+    code, _, err = foodsort("learn", "--root", labelled, "--promote")
+    assert (code, err) == (0, "")
+    (model,) = learned.learned_models(labelled, "")
+    assert model.live == (model.judgement.verdict in {"better", "as_good"})
+    assert (model.promotion is not None) == model.live
