@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-__version__ = "0.11.0"
+__version__ = "0.12.0"
 
 OWNER = "foodsort"
 """The project that this package belongs to, for `daemon.cli.import_guard`; also the name of the logger."""

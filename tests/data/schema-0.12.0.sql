@@ -143,10 +143,10 @@ CREATE TABLE roots (
 	first_used_at VARCHAR(27) NOT NULL, 
 	PRIMARY KEY (id)
 );
-CREATE INDEX ix_photos_predicted_label ON photos (predicted_label);
+CREATE INDEX ix_photos_classified_at ON photos (classified_at);
 CREATE INDEX ix_photos_name ON photos (name);
 CREATE INDEX ix_photos_state ON photos (state);
-CREATE INDEX ix_photos_classified_at ON photos (classified_at);
+CREATE INDEX ix_photos_predicted_label ON photos (predicted_label);
 CREATE INDEX ix_photos_sha256 ON photos (sha256);
 CREATE INDEX ix_reviews_photo_id ON reviews (photo_id);
 CREATE INDEX ix_photos_identity_state ON photos (identity, state);
@@ -200,7 +200,7 @@ CREATE TRIGGER changes_review_added AFTER INSERT ON reviews FOR EACH ROW  BEGIN 
 CREATE TRIGGER changes_review_moved AFTER UPDATE OF photo_id ON reviews FOR EACH ROW  BEGIN INSERT INTO changes (photo_id) VALUES (NEW.photo_id); END;
 CREATE TRIGGER changes_review_removed AFTER DELETE ON reviews FOR EACH ROW  BEGIN INSERT INTO changes (photo_id) VALUES (OLD.photo_id); END;
 CREATE INDEX ix_judgements_model_id_id ON judgements (model_id, id);
-CREATE TRIGGER judgements_of_other_bytes AFTER UPDATE OF sha256 ON photos FOR EACH ROW WHEN (NEW.sha256 <> OLD.sha256) BEGIN DELETE FROM judgements WHERE photo_id = NEW.id; END;
 CREATE INDEX ix_reclassifications_photo_id ON reclassifications (photo_id);
 CREATE INDEX ix_reclassifications_previous_batch_id ON reclassifications (previous_batch_id);
+CREATE TRIGGER judgements_of_other_bytes AFTER UPDATE OF sha256 ON photos FOR EACH ROW WHEN (NEW.sha256 <> OLD.sha256) BEGIN DELETE FROM judgements WHERE photo_id = NEW.id; END;
 COMMIT;
