@@ -32,7 +32,7 @@ def program(tmp_path: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (["re"], {"repair", "results", "retry", "review"}),
+        (["re"], {"reclassify", "repair", "results", "retry", "review"}),
         (["results", "--li"], {"--limit"}),
         (["results", "--label", ""], {"food", "non_food", "unsure"}),
         (["results", "--by", ""], {"day", "label", "model", "camera"}),

@@ -57,7 +57,9 @@ def test_without_any_watch_the_daemon_polls_and_reports_it_once(
         assert sysctl in status(rare_scans)["events"]["why"]
         (message,) = event_messages(rare_scans, "polling")
     assert sysctl in message
-    assert (rare_scans / "daemon.log").read_text().count(sysctl) == 1
+    lines = [line for line in (rare_scans / "daemon.log").read_text().splitlines() if sysctl in line]
+    assert len([line for line in lines if "kind=drags" not in line]) == 1  # the folders of sorted photos have their own
+    assert len(lines) <= 2
 
 
 def test_a_limit_reached_later_causes_polling_until_it_is_raised(

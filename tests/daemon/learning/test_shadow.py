@@ -1,4 +1,7 @@
-"""A candidate judges new photos silently, and becomes the live model while photos arrive."""
+"""A candidate judges new photos silently, and becomes the live model while photos arrive.
+
+The daemons are started with `env`, so not forked from a warm process: OpenVINO's threads end badly in one.
+"""
 
 import time
 from pathlib import Path
@@ -44,7 +47,7 @@ def test_a_candidate_judges_new_photos_from_when_it_is_made_until_it_is_live(
 ) -> None:
     root = networked
     live = Bundle.load().model_name
-    with running(root) as daemon:
+    with running(root, "env") as daemon:
         (root / "inbox/1.jpg").write_bytes(photo("non_food", 1))
         until(lambda: "1.jpg" in models_of(root), daemon)
         assert judged(root) == {}
@@ -90,7 +93,7 @@ def test_a_candidate_judges_new_photos_from_when_it_is_made_until_it_is_live(
 def test_the_candidate_of_a_damaged_bundle_is_left_out(networked: Path, photo: Photo) -> None:
     candidate = add_model(networked, 40)
     (candidate.folder / "heads.npz").write_bytes(b"damaged")
-    with running(networked) as daemon:
+    with running(networked, "env") as daemon:
         (networked / "inbox/1.jpg").write_bytes(photo())
         until(lambda: "1.jpg" in models_of(networked), daemon)
     assert judged(networked) == {}
