@@ -159,7 +159,7 @@ def test_a_reload_loads_another_model_from_the_same_folder(
         until((root / "food/1.jpg").exists, daemon)
         assert status(root)["model"].startswith("other@")
         reload(daemon, notifications)
-        until(lambda: status(root)["model"].startswith("newer@"), daemon)
+        until(lambda: (status(root)["model"] or "").startswith("newer@"), daemon)
         (other / CARD).unlink()
         reload(daemon, notifications)
         until(lambda: bool(reload_errors(root)), daemon)
