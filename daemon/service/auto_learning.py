@@ -40,17 +40,18 @@ class AutoLearning:
 
     def tick(self, settings: Settings, *, idle: bool) -> None:
         """Starts a job if it is due, and reports the failure of the last one. Called often."""
-        if settings.learn.auto == "never" or time.monotonic() < self._next:
+        # A look that finds the daemon at work is not one: it would fall together with each scan of the inbox.
+        if settings.learn.auto == "never" or not idle or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + EVERY_S
         try:
-            self._look(settings, Jobs(self._root, settings.folders), idle=idle)
+            self._look(settings, Jobs(self._root, settings.folders))
         except JobRunning:
             return
         except (FoodsortError, DBAPIError, OSError) as error:
             log.warning("no candidate is made", kind="learning", reason=str(error))
 
-    def _look(self, settings: Settings, jobs: Jobs, *, idle: bool) -> None:
+    def _look(self, settings: Settings, jobs: Jobs) -> None:
         status = jobs.status()
         if status is not None and status.running:
             return
@@ -62,7 +63,7 @@ class AutoLearning:
         since = [model.made_at for model in learned.learned_models(self._root, settings.model.bundle)[:1]]
         if status is not None and status.job.kind in _KINDS.values():
             since.append(status.job.started_at)
-        if idle and self._count(settings, max(since, default="")) >= settings.learn.every:
+        if self._count(settings, max(since, default="")) >= settings.learn.every:
             jobs.start(_KINDS[settings.learn.auto])
             self._started = True
             log.info("learning from new labels", kind="learning")

@@ -116,3 +116,15 @@ def test_a_database_that_is_away_is_asked_again(
     monkeypatch.setattr(connections, "connect_to_read", connect)
     learning.tick(settings, idle=True)
     assert jobs.kinds == ["learn"]
+
+
+def test_a_daemon_that_is_at_work_is_asked_again_at_once(
+    labelled: Path, jobs: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auto_learning, "EVERY_S", 60.0)
+    learning = AutoLearning(labelled, pytest.fail)
+    settings = with_learning(labelled, "candidate", 1)
+    learning.tick(settings, idle=False)
+    learning.tick(settings, idle=True)
+    learning.tick(settings, idle=True)
+    assert jobs.kinds == ["learn"]
