@@ -12,7 +12,6 @@ from daemon.cli.options import Format, Root
 
 if TYPE_CHECKING:
     from daemon.learning.learner import Learned
-    from models.judgement import Comparison
 
 
 def learn(
@@ -81,15 +80,11 @@ def _as_json(result: "Learned") -> dict[str, Any]:
         "reason": judgement.reason,
         "labels": judgement.labels,
         "weight": judgement.weight,
-        **{name: _counts(comparison) for name, comparison in sets.items()},
+        **{name: comparison.model_dump() for name, comparison in sets.items()},
         "asked_again": list(judgement.asked_again),
         "path": str(result.model.folder),
         "problems": result.problems,
     }
-
-
-def _counts(comparison: "Comparison") -> dict[str, Any]:
-    return comparison.model_dump()
 
 
 @contextmanager

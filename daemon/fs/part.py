@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from daemon.fs import dirfd
 from daemon.fs.entry import Entry
@@ -43,6 +44,30 @@ def new_part(folder: int, *, mode: int = 0o600) -> Iterator[tuple[Entry, int]]:
         raise
     finally:
         os.close(fd)
+
+
+def replace_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Replaces a small file: after a death or an error it has its old content or the new one, never a part of it.
+
+    Args:
+        path: The file, in a folder that exists.
+        content: Its new content.
+        mode: Its permissions; the umask applies.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with new_part(folder, mode=mode) as (part, fd):
+            # Not by one os.write, which a disk that fills up ends early and without an error.
+            with os.fdopen(os.dup(fd), "wb") as file:
+                file.write(content)
+            os.fsync(fd)
+            os.rename(part.name, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def is_part(name: bytes) -> bool:

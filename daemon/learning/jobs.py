@@ -21,7 +21,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from daemon.database.timestamps import format_time
-from daemon.fs.part import new_part
+from daemon.fs.part import replace_file
 from daemon.inbox.owner import require_daemon_user
 from daemon.registry.promotions import models_folder
 from daemon.settings import FolderSettings
@@ -208,14 +208,7 @@ def _lock(fd: int) -> None:
 
 def write_state(folder: Path, job: Job) -> None:
     """Replaces the state of the newest job at once. Raises OSError."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with new_part(fd) as (part, file):
-            os.write(file, job.model_dump_json().encode())
-            os.fsync(file)
-            os.rename(part.name, STATE, src_dir_fd=fd, dst_dir_fd=fd)
-    finally:
-        os.close(fd)
+    replace_file(folder / STATE, job.model_dump_json().encode())
 
 
 def _command(kind: JobKind, root: Path, batch: int | None) -> tuple[str, ...]:

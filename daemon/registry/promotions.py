@@ -1,12 +1,11 @@
 """Which learned model is live, and the history of that: `models/promotions.json` of a root, replaced atomically."""
 
-import os
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from daemon.fs.part import new_part
+from daemon.fs.part import replace_file
 from models.bundle import folder_name
 from models.errors import BundleError
 
@@ -118,15 +117,7 @@ def save(root: Path, promotions: Promotions) -> None:
         OSError: The file cannot be written.
     """
     text = promotions.model_dump_json(indent=2).encode() + b"\n"
-    folder = os.open(models_folder(root), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with new_part(folder, mode=0o666) as (part, fd):
-            os.write(fd, text)
-            os.fsync(fd)
-            os.rename(part.name, FILE, src_dir_fd=folder, dst_dir_fd=folder)
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    replace_file(models_folder(root) / FILE, text, mode=0o666)
 
 
 def live_folder(root: Path, configured: str) -> Path | None:

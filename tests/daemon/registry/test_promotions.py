@@ -1,5 +1,6 @@
 import json
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -72,5 +73,19 @@ def test_a_full_disk_leaves_the_promotions_as_they_were(tmp_path: Path, monkeypa
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         promotions.save(tmp_path, Promotions())
+    assert live(promotions.load(tmp_path)) == "a"
+    assert os.listdir(tmp_path / "models") == ["promotions.json"]
+
+
+def test_a_disk_that_fills_up_while_they_are_written_leaves_them_as_they_were(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    promotions.save(tmp_path, Promotions().promote(promotion("a"), ""))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))  # a write of more ends early, then the next one fails
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            promotions.save(tmp_path, Promotions())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert live(promotions.load(tmp_path)) == "a"
     assert os.listdir(tmp_path / "models") == ["promotions.json"]
